@@ -1,0 +1,166 @@
+//! Access patterns A, the messages of a conversation, and B, the conversations of a user.
+
+use futures::{Stream, StreamExt, TryStreamExt};
+
+use crate::error::CallError;
+use crate::item::{GroupRow, Item, Message, RawItem};
+use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
+use crate::schema::attribute;
+use crate::store::{Direction, Page, Partition, Query, Store};
+use crate::timestamp::TimeRange;
+
+/// One page of a partition, cut to a time range.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    /// The page with the items that are inside; `count` is their number.
+    pub page: Page,
+    /// How many items were left out because their sort key is not a time.
+    pub undated: u64,
+}
+
+/// Streams a partition in the order of its sort key, cut to a time range.
+///
+/// The key condition is only a net of whole dates; each item is then judged by its parsed time, so
+/// that keys with any offset fall on the right side. Without a range, everything is inside.
+///
+/// # Errors
+///
+/// The stream ends after the first error.
+pub fn read(
+    store: &Store,
+    partition: PartitionKey,
+    range: TimeRange,
+    direction: Direction,
+    page_size: Option<u32>,
+) -> impl Stream<Item = Result<Slice, CallError>> + Send + use<> {
+    let (low, high) = range.net();
+    let mut query = Query::new(Partition::Table(partition))
+        .range(low, high)
+        .direction(direction);
+    if let Some(size) = page_size {
+        query = query.page_size(size);
+    }
+    store.query(query).map_ok(move |page| cut(page, &range))
+}
+
+fn cut(mut page: Page, range: &TimeRange) -> Slice {
+    let mut undated = 0;
+    if !range.is_everything() {
+        page.items.retain(|item| match sort_key(item).time() {
+            Ok(time) => range.contains(time),
+            Err(_) => {
+                undated += 1;
+                false
+            }
+        });
+        page.count = page.items.len() as u64;
+    }
+    Slice { page, undated }
+}
+
+/// Returns the sort key of an item; the empty one where it is not a string.
+pub(super) fn sort_key(item: &RawItem) -> SortKey {
+    let text = item.get(attribute::SK).and_then(|value| value.as_s().ok());
+    SortKey::verbatim(text.map_or("", String::as_str))
+}
+
+/// Finds the newest message of a conversation: the highest sort key as text among the messages, read
+/// consistently. Items that are no messages are passed over.
+///
+/// # Errors
+///
+/// When a request fails.
+pub async fn newest_message(
+    store: &Store,
+    group: MessageGroupId,
+) -> Result<Option<Message>, CallError> {
+    let query = Query::new(Partition::Table(PartitionKey::Messages(group)))
+        .direction(Direction::Descending)
+        .consistent()
+        .page_size(5);
+    let mut pages = std::pin::pin!(store.query(query));
+    while let Some(page) = pages.try_next().await? {
+        for item in page.items {
+            if let Item::Message(message) = Item::decode(item) {
+                return Ok(Some(message));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Finds the conversations that one user has with another, by the group rows of the first.
+///
+/// # Errors
+///
+/// When a request fails.
+pub async fn group_between(
+    store: &Store,
+    me: UserId,
+    other: UserId,
+) -> Result<Vec<MessageGroupId>, CallError> {
+    let query = Query::new(Partition::Table(PartitionKey::Groups(me)));
+    let pages = store.query(query).boxed();
+    let rows = group_rows(pages).await?;
+    let mut groups: Vec<MessageGroupId> = rows
+        .into_iter()
+        .filter(|row| row.other.id == other)
+        .map(|row| row.group)
+        .collect();
+    groups.sort();
+    groups.dedup();
+    Ok(groups)
+}
+
+/// Collects the group rows of a query; other items are passed over.
+pub(super) async fn group_rows(
+    pages: impl Stream<Item = Result<Page, CallError>>,
+) -> Result<Vec<GroupRow>, CallError> {
+    pages
+        .try_fold(Vec::new(), |mut rows, page| async move {
+            rows.extend(page.items.into_iter().filter_map(|item| match Item::decode(item) {
+                Item::GroupRow(row) => Some(row),
+                _ => None,
+            }));
+            Ok(rows)
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_cut_judges_by_the_instant_and_counts_what_has_none() {
+        let items: Vec<RawItem> = [
+            "2025-12-31T23:59:59Z",
+            "2025-12-31T20:00:00-05:00",
+            "2026-06-01T00:00:00",
+            "2027-01-01T00:30:00+01:00",
+            "2027-01-01T00:00:00Z",
+            "soon",
+        ]
+        .iter()
+        .map(|sk| RawItem::from(&sample::message(sk, "x")))
+        .collect();
+        let page = Page {
+            items,
+            ..Page::default()
+        };
+        let year = TimeRange::year(2026).unwrap();
+        let slice = cut(page.clone(), &year);
+        let kept: Vec<String> = slice.page.items.iter().map(|i| sort_key(i).to_string()).collect();
+        assert_eq!(
+            kept,
+            [
+                "2025-12-31T20:00:00-05:00",
+                "2026-06-01T00:00:00",
+                "2027-01-01T00:30:00+01:00"
+            ]
+        );
+        assert_eq!((slice.page.count, slice.undated), (3, 1));
+        assert_eq!(cut(page, &TimeRange::default()).page.items.len(), 6);
+    }
+}

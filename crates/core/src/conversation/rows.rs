@@ -1,0 +1,475 @@
+//! Access pattern E: moves the group rows of a conversation to its newest message.
+//!
+//! The target is read, never remembered: the newest message by a consistent query. So the order in
+//! which moves happen, and how often, cannot matter. One transaction holds all rows that are not at
+//! the target; each is deleted on condition that it is as it was read, and put where the key is free.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::read::{group_rows, newest_message, sort_key};
+use crate::error::{CallError, Error};
+use crate::guard::WriteToken;
+use crate::item::{GroupRow, Item, Message, Person};
+use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
+use crate::pace::Backoff;
+use crate::store::{Action, MAX_BUMP_MICROS, Partition, Query, Store, Transacted};
+use futures::TryStreamExt;
+
+/// Tells what to do where a participant has no row.
+#[derive(Debug, Clone)]
+pub enum Missing {
+    /// Counts it; a row is never invented.
+    PassOver,
+    /// Creates it: the two participants are known.
+    Create(Box<[Person; 2]>),
+}
+
+/// Asks for the rows of one conversation to be moved to its newest message.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// The conversation.
+    pub group: MessageGroupId,
+    /// What happens where a row is missing.
+    pub missing: Missing,
+    /// Whether a row that is later than the newest message stays where it is.
+    pub never_back: bool,
+}
+
+/// Says what was done and what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Rows that were made.
+    pub created: Vec<GroupRow>,
+    /// Rows that were moved: as they were, and as they are now.
+    pub moved: Vec<(GroupRow, GroupRow)>,
+    /// Rows that were at the target already.
+    pub unchanged: Vec<GroupRow>,
+    /// Second and further rows of a participant; left alone.
+    pub doubled: Vec<GroupRow>,
+    /// Rows that are later than the newest message; left alone.
+    pub ahead: Vec<GroupRow>,
+    /// How many of the two participants have no row.
+    pub missing: usize,
+}
+
+/// Moves the rows of a conversation to its newest message. A conversation without messages has no
+/// target: nothing is done.
+///
+/// # Errors
+///
+/// When a request fails; [`Error::Contended`] where other writers keep changing the rows;
+/// [`Error::NoFreeKey`] where other conversations hold every key within 1 ms.
+pub async fn settle(
+    store: &Store,
+    token: &WriteToken,
+    settlement: &Settlement,
+) -> Result<Settled, Error> {
+    let mut backoff = Backoff::for_bulk();
+    let mut taken = TakenKeys::default();
+    loop {
+        let Some((newest, rows)) = look(store, settlement).await? else {
+            return Ok(Settled::default());
+        };
+        let decision = decide(&newest, rows, settlement, &taken).map_err(|owner| {
+            no_free_key(store, &newest, owner)
+        })?;
+        if decision.actions.is_empty() {
+            return Ok(decision.settled);
+        }
+        match store.transact(token, &decision.actions).await? {
+            Transacted::Done => return Ok(decision.settled),
+            Transacted::Refused(_) => {
+                if !backoff.again().await {
+                    return Err(Error::Contended {
+                        place: store.place().to_owned(),
+                        group: settlement.group,
+                        attempts: backoff.made(),
+                    });
+                }
+                for owner in decision.settled.writes_to() {
+                    taken.0.insert(owner, keys_taken(store, owner, &newest).await?);
+                }
+            }
+        }
+    }
+}
+
+impl Settled {
+    fn writes_to(&self) -> impl Iterator<Item = UserId> {
+        let moved = self.moved.iter().map(|(_, new)| new.owner);
+        moved.chain(self.created.iter().map(|row| row.owner))
+    }
+
+    /// Tells whether something was written.
+    pub fn changed(&self) -> bool {
+        !self.created.is_empty() || !self.moved.is_empty()
+    }
+}
+
+fn no_free_key(store: &Store, newest: &Message, owner: UserId) -> Error {
+    let wanted = &newest.created_at;
+    let last = last_key(wanted).map_or_else(|| wanted.clone(), SortKey::from);
+    Error::NoFreeKey {
+        place: store.place().to_owned(),
+        partition: PartitionKey::Groups(owner).to_string(),
+        first: wanted.to_string(),
+        last: last.to_string(),
+    }
+}
+
+/// Reads the newest message and the rows as they are.
+async fn look(
+    store: &Store,
+    settlement: &Settlement,
+) -> Result<Option<(Message, Vec<GroupRow>)>, CallError> {
+    let Some(newest) = newest_message(store, settlement.group).await? else {
+        return Ok(None);
+    };
+    let rows = find_rows(store, settlement, &newest).await?;
+    if !rows.iter().any(|row| is_ahead(row, &newest)) {
+        return Ok(Some((newest, rows)));
+    }
+    // A row may be ahead only because another writer moved it, for a message that came after our
+    // look: a second look, after the rows, cannot miss that message.
+    let newest = newest_message(store, settlement.group).await?;
+    Ok(newest.map(|newest| (newest, rows)))
+}
+
+/// Finds the rows of a conversation. The index only hints at them: each is read consistently, and
+/// where fewer than two participants are confirmed, their partitions are searched.
+async fn find_rows(
+    store: &Store,
+    settlement: &Settlement,
+    newest: &Message,
+) -> Result<Vec<GroupRow>, CallError> {
+    let group = settlement.group;
+    let hints = group_rows(store.query(Query::new(Partition::GroupIndex(group)))).await?;
+    let mut rows: Vec<GroupRow> = Vec::new();
+    let mut seen: HashSet<(UserId, SortKey)> = HashSet::new();
+    for hint in &hints {
+        if !seen.insert((hint.owner, hint.last_message_at.clone())) {
+            continue;
+        }
+        let key = PartitionKey::Groups(hint.owner);
+        let item = store.get(&key, &hint.last_message_at).await?;
+        if let Some(Item::GroupRow(row)) = item.map(Item::decode)
+            && row.group == group
+        {
+            rows.push(row);
+        }
+    }
+
+    let confirmed: HashSet<UserId> = rows.iter().map(|row| row.owner).collect();
+    if confirmed.len() >= 2 {
+        return Ok(rows);
+    }
+    let mut searched: HashSet<UserId> = HashSet::new();
+    let mut to_search: Vec<UserId> = vec![newest.sender.id];
+    to_search.extend(hints.iter().map(|hint| hint.owner));
+    to_search.extend(rows.iter().map(|row| row.other.id));
+    if let Missing::Create(people) = &settlement.missing {
+        to_search.extend(people.iter().map(|person| person.id));
+    }
+    while let Some(owner) = to_search.pop() {
+        if !searched.insert(owner) {
+            continue;
+        }
+        let query = Query::new(Partition::Table(PartitionKey::Groups(owner)))
+            .of_group(group)
+            .consistent();
+        rows.retain(|row| row.owner != owner);
+        for row in group_rows(store.query(query)).await? {
+            to_search.push(row.other.id);
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+/// Sort keys within reach of the target that rows of other conversations hold, by owner.
+#[derive(Debug, Default)]
+struct TakenKeys(HashMap<UserId, BTreeSet<SortKey>>);
+
+async fn keys_taken(
+    store: &Store,
+    owner: UserId,
+    newest: &Message,
+) -> Result<BTreeSet<SortKey>, CallError> {
+    let first = newest.created_at.to_string();
+    let last = last_key(&newest.created_at).map_or_else(|| first.clone(), |last| last.to_string());
+    let query = Query::new(Partition::Table(PartitionKey::Groups(owner)))
+        .range(Some(first), Some(last))
+        .consistent();
+    store
+        .query(query)
+        .try_fold(BTreeSet::new(), |mut keys, page| async move {
+            // A row of this very conversation is no obstacle but its own place.
+            let others = page.items.into_iter().filter(|item| {
+                !matches!(Item::decode(item.clone()), Item::GroupRow(row) if row.group == newest.group)
+            });
+            keys.extend(others.map(|item| sort_key(&item)));
+            Ok(keys)
+        })
+        .await
+}
+
+/// Returns the last instant that a row of a message may stand at: 1 ms after it.
+fn last_key(newest: &SortKey) -> Option<crate::timestamp::Timestamp> {
+    newest.time().ok()?.plus_micros(MAX_BUMP_MICROS)
+}
+
+/// Tells whether a row carries the newest message and stands within 1 ms after it.
+fn is_at_target(row: &GroupRow, newest: &Message) -> bool {
+    row.text == newest.text
+        && (row.last_message_at == newest.created_at
+            || match (row.last_message_at.time(), newest.created_at.time()) {
+                (Ok(row), Ok(first)) => {
+                    (first.micros()..=first.micros() + MAX_BUMP_MICROS).contains(&row.micros())
+                }
+                _ => false,
+            })
+}
+
+/// Tells whether a row is later than its conversation's newest message can explain.
+fn is_ahead(row: &GroupRow, newest: &Message) -> bool {
+    match (row.last_message_at.time(), newest.created_at.time()) {
+        (Ok(row), Ok(newest)) => row.micros() > newest.micros() + MAX_BUMP_MICROS,
+        _ => row.last_message_at > newest.created_at,
+    }
+}
+
+/// Returns the first free key for a row of `owner`.
+fn free_key(owner: UserId, newest: &Message, taken: &TakenKeys) -> Option<SortKey> {
+    let wanted = &newest.created_at;
+    let Some(taken) = taken.0.get(&owner) else {
+        return Some(wanted.clone());
+    };
+    if !taken.contains(wanted) {
+        return Some(wanted.clone());
+    }
+    let time = wanted.time().ok()?;
+    (1..=MAX_BUMP_MICROS)
+        .filter_map(|micros| time.plus_micros(micros))
+        .map(SortKey::from)
+        .find(|key| !taken.contains(key))
+}
+
+struct Decision {
+    actions: Vec<Action>,
+    settled: Settled,
+}
+
+/// Decides what to write, from what was read alone. Fails with the owner for whose row there is no
+/// free key.
+fn decide(
+    newest: &Message,
+    rows: Vec<GroupRow>,
+    settlement: &Settlement,
+    taken: &TakenKeys,
+) -> Result<Decision, UserId> {
+    let mut decision = Decision {
+        actions: Vec::new(),
+        settled: Settled::default(),
+    };
+    let mut owners: Vec<UserId> = rows.iter().map(|row| row.owner).collect();
+    owners.sort();
+    owners.dedup();
+    for owner in &owners {
+        let mut own: Vec<GroupRow> =
+            rows.iter().filter(|row| row.owner == *owner).cloned().collect();
+        // The row at the target, or else the latest one, is the participant's; others are surplus.
+        own.sort_by_key(|row| (is_at_target(row, newest), row.last_message_at.clone()));
+        if let Some(row) = own.pop() {
+            decision.place(row, newest, settlement, taken)?;
+        }
+        decision.settled.doubled.extend(own);
+    }
+    match &settlement.missing {
+        Missing::PassOver => decision.settled.missing = 2usize.saturating_sub(owners.len()),
+        Missing::Create(people) => {
+            let [one, two] = people.as_ref();
+            for (owner, other) in [(one, two), (two, one)] {
+                if !owners.contains(&owner.id) {
+                    let row = GroupRow {
+                        owner: owner.id,
+                        last_message_at: free_key(owner.id, newest, taken).ok_or(owner.id)?,
+                        group: settlement.group,
+                        text: newest.text.clone(),
+                        other: other.clone(),
+                    };
+                    decision.actions.push(Action::PutRow(row.clone()));
+                    decision.settled.created.push(row);
+                }
+            }
+        }
+    }
+    Ok(decision)
+}
+
+impl Decision {
+    fn place(
+        &mut self,
+        row: GroupRow,
+        newest: &Message,
+        settlement: &Settlement,
+        taken: &TakenKeys,
+    ) -> Result<(), UserId> {
+        if is_at_target(&row, newest) {
+            self.settled.unchanged.push(row);
+            return Ok(());
+        }
+        if settlement.never_back && is_ahead(&row, newest) {
+            self.settled.ahead.push(row);
+            return Ok(());
+        }
+        let new = GroupRow {
+            last_message_at: free_key(row.owner, newest, taken).ok_or(row.owner)?,
+            text: newest.text.clone(),
+            ..row.clone()
+        };
+        // Delete and put of one key is refused by the service, for ever.
+        if new.last_message_at == row.last_message_at {
+            self.actions.push(Action::ReplaceRow {
+                old: row.clone(),
+                new: new.clone(),
+            });
+        } else {
+            self.actions.push(Action::DeleteRow(row.clone()));
+            self.actions.push(Action::PutRow(new.clone()));
+        }
+        self.settled.moved.push((row, new));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    const T: &str = "2026-03-22T08:35:09.123456+00:00";
+
+    fn settlement(missing: Missing, never_back: bool) -> Settlement {
+        Settlement {
+            group: sample::GROUP.parse().unwrap(),
+            missing,
+            never_back,
+        }
+    }
+
+    fn people() -> Missing {
+        Missing::Create(Box::new([sample::andrew(), sample::bayko()]))
+    }
+
+    fn of_bayko(row: GroupRow) -> GroupRow {
+        GroupRow {
+            owner: sample::bayko().id,
+            other: sample::andrew(),
+            ..row
+        }
+    }
+
+    fn decide_for(rows: Vec<GroupRow>, settlement: &Settlement) -> Decision {
+        let newest = sample::message(T, "newest");
+        decide(&newest, rows, settlement, &TakenKeys::default()).unwrap()
+    }
+
+    #[test]
+    fn both_rows_are_made_where_the_participants_are_known() {
+        let decision = decide_for(vec![], &settlement(people(), true));
+        let row = sample::group_row(T, "newest");
+        assert_eq!(decision.settled.created, [row.clone(), of_bayko(row)]);
+        assert_eq!(decision.actions.len(), 2);
+        let decision = decide_for(vec![], &settlement(Missing::PassOver, false));
+        assert_eq!(decision.settled.missing, 2);
+        assert!(decision.actions.is_empty());
+    }
+
+    #[test]
+    fn rows_at_the_target_are_left_alone() {
+        let later = "2026-03-22T08:35:09.124456+00:00";
+        let rows = vec![
+            sample::group_row(T, "newest"),
+            of_bayko(sample::group_row(later, "newest")),
+        ];
+        let decision = decide_for(rows.clone(), &settlement(people(), false));
+        assert!(decision.actions.is_empty());
+        assert_eq!(decision.settled.unchanged, rows);
+    }
+
+    #[test]
+    fn a_row_moves_with_a_delete_and_a_put_or_in_place() {
+        let old = sample::group_row("2026-03-22T08:00:00.000000+00:00", "older");
+        let stale = of_bayko(sample::group_row(T, "stale"));
+        let new = sample::group_row(T, "newest");
+        let decision = decide_for(
+            vec![old.clone(), stale.clone()],
+            &settlement(Missing::PassOver, false),
+        );
+        assert_eq!(
+            decision.actions,
+            [
+                Action::DeleteRow(old),
+                Action::PutRow(new.clone()),
+                Action::ReplaceRow {
+                    old: stale,
+                    new: of_bayko(new)
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_ahead_moves_back_only_where_that_is_wanted() {
+        let ahead = sample::group_row("2030-01-01T00:00:00.000000+00:00", "future");
+        let kept = decide_for(vec![ahead.clone()], &settlement(Missing::PassOver, true));
+        assert!(kept.actions.is_empty());
+        assert_eq!(kept.settled.ahead, [ahead.clone()]);
+        let moved = decide_for(vec![ahead], &settlement(Missing::PassOver, false));
+        assert_eq!(moved.actions.len(), 2);
+    }
+
+    #[test]
+    fn of_doubled_rows_the_one_at_the_target_is_the_participants() {
+        let at = sample::group_row(T, "newest");
+        let ahead = sample::group_row("2030-01-01T00:00:00.000000+00:00", "future");
+        let old = sample::group_row("2020-01-01T00:00:00.000000+00:00", "old");
+        let rows = vec![at.clone(), ahead.clone(), old.clone()];
+        let decision = decide_for(rows, &settlement(Missing::PassOver, false));
+        assert!(decision.actions.is_empty());
+        assert_eq!(decision.settled.unchanged, [at]);
+        assert_eq!(decision.settled.doubled, [old, ahead]);
+    }
+
+    #[test]
+    fn the_first_free_key_within_a_millisecond_is_taken() {
+        let newest = sample::message(T, "newest");
+        let owner = sample::andrew().id;
+        let time = newest.created_at.time().unwrap();
+        let first = |count: i64| -> TakenKeys {
+            let keys = (0..count).map(|micros| time.plus_micros(micros).unwrap().into());
+            TakenKeys(HashMap::from([(owner, keys.collect())]))
+        };
+        let key = |taken: &TakenKeys| free_key(owner, &newest, taken);
+        assert_eq!(key(&first(0)), Some(newest.created_at.clone()));
+        assert_eq!(key(&first(3)), Some(time.plus_micros(3).unwrap().into()));
+        assert_eq!(key(&first(1000)), Some(time.plus_micros(1000).unwrap().into()));
+        assert_eq!(key(&first(1001)), None);
+        let rows = settlement(people(), true);
+        assert_eq!(decide(&newest, vec![], &rows, &first(1001)).err(), Some(owner));
+    }
+
+    #[test]
+    fn a_sort_key_that_is_no_time_is_matched_as_it_is() {
+        let newest = sample::message("soon", "newest");
+        let row = sample::group_row("soon", "newest");
+        let decision = decide(
+            &newest,
+            vec![row.clone()],
+            &settlement(Missing::PassOver, false),
+            &TakenKeys::default(),
+        )
+        .unwrap();
+        assert_eq!(decision.settled.unchanged, [row]);
+    }
+}

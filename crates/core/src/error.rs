@@ -1,0 +1,248 @@
+//! What can go wrong between this crate and a service.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use crate::key::MessageGroupId;
+
+/// Any failure of a store operation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// One request failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// An item is over the limit of 400 KB; nothing was sent.
+    #[error("the item {pk} {sk} has {bytes} bytes; DynamoDB takes at most 409600 an item")]
+    ItemTooLarge {
+        /// Its partition key.
+        pk: String,
+        /// Its sort key.
+        sk: String,
+        /// Its size.
+        bytes: usize,
+    },
+    /// A batch could not be written to its end.
+    #[error("{written} of {} items written to {place}, {unwritten} not{}", written + unwritten, because(cause))]
+    PartlyWritten {
+        /// The target.
+        place: String,
+        /// Items that the service took.
+        written: u64,
+        /// Items that it did not take, or of which that is not known.
+        unwritten: u64,
+        /// What ended it; `None` where the service kept leaving items unprocessed.
+        cause: Option<Box<CallError>>,
+    },
+    /// A wait ended at its deadline.
+    #[error("waited {} for {what}, in vain", humantime::format_duration(*after))]
+    WaitedTooLong {
+        /// What was waited for.
+        what: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// The table is in a state that no waiting ends.
+    #[error("{place}: the table is {status}")]
+    TableStatus {
+        /// The target.
+        place: String,
+        /// The service's word for the state.
+        status: String,
+    },
+    /// Other writers kept changing the rows of a group.
+    #[error("group {group} on {place}: its rows kept changing under {attempts} attempts to move them")]
+    Contended {
+        /// The target.
+        place: String,
+        /// The conversation.
+        group: MessageGroupId,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// Every key that a new item may have is held by another one.
+    #[error("{place}: no free sort key from {first} to {last} in {partition}")]
+    NoFreeKey {
+        /// The target.
+        place: String,
+        /// The partition key.
+        partition: String,
+        /// The first sort key that was wanted.
+        first: String,
+        /// The last that would have done.
+        last: String,
+    },
+    /// A transaction was cancelled for a reason that trying again does not mend.
+    #[error("TransactWriteItems on {place}: cancelled: {reasons}")]
+    Cancelled {
+        /// The target.
+        place: String,
+        /// The service's reasons, one for each action.
+        reasons: String,
+    },
+}
+
+fn because(cause: &Option<Box<CallError>>) -> String {
+    match cause {
+        Some(cause) => format!(": {cause}"),
+        None => ": the service left them unprocessed".to_owned(),
+    }
+}
+
+/// A request that failed: what was asked, of whom, and why not.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} on {place}: {cause}")]
+pub struct CallError {
+    /// The API's name of the operation: `Scan`, `PutItem`.
+    pub operation: &'static str,
+    /// The target, as it is shown to people: `local http://localhost:8000 cruddur-messages`.
+    pub place: String,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a request failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// The service answered with an error.
+    #[error("{code}: {message}")]
+    Service {
+        /// The service's error code: `ResourceNotFoundException`.
+        code: String,
+        /// The service's message.
+        message: String,
+    },
+    /// No connection came about.
+    #[error("no connection: {0}")]
+    Unreachable(String),
+    /// A connection was there, and broke.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    /// No answer, or not all of it, in time.
+    #[error("no answer in time: {0}")]
+    TimedOut(String),
+    /// The answer was not one of this service.
+    #[error("the answer makes no sense: {0}")]
+    Garbled(String),
+    /// The request was never sent.
+    #[error("not sent: {0}")]
+    NotSent(String),
+}
+
+impl CallError {
+    /// Returns the service's error code, where the service answered.
+    pub fn code(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::Service { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Tells whether the table is not there.
+    pub fn is_missing_table(&self) -> bool {
+        self.code() == Some("ResourceNotFoundException")
+    }
+
+    /// Tells whether the service asked for less load. The codes are those that the AWS SDKs retry as
+    /// throttling ("Retry behavior", AWS SDKs and Tools Reference Guide).
+    pub fn is_throttling(&self) -> bool {
+        matches!(
+            self.code(),
+            Some(
+                "ProvisionedThroughputExceededException"
+                    | "ThrottlingException"
+                    | "RequestLimitExceeded"
+                    | "LimitExceededException"
+                    | "TooManyRequestsException"
+                    | "SlowDown"
+            )
+        )
+    }
+
+    pub(crate) fn new<E>(
+        operation: &'static str,
+        place: &str,
+        error: SdkError<E, HttpResponse>,
+    ) -> Self
+    where
+        E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        Self {
+            operation,
+            place: place.to_owned(),
+            cause: Cause::new(&error),
+        }
+    }
+}
+
+impl Cause {
+    fn new<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        match error {
+            SdkError::ServiceError(context) => {
+                let status = context.raw().status().as_u16();
+                let error = context.err();
+                match error.code() {
+                    Some(code) => Self::Service {
+                        code: code.to_owned(),
+                        message: error.message().unwrap_or("no message").to_owned(),
+                    },
+                    None => Self::Garbled(format!("HTTP status {status}")),
+                }
+            }
+            SdkError::DispatchFailure(failure) => {
+                let Some(error) = failure.as_connector_error() else {
+                    return Self::Broken("for an unknown reason".to_owned());
+                };
+                let root = root_cause(error);
+                if is_connect(error) {
+                    Self::Unreachable(root)
+                } else if error.is_timeout() {
+                    Self::TimedOut(root)
+                } else if error.is_user() {
+                    Self::NotSent(root)
+                } else {
+                    Self::Broken(root)
+                }
+            }
+            SdkError::TimeoutError(_) => Self::TimedOut("the attempt took too long".to_owned()),
+            SdkError::ResponseError(_) => Self::Garbled(root_cause(error)),
+            SdkError::ConstructionFailure(_) => Self::NotSent(root_cause(error)),
+            _ => Self::Broken(root_cause(error)),
+        }
+    }
+}
+
+/// Tells whether an error arose before a connection stood: refused, no route, no such host, no TLS.
+pub(crate) fn is_connect(error: &(dyn StdError + 'static)) -> bool {
+    chain(error).any(|error| {
+        error
+            .downcast_ref::<hyper_util::client::legacy::Error>()
+            .is_some_and(hyper_util::client::legacy::Error::is_connect)
+    })
+}
+
+/// Returns what the innermost error of a chain says that says anything.
+pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let said: Vec<String> = chain(error)
+        .map(ToString::to_string)
+        .filter(|text| !text.is_empty())
+        .collect();
+    // A timeout's innermost error is only "timed out"; the one around it says how long was waited.
+    said.iter()
+        .rev()
+        .find(|text| text.contains("timeout occurred"))
+        .or_else(|| said.last())
+        .cloned()
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}

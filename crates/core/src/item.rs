@@ -1,0 +1,391 @@
+//! Items of the table: messages, group rows, and whatever else is found there.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::key::{KeyError, MessageGroupId, MessageId, PartitionKey, SortKey, UserId};
+use crate::schema::attribute as name;
+
+/// An item as the service gives and takes it: attribute names and typed values.
+pub type RawItem = HashMap<String, AttributeValue>;
+
+/// Names the three kinds of item that a table can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A message of a conversation.
+    Message,
+    /// One participant's entry for a conversation.
+    Group,
+    /// Anything else.
+    Unknown,
+}
+
+impl Kind {
+    /// Returns the word for it: `message`, `group` or `unknown`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Group => "group",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Judges an item by its whole shape: the form of its keys, and exactly the attributes that its
+    /// kind has, all of type S.
+    pub fn of(raw: &RawItem) -> Self {
+        match shape(raw) {
+            Ok(Shape::Message(_)) => Self::Message,
+            Ok(Shape::Group(_)) => Self::Group,
+            Err(_) => Self::Unknown,
+        }
+    }
+}
+
+/// Copies what an item says about a person: the sender of a message, the other one of a group row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// `user_uuid`.
+    pub id: UserId,
+    /// `user_display_name`, as it was when the item was written.
+    pub display_name: String,
+    /// `user_handle`, as it was when the item was written.
+    pub handle: String,
+}
+
+/// A message of a conversation.
+///
+/// Wire format: `pk` is `MSG#<message_group_uuid>`, `sk` the time of creation, and `message_uuid`,
+/// `message`, `user_uuid`, `user_display_name`, `user_handle`, all S. There is no attribute
+/// `message_group_uuid`, which would put the message into the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The conversation.
+    pub group: MessageGroupId,
+    /// When it was created.
+    pub created_at: SortKey,
+    /// Its own id.
+    pub id: MessageId,
+    /// The text.
+    pub text: String,
+    /// Who wrote it.
+    pub sender: Person,
+}
+
+/// One participant's entry for a conversation.
+///
+/// Wire format: `pk` is `GRP#<user_uuid of the participant>`, `sk` the time of the last message, and
+/// `message_group_uuid`, `message` (the last one), `user_uuid`, `user_display_name`, `user_handle` of
+/// the **other** participant, all S.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRow {
+    /// Whose entry it is.
+    pub owner: UserId,
+    /// When the last message was created.
+    pub last_message_at: SortKey,
+    /// The conversation.
+    pub group: MessageGroupId,
+    /// The text of the last message.
+    pub text: String,
+    /// The other participant.
+    pub other: Person,
+}
+
+/// An item that was judged.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// A message of a conversation.
+    Message(Message),
+    /// One participant's entry for a conversation.
+    GroupRow(GroupRow),
+    /// Anything else, untouched, with the first thing that is wrong with it.
+    Unknown {
+        /// The item as it was read.
+        raw: RawItem,
+        /// Why it is neither of the others.
+        reason: UnknownReason,
+    },
+}
+
+/// Says why an item is neither a message nor a group row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownReason {
+    /// An attribute is not there.
+    #[error("it has no `{0}`")]
+    Missing(&'static str),
+    /// An attribute is not a string.
+    #[error("its `{0}` is not a string")]
+    NotAString(&'static str),
+    /// A key or an id has another form.
+    #[error("its `{0}` is {1}")]
+    Malformed(&'static str, KeyError),
+    /// A message carries the attribute that would put it into the index.
+    #[error("it is a message with a `message_group_uuid`, so the index lists it as a group")]
+    MessageInIndex,
+    /// The item has an attribute that its kind does not have.
+    #[error("it has an attribute `{0}`, which its kind does not have")]
+    Extra(String),
+}
+
+enum Shape {
+    Message(MessageGroupId),
+    Group(UserId),
+}
+
+fn string<'a>(raw: &'a RawItem, attribute: &'static str) -> Result<&'a str, UnknownReason> {
+    match raw.get(attribute) {
+        Some(AttributeValue::S(text)) => Ok(text),
+        Some(_) => Err(UnknownReason::NotAString(attribute)),
+        None => Err(UnknownReason::Missing(attribute)),
+    }
+}
+
+fn parsed<T: FromStr<Err = KeyError>>(
+    raw: &RawItem,
+    attribute: &'static str,
+) -> Result<T, UnknownReason> {
+    string(raw, attribute)?
+        .parse()
+        .map_err(|error| UnknownReason::Malformed(attribute, error))
+}
+
+const MESSAGE_ATTRIBUTES: [&str; 7] = [
+    name::PK,
+    name::SK,
+    name::MESSAGE_UUID,
+    name::MESSAGE,
+    name::USER_UUID,
+    name::USER_DISPLAY_NAME,
+    name::USER_HANDLE,
+];
+
+const GROUP_ATTRIBUTES: [&str; 7] = [
+    name::PK,
+    name::SK,
+    name::MESSAGE_GROUP_UUID,
+    name::MESSAGE,
+    name::USER_UUID,
+    name::USER_DISPLAY_NAME,
+    name::USER_HANDLE,
+];
+
+fn shape(raw: &RawItem) -> Result<Shape, UnknownReason> {
+    let (shape, attributes) = match parsed(raw, name::PK)? {
+        PartitionKey::Messages(_) if raw.contains_key(name::MESSAGE_GROUP_UUID) => {
+            return Err(UnknownReason::MessageInIndex);
+        }
+        PartitionKey::Messages(group) => {
+            parsed::<MessageId>(raw, name::MESSAGE_UUID)?;
+            (Shape::Message(group), &MESSAGE_ATTRIBUTES)
+        }
+        PartitionKey::Groups(owner) => {
+            parsed::<MessageGroupId>(raw, name::MESSAGE_GROUP_UUID)?;
+            (Shape::Group(owner), &GROUP_ATTRIBUTES)
+        }
+    };
+    parsed::<UserId>(raw, name::USER_UUID)?;
+    for attribute in attributes {
+        string(raw, attribute)?;
+    }
+    if raw.len() > attributes.len() {
+        let mut extra: Vec<&String> = raw
+            .keys()
+            .filter(|key| !attributes.contains(&key.as_str()))
+            .collect();
+        extra.sort();
+        return Err(UnknownReason::Extra(extra[0].clone()));
+    }
+    Ok(shape)
+}
+
+fn person(raw: &RawItem) -> Result<Person, UnknownReason> {
+    Ok(Person {
+        id: parsed(raw, name::USER_UUID)?,
+        display_name: string(raw, name::USER_DISPLAY_NAME)?.to_owned(),
+        handle: string(raw, name::USER_HANDLE)?.to_owned(),
+    })
+}
+
+fn message(group: MessageGroupId, raw: &RawItem) -> Result<Message, UnknownReason> {
+    Ok(Message {
+        group,
+        created_at: SortKey::verbatim(string(raw, name::SK)?),
+        id: parsed(raw, name::MESSAGE_UUID)?,
+        text: string(raw, name::MESSAGE)?.to_owned(),
+        sender: person(raw)?,
+    })
+}
+
+fn group_row(owner: UserId, raw: &RawItem) -> Result<GroupRow, UnknownReason> {
+    Ok(GroupRow {
+        owner,
+        last_message_at: SortKey::verbatim(string(raw, name::SK)?),
+        group: parsed(raw, name::MESSAGE_GROUP_UUID)?,
+        text: string(raw, name::MESSAGE)?.to_owned(),
+        other: person(raw)?,
+    })
+}
+
+impl Item {
+    /// Judges an item; whatever is neither a message nor a group row keeps all that it had.
+    pub fn decode(raw: RawItem) -> Self {
+        let decoded = shape(&raw).and_then(|shape| match shape {
+            Shape::Message(group) => message(group, &raw).map(Self::Message),
+            Shape::Group(owner) => group_row(owner, &raw).map(Self::GroupRow),
+        });
+        decoded.unwrap_or_else(|reason| Self::Unknown { raw, reason })
+    }
+}
+
+/// Makes the item of a primary key alone.
+pub fn primary_key(pk: &PartitionKey, sk: &SortKey) -> RawItem {
+    strings([
+        (name::PK, pk.to_string()),
+        (name::SK, sk.as_str().to_owned()),
+    ])
+}
+
+fn strings<const N: usize>(attributes: [(&str, String); N]) -> RawItem {
+    attributes
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), AttributeValue::S(text)))
+        .collect()
+}
+
+impl From<&Message> for RawItem {
+    fn from(message: &Message) -> Self {
+        strings([
+            (name::PK, PartitionKey::Messages(message.group).to_string()),
+            (name::SK, message.created_at.to_string()),
+            (name::MESSAGE_UUID, message.id.to_string()),
+            (name::MESSAGE, message.text.clone()),
+            (name::USER_UUID, message.sender.id.to_string()),
+            (name::USER_DISPLAY_NAME, message.sender.display_name.clone()),
+            (name::USER_HANDLE, message.sender.handle.clone()),
+        ])
+    }
+}
+
+impl From<&GroupRow> for RawItem {
+    fn from(row: &GroupRow) -> Self {
+        strings([
+            (name::PK, PartitionKey::Groups(row.owner).to_string()),
+            (name::SK, row.last_message_at.to_string()),
+            (name::MESSAGE_GROUP_UUID, row.group.to_string()),
+            (name::MESSAGE, row.text.clone()),
+            (name::USER_UUID, row.other.id.to_string()),
+            (name::USER_DISPLAY_NAME, row.other.display_name.clone()),
+            (name::USER_HANDLE, row.other.handle.clone()),
+        ])
+    }
+}
+
+/// Returns the size in bytes by which the service bills an item and limits it to 400 KB: the names
+/// and the values of its attributes. See "DynamoDB item sizes and formats" in the AWS developer guide.
+pub fn size(raw: &RawItem) -> usize {
+    raw.iter().map(|(name, value)| name.len() + value_size(value)).sum()
+}
+
+fn value_size(value: &AttributeValue) -> usize {
+    // A number takes a byte for two significant digits, and one more; counting a byte a digit is the
+    // safe side for a limit.
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => texts.iter().map(String::len).sum(),
+        AttributeValue::Bs(blobs) => blobs.iter().map(|blob| blob.as_ref().len()).sum(),
+        AttributeValue::L(values) => 3 + values.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
+        AttributeValue::M(map) => 3 + map.len() + size(map),
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn messages_and_group_rows_survive_the_table() {
+        let message = sample::message("2026-03-22T08:35:09.123456+00:00", "hello");
+        let raw = RawItem::from(&message);
+        assert!(!raw.contains_key(name::MESSAGE_GROUP_UUID));
+        assert_eq!(Kind::of(&raw), Kind::Message);
+        assert_eq!(Item::decode(raw), Item::Message(message));
+
+        let row = sample::group_row("2026-03-22T08:35:09.123456+00:00", "hello");
+        let raw = RawItem::from(&row);
+        assert_eq!(Kind::of(&raw), Kind::Group);
+        assert_eq!(Item::decode(raw), Item::GroupRow(row));
+    }
+
+    /// Every single departure from the shape makes an item unknown, and nothing of it is lost.
+    #[test]
+    fn one_departure_from_the_shape_is_enough() {
+        let message = RawItem::from(&sample::message("2026-03-22T08:35:09Z", "hello"));
+        let row = RawItem::from(&sample::group_row("2026-03-22T08:35:09Z", "hello"));
+        for whole in [&message, &row] {
+            let mut departures: Vec<RawItem> = Vec::new();
+            for key in whole.keys() {
+                let mut without = whole.clone();
+                without.remove(key);
+                departures.push(without);
+                let mut number = whole.clone();
+                number.insert(key.clone(), AttributeValue::N("1".into()));
+                departures.push(number);
+            }
+            for key in [name::PK, name::USER_UUID] {
+                let mut upper = whole.clone();
+                let text = whole[key].as_s().unwrap().to_uppercase();
+                upper.insert(key.to_owned(), AttributeValue::S(text));
+                departures.push(upper);
+            }
+            let mut extra = whole.clone();
+            extra.insert("likes".into(), AttributeValue::N("1".into()));
+            departures.push(extra);
+            for departure in departures {
+                assert_eq!(Kind::of(&departure), Kind::Unknown, "{departure:?}");
+                let Item::Unknown { raw, .. } = Item::decode(departure.clone()) else {
+                    panic!("{departure:?}");
+                };
+                assert_eq!(raw, departure);
+            }
+        }
+    }
+
+    #[test]
+    fn the_reason_names_the_attribute() {
+        let mut raw = RawItem::from(&sample::message("2026-03-22T08:35:09Z", "hello"));
+        raw.insert("likes".into(), AttributeValue::N("1".into()));
+        let Item::Unknown { reason, .. } = Item::decode(raw.clone()) else {
+            panic!();
+        };
+        assert_eq!(
+            reason.to_string(),
+            "it has an attribute `likes`, which its kind does not have"
+        );
+        raw.insert(
+            name::MESSAGE_GROUP_UUID.into(),
+            AttributeValue::S("x".into()),
+        );
+        let Item::Unknown { reason, .. } = Item::decode(raw) else {
+            panic!();
+        };
+        assert_eq!(reason, UnknownReason::MessageInIndex);
+    }
+
+    #[test]
+    fn a_strange_sort_key_does_not_hide_a_message() {
+        let raw = RawItem::from(&sample::message("soon", "hello"));
+        assert_eq!(Kind::of(&raw), Kind::Message);
+    }
+
+    #[test]
+    fn sizes_count_names_and_values() {
+        let raw = strings([("pk", "abc".to_owned()), ("é", "ü".to_owned())]);
+        assert_eq!(size(&raw), 2 + 3 + 2 + 2);
+        let list = AttributeValue::L(vec![AttributeValue::Bool(true), AttributeValue::S("ab".into())]);
+        assert_eq!(value_size(&list), 3 + 1 + 1 + 1 + 2);
+    }
+}

@@ -1,0 +1,267 @@
+//! Typed ids and keys of the message store, each with its text form both ways.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::timestamp::{Timestamp, TimestampError};
+
+/// Says why a text is not an id or a key of the store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The text is not a uuid at all.
+    #[error("not a uuid: `{0}`")]
+    NotAUuid(String),
+    /// The text is a uuid in a form that the store does not use: keys are compared as text, so only
+    /// the hyphenated lower-case form (RFC 9562, section 4) names a row.
+    #[error("not a uuid in lower case with hyphens: `{0}`")]
+    NotCanonical(String),
+    /// The partition key has neither of the two known prefixes.
+    #[error("a partition key starts with `MSG#` or `GRP#`: `{0}`")]
+    UnknownPrefix(String),
+}
+
+/// Parses the one text form that the store uses for a uuid.
+fn canonical_uuid(text: &str) -> Result<Uuid, KeyError> {
+    let uuid = Uuid::try_parse(text).map_err(|_| KeyError::NotAUuid(text.to_owned()))?;
+    let mut buffer = Uuid::encode_buffer();
+    if *uuid.hyphenated().encode_lower(&mut buffer) == *text {
+        Ok(uuid)
+    } else {
+        Err(KeyError::NotCanonical(text.to_owned()))
+    }
+}
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// Text form: a uuid, hyphenated, lower case (RFC 9562, section 4).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps a uuid.
+            pub const fn new(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// Returns the bare uuid.
+            pub const fn uuid(&self) -> &Uuid {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.as_hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = KeyError;
+
+            fn from_str(text: &str) -> Result<Self, KeyError> {
+                canonical_uuid(text).map(Self)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// Identifies a conversation between two people.
+    MessageGroupId
+);
+uuid_id!(
+    /// Identifies a person; the `uuid` column of the users table.
+    UserId
+);
+uuid_id!(
+    /// Identifies one message.
+    MessageId
+);
+
+impl MessageId {
+    /// Derives the id of line `index` (from 0) of a seeded conversation: UUIDv5 (RFC 9562, section 5.5)
+    /// in the namespace of the group, over `"{index}\n{sender}\n{text}"`.
+    ///
+    /// Seeding the same file again finds its own messages by this id.
+    pub fn derive(group: &MessageGroupId, index: usize, sender: &UserId, text: &str) -> Self {
+        let name = format!("{index}\n{sender}\n{text}");
+        Self(Uuid::new_v5(group.uuid(), name.as_bytes()))
+    }
+
+    /// Makes a random id (UUIDv4).
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+/// Names a partition of the table: the value of the attribute `pk`.
+///
+/// Wire format: `MSG#<message_group_uuid>` holds the messages of a group,
+/// `GRP#<user_uuid>` holds the group rows of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PartitionKey {
+    /// The messages of one conversation.
+    Messages(MessageGroupId),
+    /// The conversations of one user.
+    Groups(UserId),
+}
+
+const MESSAGES: &str = "MSG#";
+const GROUPS: &str = "GRP#";
+
+impl fmt::Display for PartitionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Messages(group) => write!(f, "{MESSAGES}{group}"),
+            Self::Groups(user) => write!(f, "{GROUPS}{user}"),
+        }
+    }
+}
+
+impl FromStr for PartitionKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        if let Some(group) = text.strip_prefix(MESSAGES) {
+            group.parse().map(Self::Messages)
+        } else if let Some(user) = text.strip_prefix(GROUPS) {
+            user.parse().map(Self::Groups)
+        } else {
+            Err(KeyError::UnknownPrefix(text.to_owned()))
+        }
+    }
+}
+
+/// Holds the value of the attribute `sk`, verbatim: a time as some tool wrote it.
+///
+/// Order is that of the text, because that is the order of the table. What this project writes is
+/// the one form of [`Timestamp`]; what older tools wrote is kept as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SortKey(String);
+
+impl SortKey {
+    /// Takes a sort key as it was read.
+    pub fn verbatim(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the stored text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads the instant, leniently.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not a time in any form that older tools wrote.
+    pub fn time(&self) -> Result<Timestamp, TimestampError> {
+        self.0.parse()
+    }
+
+    /// Tells whether the text is in the one written form, so that its order is that of time.
+    pub fn is_written_form(&self) -> bool {
+        self.time().is_ok_and(|time| time.to_string() == self.0)
+    }
+}
+
+impl From<Timestamp> for SortKey {
+    fn from(time: Timestamp) -> Self {
+        Self(time.to_string())
+    }
+}
+
+impl fmt::Display for SortKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for SortKey {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ID: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
+
+    #[test]
+    fn partition_keys_name_what_they_hold() {
+        let messages = PartitionKey::Messages(ID.parse().unwrap());
+        let groups = PartitionKey::Groups(ID.parse().unwrap());
+        assert_eq!(messages.to_string(), format!("MSG#{ID}"));
+        assert_eq!(groups.to_string(), format!("GRP#{ID}"));
+    }
+
+    #[test]
+    fn only_the_canonical_form_is_an_id() {
+        assert_eq!(
+            ID.to_uppercase().parse::<UserId>(),
+            Err(KeyError::NotCanonical(ID.to_uppercase()))
+        );
+        assert_eq!(
+            ID.replace('-', "").parse::<UserId>(),
+            Err(KeyError::NotCanonical(ID.replace('-', "")))
+        );
+        assert!("".parse::<UserId>().is_err());
+        assert!(format!(" {ID}").parse::<UserId>().is_err());
+    }
+
+    #[test]
+    fn a_foreign_prefix_is_no_partition_key() {
+        for text in ["", "MSG", "msg#", "USR#1", &format!("XMSG#{ID}")] {
+            assert_eq!(
+                text.parse::<PartitionKey>(),
+                Err(KeyError::UnknownPrefix(text.to_owned()))
+            );
+        }
+        assert!("MSG#1".parse::<PartitionKey>().is_err());
+    }
+
+    #[test]
+    fn a_derived_id_depends_on_place_sender_and_text() {
+        let group: MessageGroupId = ID.parse().unwrap();
+        let me: UserId = "11111111-1111-4111-8111-111111111111".parse().unwrap();
+        let other: UserId = "22222222-2222-4222-8222-222222222222".parse().unwrap();
+        let id = MessageId::derive(&group, 0, &me, "hi");
+        assert_eq!(id, MessageId::derive(&group, 0, &me, "hi"));
+        assert_ne!(id, MessageId::derive(&group, 1, &me, "hi"));
+        assert_ne!(id, MessageId::derive(&group, 0, &other, "hi"));
+        assert_ne!(id, MessageId::derive(&group, 0, &me, "hi!"));
+        // The value is relied on by tables that are already seeded: computed by Python's
+        // uuid.uuid5(uuid.UUID(group), "0\n11111111-1111-4111-8111-111111111111\nhi").
+        assert_eq!(id.to_string(), PYTHON_UUID5);
+    }
+
+    const PYTHON_UUID5: &str = "06428194-5b46-55b1-ae45-ccd19eb15b6d";
+
+    proptest! {
+        #[test]
+        fn keys_survive_their_text_form(bits: u128, group: bool) {
+            let uuid = Uuid::from_u128(bits);
+            let key = if group {
+                PartitionKey::Groups(UserId::new(uuid))
+            } else {
+                PartitionKey::Messages(MessageGroupId::new(uuid))
+            };
+            prop_assert_eq!(key.to_string().parse(), Ok(key));
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in ".*") {
+            let _ = text.parse::<PartitionKey>();
+            let _ = text.parse::<MessageId>();
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What the Cruddur message store is: its table, its keys and items, and the ways to read and write them.
+//!
+//! Nothing here knows a terminal, a command line or an exit code. Functions that write take a
+//! [`guard::WriteToken`], functions that destroy a [`guard::DestroyToken`]; only the checks in
+//! [`guard`] can make them.
+
+pub mod conversation;
+pub mod environment;
+pub mod error;
+pub mod guard;
+pub mod item;
+pub mod key;
+pub mod pace;
+#[cfg(test)]
+mod sample;
+pub mod schema;
+pub mod seed;
+pub mod store;
+pub mod target;
+pub mod timestamp;
+pub mod users;
+
+pub use error::{CallError, Cause, Error};

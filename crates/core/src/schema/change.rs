@@ -1,0 +1,204 @@
+//! How a live table becomes the one that is wanted, where DynamoDB can do that in place.
+
+use super::shape::NEW_IMAGE;
+use super::{Billing, Capacity, Difference, GROUP_INDEX, Shape, TableSpec};
+
+/// One UpdateTable call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Deletes a global secondary index that is not wanted.
+    DeleteIndex(String),
+    /// Sets how the table is paid for, and the capacity of the table and of the index: what differs.
+    Billing {
+        /// Present when the billing mode itself changes.
+        mode: Option<Billing>,
+        /// Present when the capacity of the table changes.
+        table: Option<Capacity>,
+        /// Present when the capacity of the index changes.
+        index: Option<Capacity>,
+    },
+    /// Creates the index.
+    CreateIndex(Billing),
+    /// Turns the stream off.
+    StreamOff,
+    /// Turns the stream on, with new images.
+    StreamOn,
+}
+
+/// Holds the calls that make a live table the wanted one, or what stands in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// The calls, in order; each has to be waited for.
+    InPlace(Vec<Change>),
+    /// At least one difference that no UpdateTable call mends: keys, a local index, or the keys or
+    /// the projection of the index.
+    Impossible(Vec<Difference>),
+}
+
+impl TableSpec {
+    /// Plans the changes from `found` to the wanted table. Where one difference cannot be mended in
+    /// place, none is planned.
+    pub fn plan(&self, found: &Shape) -> Plan {
+        let wanted = self.shape();
+        let differences = wanted.differences(found);
+        let stuck: Vec<Difference> = differences
+            .into_iter()
+            .filter(|difference| !found.can_mend(&difference.field))
+            .collect();
+        if !stuck.is_empty() {
+            return Plan::Impossible(stuck);
+        }
+
+        let surplus = found
+            .indexes
+            .keys()
+            .filter(|name| !wanted.indexes.contains_key(*name));
+        let mut changes: Vec<Change> = surplus.cloned().map(Change::DeleteIndex).collect();
+        let index_found = found.indexes.get(GROUP_INDEX);
+        changes.extend(self.billing_change(found));
+        if index_found.is_none() {
+            changes.push(Change::CreateIndex(self.billing));
+        }
+        if !wanted.stream_is_served_by(found) {
+            // A stream's view cannot be changed, only turned off and on: see StreamSpecification in
+            // the API reference.
+            if found.stream.is_some() {
+                changes.push(Change::StreamOff);
+            }
+            if wanted.stream.is_some() {
+                debug_assert_eq!(wanted.stream.as_deref(), Some(NEW_IMAGE));
+                changes.push(Change::StreamOn);
+            }
+        }
+        Plan::InPlace(changes)
+    }
+
+    fn billing_change(&self, found: &Shape) -> Option<Change> {
+        let index_found = found.indexes.get(GROUP_INDEX);
+        let mode = (self.billing.as_str() != found.billing.as_str()).then_some(self.billing);
+        // The service refuses a value that is not a change.
+        let wanted = self.billing.capacity();
+        let table = wanted.filter(|_| found.billing.capacity() != wanted);
+        let index =
+            wanted.filter(|_| index_found.is_some_and(|index| index.capacity != wanted));
+        (mode.is_some() || table.is_some() || index.is_some()).then_some(Change::Billing {
+            mode,
+            table,
+            index,
+        })
+    }
+}
+
+impl Shape {
+    /// Tells whether UpdateTable can mend a difference of this table by its field.
+    fn can_mend(&self, field: &str) -> bool {
+        match field.strip_prefix("index ") {
+            None => field != "keys",
+            Some(index) => {
+                let (name, part) = index.split_once(' ').unwrap_or((index, ""));
+                let local = self.indexes.get(name).is_some_and(|index| index.local);
+                !local && !matches!(part, "keys" | "projection")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shape::tests::{capacity_of, mutations};
+    use super::*;
+
+    fn plan_after(field: &str, nth: usize) -> Plan {
+        let spec = TableSpec::default();
+        let mut found = spec.shape();
+        let (_, change) = mutations()
+            .into_iter()
+            .filter(|(name, _)| *name == field)
+            .nth(nth)
+            .unwrap();
+        change(&mut found);
+        spec.plan(&found)
+    }
+
+    fn billing(table: Option<Capacity>, index: Option<Capacity>) -> Change {
+        Change::Billing {
+            mode: None,
+            table,
+            index,
+        }
+    }
+
+    #[test]
+    fn an_equal_table_needs_no_call() {
+        let spec = TableSpec::default();
+        assert_eq!(spec.plan(&spec.shape()), Plan::InPlace(vec![]));
+    }
+
+    #[test]
+    fn each_field_is_mended_by_its_own_call_or_not_at_all() {
+        let five = Some(Capacity::DEFAULT);
+        let on_demand_to_provisioned = Change::Billing {
+            mode: Some(Billing::Provisioned(Capacity::DEFAULT)),
+            table: five,
+            index: five,
+        };
+        let create = Change::CreateIndex(Billing::Provisioned(Capacity::DEFAULT));
+        let index = |part: &str| format!("index {GROUP_INDEX}{part}");
+        for (field, nth, calls) in [
+            ("billing", 0, vec![on_demand_to_provisioned]),
+            ("read_capacity", 0, vec![billing(five, None)]),
+            ("write_capacity", 0, vec![billing(five, None)]),
+            ("stream", 0, vec![Change::StreamOn]),
+            ("stream", 1, vec![Change::StreamOff, Change::StreamOn]),
+            (&index(""), 0, vec![create]),
+            (&index(" read_capacity"), 0, vec![billing(None, five)]),
+            (&index(" write_capacity"), 0, vec![billing(None, five)]),
+            ("index other", 0, vec![Change::DeleteIndex("other".into())]),
+        ] {
+            assert_eq!(plan_after(field, nth), Plan::InPlace(calls), "{field}");
+        }
+        for (field, nth) in [
+            ("keys", 0),
+            ("keys", 1),
+            (&index(""), 1),
+            (&index(" keys"), 0),
+            (&index(" projection"), 0),
+        ] {
+            assert!(
+                matches!(plan_after(field, nth), Plan::Impossible(stuck) if stuck[0].field == field),
+                "{field}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_impossible_change_stops_the_possible_ones() {
+        let spec = TableSpec::default();
+        let mut found = spec.shape();
+        found.stream = None;
+        found.keys = "pk S HASH".into();
+        let Plan::Impossible(stuck) = spec.plan(&found) else {
+            panic!();
+        };
+        assert_eq!(stuck.len(), 1);
+        assert_eq!(stuck[0].field, "keys");
+    }
+
+    #[test]
+    fn going_on_demand_takes_no_capacity_along() {
+        let spec = TableSpec {
+            billing: Billing::OnDemand,
+            stream: true,
+        };
+        let plan = spec.plan(&TableSpec::default().shape());
+        let change = Change::Billing {
+            mode: Some(Billing::OnDemand),
+            table: None,
+            index: None,
+        };
+        assert_eq!(plan, Plan::InPlace(vec![change]));
+        let mut found = TableSpec::default().shape();
+        found.billing = Billing::Provisioned(capacity_of(1, 1));
+        assert!(matches!(spec.plan(&found), Plan::InPlace(calls) if calls.len() == 1));
+    }
+}

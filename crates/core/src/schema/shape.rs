@@ -1,0 +1,344 @@
+//! What a table looks like, wanted or found, in one form that can be compared.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, Projection, ProjectionType,
+    ProvisionedThroughputDescription, StreamViewType, TableDescription,
+};
+
+use super::{Billing, Capacity, GROUP_INDEX, TableSpec, attribute};
+
+/// Describes a table by what this project cares about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// The primary key: `pk S HASH, sk S RANGE`.
+    pub keys: String,
+    /// How it is paid for.
+    pub billing: Billing,
+    /// What the stream carries, in the service's word; `None` without a stream.
+    pub stream: Option<String>,
+    /// The secondary indexes by name.
+    pub indexes: BTreeMap<String, IndexShape>,
+}
+
+/// Describes one secondary index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexShape {
+    /// Whether it is a local index, which lives and dies with its table.
+    pub local: bool,
+    /// Its key: `message_group_uuid S HASH, sk S RANGE`.
+    pub keys: String,
+    /// What it carries: `ALL`, `KEYS_ONLY`, or `INCLUDE a, b`.
+    pub projection: String,
+    /// Its capacity; `None` on demand and for a local index.
+    pub capacity: Option<Capacity>,
+}
+
+/// One field in which a live table is not what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// `keys`, `billing`, `read_capacity`, `write_capacity`, `stream`, or one of an index:
+    /// `index NAME`, `index NAME keys`, `index NAME projection` and so on.
+    pub field: String,
+    /// What is wanted.
+    pub wanted: String,
+    /// What is there.
+    pub found: String,
+}
+
+pub(super) const NEW_IMAGE: &str = "NEW_IMAGE";
+/// Carries more than is wanted, so it is as good.
+const NEW_AND_OLD_IMAGES: &str = "NEW_AND_OLD_IMAGES";
+const ABSENT: &str = "absent";
+const PRESENT: &str = "present";
+const NONE: &str = "none";
+
+impl Billing {
+    /// Returns the service's word: `PROVISIONED` or `PAY_PER_REQUEST`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Provisioned(_) => "PROVISIONED",
+            Self::OnDemand => "PAY_PER_REQUEST",
+        }
+    }
+
+    /// Returns the capacity, where it is provisioned.
+    pub const fn capacity(&self) -> Option<Capacity> {
+        match self {
+            Self::Provisioned(capacity) => Some(*capacity),
+            Self::OnDemand => None,
+        }
+    }
+}
+
+impl TableSpec {
+    /// Returns the shape that is wanted.
+    pub fn shape(&self) -> Shape {
+        let index = IndexShape {
+            local: false,
+            keys: format!(
+                "{} S HASH, {} S RANGE",
+                attribute::MESSAGE_GROUP_UUID,
+                attribute::SK
+            ),
+            projection: "ALL".to_owned(),
+            capacity: self.billing.capacity(),
+        };
+        Shape {
+            keys: format!("{} S HASH, {} S RANGE", attribute::PK, attribute::SK),
+            billing: self.billing,
+            stream: self.stream.then(|| NEW_IMAGE.to_owned()),
+            indexes: BTreeMap::from([(GROUP_INDEX.to_owned(), index)]),
+        }
+    }
+}
+
+impl From<&TableDescription> for Shape {
+    fn from(table: &TableDescription) -> Self {
+        let definitions = table.attribute_definitions();
+        // A table that was always provisioned has no summary: see BillingModeSummary in the API reference.
+        let on_demand = table
+            .billing_mode_summary()
+            .and_then(|summary| summary.billing_mode())
+            == Some(&BillingMode::PayPerRequest);
+        let units = |throughput| if on_demand { None } else { capacity(throughput) };
+        let mut indexes = BTreeMap::new();
+        for index in table.global_secondary_indexes() {
+            let shape = IndexShape {
+                local: false,
+                keys: keys(index.key_schema(), definitions),
+                projection: projection(index.projection()),
+                capacity: units(index.provisioned_throughput()),
+            };
+            indexes.insert(index.index_name().unwrap_or_default().to_owned(), shape);
+        }
+        for index in table.local_secondary_indexes() {
+            let shape = IndexShape {
+                local: true,
+                keys: keys(index.key_schema(), definitions),
+                projection: projection(index.projection()),
+                capacity: None,
+            };
+            indexes.insert(index.index_name().unwrap_or_default().to_owned(), shape);
+        }
+        let stream = table
+            .stream_specification()
+            .filter(|stream| stream.stream_enabled())
+            .and_then(|stream| stream.stream_view_type())
+            .map(|view| StreamViewType::as_str(view).to_owned());
+        Self {
+            keys: keys(table.key_schema(), definitions),
+            billing: units(table.provisioned_throughput())
+                .map_or(Billing::OnDemand, Billing::Provisioned),
+            stream,
+            indexes,
+        }
+    }
+}
+
+fn keys(schema: &[KeySchemaElement], definitions: &[AttributeDefinition]) -> String {
+    let describe = |key: &KeySchemaElement| {
+        let name = key.attribute_name();
+        let kind = definitions
+            .iter()
+            .find(|definition| definition.attribute_name() == name)
+            .map_or("?", |definition| definition.attribute_type().as_str());
+        format!("{name} {kind} {}", key.key_type().as_str())
+    };
+    schema.iter().map(describe).collect::<Vec<_>>().join(", ")
+}
+
+fn projection(projection: Option<&Projection>) -> String {
+    let Some(kind) = projection.and_then(Projection::projection_type) else {
+        return NONE.to_owned();
+    };
+    match kind {
+        ProjectionType::Include => {
+            let mut names = projection
+                .map(|projection| projection.non_key_attributes().to_vec())
+                .unwrap_or_default();
+            names.sort();
+            format!("{} {}", kind.as_str(), names.join(", "))
+        }
+        kind => kind.as_str().to_owned(),
+    }
+}
+
+fn capacity(throughput: Option<&ProvisionedThroughputDescription>) -> Option<Capacity> {
+    let units = |units: Option<i64>| NonZeroU32::new(u32::try_from(units?).ok()?);
+    let throughput = throughput?;
+    Some(Capacity {
+        read: units(throughput.read_capacity_units())?,
+        write: units(throughput.write_capacity_units())?,
+    })
+}
+
+/// Collects the fields that differ.
+struct Comparison(Vec<Difference>);
+
+impl Comparison {
+    fn field(&mut self, field: impl Into<String>, wanted: &str, found: &str) {
+        if wanted != found {
+            self.0.push(Difference {
+                field: field.into(),
+                wanted: wanted.to_owned(),
+                found: found.to_owned(),
+            });
+        }
+    }
+
+    /// Compares capacities, where both sides have one; otherwise the billing says it all.
+    fn capacity(&mut self, prefix: &str, wanted: Option<Capacity>, found: Option<Capacity>) {
+        if let (Some(wanted), Some(found)) = (wanted, found) {
+            for (name, wanted, found) in [
+                ("read_capacity", wanted.read, found.read),
+                ("write_capacity", wanted.write, found.write),
+            ] {
+                self.field(
+                    format!("{prefix}{name}"),
+                    &wanted.to_string(),
+                    &found.to_string(),
+                );
+            }
+        }
+    }
+}
+
+impl Shape {
+    /// Names every field in which `found` is not what `self` wants.
+    pub fn differences(&self, found: &Self) -> Vec<Difference> {
+        let mut comparison = Comparison(Vec::new());
+        comparison.field("keys", &self.keys, &found.keys);
+        comparison.field("billing", self.billing.as_str(), found.billing.as_str());
+        comparison.capacity("", self.billing.capacity(), found.billing.capacity());
+        if !self.stream_is_served_by(found) {
+            let word = |stream: &Option<String>| stream.clone().unwrap_or_else(|| NONE.to_owned());
+            comparison.field("stream", &word(&self.stream), &word(&found.stream));
+        }
+        for (name, wanted) in &self.indexes {
+            let Some(found) = found.indexes.get(name) else {
+                comparison.field(format!("index {name}"), PRESENT, ABSENT);
+                continue;
+            };
+            if found.local {
+                comparison.field(format!("index {name}"), "global", "local");
+            }
+            comparison.field(format!("index {name} keys"), &wanted.keys, &found.keys);
+            comparison.field(
+                format!("index {name} projection"),
+                &wanted.projection,
+                &found.projection,
+            );
+            comparison.capacity(&format!("index {name} "), wanted.capacity, found.capacity);
+        }
+        for name in found.indexes.keys() {
+            if !self.indexes.contains_key(name) {
+                comparison.field(format!("index {name}"), ABSENT, PRESENT);
+            }
+        }
+        comparison.0
+    }
+
+    /// Tells whether the stream of `found` carries what `self` wants.
+    pub(super) fn stream_is_served_by(&self, found: &Self) -> bool {
+        self.stream == found.stream
+            || (self.stream.as_deref() == Some(NEW_IMAGE)
+                && found.stream.as_deref() == Some(NEW_AND_OLD_IMAGES))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn capacity_of(read: u32, write: u32) -> Capacity {
+        Capacity {
+            read: NonZeroU32::new(read).unwrap(),
+            write: NonZeroU32::new(write).unwrap(),
+        }
+    }
+
+    /// Changes one field at a time: the name that a difference must have, and the change.
+    pub(crate) fn mutations() -> Vec<(&'static str, fn(&mut Shape))> {
+        fn index(shape: &mut Shape) -> &mut IndexShape {
+            shape.indexes.get_mut(GROUP_INDEX).unwrap()
+        }
+        vec![
+            ("keys", |shape| shape.keys = "pk S HASH".into()),
+            ("keys", |shape| shape.keys = "pk S HASH, sk N RANGE".into()),
+            ("billing", |shape| {
+                shape.billing = Billing::OnDemand;
+                index(shape).capacity = None;
+            }),
+            ("read_capacity", |shape| {
+                shape.billing = Billing::Provisioned(capacity_of(6, 5));
+            }),
+            ("write_capacity", |shape| {
+                shape.billing = Billing::Provisioned(capacity_of(5, 6));
+            }),
+            ("stream", |shape| shape.stream = None),
+            ("stream", |shape| shape.stream = Some("KEYS_ONLY".into())),
+            ("stream", |shape| shape.stream = Some("OLD_IMAGE".into())),
+            ("index message-group-sk-index", |shape| {
+                shape.indexes.clear();
+            }),
+            ("index message-group-sk-index", |shape| {
+                index(shape).local = true;
+            }),
+            ("index message-group-sk-index keys", |shape| {
+                index(shape).keys = "message_group_uuid S HASH".into();
+            }),
+            ("index message-group-sk-index projection", |shape| {
+                index(shape).projection = "KEYS_ONLY".into();
+            }),
+            ("index message-group-sk-index read_capacity", |shape| {
+                index(shape).capacity = Some(capacity_of(1, 5));
+            }),
+            ("index message-group-sk-index write_capacity", |shape| {
+                index(shape).capacity = Some(capacity_of(5, 1));
+            }),
+            ("index other", |shape| {
+                let copy = index(shape).clone();
+                shape.indexes.insert("other".into(), copy);
+            }),
+        ]
+    }
+
+    #[test]
+    fn any_single_changed_field_is_named() {
+        let wanted = TableSpec::default().shape();
+        assert_eq!(wanted.differences(&wanted), []);
+        for (field, change) in mutations() {
+            let mut found = wanted.clone();
+            change(&mut found);
+            let names: Vec<String> = wanted
+                .differences(&found)
+                .into_iter()
+                .map(|difference| difference.field)
+                .collect();
+            assert_eq!(names, [field]);
+        }
+    }
+
+    #[test]
+    fn a_stream_with_both_images_is_as_good() {
+        let wanted = TableSpec::default().shape();
+        let mut found = wanted.clone();
+        found.stream = Some(NEW_AND_OLD_IMAGES.into());
+        assert_eq!(wanted.differences(&found), []);
+        let none = TableSpec {
+            stream: false,
+            ..TableSpec::default()
+        };
+        assert_eq!(
+            none.shape().differences(&found),
+            [Difference {
+                field: "stream".into(),
+                wanted: "none".into(),
+                found: NEW_AND_OLD_IMAGES.into()
+            }]
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! Seeding: a conversation file becomes messages and group rows, so that a second run changes nothing.
+
+mod plan;
+mod run;
+mod script;
+
+pub use plan::{Plan, PlanError};
+pub use run::{Prepared, Report, Seed, SeedError, prepare};
+pub use script::{Line, Script, ScriptError, Side, Speakers};

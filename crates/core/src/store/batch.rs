@@ -1,0 +1,192 @@
+//! Writing many items: batches within the service's limits, and what it leaves of them.
+
+use std::collections::{HashMap, HashSet};
+
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+
+use super::Store;
+use crate::error::{CallError, Error};
+use crate::guard::WriteToken;
+use crate::item::{RawItem, size};
+use crate::pace::Backoff;
+use crate::schema::attribute;
+
+/// Limits of BatchWriteItem in the API reference: 25 requests, 16 MB, 400 KB an item, no key twice.
+const MAX_ITEMS: usize = 25;
+const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
+const MAX_ITEM_BYTES: usize = 400 * 1024;
+/// What the wire adds to an item's own bytes at the most: every byte of a text escaped as `\u00XX`.
+const WIRE_FACTOR: usize = 6;
+
+/// Counts what a bulk write did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Items that the service took.
+    pub items: u64,
+}
+
+fn text<'a>(item: &'a RawItem, name: &str) -> &'a str {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => text,
+        _ => "?",
+    }
+}
+
+/// Refuses an item that the service would refuse, before anything is sent.
+fn check_size(item: &RawItem) -> Result<usize, Error> {
+    let bytes = size(item);
+    if bytes > MAX_ITEM_BYTES {
+        return Err(Error::ItemTooLarge {
+            pk: text(item, attribute::PK).to_owned(),
+            sk: text(item, attribute::SK).to_owned(),
+            bytes,
+        });
+    }
+    Ok(bytes)
+}
+
+/// Cuts a list into batches that the service takes, in order.
+fn pack(items: Vec<RawItem>) -> Result<Vec<Vec<RawItem>>, Error> {
+    let mut batches: Vec<Vec<RawItem>> = Vec::with_capacity(items.len().div_ceil(MAX_ITEMS));
+    let mut batch: Vec<RawItem> = Vec::new();
+    let mut keys: HashSet<(String, String)> = HashSet::new();
+    let mut bytes = 0;
+    for item in items {
+        let wire = check_size(&item)? * WIRE_FACTOR;
+        let key = (
+            text(&item, attribute::PK).to_owned(),
+            text(&item, attribute::SK).to_owned(),
+        );
+        let full = batch.len() == MAX_ITEMS || bytes + wire > MAX_BATCH_BYTES;
+        if (full || keys.contains(&key)) && !batch.is_empty() {
+            batches.push(std::mem::take(&mut batch));
+            keys.clear();
+            bytes = 0;
+        }
+        keys.insert(key);
+        bytes += wire;
+        batch.push(item);
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+    Ok(batches)
+}
+
+fn put(item: RawItem) -> WriteRequest {
+    let put = PutRequest::builder()
+        .set_item(Some(item))
+        .build()
+        .expect("the item is set");
+    WriteRequest::builder().put_request(put).build()
+}
+
+impl Store {
+    /// Puts items in batches. What the service leaves unprocessed, and a batch that it throttles as a
+    /// whole, is sent again with backoff and jitter, a bounded number of times.
+    ///
+    /// Puts in batches carry no condition: the caller has to know that the keys are free.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ItemTooLarge`] before anything is sent; [`Error::PartlyWritten`] with both counts
+    /// where items remain; otherwise when a request fails and nothing was written.
+    pub async fn put_batches(
+        &self,
+        _token: &WriteToken,
+        items: Vec<RawItem>,
+    ) -> Result<Written, Error> {
+        let total = items.len() as u64;
+        let mut written = 0;
+        for batch in pack(items)? {
+            let size = batch.len() as u64;
+            let (left, cause) = match self.put_batch(batch).await {
+                Ok(left) => (left, None),
+                Err(error) => (size, Some(error)),
+            };
+            written += size - left;
+            match cause {
+                Some(error) if written == 0 => return Err(error.into()),
+                None if left == 0 => {}
+                cause => {
+                    return Err(Error::PartlyWritten {
+                        place: self.place.to_string(),
+                        written,
+                        unwritten: total - written,
+                        cause: cause.map(Box::new),
+                    });
+                }
+            }
+        }
+        Ok(Written { items: written })
+    }
+
+    /// Puts one batch and returns how many of it the service would not take.
+    async fn put_batch(&self, batch: Vec<RawItem>) -> Result<u64, CallError> {
+        let mut requests: Vec<WriteRequest> = batch.into_iter().map(put).collect();
+        let mut backoff = Backoff::for_bulk();
+        loop {
+            let answer = self
+                .client
+                .batch_write_item()
+                .request_items(self.table.as_str(), requests.clone())
+                .send()
+                .await
+                .map_err(self.failed("BatchWriteItem"));
+            match answer {
+                Ok(answer) => {
+                    let unprocessed: HashMap<_, _> = answer.unprocessed_items.unwrap_or_default();
+                    requests = unprocessed.into_values().flatten().collect();
+                }
+                Err(error) if error.is_throttling() => {}
+                Err(error) => return Err(error),
+            }
+            if requests.is_empty() || !backoff.again().await {
+                return Ok(requests.len() as u64);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn item(sk: u32, bytes: usize) -> RawItem {
+        let s = |text: String| AttributeValue::S(text);
+        RawItem::from([
+            ("pk".to_owned(), s("p".to_owned())),
+            ("sk".to_owned(), s(sk.to_string())),
+            ("m".to_owned(), s("x".repeat(bytes))),
+        ])
+    }
+
+    #[test]
+    fn an_item_over_the_limit_is_named() {
+        let error = pack(vec![item(1, 10), item(2, MAX_ITEM_BYTES)]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the item p 2 has 409607 bytes; DynamoDB takes at most 409600 an item"
+        );
+        assert_eq!(pack(vec![item(2, MAX_ITEM_BYTES - 7)]).unwrap().len(), 1);
+    }
+
+    proptest! {
+        /// p12: no batch exceeds 25 items or 16 MB or repeats a key, and nothing is lost or reordered.
+        #[test]
+        fn p12_batches_keep_the_limits(
+            list in prop::collection::vec((0u32..60, prop_oneof![9 => 0usize..200, 1 => 0usize..400_000]), 0..120)
+        ) {
+            let items: Vec<RawItem> = list.iter().map(|(sk, bytes)| item(*sk, *bytes)).collect();
+            let batches = pack(items.clone()).unwrap();
+            for batch in &batches {
+                prop_assert!(!batch.is_empty() && batch.len() <= MAX_ITEMS);
+                prop_assert!(batch.iter().map(size).sum::<usize>() * WIRE_FACTOR <= MAX_BATCH_BYTES);
+                let keys: HashSet<&str> = batch.iter().map(|item| text(item, "sk")).collect();
+                prop_assert_eq!(keys.len(), batch.len());
+            }
+            prop_assert_eq!(batches.concat(), items);
+        }
+    }
+}

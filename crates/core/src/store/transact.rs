@@ -1,0 +1,198 @@
+//! Writing several items, all or none.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, Delete, Put, TransactWriteItem,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use uuid::Uuid;
+
+use super::Store;
+use crate::error::{CallError, Error};
+use crate::guard::WriteToken;
+use crate::item::{GroupRow, RawItem, primary_key};
+use crate::key::PartitionKey;
+use crate::pace::Backoff;
+use crate::schema::attribute;
+
+const COMPLETE: &str = "all required fields are set";
+
+/// One write of a transaction, with the condition it stands under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Puts a group row where its key is free.
+    PutRow(GroupRow),
+    /// Replaces the text of a group row that is still as it was read, under the same key.
+    ReplaceRow {
+        /// The row as it was read.
+        old: GroupRow,
+        /// The row with another text.
+        new: GroupRow,
+    },
+    /// Deletes a group row that is still as it was read.
+    DeleteRow(GroupRow),
+}
+
+/// Says how a transaction ended, short of a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transacted {
+    /// All of it was written.
+    Done,
+    /// None of it was, because the conditions of these actions, by their place in the list, failed.
+    Refused(Vec<usize>),
+}
+
+/// Holds for a row that is still the one that was read. The key is given with the request.
+const AS_READ: &str = "#group = :group AND #text = :text";
+const FREE: &str = "attribute_not_exists(#pk)";
+
+impl Action {
+    fn request(&self, store: &Store) -> TransactWriteItem {
+        let table = store.table.as_str();
+        let put_if_free = |item: RawItem| {
+            let put = Put::builder()
+                .table_name(table)
+                .set_item(Some(item))
+                .condition_expression(FREE)
+                .expression_attribute_names("#pk", attribute::PK)
+                .build()
+                .expect(COMPLETE);
+            TransactWriteItem::builder().put(put).build()
+        };
+        match self {
+            Self::PutRow(row) => put_if_free(row.into()),
+            Self::ReplaceRow { old, new } => {
+                let put = Put::builder()
+                    .table_name(table)
+                    .set_item(Some(new.into()))
+                    .condition_expression(AS_READ)
+                    .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
+                    .expression_attribute_names("#text", attribute::MESSAGE)
+                    .expression_attribute_values(":group", AttributeValue::S(old.group.to_string()))
+                    .expression_attribute_values(":text", AttributeValue::S(old.text.clone()))
+                    .build()
+                    .expect(COMPLETE);
+                TransactWriteItem::builder().put(put).build()
+            }
+            Self::DeleteRow(row) => {
+                let key = primary_key(&PartitionKey::Groups(row.owner), &row.last_message_at);
+                let delete = Delete::builder()
+                    .table_name(table)
+                    .set_key(Some(key))
+                    .condition_expression(AS_READ)
+                    .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
+                    .expression_attribute_names("#text", attribute::MESSAGE)
+                    .expression_attribute_values(":group", AttributeValue::S(row.group.to_string()))
+                    .expression_attribute_values(":text", AttributeValue::S(row.text.clone()))
+                    .build()
+                    .expect(COMPLETE);
+                TransactWriteItem::builder().delete(delete).build()
+            }
+        }
+    }
+}
+
+/// The service's codes of a CancellationReason: see TransactWriteItems in the API reference.
+const CONDITION_FAILED: &str = "ConditionalCheckFailed";
+/// Reasons that pass: another transaction held an item, or capacity ran short.
+const PASSING: [&str; 3] = [
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+];
+
+enum Verdict {
+    Refused(Vec<usize>),
+    TryAgain(Option<CallError>),
+    Failed(Error),
+}
+
+impl Store {
+    /// Writes all of the actions or none.
+    ///
+    /// One client request token serves all attempts, so that a retry after a lost reply writes
+    /// nothing twice. Conflicts with other transactions and throttling are tried again with backoff
+    /// and jitter, a bounded number of times.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails, and when the last attempt still met a conflict.
+    pub async fn transact(
+        &self,
+        _token: &WriteToken,
+        actions: &[Action],
+    ) -> Result<Transacted, Error> {
+        let items: Vec<TransactWriteItem> =
+            actions.iter().map(|action| action.request(self)).collect();
+        let client_request_token = Uuid::new_v4().to_string();
+        let mut backoff = Backoff::for_bulk();
+        loop {
+            let answer = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()))
+                .client_request_token(&client_request_token)
+                .send()
+                .await;
+            let Err(error) = answer else {
+                return Ok(Transacted::Done);
+            };
+            let (reasons, passing) = match self.judge(error) {
+                Verdict::Refused(places) => return Ok(Transacted::Refused(places)),
+                Verdict::Failed(error) => return Err(error),
+                Verdict::TryAgain(error) => (error, backoff.again().await),
+            };
+            if !passing {
+                return Err(match reasons {
+                    Some(error) => error.into(),
+                    None => Error::Cancelled {
+                        place: self.place.to_string(),
+                        reasons: format!("a conflict, {} times", backoff.made()),
+                    },
+                });
+            }
+        }
+    }
+
+    fn judge(&self, error: SdkError<TransactWriteItemsError, HttpResponse>) -> Verdict {
+        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+            error.as_service_error()
+        {
+            return self.judge_reasons(cancelled.cancellation_reasons());
+        }
+        let error = self.failed("TransactWriteItems")(error);
+        if error.is_throttling() || error.code() == Some("TransactionInProgressException") {
+            Verdict::TryAgain(Some(error))
+        } else {
+            Verdict::Failed(error.into())
+        }
+    }
+
+    fn judge_reasons(&self, reasons: &[CancellationReason]) -> Verdict {
+        let coded: Vec<(usize, &str)> = reasons
+            .iter()
+            .enumerate()
+            .filter_map(|(place, reason)| Some((place, reason.code()?)))
+            .filter(|(_, code)| *code != "None")
+            .collect();
+        let refused: Vec<usize> = coded
+            .iter()
+            .filter(|(_, code)| *code == CONDITION_FAILED)
+            .map(|(place, _)| *place)
+            .collect();
+        if !refused.is_empty() {
+            Verdict::Refused(refused)
+        } else if !coded.is_empty() && coded.iter().all(|(_, code)| PASSING.contains(code)) {
+            Verdict::TryAgain(None)
+        } else {
+            let said = reasons.iter().filter_map(|reason| {
+                Some(format!("{}: {}", reason.code()?, reason.message().unwrap_or("no message")))
+            });
+            Verdict::Failed(Error::Cancelled {
+                place: self.place.to_string(),
+                reasons: said.collect::<Vec<_>>().join("; "),
+            })
+        }
+    }
+}

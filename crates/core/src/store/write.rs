@@ -1,0 +1,79 @@
+//! Writing one item.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::Store;
+use crate::error::{CallError, Error};
+use crate::guard::WriteToken;
+use crate::item::{Message, RawItem};
+use crate::key::SortKey;
+use crate::schema::attribute;
+
+/// How far, in microseconds, an item may move on from the sort key it wants: 1 ms.
+pub(crate) const MAX_BUMP_MICROS: i64 = 1_000;
+
+/// Says under which sort key a message stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// The sort key; later than the one wanted where that was taken.
+    pub created_at: SortKey,
+}
+
+impl Store {
+    /// Writes one message, never over another one.
+    ///
+    /// The condition is `attribute_not_exists(pk) OR message_uuid = :mine`, so that a retry after a
+    /// lost reply is no clash. On a true clash the message moves on by 1 µs, up to 1 ms.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails, or when all keys within 1 ms are taken.
+    pub async fn put_message(
+        &self,
+        _token: &WriteToken,
+        mut message: Message,
+    ) -> Result<Put, Error> {
+        let wanted = message.created_at.clone();
+        let tries = match wanted.time() {
+            Ok(_) => MAX_BUMP_MICROS,
+            Err(_) => 0,
+        };
+        for micros in 0..=tries {
+            if let Some(time) = wanted.time().ok().and_then(|time| time.plus_micros(micros)) {
+                message.created_at = time.into();
+            }
+            if self.put_message_here(&message).await? {
+                return Ok(Put {
+                    created_at: message.created_at,
+                });
+            }
+        }
+        Err(Error::NoFreeKey {
+            place: self.place.to_string(),
+            partition: crate::key::PartitionKey::Messages(message.group).to_string(),
+            first: wanted.to_string(),
+            last: message.created_at.to_string(),
+        })
+    }
+
+    /// Returns `false` where another message holds the key.
+    async fn put_message_here(&self, message: &Message) -> Result<bool, CallError> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(self.table.as_str())
+            .set_item(Some(RawItem::from(message)))
+            .condition_expression("attribute_not_exists(#pk) OR #id = :mine")
+            .expression_attribute_names("#pk", attribute::PK)
+            .expression_attribute_names("#id", attribute::MESSAGE_UUID)
+            .expression_attribute_values(":mine", AttributeValue::S(message.id.to_string()))
+            .send()
+            .await
+            .map_err(self.failed("PutItem"));
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

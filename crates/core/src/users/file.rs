@@ -1,0 +1,125 @@
+//! Users from a CSV file.
+
+use std::collections::HashMap;
+
+use csv::{ReaderBuilder, StringRecord, Trim};
+
+use super::{User, UsersError};
+use crate::key::{KeyError, UserId};
+
+const HEADER: [&str; 5] = ["uuid", "display_name", "handle", "email", "cognito_user_id"];
+
+/// What can be wrong with a users file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileProblem {
+    /// The first line is another one.
+    #[error("the header must be uuid,display_name,handle,email,cognito_user_id")]
+    Header,
+    /// A field that has to be there is blank.
+    #[error("no {0}")]
+    Blank(&'static str),
+    /// The id is not one.
+    #[error("{0}")]
+    Uuid(KeyError),
+    /// Two lines have one id.
+    #[error("the uuid stands on line {0} already")]
+    DoubledUuid(u64),
+    /// The line is not CSV of five fields in UTF-8.
+    #[error("{0}")]
+    Csv(String),
+}
+
+/// Parses the whole file.
+pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Vec<User>, UsersError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let malformed = |line: u64, problem: FileProblem| UsersError::Malformed {
+        file: file.to_owned(),
+        line,
+        problem,
+    };
+    let broken = |error: &csv::Error| {
+        let line = error.position().map_or(1, csv::Position::line);
+        malformed(line, FileProblem::Csv(plain(error)))
+    };
+    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes);
+    if reader.headers().map_err(|error| broken(&error))? != HEADER.as_slice() {
+        return Err(malformed(1, FileProblem::Header));
+    }
+    let mut users = Vec::new();
+    let mut lines: HashMap<UserId, u64> = HashMap::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| broken(&error))?;
+        let line = record.position().map_or(1, csv::Position::line);
+        let user = user(&record).map_err(|problem| malformed(line, problem))?;
+        if let Some(first) = lines.insert(user.uuid, line) {
+            return Err(malformed(line, FileProblem::DoubledUuid(first)));
+        }
+        users.push(user);
+    }
+    Ok(users)
+}
+
+fn user(record: &StringRecord) -> Result<User, FileProblem> {
+    let field = |index: usize| record.get(index).unwrap_or_default().to_owned();
+    let needed = |index: usize| match field(index) {
+        text if text.is_empty() => Err(FileProblem::Blank(HEADER[index])),
+        text => Ok(text),
+    };
+    Ok(User {
+        uuid: needed(0)?.parse().map_err(FileProblem::Uuid)?,
+        display_name: needed(1)?,
+        handle: needed(2)?,
+        email: field(3),
+        cognito_user_id: field(4),
+    })
+}
+
+/// Says what is wrong without the position, which is said already.
+fn plain(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => format!("{len} fields in place of {expected_len}"),
+        csv::ErrorKind::Utf8 { .. } => "not UTF-8".to_owned(),
+        _ => "not CSV".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0a0a0a0a-0a0a-4a0a-8a0a-0a0a0a0a0a0a";
+
+    fn error(body: &str) -> String {
+        let text = format!("uuid,display_name,handle,email,cognito_user_id\n{body}");
+        parse("u.csv", text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn fields_may_be_quoted_and_a_byte_order_mark_is_skipped() {
+        let text = format!(
+            "\u{feff}uuid,display_name,handle,email,cognito_user_id\r\n{ID},\"Brown, Andrew\",ab,,\r\n"
+        );
+        let users = parse("u.csv", text.as_bytes()).unwrap();
+        assert_eq!(users[0].display_name, "Brown, Andrew");
+        assert_eq!(users[0].cognito_user_id, "");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_line() {
+        assert_eq!(
+            parse("u.csv", b"handle,uuid\n").unwrap_err().to_string(),
+            "u.csv, line 1: the header must be uuid,display_name,handle,email,cognito_user_id"
+        );
+        assert_eq!(error(&format!("{ID},A,,e,c")), "u.csv, line 2: no handle");
+        assert_eq!(error("1,A,a,e,c"), "u.csv, line 2: not a uuid: `1`");
+        assert_eq!(
+            error(&format!("{ID},A,a,e,c\n{ID},B,b,e,c")),
+            "u.csv, line 3: the uuid stands on line 2 already"
+        );
+        assert_eq!(error("a,b"), "u.csv, line 2: 2 fields in place of 5");
+        let bytes = [b"uuid,display_name,handle,email,cognito_user_id\n\xff,".as_slice(), b",,,"].concat();
+        assert!(parse("u.csv", &bytes).unwrap_err().to_string().ends_with("line 2: not UTF-8"));
+    }
+}
