@@ -52,6 +52,12 @@ pub enum Error {
         /// The service's word for the state.
         status: String,
     },
+    /// The table is protected against deletion.
+    #[error("DeleteTable on {place}: the table has deletion protection")]
+    DeletionProtected {
+        /// The target.
+        place: String,
+    },
     /// Other writers kept changing the rows of a group.
     #[error("group {group} on {place}: its rows kept changing under {attempts} attempts to move them")]
     Contended {

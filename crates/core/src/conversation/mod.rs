@@ -4,5 +4,5 @@
 mod read;
 mod rows;
 
-pub use read::{Slice, group_between, newest_message, read};
+pub use read::{Slice, group_between, has_items, newest_message, read};
 pub use rows::{Missing, Settled, Settlement, settle};

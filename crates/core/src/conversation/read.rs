@@ -89,6 +89,22 @@ pub async fn newest_message(
     Ok(None)
 }
 
+/// Tells whether a partition holds anything.
+///
+/// # Errors
+///
+/// When a request fails.
+pub async fn has_items(store: &Store, partition: PartitionKey) -> Result<bool, CallError> {
+    let query = Query::new(Partition::Table(partition)).page_size(1);
+    let mut pages = std::pin::pin!(store.query(query));
+    while let Some(page) = pages.try_next().await? {
+        if page.count > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Finds the conversations that one user has with another, by the group rows of the first.
 ///
 /// # Errors

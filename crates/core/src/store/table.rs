@@ -9,7 +9,7 @@ use super::{DynamoDb, Store};
 use crate::error::{CallError, Error};
 use crate::guard::{DestroyToken, WriteToken};
 use crate::pace::wait_until;
-use crate::schema::{Change, TableName, TableSpec};
+use crate::schema::{Change, Shape, TableSpec};
 
 /// Says what became of a wish to create or to delete a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +110,21 @@ impl Store {
         Ok(state)
     }
 
+    async fn is_protected(&self) -> Result<bool, CallError> {
+        let table = self.describe().await?;
+        Ok(table.is_some_and(|table| table.deletion_protection_enabled() == Some(true)))
+    }
+
+    /// Tells whether the table is not there, or about to be gone.
+    ///
+    /// # Errors
+    ///
+    /// When the request fails.
+    pub async fn needs_creation(&self) -> Result<bool, CallError> {
+        let table = self.describe().await?;
+        Ok(table.is_none_or(|table| table.table_status() == Some(&TableStatus::Deleting)))
+    }
+
     async fn is_being_deleted(&self) -> Result<bool, CallError> {
         let table = self.describe().await?;
         Ok(table.is_some_and(|table| table.table_status() == Some(&TableStatus::Deleting)))
@@ -181,7 +196,12 @@ impl Store {
     ///
     /// When a request fails (a deletion protection among the reasons), or at the deadline.
     pub async fn delete_table(&self, token: DestroyToken, deadline: Duration) -> Result<TableState, Error> {
-        let table: &TableName = token.table();
+        let table = token.table();
+        if self.is_protected().await? {
+            return Err(Error::DeletionProtected {
+                place: self.place.to_string(),
+            });
+        }
         let what = format!("{} to be free for deletion", self.place);
         let state = wait_until(&what, deadline, self.poll, || async {
             let answer = self
@@ -217,7 +237,7 @@ pub struct TableSummary {
     /// The size in bytes, as of the same count.
     pub bytes: i64,
     /// Keys, billing, stream and indexes.
-    pub shape: crate::schema::Shape,
+    pub shape: Shape,
 }
 
 impl From<&TableDescription> for TableSummary {

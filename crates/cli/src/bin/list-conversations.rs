@@ -1,0 +1,7 @@
+//! `list-conversations`: see [`ddb_cli::commands::list_conversations`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ddb_cli::run_standalone::<ddb_cli::commands::list_conversations::Args>()
+}

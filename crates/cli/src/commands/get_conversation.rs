@@ -1,0 +1,162 @@
+//! `get-conversation`: access pattern A, the messages of a conversation.
+
+use clap::Parser;
+use ddb_core::conversation::{group_between, has_items};
+use ddb_core::key::{MessageGroupId, PartitionKey};
+use ddb_core::store::{Direction, Store};
+use ddb_core::timestamp::Timestamp;
+use ddb_core::users::User;
+
+use super::SEEDED_GROUP;
+use super::partition::{Entry, Layout, Reading};
+use crate::args::{CommonArgs, LimitArgs, RangeArgs, TableArgs, UsersArgs, me};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::launch::{Command, Context};
+use crate::output::{Cell, Column, Format};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Order {
+    /// Oldest first.
+    Asc,
+    /// Newest first.
+    Desc,
+}
+
+/// Shows the messages of a conversation: the newest 20, oldest first.
+#[derive(Debug, Parser)]
+#[command(name = "get-conversation", version)]
+pub struct Args {
+    /// Id of the conversation; the seeded one where none is given
+    #[arg(value_name = "GROUP_UUID", conflicts_with = "with")]
+    group: Option<MessageGroupId>,
+    /// Find the conversation with this person
+    #[arg(long, value_name = "HANDLE")]
+    with: Option<String>,
+    /// Whose conversation --with finds [env: DDB_ME] [default: andrewbrown]
+    #[arg(long, value_name = "HANDLE", requires = "with")]
+    me: Option<String>,
+    /// Order in which the messages are shown
+    #[arg(long, value_enum, default_value = "asc", value_name = "ORDER")]
+    order: Order,
+    #[command(flatten)]
+    limit: LimitArgs,
+    #[command(flatten)]
+    range: RangeArgs,
+    #[command(flatten)]
+    users: UsersArgs,
+    #[command(flatten)]
+    table: TableArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Lays a message out in a table.
+struct Transcript;
+
+impl Layout for Transcript {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("time (UTC)"),
+        Column::new("from"),
+        Column::new("message"),
+    ];
+
+    fn row(entry: &Entry) -> Vec<Cell> {
+        vec![
+            Cell::text(entry.time()),
+            Entry::cell(&entry.handle),
+            Entry::cell(&entry.message),
+        ]
+    }
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::ITEMS;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let (ui, environment) = (&context.ui, &context.environment);
+        let range = self.range.range(Timestamp::now())?;
+        let people = match &self.with {
+            Some(with) => Some(self.people(with, &context).await?),
+            None => None,
+        };
+        let store = self.table.store(environment, ui)?;
+        let group = match people {
+            Some(people) => find_group(&store, &people).await?,
+            None => self.group.unwrap_or(SEEDED_GROUP),
+        };
+        let reading = Reading {
+            partition: PartitionKey::Messages(group),
+            range,
+            limit: self.limit.limit(),
+            shown: match self.order {
+                Order::Asc => Direction::Ascending,
+                Order::Desc => Direction::Descending,
+            },
+        };
+        let absent = async || {
+            if !range.is_everything() && has_items(&store, reading.partition).await? {
+                return Ok(());
+            }
+            Err(Failure::new(
+                Exit::NotFound,
+                format!("{}: no conversation {group}", store.place()),
+            )
+            .hint(if group == SEEDED_GROUP {
+                "`ddb seed` loads one"
+            } else {
+                "`ddb list-conversations HANDLE` shows those of a user"
+            }))
+        };
+        reading
+            .show::<Transcript>(&store, ui, ("message", "messages"), absent)
+            .await?;
+        Ok(Outcome::Done)
+    }
+}
+
+impl Args {
+    /// Finds the two people of `--with` and `--me`.
+    async fn people(&self, with: &str, context: &Context) -> Result<[User; 2], Failure> {
+        let me = me(self.me.as_deref(), &context.environment);
+        if me == with {
+            return Err(Failure::refused(format!(
+                "--with and --me are both `{me}`: a conversation has two people"
+            )));
+        }
+        let users = self.users.open(&context.ui)?;
+        context.ui.note(&format!("users: {}", users.source()));
+        Ok([users.by_handle(me).await?, users.by_handle(with).await?])
+    }
+}
+
+/// Finds the one conversation of two people.
+async fn find_group(store: &Store, [me, with]: &[User; 2]) -> Result<MessageGroupId, Failure> {
+    match group_between(store, me.uuid, with.uuid).await?.as_slice() {
+        [group] => Ok(*group),
+        [] => Err(Failure::new(
+            Exit::NotFound,
+            format!(
+                "{}: no conversation of {} with {}",
+                store.place(),
+                me.handle,
+                with.handle
+            ),
+        )
+        .hint(format!("`ddb list-conversations {}` shows what there is", me.handle))),
+        several => {
+            let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+            Err(Failure::refused(format!(
+                "{}: {} and {} have {} conversations",
+                store.place(),
+                me.handle,
+                with.handle,
+                several.len()
+            ))
+            .hint(format!("name one of them: {}", ids.join(", "))))
+        }
+    }
+}

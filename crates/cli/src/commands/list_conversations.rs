@@ -1,0 +1,98 @@
+//! `list-conversations`: access pattern B, the conversations of a user.
+
+use clap::Parser;
+use ddb_core::key::{PartitionKey, UserId};
+use ddb_core::store::Direction;
+use ddb_core::timestamp::TimeRange;
+
+use super::partition::{Entry, Layout, Reading};
+use crate::args::{CommonArgs, LimitArgs, TableArgs, UsersArgs, me};
+use crate::failure::{Failure, Outcome};
+use crate::launch::{Command, Context};
+use crate::output::{Cell, Column, Format};
+
+/// Lists the conversations of a user, the newest first: the other person and the last message.
+#[derive(Debug, Parser)]
+#[command(name = "list-conversations", version)]
+pub struct Args {
+    /// Whose conversations [env: DDB_ME] [default: andrewbrown]
+    #[arg(value_name = "HANDLE", conflicts_with = "user_uuid")]
+    handle: Option<String>,
+    /// Whose conversations, by id, without looking the handle up
+    #[arg(long, value_name = "UUID")]
+    user_uuid: Option<UserId>,
+    /// Only those whose last message is of this calendar year, UTC
+    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(..=9999), help_heading = "Range")]
+    year: Option<u16>,
+    #[command(flatten)]
+    limit: LimitArgs,
+    #[command(flatten)]
+    users: UsersArgs,
+    #[command(flatten)]
+    table: TableArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Lays a conversation out in a table.
+struct Conversations;
+
+impl Layout for Conversations {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("last message (UTC)"),
+        Column::new("with"),
+        Column::new("message"),
+        Column::kept("group"),
+    ];
+
+    fn row(entry: &Entry) -> Vec<Cell> {
+        vec![
+            Cell::text(entry.time()),
+            Entry::cell(&entry.handle),
+            Entry::cell(&entry.message),
+            Entry::cell(&entry.uuid),
+        ]
+    }
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::ITEMS;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let ui = &context.ui;
+        let range = match self.year {
+            Some(year) => TimeRange::year(year)
+                .ok_or_else(|| Failure::refused("--year is outside the years 0000 to 9999"))?,
+            None => TimeRange::default(),
+        };
+        let user = match self.user_uuid {
+            Some(user) => user,
+            None => self.look_up(&context).await?,
+        };
+        let store = self.table.store(&context.environment, ui)?;
+        let reading = Reading {
+            partition: PartitionKey::Groups(user),
+            range,
+            limit: self.limit.limit(),
+            shown: Direction::Descending,
+        };
+        let nothing_wrong = async || Ok(());
+        reading
+            .show::<Conversations>(&store, ui, ("conversation", "conversations"), nothing_wrong)
+            .await?;
+        Ok(Outcome::Done)
+    }
+}
+
+impl Args {
+    async fn look_up(&self, context: &Context) -> Result<UserId, Failure> {
+        let users = self.users.open(&context.ui)?;
+        context.ui.note(&format!("users: {}", users.source()));
+        let handle = me(self.handle.as_deref(), &context.environment);
+        Ok(users.by_handle(handle).await?.uuid)
+    }
+}

@@ -1,0 +1,174 @@
+//! `list-tables`: the tables of the endpoint, all pages.
+
+use clap::Parser;
+use ddb_core::schema::TableName;
+use ddb_core::store::{DynamoDb, TableSummary};
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
+
+use super::counted;
+use crate::args::{CommonArgs, DynamoDbArgs};
+use crate::failure::{Failure, Outcome};
+use crate::launch::{Command, Context};
+use crate::output::{Cell, Column, Format, Printer, Record, Totals};
+use crate::ui::Ui;
+
+/// Lists the tables, all pages.
+#[derive(Debug, Parser)]
+#[command(name = "list-tables", version)]
+pub struct Args {
+    /// Show status, size, billing, stream and indexes of each
+    #[arg(long)]
+    details: bool,
+    #[command(flatten)]
+    dynamodb: DynamoDbArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// How many tables are described at a time.
+const SIDE_BY_SIDE: usize = 8;
+
+#[derive(Debug, Serialize)]
+struct Name {
+    name: String,
+}
+
+impl Record for Name {
+    const COLUMNS: &'static [Column] = &[Column::kept("name")];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![Cell::text(&self.name)]]
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Details {
+    name: String,
+    status: String,
+    items: i64,
+    bytes: i64,
+    billing: &'static str,
+    read_capacity: Option<u32>,
+    write_capacity: Option<u32>,
+    stream: Option<String>,
+    indexes: Vec<String>,
+}
+
+impl Details {
+    fn new(name: String, table: TableSummary) -> Self {
+        let capacity = table.shape.billing.capacity();
+        Self {
+            name,
+            status: table.status,
+            items: table.items,
+            bytes: table.bytes,
+            billing: table.shape.billing.as_str(),
+            read_capacity: capacity.map(|capacity| capacity.read.get()),
+            write_capacity: capacity.map(|capacity| capacity.write.get()),
+            stream: table.shape.stream,
+            indexes: table.shape.indexes.into_keys().collect(),
+        }
+    }
+}
+
+impl Record for Details {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("name"),
+        Column::kept("status"),
+        Column::kept("items"),
+        Column::kept("bytes"),
+        Column::new("billing"),
+        Column::new("read_capacity"),
+        Column::new("write_capacity"),
+        Column::new("stream"),
+        Column::new("indexes"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![
+            Cell::text(&self.name),
+            Cell::text(&self.status),
+            Cell::number(self.items),
+            Cell::number(self.bytes),
+            Cell::text(self.billing),
+            Cell::number_or_blank(self.read_capacity),
+            Cell::number_or_blank(self.write_capacity),
+            Cell::text(self.stream.as_deref().unwrap_or_default()),
+            Cell::text(self.indexes.join(", ")),
+        ]]
+    }
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::ROWS;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let ui = &context.ui;
+        let dynamodb = self.dynamodb.dynamodb(&context.environment, ui)?;
+        if self.details {
+            print_details(&dynamodb, ui).await?;
+        } else {
+            print_names(&dynamodb, ui).await?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+async fn print_names(dynamodb: &DynamoDb, ui: &Ui) -> Result<(), Failure> {
+    let mut pages = std::pin::pin!(dynamodb.tables());
+    let mut printer = ui.printer::<Name>();
+    while let Some(names) = pages.try_next().await? {
+        for name in names {
+            printer.print(&Name { name })?;
+        }
+        printer.flush()?;
+    }
+    end(printer, ui)
+}
+
+async fn print_details(dynamodb: &DynamoDb, ui: &Ui) -> Result<(), Failure> {
+    let described = dynamodb
+        .tables()
+        .map_ok(|names| stream::iter(names).map(Ok))
+        .try_flatten()
+        .map_ok(|name| describe(dynamodb, name))
+        .try_buffered(SIDE_BY_SIDE);
+    let mut described = std::pin::pin!(described);
+    let mut printer = ui.printer::<Details>();
+    while let Some(details) = described.try_next().await? {
+        // A table may be gone by the time it is described.
+        if let Some(details) = details {
+            printer.print(&details)?;
+        }
+    }
+    end(printer, ui)
+}
+
+async fn describe(
+    dynamodb: &DynamoDb,
+    name: String,
+) -> Result<Option<Details>, ddb_core::CallError> {
+    // The service named it, so it is a name.
+    let Ok(table) = name.parse::<TableName>() else {
+        return Ok(None);
+    };
+    let description = dynamodb.store(table).describe().await?;
+    Ok(description.map(|table| Details::new(name, TableSummary::from(&table))))
+}
+
+fn end<W: std::io::Write>(printer: Printer<W>, ui: &Ui) -> Result<(), Failure> {
+    let tables = printer.printed();
+    printer.finish(Totals::default())?;
+    if tables == 0 {
+        ui.note("no tables");
+        ui.hint("`ddb schema-load` creates one");
+    } else {
+        ui.detail(&counted(tables, "table", "tables"));
+    }
+    Ok(())
+}

@@ -1,0 +1,307 @@
+//! `scan`: every item of the table, every page, as it comes.
+
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use clap::Parser;
+use ddb_core::item::{Kind, RawItem};
+use ddb_core::schema::attribute;
+use ddb_core::store::{Page, Scan, Segment, Store};
+use ddb_core::CallError;
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
+use serde::{Serialize, Serializer};
+
+use super::{add, capacity, counted};
+use crate::args::{CommonArgs, TableArgs};
+use crate::failure::{Failure, Outcome};
+use crate::launch::{Command, Context};
+use crate::output::{Cell, Column, Format, Printer, Record, Totals, json};
+use crate::ui::Ui;
+
+/// One share of the table: `0/4` to `3/4`.
+#[derive(Debug, Clone, Copy)]
+struct Share(Segment);
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split_once('/')
+            .and_then(|(index, total)| Segment::new(index.parse().ok()?, total.parse().ok()?))
+            .map(Self)
+            .ok_or_else(|| "write it as I/N, counted from 0: 0/4 to 3/4".to_owned())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum KindArg {
+    Message,
+    Group,
+    Unknown,
+}
+
+impl From<KindArg> for Kind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Message => Self::Message,
+            KindArg::Group => Self::Group,
+            KindArg::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// Shows every item of the table, every page, as it comes.
+#[derive(Debug, Parser)]
+#[command(name = "scan", version)]
+pub struct Args {
+    /// Read the table in N segments at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(Segment::MAX_TOTAL)), conflicts_with = "segment")]
+    segments: u32,
+    /// Read one share out of N, such as 0/4, for spreading over machines
+    #[arg(long, value_name = "I/N")]
+    segment: Option<Share>,
+    /// Show at most this many items
+    #[arg(long, value_name = "N")]
+    limit: Option<NonZeroU32>,
+    /// Show only items of this kind
+    #[arg(long, value_enum, value_name = "KIND")]
+    kind: Option<KindArg>,
+    /// Show only how many items there are
+    #[arg(long, conflicts_with = "limit")]
+    count: bool,
+    /// Read strongly consistent, for twice the capacity
+    #[arg(long)]
+    consistent: bool,
+    #[command(flatten)]
+    table: TableArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// An item, under the columns of the contract.
+struct Row {
+    kind: Kind,
+    item: RawItem,
+}
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let plain = json::Plain {
+            kind: self.kind,
+            item: &self.item,
+        };
+        plain.serialize(serializer)
+    }
+}
+
+const ATTRIBUTES: [&str; 8] = [
+    attribute::PK,
+    attribute::SK,
+    attribute::MESSAGE_GROUP_UUID,
+    attribute::MESSAGE_UUID,
+    attribute::USER_UUID,
+    attribute::USER_HANDLE,
+    attribute::USER_DISPLAY_NAME,
+    attribute::MESSAGE,
+];
+
+impl Record for Row {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("kind"),
+        Column::new(attribute::PK),
+        Column::new(attribute::SK),
+        Column::new(attribute::MESSAGE_GROUP_UUID),
+        Column::new(attribute::MESSAGE_UUID),
+        Column::new(attribute::USER_UUID),
+        Column::new(attribute::USER_HANDLE),
+        Column::new(attribute::USER_DISPLAY_NAME),
+        Column::new(attribute::MESSAGE),
+        Column::new("other"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let mut row = vec![Cell::text(self.kind.as_str())];
+        row.extend(ATTRIBUTES.iter().map(|name| match self.item.get(*name) {
+            None => Cell::text(""),
+            Some(AttributeValue::S(text)) => Cell::text(text),
+            Some(AttributeValue::N(number)) => Cell::number(number),
+            Some(value) => Cell::text(json::text(&json::PlainValue(value))),
+        }));
+        row.push(Cell::text(self.other()));
+        vec![row]
+    }
+
+    fn item(&self) -> Option<&RawItem> {
+        Some(&self.item)
+    }
+}
+
+impl Row {
+    /// Returns the attributes that have no column, as JSON; nothing where there are none.
+    fn other(&self) -> String {
+        let other: RawItem = self
+            .item
+            .iter()
+            .filter(|(name, _)| !ATTRIBUTES.contains(&name.as_str()))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        if other.is_empty() {
+            return String::new();
+        }
+        json::text(&json::PlainValue(&AttributeValue::M(other)))
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Count {
+    count: u64,
+}
+
+impl Record for Count {
+    const COLUMNS: &'static [Column] = &[Column::kept("count")];
+    const BARE: bool = true;
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![Cell::number(self.count)]]
+    }
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::ITEMS;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let ui = &context.ui;
+        if self.count && ui.format() == Format::DdbJson {
+            return Err(Failure::refused("--count shows no items, so it has no ddb-json"));
+        }
+        let store = self.table.store(&context.environment, ui)?;
+        let mut pages = std::pin::pin!(self.pages(&store));
+        if self.count {
+            return self.print_count(&mut pages, ui).await;
+        }
+        let mut printer = ui.printer::<Row>();
+        let mut totals = Totals {
+            scanned_count: Some(0),
+            truncated: Some(false),
+            ..Totals::default()
+        };
+        match self.print(&mut pages, &mut printer, &mut totals).await {
+            Ok(()) => {}
+            Err(failure) => {
+                printer.abandon();
+                return Err(failure);
+            }
+        }
+        let printed = printer.printed();
+        printer.finish(totals)?;
+        self.say(printed, &totals, ui);
+        Ok(Outcome::Done)
+    }
+}
+
+impl Args {
+    fn pages(&self, store: &Store) -> impl Stream<Item = Result<Page, CallError>> + use<> {
+        let segments: Vec<Segment> = match self.segment {
+            Some(Share(segment)) => vec![segment],
+            None => Segment::all(self.segments).collect(),
+        };
+        // One more than the limit tells whether the limit cut anything.
+        let page_size = match (self.limit, self.kind) {
+            (Some(limit), None) => Some(limit.get().saturating_add(1)),
+            _ => None,
+        };
+        let scan = Scan {
+            segment: Segment::WHOLE,
+            consistent: self.consistent,
+            count_only: self.count && self.kind.is_none(),
+            page_size,
+        };
+        stream::select_all(
+            segments
+                .into_iter()
+                .map(|segment| store.scan(Scan { segment, ..scan }).boxed()),
+        )
+    }
+
+    /// Prints page by page; nothing between the socket and the writer holds more than a page.
+    async fn print<W: Write>(
+        &self,
+        pages: &mut (impl Stream<Item = Result<Page, CallError>> + Unpin),
+        printer: &mut Printer<W>,
+        totals: &mut Totals,
+    ) -> Result<(), Failure> {
+        let limit = self.limit.map(|limit| u64::from(limit.get()));
+        let wanted = self.kind.map(Kind::from);
+        while let Some(page) = pages.try_next().await? {
+            add(&mut totals.consumed_capacity, page.consumed);
+            *totals.scanned_count.get_or_insert(0) += page.scanned;
+            for item in page.items {
+                let kind = Kind::of(&item);
+                if wanted.is_some_and(|wanted| wanted != kind) {
+                    continue;
+                }
+                if limit == Some(printer.printed()) {
+                    totals.truncated = Some(true);
+                    return Ok(());
+                }
+                printer.print(&Row { kind, item })?;
+            }
+            printer.flush()?;
+        }
+        Ok(())
+    }
+
+    async fn print_count(
+        &self,
+        pages: &mut (impl Stream<Item = Result<Page, CallError>> + Unpin),
+        ui: &Ui,
+    ) -> Result<Outcome, Failure> {
+        let mut count = 0;
+        let mut totals = Totals::default();
+        while let Some(page) = pages.try_next().await? {
+            add(&mut totals.consumed_capacity, page.consumed);
+            *totals.scanned_count.get_or_insert(0) += page.scanned;
+            count += match self.kind.map(Kind::from) {
+                None => page.count,
+                Some(kind) => {
+                    page.items.iter().filter(|item| Kind::of(item) == kind).count() as u64
+                }
+            };
+        }
+        let mut printer = ui.printer::<Count>();
+        if ui.format() == Format::Json {
+            totals.count = Some(count);
+        } else {
+            printer.print(&Count { count })?;
+        }
+        printer.finish(totals)?;
+        self.say(count, &totals, ui);
+        Ok(Outcome::Done)
+    }
+
+    fn say(&self, items: u64, totals: &Totals, ui: &Ui) {
+        let kind = self.kind.map(|kind| Kind::from(kind).as_str());
+        let what = match kind {
+            Some(kind) => format!(" of kind {kind}"),
+            None => String::new(),
+        };
+        let items_shown = match items {
+            0 => "no items".to_owned(),
+            items => counted(items, "item", "items"),
+        };
+        ui.note(&format!(
+            "{items_shown}{what}, {} scanned{}",
+            totals.scanned_count.unwrap_or_default(),
+            capacity(totals.consumed_capacity)
+        ));
+        if totals.truncated == Some(true) {
+            ui.note("there are more: --limit cut the answer");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! `schema-load`: creates the table, or says how the one that is there differs.
+
+use std::io::{self, Write};
+use std::num::NonZeroU32;
+
+use clap::Parser;
+use ddb_core::guard;
+use ddb_core::schema::{Billing, Capacity, Difference, Plan, Shape, TableSpec};
+use ddb_core::store::{Store, TableState};
+use serde::Serialize;
+
+use super::{TABLE_DEADLINE, counted};
+use crate::args::{CommonArgs, TableArgs};
+use crate::failure::{Failure, Outcome};
+use crate::launch::{Command, Context};
+use crate::output::{Cell, Column, Format, Record, Totals};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum BillingArg {
+    Provisioned,
+    OnDemand,
+}
+
+/// Creates the table and waits until it and its index are ACTIVE.
+///
+/// An equal table is left alone. A different one is not touched either: the differences are shown,
+/// field by field, and the exit code is 3. With --apply, those that DynamoDB can mend in place are
+/// mended; if one cannot be, none is.
+#[derive(Debug, Parser)]
+#[command(name = "schema-load", version)]
+pub struct Args {
+    /// Change the table where it differs
+    #[arg(long, conflicts_with = "print")]
+    apply: bool,
+    /// Print the CreateTable JSON for `aws dynamodb create-table --cli-input-json`, and do nothing
+    #[arg(long)]
+    print: bool,
+    /// How the table is paid for
+    #[arg(long, value_enum, default_value = "provisioned", value_name = "MODE")]
+    billing: BillingArg,
+    /// Read capacity units of the table and of the index [default: 5]
+    #[arg(long, value_name = "N")]
+    read_capacity: Option<NonZeroU32>,
+    /// Write capacity units of the table and of the index [default: 5]
+    #[arg(long, value_name = "N")]
+    write_capacity: Option<NonZeroU32>,
+    /// Have no stream
+    #[arg(long)]
+    no_stream: bool,
+    #[command(flatten)]
+    table: TableArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Action {
+    Created,
+    Unchanged,
+    Drift,
+    Updated,
+}
+
+impl Action {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Unchanged => "unchanged",
+            Self::Drift => "drift",
+            Self::Updated => "updated",
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Field {
+    field: String,
+    wanted: String,
+    found: String,
+}
+
+impl From<Difference> for Field {
+    fn from(difference: Difference) -> Self {
+        Self {
+            field: difference.field,
+            wanted: difference.wanted,
+            found: difference.found,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    table: String,
+    action: Action,
+    differences: Vec<Field>,
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("table"),
+        Column::kept("action"),
+        Column::optional("field"),
+        Column::optional("wanted"),
+        Column::optional("found"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let row = |field: &str, wanted: &str, found: &str| {
+            [&self.table, self.action.as_str(), field, wanted, found]
+                .map(Cell::text)
+                .to_vec()
+        };
+        if self.differences.is_empty() {
+            return vec![row("", "", "")];
+        }
+        let differences = self.differences.iter();
+        differences
+            .map(|field| row(&field.field, &field.wanted, &field.found))
+            .collect()
+    }
+}
+
+impl Args {
+    fn spec(&self) -> Result<TableSpec, Failure> {
+        let billing = match self.billing {
+            BillingArg::Provisioned => Billing::Provisioned(Capacity {
+                read: self.read_capacity.unwrap_or(Capacity::DEFAULT.read),
+                write: self.write_capacity.unwrap_or(Capacity::DEFAULT.write),
+            }),
+            BillingArg::OnDemand if self.read_capacity.or(self.write_capacity).is_some() => {
+                return Err(Failure::refused(
+                    "a table that is billed on demand has no capacity to set",
+                ));
+            }
+            BillingArg::OnDemand => Billing::OnDemand,
+        };
+        Ok(TableSpec {
+            billing,
+            stream: !self.no_stream,
+        })
+    }
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::BASIC;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let (ui, environment) = (&context.ui, &context.environment);
+        let spec = self.spec()?;
+        if self.print {
+            let request = spec.create_json(&self.table.table(environment)?);
+            writeln!(io::stdout(), "{request:#}")?;
+            return Ok(Outcome::Done);
+        }
+        let token = guard::allow_writing(&self.table.local(environment, ui)?);
+        let store = self.table.store(environment, ui)?;
+        let load = Load {
+            store: &store,
+            spec,
+            token: &token,
+        };
+        let (action, differences) = load.load(self.apply).await?;
+        let mut printer = ui.printer::<Row>();
+        let found = differences.len() as u64;
+        printer.print(&Row {
+            table: store.table().to_string(),
+            action,
+            differences: differences.into_iter().map(Field::from).collect(),
+        })?;
+        printer.finish(Totals::default())?;
+        if !matches!(action, Action::Drift) {
+            return Ok(Outcome::Done);
+        }
+        ui.warn(&format!(
+            "{} differs in {}; nothing was changed",
+            store.place(),
+            counted(found, "field", "fields")
+        ));
+        ui.hint(if self.apply {
+            "DynamoDB cannot change these in place: drop the table and load it anew, or use another --table"
+        } else {
+            "--apply changes what DynamoDB can change in place"
+        });
+        Ok(Outcome::Difference)
+    }
+}
+
+struct Load<'a> {
+    store: &'a Store,
+    spec: TableSpec,
+    token: &'a guard::WriteToken,
+}
+
+impl Load<'_> {
+    async fn load(&self, apply: bool) -> Result<(Action, Vec<Difference>), Failure> {
+        if self.store.needs_creation().await? {
+            let state = self
+                .store
+                .create_table(self.token, &self.spec, TABLE_DEADLINE)
+                .await?;
+            if state == TableState::Changed {
+                return Ok((Action::Created, Vec::new()));
+            }
+        }
+        let differences = self.differences().await?;
+        match differences.as_slice() {
+            [] => Ok((Action::Unchanged, differences)),
+            _ if apply => self.apply().await,
+            _ => Ok((Action::Drift, differences)),
+        }
+    }
+
+    async fn shape(&self) -> Result<Shape, Failure> {
+        let table = self.store.wait_until_active(TABLE_DEADLINE).await?;
+        Ok(Shape::from(&table))
+    }
+
+    async fn differences(&self) -> Result<Vec<Difference>, Failure> {
+        Ok(self.spec.shape().differences(&self.shape().await?))
+    }
+
+    /// Changes the table; what is returned was different before, or is still.
+    async fn apply(&self) -> Result<(Action, Vec<Difference>), Failure> {
+        let found = self.shape().await?;
+        let changes = match self.spec.plan(&found) {
+            Plan::Impossible(stuck) => return Ok((Action::Drift, stuck)),
+            Plan::InPlace(changes) => changes,
+        };
+        for change in &changes {
+            self.store
+                .change_table(self.token, change, TABLE_DEADLINE)
+                .await?;
+        }
+        match self.differences().await? {
+            left if left.is_empty() => {
+                Ok((Action::Updated, self.spec.shape().differences(&found)))
+            }
+            left => Err(Failure::new(
+                crate::failure::Exit::Partly,
+                format!(
+                    "UpdateTable on {}: the service took {}, but still differs in: {}",
+                    self.store.place(),
+                    counted(changes.len() as u64, "change", "changes"),
+                    left.iter().map(|d| d.field.as_str()).collect::<Vec<_>>().join(", "),
+                ),
+            )),
+        }
+    }
+}
+
+/// The JSON form is relied on: `differences` of `field`, `wanted`, `found`.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::json;
+
+    #[test]
+    fn the_record_has_the_fields_of_the_contract() {
+        let row = Row {
+            table: "t".to_owned(),
+            action: Action::Drift,
+            differences: vec![Field {
+                field: "stream".to_owned(),
+                wanted: "NEW_IMAGE".to_owned(),
+                found: "none".to_owned(),
+            }],
+        };
+        assert_eq!(
+            json::text(&row),
+            r#"{"table":"t","action":"drift","differences":[{"field":"stream","wanted":"NEW_IMAGE","found":"none"}]}"#
+        );
+    }
+}

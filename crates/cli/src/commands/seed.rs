@@ -1,0 +1,268 @@
+//! `seed`: loads a conversation between two users.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use ddb_core::conversation::Settled;
+use ddb_core::guard;
+use ddb_core::item::GroupRow;
+use ddb_core::key::MessageGroupId;
+use ddb_core::seed::{Prepared, Script, Seed, Side, Speakers, prepare};
+use ddb_core::timestamp::Timestamp;
+use ddb_core::users::Users;
+use serde::Serialize;
+
+use super::{SEEDED_GROUP, counted};
+use crate::args::{CommonArgs, TableArgs, UsersArgs, When, duration, me};
+use crate::failure::{Failure, Outcome, exit_of_file};
+use crate::launch::{Command, Context};
+use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::ui::Ui;
+
+const BUILT_IN: &str = include_str!("../../../../seed-data/conversations/late-train.txt");
+const BUILT_IN_NAME: &str = "the built-in conversation";
+
+/// Loads a conversation between two users.
+///
+/// A file is UTF-8 text with one message a line, `Speaker: text`. `Person 1` is --me, `Person 2` is
+/// --other; a handle of the two means that user. Blank lines and lines that start with # are skipped.
+///
+/// Seeding again changes nothing: messages that are there are found, and only the missing ones are
+/// written, where they belong.
+#[derive(Debug, Parser)]
+#[command(name = "seed", version)]
+pub struct Args {
+    /// Conversation to load, in place of the built-in one
+    #[arg(long, value_name = "FILE")]
+    conversation: Option<PathBuf>,
+    /// Handle of `Person 1` [env: DDB_ME] [default: andrewbrown]
+    #[arg(long, value_name = "HANDLE")]
+    me: Option<String>,
+    /// Handle of `Person 2`
+    #[arg(long, value_name = "HANDLE", default_value = "bayko")]
+    other: String,
+    /// Say who speaks under another name; may be given several times
+    #[arg(long = "speaker", value_name = "NAME=HANDLE")]
+    speakers: Vec<String>,
+    /// Id of the conversation
+    #[arg(long, value_name = "UUID", default_value_t = SEEDED_GROUP)]
+    group_uuid: MessageGroupId,
+    /// Time of the last message: RFC 3339, a date, `now`, or -1d
+    #[arg(long, value_name = "TIME", default_value = "now", allow_hyphen_values = true)]
+    ends_at: When,
+    /// Time between two messages
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    interval: Duration,
+    /// Say what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    users: UsersArgs,
+    #[command(flatten)]
+    table: TableArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    group_uuid: String,
+    messages: u64,
+    written: u64,
+    unchanged: u64,
+    first_at: String,
+    last_at: String,
+    users_source: String,
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("group_uuid"),
+        Column::kept("messages"),
+        Column::kept("written"),
+        Column::kept("unchanged"),
+        Column::new("first_at"),
+        Column::new("last_at"),
+        Column::new("users_source"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![
+            Cell::text(&self.group_uuid),
+            Cell::number(self.messages),
+            Cell::number(self.written),
+            Cell::number(self.unchanged),
+            Cell::text(&self.first_at),
+            Cell::text(&self.last_at),
+            Cell::text(&self.users_source),
+        ]]
+    }
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::BASIC;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let (ui, environment) = (&context.ui, &context.environment);
+        let now = Timestamp::now();
+        if self.interval < Duration::from_micros(1) {
+            return Err(Failure::refused(
+                "--interval must be at least 1us: two messages cannot have one time",
+            ));
+        }
+        let me = me(self.me.as_deref(), environment);
+        if me == self.other {
+            return Err(Failure::refused(format!(
+                "--me and --other are both `{me}`: a conversation has two people"
+            )));
+        }
+        let script = self.script(me)?;
+        let users = self.users.open(ui)?;
+        let seed = self.seed(me, &users, now).await?;
+        let token = guard::allow_writing(&self.table.local(environment, ui)?);
+        let store = self.table.store(environment, ui)?;
+        let prepared = prepare(&store, &seed, &script, now).await?;
+        if prepared.is_anchored() && self.ends_at != When::Now {
+            ui.note("--ends-at is not used: messages that are there fix the time");
+        }
+
+        let mut row = row(&prepared, &seed, &users);
+        if self.dry_run {
+            ui.note("dry run: nothing is written; `written` is what would be");
+        } else {
+            let report = prepared.write(&token).await?;
+            row.written = report.written;
+            say_rows(&report.rows, ui);
+        }
+        let summary = format!(
+            "{} of {} with {} in {}, {} there before",
+            row.written,
+            counted(row.messages, "message", "messages"),
+            seed.other.display_name,
+            seed.group,
+            row.unchanged
+        );
+        let mut printer = ui.printer::<Row>();
+        printer.print(&row)?;
+        printer.finish(Totals::default())?;
+        ui.detail(&summary);
+        if self.group_uuid == SEEDED_GROUP && !self.dry_run {
+            ui.detail("`ddb get-conversation` shows it");
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+impl Args {
+    fn script(&self, me: &str) -> Result<Script, Failure> {
+        let mut speakers = Speakers::new(me, &self.other);
+        for speaker in &self.speakers {
+            let (name, handle) = speaker.split_once('=').ok_or_else(|| {
+                Failure::refused(format!("--speaker {speaker}: write it as NAME=HANDLE"))
+            })?;
+            let side = match handle {
+                handle if handle == me => Side::Me,
+                handle if handle == self.other => Side::Other,
+                _ => {
+                    return Err(Failure::refused(format!(
+                        "--speaker {speaker}: `{handle}` is neither --me `{me}` nor --other `{}`",
+                        self.other
+                    )));
+                }
+            };
+            speakers.map(name, side);
+        }
+        let Some(path) = &self.conversation else {
+            return Ok(Script::parse(BUILT_IN_NAME, BUILT_IN.as_bytes(), &speakers)?);
+        };
+        let bytes = read(path)?;
+        Ok(Script::parse(&path.display().to_string(), &bytes, &speakers)?)
+    }
+
+    async fn seed(&self, me: &str, users: &Users, now: Timestamp) -> Result<Seed, Failure> {
+        let [me, other] = [users.by_handle(me).await?, users.by_handle(&self.other).await?];
+        if me.uuid == other.uuid {
+            return Err(Failure::refused(format!(
+                "`{}` and `{}` are one user, {}: a conversation has two people",
+                me.handle, other.handle, me.uuid
+            )));
+        }
+        let ends_at = match self.ends_at {
+            When::Now => None,
+            when => Some(when.at(now).ok_or_else(|| {
+                Failure::refused("--ends-at is outside the years 0000 to 9999")
+            })?),
+        };
+        Ok(Seed {
+            group: self.group_uuid,
+            me,
+            other,
+            ends_at,
+            interval: self.interval,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| {
+        Failure::new(
+            exit_of_file(&error),
+            format!("{}: {error}; nothing was written", path.display()),
+        )
+        .hint("--conversation names a text file; without it, the built-in conversation is loaded")
+    })
+}
+
+fn row(prepared: &Prepared<'_>, seed: &Seed, users: &Users) -> Row {
+    let messages = prepared.messages();
+    let at = |message: Option<&ddb_core::item::Message>| {
+        message.map_or_else(String::new, |message| message.created_at.to_string())
+    };
+    let total = messages.len() as u64;
+    Row {
+        group_uuid: seed.group.to_string(),
+        messages: total,
+        written: prepared.absent(),
+        unchanged: total - prepared.absent(),
+        first_at: at(messages.first()),
+        last_at: at(messages.last()),
+        users_source: users.source().to_string(),
+    }
+}
+
+/// Says what is odd about the group rows.
+fn say_rows(rows: &Settled, ui: &Ui) {
+    let whose = |rows: &[GroupRow]| {
+        let rows: Vec<String> = rows
+            .iter()
+            .map(|row| format!("GRP#{} {}", row.owner, row.last_message_at))
+            .collect();
+        rows.join(", ")
+    };
+    if !rows.doubled.is_empty() {
+        ui.warn(&format!(
+            "a participant has more than one row for this conversation; left as they are: {}",
+            whose(&rows.doubled)
+        ));
+    }
+    if !rows.ahead.is_empty() {
+        ui.warn(&format!(
+            "a row is later than the newest message; left as it is: {}",
+            whose(&rows.ahead)
+        ));
+    }
+    for user in &rows.created {
+        ui.detail(&format!("made the row GRP#{} {}", user.owner, user.last_message_at));
+    }
+    for (old, new) in &rows.moved {
+        ui.detail(&format!(
+            "moved the row GRP#{} from {} to {}",
+            new.owner, old.last_message_at, new.last_message_at
+        ));
+    }
+}

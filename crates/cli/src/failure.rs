@@ -1,0 +1,254 @@
+//! How a command ends: exit codes, and errors of one line with a hint.
+
+use std::io;
+use std::process::ExitCode;
+
+use ddb_core::seed::{PlanError, ScriptError, SeedError};
+use ddb_core::target::TargetError;
+use ddb_core::users::UsersError;
+use ddb_core::{CallError, Cause, Error};
+use ddb_local::LocalError;
+
+/// The exit codes, which scripts rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// It failed.
+    Failed = 1,
+    /// Wrong usage, or refused.
+    Refused = 2,
+    /// Looked, and found a difference.
+    Difference = 3,
+    /// The thing named does not exist.
+    NotFound = 4,
+    /// Partly done.
+    Partly = 5,
+    /// Ended by SIGINT.
+    Interrupted = 130,
+    /// Ended by SIGTERM.
+    Terminated = 143,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// How a command ends where nothing failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done, or nothing to do.
+    Done,
+    /// It looked, and found a difference.
+    Difference,
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::Done,
+            Outcome::Difference => Self::Difference,
+        }
+    }
+}
+
+/// How a command ends before its work is done.
+#[derive(Debug)]
+pub enum Failure {
+    /// Nobody reads stdout any more: no error, `| head -1` is common.
+    ClosedPipe,
+    /// Something went wrong.
+    Error {
+        /// The exit code.
+        exit: Exit,
+        /// What failed, on which target, and why: one line.
+        message: String,
+        /// The next step.
+        hint: Option<String>,
+    },
+}
+
+impl Failure {
+    /// Makes a failure with an exit code of its own.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self::Error {
+            exit,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Makes a failure of wrong usage.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, message)
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn hint(mut self, next: impl Into<String>) -> Self {
+        if let Self::Error { hint, .. } = &mut self {
+            *hint = Some(next.into());
+        }
+        self
+    }
+
+    fn maybe_hint(self, next: Option<&str>) -> Self {
+        match next {
+            Some(next) => self.hint(next),
+            None => self,
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::ClosedPipe
+        } else {
+            Self::new(Exit::Failed, format!("writing the output: {error}"))
+        }
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let exit = if error.is_missing_table() {
+            Exit::NotFound
+        } else {
+            Exit::Failed
+        };
+        let hint = call_hint(&error);
+        Self::new(exit, error.to_string()).maybe_hint(hint)
+    }
+}
+
+/// Returns the next step after a request that failed.
+fn call_hint(error: &CallError) -> Option<&'static str> {
+    match &error.cause {
+        Cause::Unreachable(_) => Some(
+            "start an endpoint with `ddb local` or `docker compose up -d`, or name another one with --endpoint-url",
+        ),
+        Cause::TimedOut(_) => Some("is that a DynamoDB endpoint, and is it well?"),
+        Cause::Garbled(_) => Some("is that a DynamoDB endpoint? `ddb local` starts one"),
+        Cause::Broken(_) => Some("run the command again"),
+        Cause::NotSent(_) => None,
+        Cause::Service { .. } if error.is_missing_table() => {
+            Some("`ddb schema-load` creates the table, `ddb list-tables` shows those that are there")
+        }
+        Cause::Service { .. } if error.is_throttling() => {
+            Some("wait a little, or raise the table's capacity, then run the command again")
+        }
+        Cause::Service { code, .. } => match code.as_str() {
+            "UnrecognizedClientException" | "InvalidSignatureException" => {
+                Some("is that endpoint a local one? It refuses the dummy credentials of local commands")
+            }
+            _ => None,
+        },
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Call(error) => error.into(),
+            Error::ItemTooLarge { .. } => Self::refused(message).hint("shorten the message"),
+            Error::PartlyWritten { .. } => Self::new(Exit::Partly, message)
+                .hint("run the same command again: it writes only what is missing"),
+            Error::WaitedTooLong { .. } => Self::new(Exit::Failed, message)
+                .hint("`ddb list-tables --details` shows the state of the tables"),
+            Error::DeletionProtected { .. } => Self::refused(message).hint(
+                "this tool never lifts it: `aws dynamodb update-table --no-deletion-protection-enabled` does",
+            ),
+            Error::Contended { .. } => {
+                Self::new(Exit::Failed, message).hint("run the command again")
+            }
+            Error::TableStatus { .. } | Error::NoFreeKey { .. } | Error::Cancelled { .. } => {
+                Self::new(Exit::Failed, message)
+            }
+        }
+    }
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        let failure = Self::refused(error.to_string());
+        match error {
+            TargetError::AwsEndpoint { .. } => {
+                failure.hint("name a local endpoint, such as http://localhost:8000")
+            }
+            TargetError::Endpoint { .. } | TargetError::Region { .. } => failure,
+        }
+    }
+}
+
+impl From<UsersError> for Failure {
+    fn from(error: UsersError) -> Self {
+        let message = error.to_string();
+        match error {
+            UsersError::NotFound { known, .. } => {
+                Self::new(Exit::NotFound, message).hint(match known.as_slice() {
+                    [] => "there are no users at all".to_owned(),
+                    known => format!("there are: {}", known.join(", ")),
+                })
+            }
+            UsersError::Doubled { .. } => {
+                Self::refused(message).hint("name the user by id, or mend the users first")
+            }
+            UsersError::Unreadable { error, .. } => {
+                Self::new(exit_of_file(&error), message).hint("--users names a CSV file of users")
+            }
+            UsersError::Malformed { .. } => Self::refused(message),
+        }
+    }
+}
+
+/// Tells a file that is not there from one that cannot be read.
+pub fn exit_of_file(error: &io::Error) -> Exit {
+    match error.kind() {
+        io::ErrorKind::NotFound => Exit::NotFound,
+        _ => Exit::Failed,
+    }
+}
+
+impl From<ScriptError> for Failure {
+    fn from(error: ScriptError) -> Self {
+        Self::refused(format!("{error}; nothing was written")).hint(
+            "a line is `Person 1: text`, `Person 2: text` or `<handle>: text`; --speaker NAME=HANDLE names the rest",
+        )
+    }
+}
+
+impl From<SeedError> for Failure {
+    fn from(error: SeedError) -> Self {
+        let message = format!("{error}; nothing was written");
+        match error {
+            SeedError::Store(error) => error.into(),
+            SeedError::Plan {
+                error: PlanError::EndsInTheFuture(_) | PlanError::OutOfRange,
+                ..
+            } => Self::refused(message),
+            SeedError::Plan { .. } => Self::refused(message)
+                .hint("seed the changed file as another conversation, with --group-uuid"),
+            SeedError::OtherUsers { .. } => Self::refused(message)
+                .hint("name these two with --me and --other, or another conversation with --group-uuid"),
+        }
+    }
+}
+
+impl From<LocalError> for Failure {
+    fn from(error: LocalError) -> Self {
+        let failure = Self::new(Exit::Failed, error.to_string());
+        match error {
+            LocalError::PortTaken(_) => failure.hint(
+                "`ddb list-tables` tells whether a DynamoDB endpoint is there already; --port names another port",
+            ),
+            LocalError::InUse { .. } => {
+                failure.hint("use that endpoint, or name another folder with --data")
+            }
+            _ => failure,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The front door: every utility as `ddb <command>`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    drop, get_conversation, list_conversations, list_tables, local, scan, schema_load, seed,
+};
+use crate::launch;
+
+/// Operator tools for the Cruddur message store in DynamoDB.
+#[derive(Debug, Parser)]
+#[command(name = "ddb", version, arg_required_else_help = true, after_help = FIRST_STEPS)]
+struct Ddb {
+    #[command(subcommand)]
+    command: Front,
+}
+
+const FIRST_STEPS: &str = "\
+First steps, in two terminals:
+  ddb local                    a DynamoDB endpoint on this machine
+  ddb schema-load              create the table there
+  ddb seed                     load a conversation
+  ddb get-conversation         read it";
+
+#[derive(Debug, Subcommand)]
+enum Front {
+    Local(local::Args),
+    SchemaLoad(schema_load::Args),
+    ListTables(list_tables::Args),
+    Drop(drop::Args),
+    Seed(seed::Args),
+    Scan(scan::Args),
+    GetConversation(get_conversation::Args),
+    ListConversations(list_conversations::Args),
+}
+
+/// Runs the front door with the arguments of this process.
+pub fn run() -> ExitCode {
+    match launch::parse::<Ddb>() {
+        Ok(Ddb { command }) => match command {
+            Front::Local(command) => launch::run(command),
+            Front::SchemaLoad(command) => launch::run(command),
+            Front::ListTables(command) => launch::run(command),
+            Front::Drop(command) => launch::run(command),
+            Front::Seed(command) => launch::run(command),
+            Front::Scan(command) => launch::run(command),
+            Front::GetConversation(command) => launch::run(command),
+            Front::ListConversations(command) => launch::run(command),
+        },
+        Err(exit) => exit,
+    }
+}

@@ -1,0 +1,200 @@
+//! The life of a command: parse, run, supervise, and turn the result into an exit code.
+//!
+//! The work runs on a thread of its own. The main thread waits for it, for signals and for the
+//! timeout, so that none of them can be held up by work that blocks, such as writing to a full pipe.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use ddb_core::environment::Environment;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, oneshot};
+
+use crate::args::CommonArgs;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{Format, escape};
+use crate::ui::Ui;
+
+/// One utility.
+pub trait Command: Parser + Send + 'static {
+    /// The forms of output that it has.
+    const FORMATS: &'static [Format];
+    /// Whether a signal is its regular end.
+    const ENDS_ON_SIGNAL: bool = false;
+
+    /// Returns the options that all commands have.
+    fn common(&self) -> &CommonArgs;
+
+    /// Does the work.
+    fn run(
+        self,
+        context: Context,
+    ) -> impl Future<Output = Result<Outcome, Failure>> + Send;
+}
+
+/// What a command is given beside its options.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Speaks to people and opens the printer.
+    pub ui: Ui,
+    /// The environment variables.
+    pub environment: Environment,
+    stop: Arc<Notify>,
+}
+
+impl Context {
+    /// Waits for the signal that ends the command.
+    pub async fn stopped(&self) {
+        self.stop.notified().await;
+    }
+}
+
+/// How long a command that ends on a signal may take for it.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Parses the arguments of this process; on help, version and wrong usage, returns how to exit.
+///
+/// # Errors
+///
+/// The exit code, after everything was said.
+pub fn parse<P: Parser>() -> Result<P, ExitCode> {
+    P::try_parse().map_err(|error| {
+        if error.use_stderr() {
+            // The message quotes the arguments, which may hold anything.
+            let message = escape::lines(&error.render().to_string());
+            let _ = io::stderr().write_all(message.as_bytes());
+            Exit::Refused.into()
+        } else {
+            let _ = error.print();
+            Exit::Done.into()
+        }
+    })
+}
+
+/// Runs a command to its end.
+pub fn run<C: Command>(command: C) -> ExitCode {
+    let ui = Ui::new(command.common());
+    silence_panics(&ui);
+    supervise(command, &ui)
+        .unwrap_or_else(|failure| {
+            ui.failure(&failure);
+            match failure {
+                Failure::ClosedPipe => Exit::Done,
+                Failure::Error { exit, .. } => exit,
+            }
+        })
+        .into()
+}
+
+/// A panic is a fault of ours: it is said in one line, without a backtrace.
+fn silence_panics(ui: &Ui) {
+    let ui = ui.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map_or_else(String::new, |at| format!(" at {at}"));
+        let reason = panic.payload_as_str().unwrap_or("no reason given");
+        ui.failure(
+            &Failure::new(Exit::Failed, format!("a fault in this program{place}: {reason}"))
+                .hint("please report it, with the command that you ran"),
+        );
+    }));
+}
+
+fn supervise<C: Command>(command: C, ui: &Ui) -> Result<Exit, Failure> {
+    let format = command.common().output;
+    if !C::FORMATS.contains(&format) {
+        return Err(unknown_format(format, C::FORMATS));
+    }
+    let timeout = command.common().timeout;
+    let stop = Arc::new(Notify::new());
+    let context = Context {
+        ui: ui.clone(),
+        environment: Environment::of_process(),
+        stop: Arc::clone(&stop),
+    };
+    let (done, result) = oneshot::channel();
+    // Signals are awaited before the work begins, so that none is missed.
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
+        std::thread::Builder::new()
+            .name("command".to_owned())
+            .stack_size(8 * 1024 * 1024)
+            .spawn(move || {
+                let result = self::runtime().and_then(|runtime| runtime.block_on(command.run(context)));
+                let _ = done.send(result);
+            })
+            .map_err(system)?;
+
+        let mut result = result;
+        let exit = tokio::select! {
+            result = &mut result => return ended(result),
+            () = sleep(timeout) => return Err(timed_out(timeout)),
+            _ = interrupt.recv() => Exit::Interrupted,
+            _ = terminate.recv() => Exit::Terminated,
+        };
+        if !C::ENDS_ON_SIGNAL {
+            return Ok(exit);
+        }
+        stop.notify_one();
+        tokio::select! {
+            result = &mut result => ended(result),
+            () = tokio::time::sleep(GRACE) => Ok(exit),
+            _ = interrupt.recv() => Ok(Exit::Interrupted),
+            _ = terminate.recv() => Ok(Exit::Terminated),
+        }
+    })
+}
+
+type Ended = Result<Result<Outcome, Failure>, oneshot::error::RecvError>;
+
+fn ended(result: Ended) -> Result<Exit, Failure> {
+    match result {
+        Ok(result) => result.map(Exit::from),
+        // The thread panicked; the hook has said so.
+        Err(_) => Ok(Exit::Failed),
+    }
+}
+
+async fn sleep(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn timed_out(timeout: Option<Duration>) -> Failure {
+    let after = timeout.map(humantime::format_duration).map(|after| after.to_string());
+    Failure::new(
+        Exit::Failed,
+        format!("not done within --timeout {}", after.unwrap_or_default()),
+    )
+    .hint("what was done so far stays done; give it more time, or look at the endpoint")
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system)
+}
+
+fn system(error: io::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("the system: {error}"))
+}
+
+fn unknown_format(format: Format, known: &[Format]) -> Failure {
+    use clap::ValueEnum;
+    let name = |format: &Format| {
+        format
+            .to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    };
+    let known: Vec<String> = known.iter().map(name).collect();
+    Failure::refused(format!("--output {} is not a form of this command", name(&format)))
+        .hint(format!("it has {}", known.join(", ")))
+}

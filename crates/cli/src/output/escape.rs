@@ -1,0 +1,141 @@
+//! Text from users on its way out: nothing in it may command a terminal, a spreadsheet or a reader's eye.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Tells whether a character must never go out raw: the control characters C0, DEL and C1 (Unicode
+/// general category Cc), and the characters that reorder or hide text around them (the bidirectional
+/// controls of Unicode UAX #9).
+pub fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// Escapes text for anything but JSON: `\n`, `\r`, `\t`, `\u{1b}`, and the backslash doubled, so that
+/// the form can be read back.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c == '\\' || is_unsafe(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\\' => escaped.push_str("\\\\"),
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            '\t' => escaped.push_str("\\t"),
+            c if is_unsafe(c) => {
+                // Writing to a String cannot fail.
+                let _ = write!(escaped, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => escaped.push(c),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Escapes a message for people: as [`plain`], but the backslash stays as it was, since nobody parses
+/// a message.
+pub fn line(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            escaped.push_str(&plain(c.encode_utf8(&mut [0; 4])));
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Escapes a message of several lines: as [`line`], but line breaks stay.
+pub fn lines(text: &str) -> String {
+    let escaped: Vec<Cow<'_, str>> = text.split('\n').map(line).collect();
+    escaped.join("\n")
+}
+
+/// Neutralises a cell that a spreadsheet would run as a formula, by a leading `'`. The first
+/// characters are those that OWASP lists under "CSV Injection".
+pub fn spreadsheet(cell: Cow<'_, str>) -> Cow<'_, str> {
+    let runs = |c: char| {
+        matches!(
+            c,
+            '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'
+        )
+    };
+    if cell.starts_with(runs) {
+        Cow::Owned(format!("'{cell}"))
+    } else {
+        cell
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn controls_are_spelled_out() {
+        assert_eq!(plain("a\u{1b}[31mb\\c\n\t\r\u{7f}\u{9b}\u{202e}"),
+            "a\\u{1b}[31mb\\\\c\\n\\t\\r\\u{7f}\\u{9b}\\u{202e}");
+        assert!(matches!(plain("é 👩‍👩‍👧 漢"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn messages_keep_their_lines() {
+        assert_eq!(lines("a\\b\nc\u{1b}d\n"), "a\\b\nc\\u{1b}d\n");
+    }
+
+    #[test]
+    fn formulas_are_neutralised() {
+        for cell in ["=1+1", "+1", "-1", "@x", "＝1"] {
+            assert_eq!(spreadsheet(cell.into()), format!("'{cell}"));
+        }
+        assert_eq!(spreadsheet("a=1".into()), "a=1");
+        assert_eq!(spreadsheet("".into()), "");
+    }
+
+    /// Reads the escaped form back, to show that nothing is lost.
+    fn unescape(text: &str) -> String {
+        let mut chars = text.chars();
+        let mut read = String::new();
+        while let Some(c) = chars.next() {
+            read.push(match c {
+                '\\' => match chars.next().unwrap() {
+                    'n' => '\n',
+                    'r' => '\r',
+                    't' => '\t',
+                    '\\' => '\\',
+                    'u' => {
+                        let hex: String = chars.by_ref().skip(1).take_while(|c| *c != '}').collect();
+                        char::from_u32(u32::from_str_radix(&hex, 16).unwrap()).unwrap()
+                    }
+                    other => panic!("{other}"),
+                },
+                c => c,
+            });
+        }
+        read
+    }
+
+    proptest! {
+        #[test]
+        fn p28_no_control_goes_out_raw_and_nothing_is_lost(
+            text in prop::collection::vec(prop_oneof![any::<char>(), prop::char::range('\0', '\u{a0}'),
+                prop::char::range('\u{2000}', '\u{2070}')], 0..40)
+        ) {
+            let text: String = text.into_iter().collect();
+            let escaped = plain(&text);
+            prop_assert!(!escaped.chars().any(is_unsafe));
+            prop_assert_eq!(unescape(&escaped), text.clone());
+            prop_assert!(!lines(&text).chars().any(|c| c != '\n' && is_unsafe(c)));
+        }
+    }
+}

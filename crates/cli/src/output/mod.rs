@@ -1,0 +1,390 @@
+//! Data on its way to stdout: one printer, five forms.
+
+pub mod escape;
+pub mod json;
+mod table;
+pub mod width;
+
+use std::io::{self, Write};
+
+use ddb_core::item::RawItem;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use table::Drawing;
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people: columns, cut to the terminal.
+    Table,
+    /// One object with all items and totals.
+    Json,
+    /// One object a line.
+    Jsonl,
+    /// Comma-separated values, RFC 4180.
+    Csv,
+    /// DynamoDB JSON, one item a line, as export to S3 writes it.
+    DdbJson,
+}
+
+impl Format {
+    /// The forms of a command that reads no rows.
+    pub const BASIC: &'static [Self] = &[Self::Table, Self::Json, Self::Jsonl];
+    /// The forms of a command that lists things.
+    pub const ROWS: &'static [Self] = &[Self::Table, Self::Json, Self::Jsonl, Self::Csv];
+    /// The forms of a command that reads items.
+    pub const ITEMS: &'static [Self] = &[
+        Self::Table,
+        Self::Json,
+        Self::Jsonl,
+        Self::Csv,
+        Self::DdbJson,
+    ];
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    name: &'static str,
+    keep: bool,
+    optional: bool,
+}
+
+impl Column {
+    /// A column that is cut where the terminal is narrow.
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            keep: false,
+            optional: false,
+        }
+    }
+
+    /// A column that is cut last: people copy what stands in it.
+    pub const fn kept(name: &'static str) -> Self {
+        Self {
+            name,
+            keep: true,
+            optional: false,
+        }
+    }
+
+    /// A column that is left out where nothing stands in it.
+    pub const fn optional(name: &'static str) -> Self {
+        Self {
+            name,
+            keep: false,
+            optional: true,
+        }
+    }
+}
+
+/// What stands in one column of one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    text: String,
+    number: bool,
+}
+
+impl Cell {
+    /// A cell with text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            number: false,
+        }
+    }
+
+    /// A cell with a number: aligned to the right, and no formula.
+    pub fn number(number: impl ToString) -> Self {
+        Self {
+            text: number.to_string(),
+            number: true,
+        }
+    }
+
+    /// A cell with a number, or with nothing.
+    pub fn number_or_blank(number: Option<impl ToString>) -> Self {
+        number.map_or_else(|| Self::text(""), Self::number)
+    }
+}
+
+/// One thing that a command shows.
+pub trait Record: Serialize {
+    /// The columns of its table.
+    const COLUMNS: &'static [Column];
+    /// The header of its CSV: by default that of the table.
+    const CSV: Option<&'static [&'static str]> = None;
+    /// Whether its table is only the bare value.
+    const BARE: bool = false;
+
+    /// Returns its rows in a table: one, as a rule.
+    fn rows(&self) -> Vec<Vec<Cell>>;
+
+    /// Returns its row in CSV: by default those of the table.
+    fn csv_rows(&self) -> Vec<Vec<Cell>> {
+        self.rows()
+    }
+
+    /// Returns the item behind it, where it is one.
+    fn item(&self) -> Option<&RawItem> {
+        None
+    }
+}
+
+/// What is known at the end of an answer. `None` is `null`: it does not apply.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Totals {
+    /// How many items, where that is not the number of those printed.
+    pub count: Option<u64>,
+    /// How many items the service read.
+    pub scanned_count: Option<u64>,
+    /// Capacity units over all pages.
+    pub consumed_capacity: Option<f64>,
+    /// Whether a limit cut the answer.
+    pub truncated: Option<bool>,
+}
+
+enum Form {
+    Table(Drawing),
+    Json,
+    Jsonl,
+    Csv { header: Vec<&'static str> },
+    DdbJson,
+}
+
+/// Prints records of one type, one by one, in the chosen form.
+pub struct Printer<W: Write> {
+    form: Form,
+    out: W,
+    printed: u64,
+}
+
+impl<W: Write> Printer<W> {
+    /// Begins the output. `terminal` is the width of the terminal, `None` where stdout is none.
+    pub fn new<R: Record>(format: Format, terminal: Option<usize>, out: W) -> Self {
+        let form = match format {
+            Format::Table => Form::Table(Drawing::new(R::COLUMNS, R::BARE, terminal)),
+            Format::Json => Form::Json,
+            Format::Jsonl => Form::Jsonl,
+            Format::DdbJson => Form::DdbJson,
+            Format::Csv => Form::Csv {
+                header: R::CSV.map_or_else(
+                    || R::COLUMNS.iter().map(|column| column.name).collect(),
+                    <[&str]>::to_vec,
+                ),
+            },
+        };
+        Self {
+            form,
+            out,
+            printed: 0,
+        }
+    }
+
+    /// Prints one record.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::ClosedPipe`] where nobody reads any more.
+    pub fn print<R: Record>(&mut self, record: &R) -> Result<(), Failure> {
+        self.begin()?;
+        self.printed += 1;
+        match &mut self.form {
+            Form::Table(drawing) => {
+                for row in record.rows() {
+                    drawing.row(row, &mut self.out)?;
+                }
+            }
+            Form::Json => {
+                let separator: &[u8] = if self.printed > 1 { b",\n" } else { b"\n" };
+                self.out.write_all(separator)?;
+                json::write(&mut self.out, record)?;
+            }
+            Form::Jsonl => {
+                json::write(&mut self.out, record)?;
+                self.out.write_all(b"\n")?;
+            }
+            Form::Csv { .. } => {
+                for row in record.csv_rows() {
+                    csv_row(&mut self.out, row.iter().map(csv_cell))?;
+                }
+            }
+            Form::DdbJson => {
+                if let Some(item) = record.item() {
+                    json::write(&mut self.out, &json::Export(item))?;
+                    self.out.write_all(b"\n")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what comes before the first record.
+    fn begin(&mut self) -> Result<(), Failure> {
+        if self.printed == 0 {
+            match &self.form {
+                Form::Json => self.out.write_all(b"{\"items\":[")?,
+                Form::Csv { header } => csv_row(&mut self.out, header.iter().map(|h| (*h).into()))?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many records were printed.
+    pub fn printed(&self) -> u64 {
+        self.printed
+    }
+
+    /// Hands on what was printed so far: after a page, whoever reads gets it.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::ClosedPipe`] where nobody reads any more.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        Ok(self.out.flush()?)
+    }
+
+    /// Ends the output with its totals.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::ClosedPipe`] where nobody reads any more.
+    pub fn finish(mut self, totals: Totals) -> Result<(), Failure> {
+        self.begin()?;
+        match &mut self.form {
+            Form::Table(drawing) => drawing.end(&mut self.out)?,
+            Form::Json => {
+                let count = totals.count.unwrap_or(self.printed);
+                if self.printed > 0 {
+                    self.out.write_all(b"\n")?;
+                }
+                write!(
+                    self.out,
+                    "],\"count\":{count},\"scanned_count\":{},\"consumed_capacity\":{},\"truncated\":{}}}",
+                    json::text(&totals.scanned_count),
+                    json::text(&totals.consumed_capacity),
+                    json::text(&totals.truncated),
+                )?;
+                self.out.write_all(b"\n")?;
+            }
+            _ => {}
+        }
+        self.flush()
+    }
+
+    /// Ends the output after an error: what was printed stays, a JSON document stays unterminated.
+    pub fn abandon(mut self) {
+        if let Form::Table(drawing) = &mut self.form {
+            // The error that led here is what is reported.
+            let _ = drawing.end(&mut self.out);
+        }
+        let _ = self.flush();
+    }
+}
+
+fn csv_cell(cell: &Cell) -> String {
+    let text = escape::plain(&cell.text);
+    if cell.number {
+        text.into_owned()
+    } else {
+        escape::spreadsheet(text).into_owned()
+    }
+}
+
+fn csv_row(out: &mut impl Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
+    let mut writer = csv::WriterBuilder::new()
+        .buffer_capacity(512)
+        .from_writer(out);
+    writer.write_record(cells)?;
+    writer.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Named {
+        name: String,
+        size: i64,
+    }
+
+    impl Record for Named {
+        const COLUMNS: &'static [Column] = &[Column::new("name"), Column::new("size")];
+
+        fn rows(&self) -> Vec<Vec<Cell>> {
+            vec![vec![Cell::text(&self.name), Cell::number(self.size)]]
+        }
+    }
+
+    fn print(format: Format, names: &[(&str, i64)]) -> String {
+        let mut out = Vec::new();
+        let mut printer = Printer::new::<Named>(format, None, &mut out);
+        for (name, size) in names {
+            let record = Named {
+                name: (*name).to_owned(),
+                size: *size,
+            };
+            printer.print(&record).unwrap();
+        }
+        let totals = Totals {
+            scanned_count: Some(7),
+            ..Totals::default()
+        };
+        printer.finish(totals).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_form_of_an_empty_answer() {
+        assert_eq!(print(Format::Table, &[]), "");
+        assert_eq!(print(Format::Jsonl, &[]), "");
+        assert_eq!(print(Format::Csv, &[]), "name,size\n");
+        assert_eq!(
+            print(Format::Json, &[]),
+            "{\"items\":[],\"count\":0,\"scanned_count\":7,\"consumed_capacity\":null,\"truncated\":null}\n"
+        );
+    }
+
+    #[test]
+    fn each_form_of_an_answer() {
+        let names = [("=a\u{1b}", -1), ("b,\"c\"", 22)];
+        assert_eq!(
+            print(Format::Table, &names),
+            "name     size\n─────────────\n=a\\u{1b}   -1\nb,\"c\"      22\n"
+        );
+        assert_eq!(
+            print(Format::Csv, &names),
+            "name,size\n'=a\\u{1b},-1\n\"b,\"\"c\"\"\",22\n"
+        );
+        assert_eq!(
+            print(Format::Jsonl, &names),
+            "{\"name\":\"=a\\u001b\",\"size\":-1}\n{\"name\":\"b,\\\"c\\\"\",\"size\":22}\n"
+        );
+        let json = print(Format::Json, &names);
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["items"][1]["size"], 22);
+        assert_eq!(value["count"], 2);
+    }
+
+    #[test]
+    fn an_abandoned_document_stays_open() {
+        let mut out = Vec::new();
+        let printer = {
+            let mut printer = Printer::new::<Named>(Format::Json, None, &mut out);
+            printer
+                .print(&Named {
+                    name: "a".into(),
+                    size: 1,
+                })
+                .unwrap();
+            printer
+        };
+        printer.abandon();
+        let text = String::from_utf8(out).unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! What is said to people, on stderr: never data, never anything raw.
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+
+use crate::args::{ColorChoice, CommonArgs};
+use crate::failure::Failure;
+use crate::output::{Format, Printer, Record, escape};
+
+/// Speaks to people on stderr, and opens the printer for data on stdout.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    format: Format,
+    quiet: bool,
+    verbose: bool,
+    color: bool,
+}
+
+const RED: &str = "\u{1b}[1;31m";
+const YELLOW: &str = "\u{1b}[33m";
+const DIM: &str = "\u{1b}[2m";
+const RESET: &str = "\u{1b}[0m";
+
+impl Ui {
+    /// Takes the options that all commands have.
+    pub fn new(common: &CommonArgs) -> Self {
+        let color = match common.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            // See https://no-color.org.
+            ColorChoice::Auto => {
+                io::stderr().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        };
+        Self {
+            format: common.output,
+            quiet: common.quiet,
+            verbose: common.verbose > 0,
+            color,
+        }
+    }
+
+    /// Returns the form of the output.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Opens the printer of one command.
+    pub fn printer<R: Record>(&self) -> Printer<BufWriter<Stdout>> {
+        const BUFFER: usize = 64 * 1024;
+        let stdout = io::stdout();
+        let terminal = stdout
+            .is_terminal()
+            .then(|| terminal_size::terminal_size_of(&stdout))
+            .flatten()
+            .map(|(width, _)| usize::from(width.0));
+        Printer::new::<R>(
+            self.format,
+            terminal,
+            BufWriter::with_capacity(BUFFER, stdout),
+        )
+    }
+
+    /// Says where the command is about to act.
+    pub fn target(&self, place: &str) {
+        self.say(!self.quiet, DIM, "", place);
+    }
+
+    /// Says what was done or found.
+    pub fn note(&self, text: &str) {
+        self.say(!self.quiet, "", "", text);
+    }
+
+    /// Says what is odd but stops nothing.
+    pub fn warn(&self, text: &str) {
+        self.say(!self.quiet, YELLOW, "warning: ", text);
+    }
+
+    /// Says what only `-v` asks for.
+    pub fn detail(&self, text: &str) {
+        self.say(self.verbose && !self.quiet, DIM, "", text);
+    }
+
+    /// Says what to do next, unless only errors are wanted.
+    pub fn hint(&self, text: &str) {
+        self.say(!self.quiet, DIM, "hint: ", text);
+    }
+
+    /// Reports a failure; a closed pipe is none.
+    pub fn failure(&self, failure: &Failure) {
+        if let Failure::Error { message, hint, .. } = failure {
+            self.say(true, RED, "error: ", message);
+            if let Some(hint) = hint {
+                self.say(true, DIM, "hint: ", hint);
+            }
+        }
+    }
+
+    fn say(&self, wanted: bool, color: &str, prefix: &str, text: &str) {
+        if !wanted {
+            return;
+        }
+        // Messages quote what users wrote: they stay one line, with nothing raw in it.
+        let text = escape::line(text);
+        let line = match prefix {
+            _ if !self.color || color.is_empty() => format!("{prefix}{text}\n"),
+            "" => format!("{color}{text}{RESET}\n"),
+            _ => format!("{color}{prefix}{RESET}{text}\n"),
+        };
+        // Where stderr is gone there is nobody to tell.
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+}
