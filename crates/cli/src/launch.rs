@@ -3,19 +3,20 @@
 //! The work runs on a thread of its own. The main thread waits for it, for signals and for the
 //! timeout, so that none of them can be held up by work that blocks, such as writing to a full pipe.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use ddb_core::environment::Environment;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 
 use crate::args::CommonArgs;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{Format, escape};
+use crate::output::Format;
 use crate::ui::Ui;
 
 /// One utility.
@@ -62,16 +63,41 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The exit code, after everything was said.
 pub fn parse<P: Parser>() -> Result<P, ExitCode> {
     P::try_parse().map_err(|error| {
-        if error.use_stderr() {
-            // The message quotes the arguments, which may hold anything.
-            let message = escape::lines(&error.render().to_string());
-            let _ = io::stderr().write_all(message.as_bytes());
-            Exit::Refused.into()
-        } else {
+        let help = matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp
+                | ErrorKind::DisplayVersion
+                | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        );
+        if help {
+            // Where stdout is gone there is nobody to tell.
             let _ = error.print();
-            Exit::Done.into()
+        } else {
+            Ui::errors_only().failure(&wrong_usage(&error.render().to_string()));
         }
+        let exit = if error.use_stderr() {
+            Exit::Refused
+        } else {
+            Exit::Done
+        };
+        exit.into()
     })
+}
+
+/// Turns clap's paragraphs into one line and a hint: the first paragraph says what is wrong, a line
+/// that starts with `tip:` what to do.
+fn wrong_usage(rendered: &str) -> Failure {
+    let lines = || rendered.lines().map(str::trim);
+    let wrong: Vec<&str> = lines().take_while(|line| !line.is_empty()).collect();
+    let tips: Vec<&str> = lines().filter_map(|line| line.strip_prefix("tip: ")).collect();
+    let wrong = wrong.join(" ");
+    let wrong = wrong.strip_prefix("error: ").unwrap_or(&wrong);
+    let hint = if tips.is_empty() {
+        "--help shows what there is".to_owned()
+    } else {
+        tips.join("; ")
+    };
+    Failure::refused(wrong).hint(hint)
 }
 
 /// Runs a command to its end.
@@ -197,4 +223,31 @@ fn unknown_format(format: Format, known: &[Format]) -> Failure {
     let known: Vec<String> = known.iter().map(name).collect();
     Failure::refused(format!("--output {} is not a form of this command", name(&format)))
         .hint(format!("it has {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_usage_is_one_line_and_a_hint() {
+        let said = |rendered: &str| match wrong_usage(rendered) {
+            Failure::Error { message, hint, .. } => (message, hint.unwrap_or_default()),
+            Failure::ClosedPipe => panic!(),
+        };
+        assert_eq!(
+            said("error: unrecognized subcommand 'sed'\n\n  tip: a similar subcommand exists: 'seed'\n\nUsage: ddb\n"),
+            (
+                "unrecognized subcommand 'sed'".to_owned(),
+                "a similar subcommand exists: 'seed'".to_owned()
+            )
+        );
+        assert_eq!(
+            said("error: the following required arguments were not provided:\n  <TABLE>\n\nUsage: drop <TABLE>\n"),
+            (
+                "the following required arguments were not provided: <TABLE>".to_owned(),
+                "--help shows what there is".to_owned()
+            )
+        );
+    }
 }

@@ -26,17 +26,23 @@ impl Ui {
         let color = match common.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
-            // See https://no-color.org.
-            ColorChoice::Auto => {
-                io::stderr().is_terminal()
-                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            }
+            ColorChoice::Auto => colored(),
         };
         Self {
             format: common.output,
             quiet: common.quiet,
             verbose: common.verbose > 0,
             color,
+        }
+    }
+
+    /// Speaks before any option was understood: errors only.
+    pub fn errors_only() -> Self {
+        Self {
+            format: Format::Table,
+            quiet: true,
+            verbose: false,
+            color: colored(),
         }
     }
 
@@ -110,4 +116,9 @@ impl Ui {
         // Where stderr is gone there is nobody to tell.
         let _ = io::stderr().write_all(line.as_bytes());
     }
+}
+
+/// Tells whether stderr shows colours by default: see https://no-color.org.
+fn colored() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

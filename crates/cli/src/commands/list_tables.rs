@@ -79,11 +79,23 @@ impl Record for Details {
         Column::kept("items"),
         Column::kept("bytes"),
         Column::new("billing"),
-        Column::new("read_capacity"),
-        Column::new("write_capacity"),
+        Column::new("read"),
+        Column::new("write"),
         Column::new("stream"),
         Column::new("indexes"),
     ];
+
+    const CSV: Option<&'static [&'static str]> = Some(&[
+        "name",
+        "status",
+        "items",
+        "bytes",
+        "billing",
+        "read_capacity",
+        "write_capacity",
+        "stream",
+        "indexes",
+    ]);
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         vec![vec![

@@ -13,6 +13,7 @@ pub mod seed;
 use std::time::Duration;
 
 use ddb_core::key::MessageGroupId;
+use ddb_core::timestamp::Timestamp;
 
 /// The conversation that is seeded and shown where none is named.
 pub const SEEDED_GROUP: MessageGroupId = MessageGroupId::new(uuid::uuid!(
@@ -40,5 +41,13 @@ fn capacity(consumed: Option<f64>) -> String {
 fn add(total: &mut Option<f64>, page: Option<f64>) {
     if let Some(units) = page {
         *total.get_or_insert(0.0) += units;
+    }
+}
+
+/// Returns a stored time for people, in UTC; as it is stored where it is no time.
+fn utc(stored: &str) -> String {
+    match stored.parse::<Timestamp>() {
+        Ok(time) => time.for_people().to_string(),
+        Err(_) => stored.to_owned(),
     }
 }

@@ -10,11 +10,11 @@ use ddb_core::item::{Kind, RawItem};
 use ddb_core::key::PartitionKey;
 use ddb_core::schema::attribute;
 use ddb_core::store::{Direction, Store};
-use ddb_core::timestamp::{TimeRange, Timestamp};
+use ddb_core::timestamp::TimeRange;
 use futures::TryStreamExt;
 use serde::{Serialize, Serializer};
 
-use super::{add, capacity, counted};
+use super::{add, capacity, counted, utc};
 use crate::failure::Failure;
 use crate::output::{Cell, Column, Printer, Record, Totals, json};
 use crate::ui::Ui;
@@ -61,11 +61,7 @@ impl Entry {
 
     /// Returns the time for people, in UTC; as it is stored where it is no time.
     pub fn time(&self) -> String {
-        let stored = self.created_at.as_deref().unwrap_or_default();
-        match stored.parse::<Timestamp>() {
-            Ok(time) => time.for_people().to_string(),
-            Err(_) => stored.to_owned(),
-        }
+        utc(self.created_at.as_deref().unwrap_or_default())
     }
 }
 

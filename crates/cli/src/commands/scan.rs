@@ -110,11 +110,11 @@ const ATTRIBUTES: [&str; 8] = [
 impl Record for Row {
     const COLUMNS: &'static [Column] = &[
         Column::kept("kind"),
-        Column::new(attribute::PK),
-        Column::new(attribute::SK),
-        Column::new(attribute::MESSAGE_GROUP_UUID),
-        Column::new(attribute::MESSAGE_UUID),
-        Column::new(attribute::USER_UUID),
+        Column::id(attribute::PK),
+        Column::id(attribute::SK),
+        Column::id(attribute::MESSAGE_GROUP_UUID),
+        Column::id(attribute::MESSAGE_UUID),
+        Column::id(attribute::USER_UUID),
         Column::new(attribute::USER_HANDLE),
         Column::new(attribute::USER_DISPLAY_NAME),
         Column::new(attribute::MESSAGE),

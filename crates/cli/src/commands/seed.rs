@@ -13,7 +13,7 @@ use ddb_core::timestamp::Timestamp;
 use ddb_core::users::Users;
 use serde::Serialize;
 
-use super::{SEEDED_GROUP, counted};
+use super::{SEEDED_GROUP, utc};
 use crate::args::{CommonArgs, TableArgs, UsersArgs, When, duration, me};
 use crate::failure::{Failure, Outcome, exit_of_file};
 use crate::launch::{Command, Context};
@@ -78,13 +78,13 @@ struct Row {
 
 impl Record for Row {
     const COLUMNS: &'static [Column] = &[
-        Column::kept("group_uuid"),
+        Column::id("group_uuid"),
         Column::kept("messages"),
         Column::kept("written"),
         Column::kept("unchanged"),
-        Column::new("first_at"),
-        Column::new("last_at"),
-        Column::new("users_source"),
+        Column::new("first (UTC)"),
+        Column::new("last (UTC)"),
+        Column::new("users"),
     ];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
@@ -93,8 +93,8 @@ impl Record for Row {
             Cell::number(self.messages),
             Cell::number(self.written),
             Cell::number(self.unchanged),
-            Cell::text(&self.first_at),
-            Cell::text(&self.last_at),
+            Cell::text(utc(&self.first_at)),
+            Cell::text(utc(&self.last_at)),
             Cell::text(&self.users_source),
         ]]
     }
@@ -139,21 +139,9 @@ impl Command for Args {
             row.written = report.written;
             say_rows(&report.rows, ui);
         }
-        let summary = format!(
-            "{} of {} with {} in {}, {} there before",
-            row.written,
-            counted(row.messages, "message", "messages"),
-            seed.other.display_name,
-            seed.group,
-            row.unchanged
-        );
         let mut printer = ui.printer::<Row>();
         printer.print(&row)?;
         printer.finish(Totals::default())?;
-        ui.detail(&summary);
-        if self.group_uuid == SEEDED_GROUP && !self.dry_run {
-            ui.detail("`ddb get-conversation` shows it");
-        }
         Ok(Outcome::Done)
     }
 }

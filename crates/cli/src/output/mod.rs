@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use table::Drawing;
+use width::Rank;
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -47,35 +48,41 @@ impl Format {
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
     name: &'static str,
-    keep: bool,
+    rank: Rank,
     optional: bool,
 }
 
 impl Column {
-    /// A column that is cut where the terminal is narrow.
+    /// A column of text.
     pub const fn new(name: &'static str) -> Self {
         Self {
             name,
-            keep: false,
+            rank: Rank::Normal,
             optional: false,
         }
     }
 
-    /// A column that is cut last: people copy what stands in it.
+    /// A column that is cut last: people compare and copy what stands in it.
     pub const fn kept(name: &'static str) -> Self {
         Self {
-            name,
-            keep: true,
-            optional: false,
+            rank: Rank::High,
+            ..Self::new(name)
+        }
+    }
+
+    /// A column of ids beside others that say more; cut first.
+    pub const fn id(name: &'static str) -> Self {
+        Self {
+            rank: Rank::Low,
+            ..Self::new(name)
         }
     }
 
     /// A column that is left out where nothing stands in it.
     pub const fn optional(name: &'static str) -> Self {
         Self {
-            name,
-            keep: false,
             optional: true,
+            ..Self::new(name)
         }
     }
 }
@@ -354,7 +361,7 @@ mod tests {
         let names = [("=a\u{1b}", -1), ("b,\"c\"", 22)];
         assert_eq!(
             print(Format::Table, &names),
-            "name     size\n─────────────\n=a\\u{1b}   -1\nb,\"c\"      22\n"
+            "name      size\n──────────────\n=a\\u{1b}    -1\nb,\"c\"       22\n"
         );
         assert_eq!(
             print(Format::Csv, &names),

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use comfy_table::{Cell as Drawn, CellAlignment, ColumnConstraint, LineStyle, Table, TableStyle, Width};
 
-use super::{Cell, Column, escape, width};
+use super::width::{self, Rank};
+use super::{Cell, Column, escape};
 
 /// How many rows decide about the widths.
 const SAMPLE: usize = 200;
@@ -83,9 +84,9 @@ impl Drawing {
             .collect();
         let shown = natural.iter().filter(|width| **width > 0).count();
         let gaps = usize::from(GAP) * shown.saturating_sub(1);
-        let keep: Vec<bool> = self.columns.iter().map(|column| column.keep).collect();
+        let ranks: Vec<Rank> = self.columns.iter().map(|column| column.rank).collect();
         let widths = match self.terminal {
-            Some(room) => width::fit(&natural, &keep, room.saturating_sub(gaps)),
+            Some(room) => width::fit(&natural, &ranks, room.saturating_sub(gaps)),
             None => natural,
         };
         let sample = std::mem::take(&mut self.sample);
@@ -214,7 +215,7 @@ mod tests {
         rows.push(["2", "much longer than all before", ""]);
         rows.push(["3", "x", "note"]);
         let cut = drawn(&rows, Some(60));
-        assert!(cut.ends_with("\n2     much lo…\n3     x        note\n"), "{cut}");
+        assert!(cut.ends_with("\n2     much l…\n3     x        note\n"), "{cut}");
         let whole = drawn(&rows, None);
         assert!(
             whole.ends_with("\n2     much longer than all before\n3     x        note\n"),

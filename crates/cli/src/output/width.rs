@@ -30,49 +30,44 @@ pub fn cut(text: &str, columns: usize) -> String {
     kept
 }
 
-/// Fits columns of the given natural widths into `room`: those that are cut become equally wide.
-/// Columns that are marked to be kept are cut only where the others cannot give enough.
-pub fn fit(natural: &[usize], keep: &[bool], room: usize) -> Vec<usize> {
-    const LEAST: usize = 4;
-    let kept: usize = sum(natural, keep, true);
-    let least: usize = natural
-        .iter()
-        .zip(keep)
-        .filter(|(_, keep)| !**keep)
-        .map(|(width, _)| (*width).min(LEAST))
-        .sum();
-    if kept + least <= room {
-        let cap = widest_cap(natural, keep, room - kept);
-        widths(natural, keep, cap)
-    } else {
-        let none = vec![false; natural.len()];
-        let cap = widest_cap(natural, &none, room).max(1);
-        widths(natural, &none, cap)
+/// Says how much it matters that a column is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Cut first: ids, which nobody reads.
+    Low,
+    /// Cut next: text.
+    Normal,
+    /// Cut last: what people compare and copy.
+    High,
+}
+
+/// No column is cut further for the sake of one that ranks higher.
+const LEAST: usize = 6;
+
+/// Fits columns of the given natural widths into `room`. Low ranks are cut before high ones; within a
+/// rank, those that are cut become equally wide.
+pub fn fit(natural: &[usize], ranks: &[Rank], room: usize) -> Vec<usize> {
+    let mut widths = natural.to_vec();
+    for rank in [Rank::Low, Rank::Normal, Rank::High] {
+        let members: Vec<usize> = (0..widths.len()).filter(|i| ranks[*i] == rank).collect();
+        cap(&mut widths, &members, room, LEAST);
     }
+    let all: Vec<usize> = (0..widths.len()).collect();
+    cap(&mut widths, &all, room, 1);
+    widths
 }
 
-fn sum(natural: &[usize], keep: &[bool], which: bool) -> usize {
-    natural
-        .iter()
-        .zip(keep)
-        .filter(|(_, keep)| **keep == which)
-        .map(|(width, _)| *width)
-        .sum()
-}
-
-fn widths(natural: &[usize], keep: &[bool], cap: usize) -> Vec<usize> {
-    natural
-        .iter()
-        .zip(keep)
-        .map(|(width, keep)| if *keep { *width } else { (*width).min(cap) })
-        .collect()
-}
-
-/// Finds the widest cap under which the columns that may be cut fit into `room`.
-fn widest_cap(natural: &[usize], keep: &[bool], room: usize) -> usize {
-    let widest = natural.iter().copied().max().unwrap_or_default();
-    let fits = |cap: usize| sum(&widths(natural, keep, cap), keep, false) <= room;
-    (0..=widest).rev().find(|cap| fits(*cap)).unwrap_or_default()
+/// Caps some columns at the widest width under which all of them fit, but not under `least`.
+fn cap(widths: &mut [usize], members: &[usize], room: usize, least: usize) {
+    let total: usize = widths.iter().sum();
+    let own: usize = members.iter().map(|i| widths[*i]).sum();
+    let room = room.saturating_sub(total - own);
+    let widest = members.iter().map(|i| widths[*i]).max().unwrap_or_default();
+    let fits = |cap: usize| members.iter().map(|i| widths[*i].min(cap)).sum::<usize>() <= room;
+    let cap = (least..=widest).rev().find(|cap| fits(*cap)).unwrap_or(least);
+    for i in members {
+        widths[*i] = widths[*i].min(cap);
+    }
 }
 
 #[cfg(test)]
@@ -108,13 +103,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_cut_last() {
-        assert_eq!(fit(&[5, 10], &[false, false], 20), [5, 10]);
-        assert_eq!(fit(&[5, 30], &[false, false], 20), [5, 15]);
-        assert_eq!(fit(&[30, 30], &[false, false], 20), [10, 10]);
-        assert_eq!(fit(&[12, 30, 30], &[true, false, false], 22), [12, 5, 5]);
-        assert_eq!(fit(&[20, 30], &[true, false], 20), [10, 10]);
-        assert_eq!(fit(&[30, 30], &[false, false], 0), [1, 1]);
+    fn low_ranks_are_cut_before_high_ones() {
+        use Rank::{High, Low, Normal};
+        for (natural, ranks, room, widths) in [
+            (vec![5, 10], vec![Normal, Normal], 20, vec![5, 10]),
+            (vec![5, 30], vec![Normal, Normal], 20, vec![5, 15]),
+            (vec![30, 30], vec![Normal, Normal], 20, vec![10, 10]),
+            (vec![12, 30, 30], vec![High, Normal, Normal], 26, vec![12, 7, 7]),
+            (vec![36, 30], vec![Low, Normal], 40, vec![10, 30]),
+            (vec![36, 30], vec![Low, Normal], 30, vec![6, 24]),
+            (vec![20, 30], vec![High, Normal], 16, vec![10, 6]),
+            (vec![30, 30], vec![High, Normal], 8, vec![4, 4]),
+            (vec![30, 30], vec![High, Normal], 0, vec![1, 1]),
+        ] {
+            assert_eq!(fit(&natural, &ranks, room), widths, "{natural:?} {ranks:?} {room}");
+        }
     }
 
     proptest! {
@@ -130,10 +133,10 @@ mod tests {
         #[test]
         fn columns_fit_where_they_can(
             natural in prop::collection::vec(1usize..60, 1..10),
-            keep in prop::collection::vec(any::<bool>(), 10),
+            ranks in prop::collection::vec(prop_oneof![Just(Rank::Low), Just(Rank::Normal), Just(Rank::High)], 10),
             room in 10usize..200,
         ) {
-            let widths = fit(&natural, &keep[..natural.len()], room);
+            let widths = fit(&natural, &ranks[..natural.len()], room);
             prop_assert!(widths.iter().sum::<usize>() <= room);
             prop_assert!(widths.iter().zip(&natural).all(|(fitted, natural)| fitted <= natural));
         }
