@@ -1,0 +1,63 @@
+//! People, messages and group rows for the tests of this folder.
+
+use ddb_core::item::{GroupRow, Message, Person, RawItem};
+use ddb_core::key::{MessageGroupId, MessageId, SortKey, UserId};
+use ddb_core::timestamp::Timestamp;
+use ddb_core::users::User;
+use uuid::Uuid;
+
+pub fn group(n: u128) -> MessageGroupId {
+    MessageGroupId::new(Uuid::from_u128(0x5ae2_90ed << 96 | n))
+}
+
+pub fn user(n: u128) -> User {
+    User {
+        uuid: UserId::new(Uuid::from_u128(0xa11c_e000 << 96 | n)),
+        display_name: format!("User {n}"),
+        handle: format!("user{n}"),
+        email: format!("user{n}@example.com"),
+        cognito_user_id: "MOCK".to_owned(),
+    }
+}
+
+pub fn person(n: u128) -> Person {
+    user(n).person()
+}
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// A message of user `from` with an id of its own.
+pub fn message(group: MessageGroupId, sk: impl Into<SortKey>, from: u128, text: &str) -> Message {
+    Message {
+        group,
+        created_at: sk.into(),
+        id: MessageId::random(),
+        text: text.to_owned(),
+        sender: person(from),
+    }
+}
+
+/// The row of user `owner` for a conversation with user `other`.
+pub fn row(
+    group: MessageGroupId,
+    sk: impl Into<SortKey>,
+    (owner, other): (u128, u128),
+    text: &str,
+) -> GroupRow {
+    GroupRow {
+        owner: person(owner).id,
+        last_message_at: sk.into(),
+        group,
+        text: text.to_owned(),
+        other: person(other),
+    }
+}
+
+pub fn raw<'a, T>(value: &'a T) -> RawItem
+where
+    RawItem: From<&'a T>,
+{
+    RawItem::from(value)
+}

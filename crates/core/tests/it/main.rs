@@ -1,0 +1,9 @@
+//! The store on an engine: the embedded one, or the one that `DDB_TEST_DYNAMODB` names.
+
+mod batches;
+mod data;
+mod pages;
+mod put;
+mod rows;
+mod seeding;
+mod tables;

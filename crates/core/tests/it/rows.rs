@@ -1,0 +1,165 @@
+//! Access pattern E on an engine: rows follow the newest message.
+
+use ddb_core::conversation::{Missing, Settled, Settlement, settle};
+use ddb_core::item::{GroupRow, Item};
+use ddb_core::key::SortKey;
+use ddb_test_support::Sandbox;
+
+use crate::data::{at, group, message, person, raw, row};
+
+const T: &str = "2026-03-22T08:35:09.123456+00:00";
+const EARLIER: &str = "2026-03-22T08:00:00.000000+00:00";
+
+async fn run(sandbox: &Sandbox, group_number: u128, missing: Missing, never_back: bool) -> Settled {
+    let settlement = Settlement {
+        group: group(group_number),
+        missing,
+        never_back,
+    };
+    settle(&sandbox.store(), &sandbox.write_token(), &settlement)
+        .await
+        .unwrap()
+}
+
+fn create(one: u128, two: u128) -> Missing {
+    Missing::Create(Box::new([person(one), person(two)]))
+}
+
+async fn rows(sandbox: &Sandbox) -> Vec<GroupRow> {
+    let items = sandbox.items().await;
+    items
+        .into_iter()
+        .filter_map(|item| match Item::decode(item) {
+            Item::GroupRow(row) => Some(row),
+            _ => None,
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn rows_move_to_the_newest_message_and_stay_there() {
+    let sandbox = Sandbox::with_table().await;
+    sandbox.put(raw(&message(group(1), at(EARLIER), 1, "old"))).await;
+    sandbox.put(raw(&row(group(1), at(EARLIER), (1, 2), "old"))).await;
+    sandbox.put(raw(&row(group(1), at(EARLIER), (2, 1), "old"))).await;
+    sandbox.put(raw(&message(group(1), at(T), 2, "new"))).await;
+    let moved = run(&sandbox, 1, Missing::PassOver, false).await;
+    assert_eq!(moved.moved.len(), 2);
+    let expected = [
+        row(group(1), at(T), (1, 2), "new"),
+        row(group(1), at(T), (2, 1), "new"),
+    ];
+    assert_eq!(rows(&sandbox).await, expected);
+    // A replay, and a message that comes late, change nothing.
+    sandbox.put(raw(&message(group(1), at("2020-01-01T00:00:00Z"), 1, "late"))).await;
+    let again = run(&sandbox, 1, Missing::PassOver, false).await;
+    assert!(!again.changed());
+    assert_eq!(rows(&sandbox).await, expected);
+}
+
+#[tokio::test]
+async fn missing_rows_are_made_only_where_both_people_are_known() {
+    let sandbox = Sandbox::with_table().await;
+    sandbox.put(raw(&message(group(1), at(T), 1, "hi"))).await;
+    let passed = run(&sandbox, 1, Missing::PassOver, false).await;
+    assert_eq!(passed.missing, 2);
+    assert!(rows(&sandbox).await.is_empty());
+    let created = run(&sandbox, 1, create(1, 2), true).await;
+    assert_eq!(created.created.len(), 2);
+    // One row is lost: only that one is made again.
+    let lost = row(group(1), at(T), (2, 1), "hi");
+    sandbox.delete(&raw(&lost)).await;
+    let mended = run(&sandbox, 1, create(1, 2), true).await;
+    assert_eq!(mended.created, [lost]);
+    assert_eq!(rows(&sandbox).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_group_without_messages_has_no_target() {
+    let sandbox = Sandbox::with_table().await;
+    let stray = row(group(1), at(T), (1, 2), "stray");
+    sandbox.put(raw(&stray)).await;
+    assert_eq!(run(&sandbox, 1, create(1, 2), false).await, Settled::default());
+    assert_eq!(rows(&sandbox).await, [stray]);
+}
+
+/// Forty conversations of one user that end at the same instant all stay listed.
+#[tokio::test]
+async fn p17_rows_of_one_user_at_one_instant_never_overwrite_each_other() {
+    const GROUPS: u128 = 40;
+    let sandbox = Sandbox::with_table().await;
+    for n in 1..=GROUPS {
+        sandbox.put(raw(&message(group(n), at(T), 1, &format!("hi {n}")))).await;
+        run(&sandbox, n, create(1, 100 + n), true).await;
+    }
+    let first = rows(&sandbox).await;
+    let own: Vec<&GroupRow> = first.iter().filter(|row| row.owner == person(1).id).collect();
+    assert_eq!(own.len() as u128, GROUPS);
+    let mut groups: Vec<_> = own.iter().map(|row| row.group).collect();
+    groups.sort();
+    groups.dedup();
+    assert_eq!(groups.len() as u128, GROUPS);
+    for row in &own {
+        let micros = row.last_message_at.time().unwrap().micros() - at(T).micros();
+        assert!((0..=1000).contains(&micros));
+    }
+    // A second round finds every row at its target.
+    for n in 1..=GROUPS {
+        assert!(!run(&sandbox, n, create(1, 100 + n), true).await.changed());
+    }
+    assert_eq!(rows(&sandbox).await, first);
+}
+
+#[tokio::test]
+async fn a_stale_text_under_the_right_key_is_replaced() {
+    let sandbox = Sandbox::with_table().await;
+    sandbox.put(raw(&message(group(1), at(T), 1, "right"))).await;
+    sandbox.put(raw(&row(group(1), at(T), (1, 2), "wrong"))).await;
+    sandbox.put(raw(&row(group(1), at(T), (2, 1), "right"))).await;
+    let settled = run(&sandbox, 1, Missing::PassOver, false).await;
+    assert_eq!((settled.moved.len(), settled.unchanged.len()), (1, 1));
+    assert!(rows(&sandbox).await.iter().all(|row| row.text == "right"));
+}
+
+#[tokio::test]
+async fn a_row_in_the_future_goes_back_only_where_that_is_wanted() {
+    let sandbox = Sandbox::with_table().await;
+    let future = "2099-01-01T00:00:00.000000+00:00";
+    sandbox.put(raw(&message(group(1), at(T), 1, "now"))).await;
+    sandbox.put(raw(&row(group(1), at(future), (1, 2), "filler"))).await;
+    sandbox.put(raw(&row(group(1), at(T), (2, 1), "now"))).await;
+    let kept = run(&sandbox, 1, Missing::PassOver, true).await;
+    assert_eq!(kept.ahead.len(), 1);
+    assert!(!kept.changed());
+    let moved = run(&sandbox, 1, Missing::PassOver, false).await;
+    assert_eq!(moved.moved.len(), 1);
+    assert!(rows(&sandbox).await.iter().all(|row| row.last_message_at == at(T).into()));
+}
+
+#[tokio::test]
+async fn doubled_rows_are_reported_and_left() {
+    let sandbox = Sandbox::with_table().await;
+    sandbox.put(raw(&message(group(1), at(T), 1, "now"))).await;
+    sandbox.put(raw(&row(group(1), at(T), (1, 2), "now"))).await;
+    sandbox.put(raw(&row(group(1), at(EARLIER), (1, 2), "old"))).await;
+    sandbox.put(raw(&row(group(1), at(T), (2, 1), "now"))).await;
+    let settled = run(&sandbox, 1, create(1, 2), true).await;
+    assert!(!settled.changed());
+    assert_eq!(settled.doubled, [row(group(1), at(EARLIER), (1, 2), "old")]);
+    assert_eq!(rows(&sandbox).await.len(), 3);
+}
+
+/// Many movers of one group at once, and messages coming in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p18_movers_at_once_leave_one_row_each() {
+    let sandbox = Sandbox::with_table().await;
+    for n in 0..20 {
+        let time = at(T).plus_micros(n * 5_000).unwrap();
+        sandbox.put(raw(&message(group(1), time, 1, &format!("m{n}")))).await;
+        let moves = (0..4).map(|_| run(&sandbox, 1, create(1, 2), true));
+        futures::future::join_all(moves).await;
+        let now = rows(&sandbox).await;
+        assert_eq!(now.len(), 2, "{now:?}");
+        assert!(now.iter().all(|row| row.last_message_at == SortKey::from(time)));
+    }
+}

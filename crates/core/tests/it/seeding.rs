@@ -1,0 +1,165 @@
+//! Seeding on an engine: a second run changes nothing, whatever the first one left.
+
+use std::time::Duration;
+
+use ddb_core::item::{Item, Kind};
+use ddb_core::seed::{Report, Script, Seed, SeedError, Speakers, prepare};
+use ddb_core::store::Store;
+use ddb_core::timestamp::Timestamp;
+use ddb_test_support::Sandbox;
+
+use crate::data::{at, group, message, raw, row, user};
+
+const NOW: &str = "2026-03-22T12:00:00.000000+00:00";
+
+fn seed(number: u128) -> Seed {
+    Seed {
+        group: group(number),
+        me: user(1),
+        other: user(2),
+        ends_at: None,
+        interval: Duration::from_secs(60),
+    }
+}
+
+fn script(lines: usize) -> Script {
+    let text: String = (0..lines)
+        .map(|n| format!("Person {}: line {n}\n", n % 2 + 1))
+        .collect();
+    Script::parse("talk", text.as_bytes(), &Speakers::new("user1", "user2")).unwrap()
+}
+
+async fn run(sandbox: &Sandbox, seed: &Seed, script: &Script, now: Timestamp) -> Result<Report, SeedError> {
+    let store: Store = sandbox.store();
+    prepare(&store, seed, script, now)
+        .await?
+        .write(&sandbox.write_token())
+        .await
+}
+
+#[tokio::test]
+async fn p13_two_seeds_are_one_seed() {
+    let sandbox = Sandbox::with_table().await;
+    let (seed, script) = (seed(1), script(57));
+    let first = run(&sandbox, &seed, &script, at(NOW)).await.unwrap();
+    assert_eq!((first.written, first.rows.created.len()), (57, 2));
+    let table = sandbox.items().await;
+    assert_eq!(table.len(), 59);
+    let later = at(NOW).plus_micros(86_400_000_000).unwrap();
+    let second = run(&sandbox, &seed, &script, later).await.unwrap();
+    assert_eq!(second.written, 0);
+    assert!(!second.rows.changed());
+    assert_eq!(sandbox.items().await, table);
+}
+
+#[tokio::test]
+async fn messages_carry_their_sender_and_rows_the_last_message() {
+    let sandbox = Sandbox::with_table().await;
+    run(&sandbox, &seed(1), &script(3), at(NOW)).await.unwrap();
+    let items: Vec<Item> = sandbox.items().await.into_iter().map(Item::decode).collect();
+    let mut messages = Vec::new();
+    for item in items {
+        match item {
+            Item::Message(message) => messages.push((message.sender.handle, message.text)),
+            Item::GroupRow(row) => {
+                assert_eq!(row.text, "line 2");
+                assert_eq!(row.last_message_at, at(NOW).into());
+                assert_ne!(row.owner, row.other.id);
+            }
+            Item::Unknown { raw, reason } => panic!("{reason}: {raw:?}"),
+        }
+    }
+    let said = |handle: &str, text: &str| (handle.to_owned(), text.to_owned());
+    assert_eq!(
+        messages,
+        [said("user1", "line 0"), said("user2", "line 1"), said("user1", "line 2")]
+    );
+}
+
+/// Whatever single item is lost, seeding again makes the same table.
+#[tokio::test]
+async fn p14_any_lost_item_comes_back_where_it_was() {
+    let sandbox = Sandbox::with_table().await;
+    let (seed, script) = (seed(1), script(9));
+    run(&sandbox, &seed, &script, at(NOW)).await.unwrap();
+    let table = sandbox.items().await;
+    let later = at(NOW).plus_micros(1_234_567).unwrap();
+    for lost in &table {
+        sandbox.delete(lost).await;
+        run(&sandbox, &seed, &script, later).await.unwrap();
+        assert_eq!(sandbox.items().await, table);
+    }
+}
+
+#[tokio::test]
+async fn messages_of_the_application_are_respected() {
+    let sandbox = Sandbox::with_table().await;
+    let (seed, script) = (seed(1), script(9));
+    run(&sandbox, &seed, &script, at(NOW)).await.unwrap();
+    let newer = at(NOW).plus_micros(500).unwrap();
+    sandbox.put(raw(&message(group(1), newer, 2, "from the application"))).await;
+    let later = at(NOW).plus_micros(1_000_000).unwrap();
+    let second = run(&sandbox, &seed, &script, later).await.unwrap();
+    assert_eq!(second.written, 0);
+    // The rows go on to the newest message of the group, not of the script.
+    assert_eq!(second.rows.moved.len(), 2);
+    let third = run(&sandbox, &seed, &script, later).await.unwrap();
+    assert!(!third.rows.changed());
+}
+
+#[tokio::test]
+async fn a_taken_key_moves_the_whole_conversation_back() {
+    let sandbox = Sandbox::with_table().await;
+    let mut seed = seed(1);
+    seed.ends_at = Some(at(NOW));
+    let odd = message(group(1), at(NOW), 1, "here first");
+    sandbox.put(raw(&odd)).await;
+    for _ in 0..2 {
+        run(&sandbox, &seed, &script(3), at(NOW)).await.unwrap();
+        let items = sandbox.items().await;
+        let messages = items.iter().filter(|item| Kind::of(item) == Kind::Message).count();
+        assert_eq!(messages, 4);
+        assert!(items.contains(&raw(&odd)));
+    }
+}
+
+#[tokio::test]
+async fn an_edited_script_writes_nothing() {
+    let sandbox = Sandbox::with_table().await;
+    run(&sandbox, &seed(1), &script(9), at(NOW)).await.unwrap();
+    let table = sandbox.items().await;
+    let mut edited = script(9);
+    edited.lines[4].text.push('!');
+    let later = at(NOW).plus_micros(1).unwrap();
+    let error = run(&sandbox, &seed(1), &edited, later).await.unwrap_err();
+    assert!(error.to_string().contains("message 5 of the script"), "{error}");
+    let error = run(&sandbox, &seed(1), &script(10), later).await.unwrap_err();
+    assert!(error.to_string().contains("later than now"), "{error}");
+    assert_eq!(sandbox.items().await, table);
+}
+
+#[tokio::test]
+async fn a_conversation_of_other_people_is_refused() {
+    let sandbox = Sandbox::with_table().await;
+    sandbox.put(raw(&message(group(1), at(NOW), 7, "mine"))).await;
+    sandbox.put(raw(&row(group(2), at(NOW), (1, 7), "mine"))).await;
+    sandbox.put(raw(&row(group(3), at(NOW), (7, 1), "mine"))).await;
+    for number in 1..=3 {
+        let error = run(&sandbox, &seed(number), &script(3), at(NOW)).await.unwrap_err();
+        assert!(matches!(error, SeedError::OtherUsers { .. }), "{error}");
+    }
+    assert_eq!(sandbox.items().await.len(), 3);
+}
+
+#[tokio::test]
+async fn two_conversations_that_end_at_one_instant_both_stay() {
+    let sandbox = Sandbox::with_table().await;
+    for number in 1..=2 {
+        let mut seed = seed(number);
+        seed.ends_at = Some(at(NOW));
+        run(&sandbox, &seed, &script(3), at(NOW)).await.unwrap();
+    }
+    let items = sandbox.items().await;
+    let rows = items.iter().filter(|item| Kind::of(item) == Kind::Group).count();
+    assert_eq!((items.len(), rows), (10, 4));
+}

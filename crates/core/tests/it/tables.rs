@@ -1,0 +1,138 @@
+//! Creating, changing and dropping the table.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use ddb_core::Error;
+use ddb_core::schema::{Billing, Capacity, Plan, Shape, TableSpec};
+use ddb_core::store::TableState;
+use ddb_test_support::Sandbox;
+use futures::TryStreamExt;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+async fn shape(sandbox: &Sandbox) -> Shape {
+    Shape::from(&sandbox.store().wait_until_active(DEADLINE).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_created_table_is_what_was_wanted() {
+    for spec in specs() {
+        let sandbox = Sandbox::new();
+        let store = sandbox.store();
+        let token = sandbox.write_token();
+        let first = store.create_table(&token, &spec, DEADLINE).await.unwrap();
+        assert_eq!(first, TableState::Changed);
+        assert_eq!(spec.shape().differences(&shape(&sandbox).await), []);
+        let second = store.create_table(&token, &spec, DEADLINE).await.unwrap();
+        assert_eq!(second, TableState::Unchanged);
+    }
+}
+
+fn specs() -> Vec<TableSpec> {
+    let capacity = |read: u32, write: u32| {
+        Billing::Provisioned(Capacity {
+            read: NonZeroU32::new(read).unwrap(),
+            write: NonZeroU32::new(write).unwrap(),
+        })
+    };
+    let mut specs = Vec::new();
+    for billing in [Billing::OnDemand, capacity(5, 5), capacity(7, 3)] {
+        for stream in [true, false] {
+            specs.push(TableSpec { billing, stream });
+        }
+    }
+    specs
+}
+
+/// Every kind of table becomes every other one, by the calls that were planned.
+#[tokio::test]
+async fn a_table_is_changed_in_place_into_any_other() {
+    let specs = specs();
+    let sandbox = Sandbox::new();
+    let (store, token) = (sandbox.store(), sandbox.write_token());
+    store.create_table(&token, &specs[0], DEADLINE).await.unwrap();
+    for (from, to) in [(0, 3), (3, 5), (5, 2), (2, 4), (4, 1), (1, 2), (2, 0)] {
+        let found = shape(&sandbox).await;
+        assert_eq!(specs[from].shape().differences(&found), []);
+        let Plan::InPlace(changes) = specs[to].plan(&found) else {
+            panic!("{found:?}");
+        };
+        for change in &changes {
+            store.change_table(&token, change, DEADLINE).await.unwrap();
+        }
+        let differences = specs[to].shape().differences(&shape(&sandbox).await);
+        assert_eq!(differences, [], "{changes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_index_is_made_again() {
+    let sandbox = Sandbox::with_table().await;
+    let (store, token) = (sandbox.store(), sandbox.write_token());
+    let spec = TableSpec::default();
+    let delete = ddb_core::schema::Change::DeleteIndex(ddb_core::schema::GROUP_INDEX.to_owned());
+    store.change_table(&token, &delete, DEADLINE).await.unwrap();
+    let found = shape(&sandbox).await;
+    assert_eq!(spec.shape().differences(&found)[0].found, "absent");
+    let Plan::InPlace(changes) = spec.plan(&found) else {
+        panic!();
+    };
+    for change in &changes {
+        store.change_table(&token, change, DEADLINE).await.unwrap();
+    }
+    assert_eq!(spec.shape().differences(&shape(&sandbox).await), []);
+}
+
+#[tokio::test]
+async fn a_dropped_table_is_gone() {
+    let sandbox = Sandbox::with_table().await;
+    let store = sandbox.store();
+    let first = store.delete_table(sandbox.destroy_token(), DEADLINE).await;
+    assert_eq!(first.unwrap(), TableState::Changed);
+    assert!(store.describe().await.unwrap().is_none());
+    let second = store.delete_table(sandbox.destroy_token(), DEADLINE).await;
+    assert_eq!(second.unwrap(), TableState::Unchanged);
+}
+
+/// Amazon's DynamoDB Local does not know deletion protection, so this is for the embedded engine.
+#[tokio::test]
+async fn p07_a_protected_table_is_left_alone() {
+    let sandbox = Sandbox::embedded();
+    sandbox.create_table().await;
+    let client = sandbox.client();
+    client
+        .update_table()
+        .table_name(sandbox.table().as_str())
+        .deletion_protection_enabled(true)
+        .send()
+        .await
+        .unwrap();
+    let error = sandbox.store().delete_table(sandbox.destroy_token(), DEADLINE).await;
+    assert!(matches!(error, Err(Error::DeletionProtected { .. })), "{error:?}");
+    let table = sandbox.store().describe().await.unwrap().unwrap();
+    assert_eq!(table.deletion_protection_enabled(), Some(true));
+}
+
+/// ListTables gives at most 100 names a page.
+#[tokio::test]
+async fn all_pages_of_tables_are_listed() {
+    let sandbox = Sandbox::new();
+    let spec = TableSpec {
+        billing: Billing::OnDemand,
+        stream: false,
+    };
+    let mut names: Vec<String> = Vec::new();
+    for n in 0..103 {
+        let name: ddb_core::schema::TableName =
+            format!("{}-{n:03}", sandbox.table()).parse().unwrap();
+        spec.create(&name).send_with(&sandbox.client()).await.unwrap();
+        names.push(name.to_string());
+    }
+    let listed: Vec<String> = sandbox.dynamodb().tables().try_concat().await.unwrap();
+    let own: Vec<String> = listed
+        .into_iter()
+        .filter(|name| name.starts_with(sandbox.table().as_str()))
+        .collect();
+    assert_eq!(own, names);
+}

@@ -1,0 +1,196 @@
+//! Commands as processes, in an environment of their own.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use crate::Sandbox;
+
+/// The two ways to a utility.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Its own binary.
+    Own,
+    /// A subcommand of `ddb`.
+    Front,
+}
+
+impl Door {
+    /// Both doors.
+    pub const BOTH: [Self; 2] = [Self::Own, Self::Front];
+}
+
+/// Runs utilities on a sandbox: nothing of the environment of the tests reaches them, and their home
+/// is empty.
+#[derive(Debug)]
+pub struct Tool {
+    binaries: PathBuf,
+    door: Door,
+    variables: Vec<(String, String)>,
+    home: TempDir,
+}
+
+/// What came of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// Its exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to stdout.
+    pub stdout: String,
+    /// What it wrote to stderr.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Returns stdout, after checking that all went well.
+    ///
+    /// # Panics
+    ///
+    /// Where the exit code is not 0.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    /// Checks an error: its exit code, one line that starts with `error: ` and holds `part`, and one
+    /// line that starts with `hint: `.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not so.
+    #[track_caller]
+    pub fn fails(&self, code: i32, part: &str) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        let lines: Vec<&str> = self.stderr.lines().collect();
+        let errors: Vec<usize> = (0..lines.len())
+            .filter(|at| lines[*at].starts_with("error: "))
+            .collect();
+        assert_eq!(errors.len(), 1, "one error line: {}", self.stderr);
+        let after = &lines[errors[0]..];
+        assert!(after[0].contains(part), "{part:?} in {:?}", after[0]);
+        assert!(after.len() <= 2, "one hint line: {}", self.stderr);
+        assert!(
+            after[1..].iter().all(|line| line.starts_with("hint: ")),
+            "{}",
+            self.stderr
+        );
+    }
+
+    /// Checks an error as [`Ran::fails`], and that nothing went to stdout and a hint was given.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not so.
+    #[track_caller]
+    pub fn fails_with_hint(&self, code: i32, part: &str) {
+        self.fails(code, part);
+        assert_eq!(self.stdout, "");
+        assert!(self.stderr.contains("\nhint: "), "{}", self.stderr);
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+        }
+    }
+}
+
+impl Tool {
+    /// Takes the folder of the binaries: that of any of them.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no room for a home.
+    pub fn new(any_binary: &str, door: Door) -> Self {
+        let mut binaries = PathBuf::from(any_binary);
+        binaries.pop();
+        Self {
+            binaries,
+            door,
+            variables: Vec::new(),
+            home: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    /// Points the utilities to a sandbox.
+    #[must_use]
+    pub fn on(self, sandbox: &Sandbox) -> Self {
+        self.with("AWS_ENDPOINT_URL_DYNAMODB", &sandbox.url())
+            .with("DDB_MESSAGE_TABLE", sandbox.table().as_str())
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Returns the folder that the utilities run in; it is their home, too.
+    pub fn home(&self) -> &std::path::Path {
+        self.home.path()
+    }
+
+    /// Writes a file into the folder that the utilities run in.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be written.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.home.path().join(name), content).expect("the file is written");
+    }
+
+    /// Returns the command, ready to run: the first argument names the utility.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = match (self.door, arguments.split_first()) {
+            (Door::Own, Some((utility, rest))) => {
+                let mut command = Command::new(self.binaries.join(utility));
+                command.args(rest);
+                command
+            }
+            _ => {
+                let mut command = Command::new(self.binaries.join("ddb"));
+                command.args(arguments);
+                command
+            }
+        };
+        command
+            .env_clear()
+            .env("HOME", self.home.path())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.home.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a utility to its end.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such binary.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.command(arguments)
+            .output()
+            .expect("the binary runs")
+            .into()
+    }
+
+    /// Starts a utility with its output in pipes.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such binary.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs")
+    }
+}

@@ -1,0 +1,240 @@
+//! A table of its own for each test.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
+use ddb_core::environment::Environment;
+use ddb_core::guard::{self, DestroyToken, WriteToken};
+use ddb_core::item::RawItem;
+use ddb_core::schema::{TableName, TableSpec};
+use ddb_core::store::{DynamoDb, Store};
+use ddb_core::target::{Local, LocalOptions, Target};
+use ddb_local::{Endpoint, Storage};
+
+/// Names an endpoint to run the tests on, in place of the embedded engine.
+pub const REAL_ENGINE: &str = "DDB_TEST_DYNAMODB";
+
+/// The engine under a sandbox.
+#[derive(Debug)]
+pub enum Engine {
+    /// In this process, in memory, for this sandbox alone.
+    Embedded(Endpoint),
+    /// Elsewhere, shared with other tests.
+    Real(String),
+}
+
+/// An engine, and the name of a table that no other test uses. The table is not created yet.
+#[derive(Debug)]
+pub struct Sandbox {
+    engine: Engine,
+    table: TableName,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sandbox {
+    /// Opens a sandbox on the engine that the tests run on.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no engine.
+    pub fn new() -> Self {
+        match std::env::var(REAL_ENGINE) {
+            Ok(url) if !url.is_empty() => Self::on(Engine::Real(url)),
+            _ => Self::embedded(),
+        }
+    }
+
+    /// Opens a sandbox on the embedded engine, for what the others do not know.
+    ///
+    /// # Panics
+    ///
+    /// Where the engine does not start.
+    pub fn embedded() -> Self {
+        let endpoint = Endpoint::start(0, Storage::Memory).expect("the embedded engine starts");
+        Self::on(Engine::Embedded(endpoint))
+    }
+
+    fn on(engine: Engine) -> Self {
+        let table = format!("test-{:016x}", fastrand::u64(..));
+        Self {
+            engine,
+            table: table.parse().expect("the name is one of a table"),
+        }
+    }
+
+    /// Opens a sandbox with the table in it.
+    ///
+    /// # Panics
+    ///
+    /// Where the table cannot be created.
+    pub async fn with_table() -> Self {
+        let sandbox = Self::new();
+        sandbox.create_table().await;
+        sandbox
+    }
+
+    /// Creates the table as it should be.
+    ///
+    /// # Panics
+    ///
+    /// Where that fails.
+    pub async fn create_table(&self) {
+        self.store()
+            .create_table(
+                &self.write_token(),
+                &TableSpec::default(),
+                std::time::Duration::from_secs(30),
+            )
+            .await
+            .expect("the table is created");
+    }
+
+    /// Returns the URL of the engine.
+    pub fn url(&self) -> String {
+        match &self.engine {
+            Engine::Embedded(endpoint) => endpoint.url(),
+            Engine::Real(url) => url.clone(),
+        }
+    }
+
+    /// Returns the name of the table. Further tables of a test start with it.
+    pub fn table(&self) -> &TableName {
+        &self.table
+    }
+
+    fn local(&self) -> Local {
+        let url = self.url();
+        let options = LocalOptions {
+            endpoint_url: Some(&url),
+            region: None,
+        };
+        Local::resolve(&options, &Environment::default()).expect("the URL is a local endpoint")
+    }
+
+    /// Returns a client of the table.
+    pub fn store(&self) -> Store {
+        Target::Local(self.local()).store(self.table.clone())
+    }
+
+    /// Returns a client of the service.
+    pub fn dynamodb(&self) -> DynamoDb {
+        Target::Local(self.local()).dynamodb()
+    }
+
+    /// Returns the permission to write here.
+    pub fn write_token(&self) -> WriteToken {
+        guard::allow_writing(&self.local())
+    }
+
+    /// Returns the permission to drop the table.
+    pub fn destroy_token(&self) -> DestroyToken {
+        guard::allow_destroying(&self.local(), self.table.clone())
+    }
+
+    /// Returns a bare client of the SDK, for what this project never does.
+    pub fn client(&self) -> Client {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+            .region(Region::new("us-east-1"))
+            .endpoint_url(self.url())
+            .build();
+        Client::from_conf(config)
+    }
+
+    /// Puts an item as it is.
+    ///
+    /// # Panics
+    ///
+    /// Where the engine refuses it.
+    pub async fn put(&self, item: RawItem) {
+        self.client()
+            .put_item()
+            .table_name(self.table.as_str())
+            .set_item(Some(item))
+            .send()
+            .await
+            .expect("the item is put");
+    }
+
+    /// Deletes the item with the key of this one.
+    ///
+    /// # Panics
+    ///
+    /// Where the engine refuses that.
+    pub async fn delete(&self, item: &RawItem) {
+        self.client()
+            .delete_item()
+            .table_name(self.table.as_str())
+            .key("pk", item["pk"].clone())
+            .key("sk", item["sk"].clone())
+            .send()
+            .await
+            .expect("the item is deleted");
+    }
+
+    /// Reads the whole table, in an order of its own: by key.
+    ///
+    /// # Panics
+    ///
+    /// Where the engine does not answer.
+    pub async fn items(&self) -> Vec<RawItem> {
+        let mut items = Vec::new();
+        let mut start: Option<HashMap<String, AttributeValue>> = None;
+        loop {
+            let page = self
+                .client()
+                .scan()
+                .table_name(self.table.as_str())
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .expect("the table is scanned");
+            items.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        let key = |item: &RawItem| {
+            ["pk", "sk"].map(|name| item[name].as_s().cloned().unwrap_or_default())
+        };
+        items.sort_by_key(key);
+        items
+    }
+}
+
+impl Drop for Sandbox {
+    /// Leaves nothing behind on an engine that goes on.
+    fn drop(&mut self) {
+        let Engine::Real(_) = &self.engine else {
+            return;
+        };
+        let (client, prefix) = (self.client(), self.table.to_string());
+        let cleaning = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(drop_tables(&client, &prefix));
+        });
+        let _ = cleaning.join();
+    }
+}
+
+async fn drop_tables(client: &Client, prefix: &str) {
+    let mut pages = client.list_tables().into_paginator().items().send();
+    while let Some(Ok(name)) = pages.next().await {
+        if name.starts_with(prefix) {
+            let _ = client.delete_table().table_name(name).send().await;
+        }
+    }
+}
