@@ -216,6 +216,7 @@ impl Cause {
                 }
             }
             SdkError::TimeoutError(_) => Self::TimedOut("the attempt took too long".to_owned()),
+            SdkError::ResponseError(_) if is_cut(error) => Self::Broken(root_cause(error)),
             SdkError::ResponseError(_) => Self::Garbled(root_cause(error)),
             SdkError::ConstructionFailure(_) => Self::NotSent(root_cause(error)),
             _ => Self::Broken(root_cause(error)),
@@ -230,6 +231,11 @@ pub(crate) fn is_connect(error: &(dyn StdError + 'static)) -> bool {
             .downcast_ref::<hyper_util::client::legacy::Error>()
             .is_some_and(hyper_util::client::legacy::Error::is_connect)
     })
+}
+
+/// Tells whether an answer ended in its middle.
+fn is_cut(error: &(dyn StdError + 'static)) -> bool {
+    chain(error).any(|error| error.is::<hyper::Error>() || error.is::<std::io::Error>())
 }
 
 /// Returns what the innermost error of a chain says that says anything.

@@ -1,6 +1,8 @@
 //! A table of its own for each test.
 
 use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
@@ -96,6 +98,11 @@ impl Sandbox {
             .expect("the table is created");
     }
 
+    /// Tells whether the engine is the embedded one.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.engine, Engine::Embedded(_))
+    }
+
     /// Returns the URL of the engine.
     pub fn url(&self) -> String {
         match &self.engine {
@@ -147,6 +154,30 @@ impl Sandbox {
             .endpoint_url(self.url())
             .build();
         Client::from_conf(config)
+    }
+
+    /// Posts a request as raw JSON, as any other tool would.
+    ///
+    /// # Panics
+    ///
+    /// Where the engine refuses it.
+    pub fn post(&self, operation: &str, body: &str) {
+        let address = self.url();
+        let address = address.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).expect("the engine listens");
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             X-Amz-Target: DynamoDB_20120810.{operation}\r\n\
+             Content-Type: application/x-amz-json-1.0\r\nX-Amz-Date: 20260101T000000Z\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
+             SignedHeaders=host, Signature=0\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("the engine reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the engine answers");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     /// Puts an item as it is.

@@ -1,0 +1,202 @@
+//! `seed`: files, speakers, times, and what is refused.
+
+use ddb_test_support::{Door, Sandbox};
+use serde_json::{Value, json};
+
+use crate::setup::{ANDREW, BAYKO, GROUP, field, lines, message, one, through_both_doors, tool};
+
+const PAST: &str = "2026-03-22T08:35:09.123456+00:00";
+
+#[tokio::test]
+async fn the_built_in_conversation_is_complete_and_true() {
+    through_both_doors(async |sandbox, tool| {
+        let before = chrono::Utc::now().to_rfc3339();
+        let seeded = one(tool.run(&["seed", "-o", "jsonl"]));
+        let after = chrono::Utc::now().to_rfc3339();
+        assert_eq!(seeded["group_uuid"], GROUP);
+        assert_eq!(seeded["users_source"], "built-in");
+        let messages = seeded["messages"].as_u64().unwrap();
+        assert!(messages >= 100);
+        assert_eq!((&seeded["written"], &seeded["unchanged"]), (&json!(messages), &json!(0)));
+        let last_at = seeded["last_at"].as_str().unwrap();
+        assert!(before.as_str() <= last_at && last_at <= after.as_str(), "{before} {last_at} {after}");
+
+        let items = lines(tool.run(&["scan", "-o", "jsonl"]));
+        let of = |kind: &str| -> Vec<&Value> { items.iter().filter(|i| i["kind"] == kind).collect() };
+        let (said, rows) = (of("message"), of("group"));
+        assert_eq!((said.len() as u64, rows.len(), items.len() as u64), (messages, 2, messages + 2));
+        for message in &said {
+            assert!(message.get("message_group_uuid").is_none());
+            assert!(message["sk"].as_str().unwrap() <= last_at, "nothing is in the future");
+            let handle = message["user_handle"].as_str().unwrap();
+            let id = if handle == "bayko" { BAYKO } else { ANDREW };
+            assert_eq!(message["user_uuid"], id);
+        }
+        let last = said.iter().max_by_key(|m| m["sk"].as_str().unwrap().to_owned()).unwrap();
+        for (row, (mine, other)) in rows.iter().zip([(ANDREW, BAYKO), (BAYKO, ANDREW)]) {
+            let other = if row["pk"] == format!("GRP#{mine}") { other } else { mine };
+            assert_eq!(row["user_uuid"], other);
+            assert_eq!((&row["sk"], &row["message"]), (&last["sk"], &last["message"]));
+        }
+        let index = sandbox
+            .client()
+            .query()
+            .table_name(sandbox.table().as_str())
+            .index_name("message-group-sk-index")
+            .key_condition_expression("message_group_uuid = :g")
+            .expression_attribute_values(
+                ":g",
+                aws_sdk_dynamodb::types::AttributeValue::S(GROUP.to_owned()),
+            )
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(index.count, 2);
+
+        let table = sandbox.items().await;
+        let again = one(tool.run(&["seed", "-o", "jsonl"]));
+        assert_eq!((&again["written"], &again["unchanged"]), (&json!(0), &json!(messages)));
+        assert_eq!(sandbox.items().await, table, "a second run changes nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_is_loaded_line_by_line() {
+    through_both_doors(async |_, tool| {
+        let file = "# title\nPerson 1: one\n\nlondo: Person 1: two\nPerson 2: three \u{1f600}\nThe Boss: four\n";
+        tool.file("talk.txt", file);
+        let seed = |more: &[&str]| {
+            let options = [
+                "seed", "--conversation", "talk.txt", "--me", "altbrown", "--other", "londo",
+                "--speaker", "The Boss=altbrown", "--ends-at", PAST, "--interval", "90s", "-o", "jsonl",
+            ];
+            one(tool.run(&[&options, more].concat()))
+        };
+        let dry = seed(&["--dry-run"]);
+        assert_eq!(dry["written"], 4);
+        assert_eq!(lines(tool.run(&["scan", "-o", "jsonl"])).len(), 0, "a dry run writes nothing");
+
+        let seeded = seed(&[]);
+        assert_eq!(seeded["first_at"], "2026-03-22T08:30:39.123456+00:00");
+        assert_eq!(seeded["last_at"], PAST);
+        let shown = lines(tool.run(&["get-conversation", "-o", "jsonl"]));
+        assert_eq!(field(&shown, "message"), ["one", "Person 1: two", "three \u{1f600}", "four"]);
+        assert_eq!(field(&shown, "handle"), ["altbrown", "londo", "londo", "altbrown"]);
+        assert_eq!(
+            field(&shown, "created_at"),
+            ["08:30:39", "08:32:09", "08:33:39", "08:35:09"].map(|t| format!("2026-03-22T{t}.123456+00:00"))
+        );
+        assert_eq!(seed(&[])["unchanged"], 4);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_file_is_named_and_nothing_is_written() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Front, &sandbox);
+    tool.file("no-speaker.txt", "Person 1: fine\nthis line has no speaker\n");
+    tool.file("third.txt", "Person 1: fine\n\nPerson 3: hello\n");
+    tool.file("latin1.txt", b"Person 1: fine\nPerson 2: caf\xe9\n");
+    tool.file("empty.txt", "# nothing\n");
+    tool.file("wild\u{1b}[31m.txt", "oops\n");
+    for (file, part) in [
+        ("no-speaker.txt", "no-speaker.txt, line 2: no speaker"),
+        ("third.txt", "third.txt, line 3: `Person 3` is neither"),
+        ("latin1.txt", "latin1.txt, line 2: not UTF-8"),
+        ("empty.txt", "the file has no messages"),
+        ("wild\u{1b}[31m.txt", "wild\\u{1b}[31m.txt, line 1"),
+    ] {
+        tool.run(&["seed", "--conversation", file]).fails_with_hint(2, part);
+    }
+    tool.run(&["seed", "--conversation", "absent.txt"]).fails_with_hint(4, "absent.txt");
+    assert!(sandbox.items().await.is_empty());
+}
+
+#[tokio::test]
+async fn wrong_people_times_and_ids_are_refused() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    for (options, code, part) in [
+        (vec!["--me", "bayko"], 2, "both `bayko`"),
+        (vec!["--me", "nobody"], 4, "no user `nobody`"),
+        (vec!["--other", "prod"], 4, "no user `prod`"),
+        (vec!["--group-uuid", "5AE290ED-55d1-47a0-bc6d-fe2bc2700399"], 2, "lower case"),
+        (vec!["--ends-at", "2999-01-01"], 2, "later than now"),
+        (vec!["--ends-at", "someday"], 2, "not a time"),
+        (vec!["--interval", "0s"], 2, "at least 1us"),
+        (vec!["--interval", "5"], 2, "not a duration"),
+        (vec!["--interval", "999y"], 2, "outside the years"),
+        (vec!["--speaker", "Bob"], 2, "NAME=HANDLE"),
+        (vec!["--speaker", "Bob=londo"], 2, "neither --me"),
+        (vec!["--users", "absent.csv"], 4, "absent.csv"),
+    ] {
+        tool.run(&[&["seed"], &options[..]].concat()).fails(code, part);
+    }
+    assert!(sandbox.items().await.is_empty());
+}
+
+#[tokio::test]
+async fn users_come_from_the_file_that_is_named() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    let id = "0a0a0a0a-0a0a-4a0a-8a0a-0a0a0a0a0a0a";
+    let header = "uuid,display_name,handle,email,cognito_user_id";
+    tool.file("u.csv", format!("{header}\n{id},Ann,andrewbrown,,\n{BAYKO},Bo,bayko,,\n"));
+    let seeded = one(tool.run(&["seed", "--users", "u.csv", "-o", "jsonl"]));
+    assert_eq!(seeded["users_source"], "file u.csv");
+    let rows = lines(tool.run(&["scan", "--kind", "group", "-o", "jsonl"]));
+    assert!(field(&rows, "pk").contains(&format!("GRP#{id}").as_str()));
+    // The built-in users have other ids: the conversation is not theirs.
+    tool.run(&["seed"]).fails_with_hint(2, "belongs to other users");
+
+    tool.file("twins.csv", format!("{header}\n{id},A,bayko,,\n{BAYKO},B,bayko,,\n{ANDREW},C,andrewbrown,,\n"));
+    tool.run(&["seed", "--users", "twins.csv"]).fails_with_hint(2, "`bayko` has 2 users");
+}
+
+/// The state that the contract names: an edited file, and messages of the application.
+#[tokio::test]
+async fn an_edited_file_is_refused_with_a_way_out() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    tool.file("a.txt", "Person 1: one\nPerson 2: two\n");
+    let seed = ["seed", "--conversation", "a.txt", "--ends-at", PAST];
+    tool.run(&seed).ok();
+    tool.file("a.txt", "Person 1: one\nPerson 2: two, edited\n");
+    let ran = tool.run(&seed);
+    ran.fails_with_hint(2, "held by another message");
+    assert!(ran.stderr.contains("--group-uuid"), "{}", ran.stderr);
+    assert_eq!(sandbox.items().await.len(), 4);
+    tool.run(&[&seed[..], &["--group-uuid", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"]].concat()).ok();
+    // Both conversations of the user end at the same instant, and both stay listed.
+    let listed = lines(tool.run(&["list-conversations", "-o", "jsonl"]));
+    assert_eq!(listed.len(), 2);
+}
+
+#[tokio::test]
+async fn odd_rows_are_reported_and_left() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    tool.run(&["seed"]).ok();
+    let mut future = sandbox.items().await[0].clone();
+    let year_2099 = aws_sdk_dynamodb::types::AttributeValue::S("2099-01-01T00:00:00Z".to_owned());
+    future.insert("sk".to_owned(), year_2099);
+    sandbox.put(future.clone()).await;
+    let table = sandbox.items().await;
+    let ran = tool.run(&["seed"]);
+    assert!(ran.stderr.contains("more than one row"), "{}", ran.stderr);
+    ran.ok();
+    assert_eq!(sandbox.items().await, table);
+    // What is in the partition but no message of ours stays, too.
+    sandbox.put(message("2020-01-01", "older tools wrote this")).await;
+    assert_eq!(one(tool.run(&["seed", "-o", "jsonl"]))["written"], 0);
+}
+
+#[test]
+fn a_missing_table_is_said_with_the_way_to_make_it() {
+    let sandbox = Sandbox::new();
+    let ran = tool(Door::Own, &sandbox).run(&["seed"]);
+    ran.fails_with_hint(4, "ResourceNotFoundException");
+    assert!(ran.stderr.contains("`ddb schema-load`"), "{}", ran.stderr);
+}

@@ -1,0 +1,50 @@
+//! `list-tables`: names, and what is known about each.
+
+use ddb_test_support::{Door, Sandbox};
+use serde_json::json;
+
+use crate::setup::{document, field, lines, through_both_doors, tool};
+
+#[tokio::test]
+async fn names_and_details() {
+    through_both_doors(async |sandbox, tool| {
+        let name = sandbox.table().as_str();
+        let names = lines(tool.run(&["list-tables", "-o", "jsonl"]));
+        assert!(field(&names, "name").contains(&name));
+        assert_eq!(names[0].as_object().unwrap().len(), 1);
+
+        tool.run(&["seed"]).ok();
+        let details = lines(tool.run(&["list-tables", "--details", "-o", "jsonl"]));
+        let own = details.iter().find(|table| table["name"] == name).unwrap();
+        assert_eq!(own["status"], "ACTIVE");
+        assert_eq!(own["items"], 105);
+        assert!(own["bytes"].as_i64().unwrap() > 10_000);
+        assert_eq!(own["billing"], "PROVISIONED");
+        assert_eq!((&own["read_capacity"], &own["write_capacity"]), (&json!(5), &json!(5)));
+        assert_eq!(own["stream"], "NEW_IMAGE");
+        assert_eq!(own["indexes"], json!(["message-group-sk-index"]));
+
+        let csv = tool.run(&["list-tables", "--details", "-o", "csv"]).ok();
+        assert!(csv.starts_with(
+            "name,status,items,bytes,billing,read_capacity,write_capacity,stream,indexes\n"
+        ));
+        assert!(csv.contains(&format!("{name},ACTIVE,105,")), "{csv}");
+    })
+    .await;
+}
+
+/// On an engine of its own there is nothing else to list.
+#[test]
+fn no_tables_are_an_empty_answer() {
+    let sandbox = Sandbox::embedded();
+    let tool = tool(Door::Own, &sandbox);
+    for (form, stdout) in [("table", ""), ("jsonl", ""), ("csv", "name\n")] {
+        let ran = tool.run(&["list-tables", "-o", form]);
+        assert!(ran.stderr.contains("no tables"), "{}", ran.stderr);
+        assert_eq!(ran.ok(), stdout);
+    }
+    assert_eq!(
+        document(tool.run(&["list-tables", "-o", "json"])),
+        json!({"items": [], "count": 0, "scanned_count": null, "consumed_capacity": null, "truncated": null})
+    );
+}
