@@ -134,16 +134,16 @@ fn call_hint(error: &CallError) -> Option<&'static str> {
         Cause::Garbled(_) => Some("is that a DynamoDB endpoint? `ddb local` starts one"),
         Cause::Broken(_) => Some("run the command again"),
         Cause::NotSent(_) => None,
-        Cause::Service { .. } if error.is_missing_table() => {
-            Some("`ddb schema-load` creates the table, `ddb list-tables` shows those that are there")
-        }
+        Cause::Service { .. } if error.is_missing_table() => Some(
+            "`ddb schema-load` creates the table, `ddb list-tables` shows those that are there",
+        ),
         Cause::Service { .. } if error.is_throttling() => {
             Some("wait a little, or raise the table's capacity, then run the command again")
         }
         Cause::Service { code, .. } => match code.as_str() {
-            "UnrecognizedClientException" | "InvalidSignatureException" => {
-                Some("is that endpoint a local one? It refuses the dummy credentials of local commands")
-            }
+            "UnrecognizedClientException" | "InvalidSignatureException" => Some(
+                "is that endpoint a local one? It refuses the dummy credentials of local commands",
+            ),
             _ => None,
         },
     }
@@ -232,8 +232,9 @@ impl From<SeedError> for Failure {
             } => Self::refused(message),
             SeedError::Plan { .. } => Self::refused(message)
                 .hint("seed the changed file as another conversation, with --group-uuid"),
-            SeedError::OtherUsers { .. } => Self::refused(message)
-                .hint("name these two with --me and --other, or another conversation with --group-uuid"),
+            SeedError::OtherUsers { .. } => Self::refused(message).hint(
+                "name these two with --me and --other, or another conversation with --group-uuid",
+            ),
         }
     }
 }

@@ -30,10 +30,7 @@ pub trait Command: Parser + Send + 'static {
     fn common(&self) -> &CommonArgs;
 
     /// Does the work.
-    fn run(
-        self,
-        context: Context,
-    ) -> impl Future<Output = Result<Outcome, Failure>> + Send;
+    fn run(self, context: Context) -> impl Future<Output = Result<Outcome, Failure>> + Send;
 }
 
 /// What a command is given beside its options.
@@ -89,7 +86,9 @@ pub fn parse<P: Parser>() -> Result<P, ExitCode> {
 fn wrong_usage(rendered: &str) -> Failure {
     let lines = || rendered.lines().map(str::trim);
     let wrong: Vec<&str> = lines().take_while(|line| !line.is_empty()).collect();
-    let tips: Vec<&str> = lines().filter_map(|line| line.strip_prefix("tip: ")).collect();
+    let tips: Vec<&str> = lines()
+        .filter_map(|line| line.strip_prefix("tip: "))
+        .collect();
     let wrong = wrong.join(" ");
     let wrong = wrong.strip_prefix("error: ").unwrap_or(&wrong);
     let hint = if tips.is_empty() {
@@ -119,11 +118,16 @@ pub fn run<C: Command>(command: C) -> ExitCode {
 fn silence_panics(ui: &Ui) {
     let ui = ui.clone();
     std::panic::set_hook(Box::new(move |panic| {
-        let place = panic.location().map_or_else(String::new, |at| format!(" at {at}"));
+        let place = panic
+            .location()
+            .map_or_else(String::new, |at| format!(" at {at}"));
         let reason = panic.payload_as_str().unwrap_or("no reason given");
         ui.failure(
-            &Failure::new(Exit::Failed, format!("a fault in this program{place}: {reason}"))
-                .hint("please report it, with the command that you ran"),
+            &Failure::new(
+                Exit::Failed,
+                format!("a fault in this program{place}: {reason}"),
+            )
+            .hint("please report it, with the command that you ran"),
         );
     }));
 }
@@ -150,7 +154,8 @@ fn supervise<C: Command>(command: C, ui: &Ui) -> Result<Exit, Failure> {
             .name("command".to_owned())
             .stack_size(8 * 1024 * 1024)
             .spawn(move || {
-                let result = self::runtime().and_then(|runtime| runtime.block_on(command.run(context)));
+                let result =
+                    self::runtime().and_then(|runtime| runtime.block_on(command.run(context)));
                 let _ = done.send(result);
             })
             .map_err(system)?;
@@ -193,7 +198,9 @@ async fn sleep(timeout: Option<Duration>) {
 }
 
 fn timed_out(timeout: Option<Duration>) -> Failure {
-    let after = timeout.map(humantime::format_duration).map(|after| after.to_string());
+    let after = timeout
+        .map(humantime::format_duration)
+        .map(|after| after.to_string());
     Failure::new(
         Exit::Failed,
         format!("not done within --timeout {}", after.unwrap_or_default()),
@@ -221,8 +228,11 @@ fn unknown_format(format: Format, known: &[Format]) -> Failure {
             .unwrap_or_default()
     };
     let known: Vec<String> = known.iter().map(name).collect();
-    Failure::refused(format!("--output {} is not a form of this command", name(&format)))
-        .hint(format!("it has {}", known.join(", ")))
+    Failure::refused(format!(
+        "--output {} is not a form of this command",
+        name(&format)
+    ))
+    .hint(format!("it has {}", known.join(", ")))
 }
 
 #[cfg(test)]
@@ -236,14 +246,18 @@ mod tests {
             Failure::ClosedPipe => panic!(),
         };
         assert_eq!(
-            said("error: unrecognized subcommand 'sed'\n\n  tip: a similar subcommand exists: 'seed'\n\nUsage: ddb\n"),
+            said(
+                "error: unrecognized subcommand 'sed'\n\n  tip: a similar subcommand exists: 'seed'\n\nUsage: ddb\n"
+            ),
             (
                 "unrecognized subcommand 'sed'".to_owned(),
                 "a similar subcommand exists: 'seed'".to_owned()
             )
         );
         assert_eq!(
-            said("error: the following required arguments were not provided:\n  <TABLE>\n\nUsage: drop <TABLE>\n"),
+            said(
+                "error: the following required arguments were not provided:\n  <TABLE>\n\nUsage: drop <TABLE>\n"
+            ),
             (
                 "the following required arguments were not provided: <TABLE>".to_owned(),
                 "--help shows what there is".to_owned()

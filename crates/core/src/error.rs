@@ -59,7 +59,9 @@ pub enum Error {
         place: String,
     },
     /// Other writers kept changing the rows of a group.
-    #[error("group {group} on {place}: its rows kept changing under {attempts} attempts to move them")]
+    #[error(
+        "group {group} on {place}: its rows kept changing under {attempts} attempts to move them"
+    )]
     Contended {
         /// The target.
         place: String,

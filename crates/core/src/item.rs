@@ -284,7 +284,9 @@ impl From<&GroupRow> for RawItem {
 /// Returns the size in bytes by which the service bills an item and limits it to 400 KB: the names
 /// and the values of its attributes. See "DynamoDB item sizes and formats" in the AWS developer guide.
 pub fn size(raw: &RawItem) -> usize {
-    raw.iter().map(|(name, value)| name.len() + value_size(value)).sum()
+    raw.iter()
+        .map(|(name, value)| name.len() + value_size(value))
+        .sum()
 }
 
 fn value_size(value: &AttributeValue) -> usize {
@@ -293,9 +295,16 @@ fn value_size(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
         AttributeValue::B(bytes) => bytes.as_ref().len(),
-        AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => texts.iter().map(String::len).sum(),
+        AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => {
+            texts.iter().map(String::len).sum()
+        }
         AttributeValue::Bs(blobs) => blobs.iter().map(|blob| blob.as_ref().len()).sum(),
-        AttributeValue::L(values) => 3 + values.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
+        AttributeValue::L(values) => {
+            3 + values
+                .iter()
+                .map(|value| 1 + value_size(value))
+                .sum::<usize>()
+        }
         AttributeValue::M(map) => 3 + map.len() + size(map),
         _ => 1,
     }
@@ -385,7 +394,10 @@ mod tests {
     fn sizes_count_names_and_values() {
         let raw = strings([("pk", "abc".to_owned()), ("é", "ü".to_owned())]);
         assert_eq!(size(&raw), 2 + 3 + 2 + 2);
-        let list = AttributeValue::L(vec![AttributeValue::Bool(true), AttributeValue::S("ab".into())]);
+        let list = AttributeValue::L(vec![
+            AttributeValue::Bool(true),
+            AttributeValue::S("ab".into()),
+        ]);
         assert_eq!(value_size(&list), 3 + 1 + 1 + 1 + 2);
     }
 }

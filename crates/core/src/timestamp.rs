@@ -148,7 +148,9 @@ impl TimeRange {
     /// a day. What such a net brings in is still to be judged by [`TimeRange::contains`].
     pub fn net(&self) -> (Option<String>, Option<String>) {
         let day = |time: Timestamp, days: i64| {
-            let date = time.date().checked_add_signed(chrono::TimeDelta::days(days))?;
+            let date = time
+                .date()
+                .checked_add_signed(chrono::TimeDelta::days(days))?;
             (0..=9999)
                 .contains(&date.year())
                 .then(|| format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day()))
@@ -199,7 +201,13 @@ mod tests {
 
     #[test]
     fn what_is_not_a_time_is_said_with_the_text() {
-        for text in ["", "yesterday", "2026-13-01T00:00:00Z", "2026-03-22", "1711096509"] {
+        for text in [
+            "",
+            "yesterday",
+            "2026-13-01T00:00:00Z",
+            "2026-03-22",
+            "1711096509",
+        ] {
             assert_eq!(
                 text.parse::<Timestamp>(),
                 Err(TimestampError(text.to_owned()))
@@ -237,8 +245,14 @@ mod tests {
     }
 
     fn any_time() -> impl Strategy<Value = Timestamp> {
-        let first = "0000-01-02T00:00:00Z".parse::<Timestamp>().unwrap().micros();
-        let last = "9999-12-30T00:00:00Z".parse::<Timestamp>().unwrap().micros();
+        let first = "0000-01-02T00:00:00Z"
+            .parse::<Timestamp>()
+            .unwrap()
+            .micros();
+        let last = "9999-12-30T00:00:00Z"
+            .parse::<Timestamp>()
+            .unwrap()
+            .micros();
         (first..last).prop_map(|micros| Timestamp::from_micros(micros).unwrap())
     }
 

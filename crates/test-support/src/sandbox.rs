@@ -176,7 +176,9 @@ impl Sandbox {
         )
         .expect("the engine reads");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the engine answers");
+        stream
+            .read_to_string(&mut answer)
+            .expect("the engine answers");
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 

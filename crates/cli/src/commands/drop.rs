@@ -66,7 +66,9 @@ impl Command for Args {
                     Exit::NotFound,
                     format!("DeleteTable on {}: there is no such table", store.place()),
                 )
-                .hint("`ddb list-tables` shows those that are there; --if-exists takes this for done"));
+                .hint(
+                    "`ddb list-tables` shows those that are there; --if-exists takes this for done",
+                ));
             }
         };
         let mut printer = ui.printer::<Row>();

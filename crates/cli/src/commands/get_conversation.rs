@@ -146,7 +146,10 @@ async fn find_group(store: &Store, [me, with]: &[User; 2]) -> Result<MessageGrou
                 with.handle
             ),
         )
-        .hint(format!("`ddb list-conversations {}` shows what there is", me.handle))),
+        .hint(format!(
+            "`ddb list-conversations {}` shows what there is",
+            me.handle
+        ))),
         several => {
             let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
             Err(Failure::refused(format!(

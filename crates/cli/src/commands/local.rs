@@ -56,7 +56,10 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
-        let storage = self.data.as_deref().map_or(Storage::Memory, Storage::Folder);
+        let storage = self
+            .data
+            .as_deref()
+            .map_or(Storage::Memory, Storage::Folder);
         let endpoint = Endpoint::start(self.port, storage)?;
         let mut printer = ui.printer::<Row>();
         printer.print(&Row {

@@ -16,9 +16,8 @@ use ddb_core::key::MessageGroupId;
 use ddb_core::timestamp::Timestamp;
 
 /// The conversation that is seeded and shown where none is named.
-pub const SEEDED_GROUP: MessageGroupId = MessageGroupId::new(uuid::uuid!(
-    "5ae290ed-55d1-47a0-bc6d-fe2bc2700399"
-));
+pub const SEEDED_GROUP: MessageGroupId =
+    MessageGroupId::new(uuid::uuid!("5ae290ed-55d1-47a0-bc6d-fe2bc2700399"));
 
 /// How long a command waits for a table to become what it should be.
 const TABLE_DEADLINE: Duration = Duration::from_secs(10 * 60);

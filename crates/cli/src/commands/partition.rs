@@ -148,7 +148,10 @@ impl Reading {
             unknown: 0,
         };
         let mut result = match self.limit {
-            Some(limit) => self.newest::<L, _>(store, limit, &mut printer, &mut read).await,
+            Some(limit) => {
+                self.newest::<L, _>(store, limit, &mut printer, &mut read)
+                    .await
+            }
             None => self.all::<L, _>(store, &mut printer, &mut read).await,
         };
         let printed = printer.printed();
@@ -185,7 +188,13 @@ impl Reading {
     ) -> Result<(), Failure> {
         // One more than the limit tells whether the limit cut anything.
         let page_size = self.range.is_everything().then(|| limit.saturating_add(1));
-        let slices = conversation::read(store, self.partition, self.range, Direction::Descending, page_size);
+        let slices = conversation::read(
+            store,
+            self.partition,
+            self.range,
+            Direction::Descending,
+            page_size,
+        );
         let mut slices = std::pin::pin!(slices);
         let mut kept: VecDeque<Entry> = VecDeque::new();
         'pages: while let Some(slice) = slices.try_next().await? {
@@ -248,7 +257,10 @@ impl Read {
 
     /// Says how much was shown, what was cut, and what is odd.
     fn say(&self, shown: &str, ui: &Ui) {
-        ui.note(&format!("{shown}{}", capacity(self.totals.consumed_capacity)));
+        ui.note(&format!(
+            "{shown}{}",
+            capacity(self.totals.consumed_capacity)
+        ));
         if self.totals.truncated == Some(true) {
             ui.note("there are older ones: --all shows them, --limit N shows more");
         }

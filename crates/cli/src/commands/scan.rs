@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
+use ddb_core::CallError;
 use ddb_core::item::{Kind, RawItem};
 use ddb_core::schema::attribute;
 use ddb_core::store::{Page, Scan, Segment, Store};
-use ddb_core::CallError;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use serde::{Serialize, Serializer};
 
@@ -178,7 +178,9 @@ impl Command for Args {
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         if self.count && ui.format() == Format::DdbJson {
-            return Err(Failure::refused("--count shows no items, so it has no ddb-json"));
+            return Err(Failure::refused(
+                "--count shows no items, so it has no ddb-json",
+            ));
         }
         let store = self.table.store(&context.environment, ui)?;
         let mut pages = std::pin::pin!(self.pages(&store));
@@ -269,9 +271,11 @@ impl Args {
             *totals.scanned_count.get_or_insert(0) += page.scanned;
             count += match self.kind.map(Kind::from) {
                 None => page.count,
-                Some(kind) => {
-                    page.items.iter().filter(|item| Kind::of(item) == kind).count() as u64
-                }
+                Some(kind) => page
+                    .items
+                    .iter()
+                    .filter(|item| Kind::of(item) == kind)
+                    .count() as u64,
             };
         }
         let mut printer = ui.printer::<Count>();

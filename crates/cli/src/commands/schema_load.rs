@@ -238,16 +238,17 @@ impl Load<'_> {
                 .await?;
         }
         match self.differences().await? {
-            left if left.is_empty() => {
-                Ok((Action::Updated, self.spec.shape().differences(&found)))
-            }
+            left if left.is_empty() => Ok((Action::Updated, self.spec.shape().differences(&found))),
             left => Err(Failure::new(
                 crate::failure::Exit::Partly,
                 format!(
                     "UpdateTable on {}: the service took {}, but still differs in: {}",
                     self.store.place(),
                     counted(changes.len() as u64, "change", "changes"),
-                    left.iter().map(|d| d.field.as_str()).collect::<Vec<_>>().join(", "),
+                    left.iter()
+                        .map(|d| d.field.as_str())
+                        .collect::<Vec<_>>()
+                        .join(", "),
                 ),
             )),
         }

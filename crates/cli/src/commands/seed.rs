@@ -49,7 +49,12 @@ pub struct Args {
     #[arg(long, value_name = "UUID", default_value_t = SEEDED_GROUP)]
     group_uuid: MessageGroupId,
     /// Time of the last message: RFC 3339, a date, `now`, or -1d
-    #[arg(long, value_name = "TIME", default_value = "now", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "now",
+        allow_hyphen_values = true
+    )]
     ends_at: When,
     /// Time between two messages
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
@@ -166,26 +171,38 @@ impl Args {
             speakers.map(name, side);
         }
         let Some(path) = &self.conversation else {
-            return Ok(Script::parse(BUILT_IN_NAME, BUILT_IN.as_bytes(), &speakers)?);
+            return Ok(Script::parse(
+                BUILT_IN_NAME,
+                BUILT_IN.as_bytes(),
+                &speakers,
+            )?);
         };
         let bytes = read(path)?;
-        Ok(Script::parse(&path.display().to_string(), &bytes, &speakers)?)
+        Ok(Script::parse(
+            &path.display().to_string(),
+            &bytes,
+            &speakers,
+        )?)
     }
 
     async fn seed(&self, me: &str, users: &Users, now: Timestamp) -> Result<Seed, Failure> {
-        let [me, other] = [users.by_handle(me).await?, users.by_handle(&self.other).await?];
+        let [me, other] = [
+            users.by_handle(me).await?,
+            users.by_handle(&self.other).await?,
+        ];
         if me.uuid == other.uuid {
             return Err(Failure::refused(format!(
                 "`{}` and `{}` are one user, {}: a conversation has two people",
                 me.handle, other.handle, me.uuid
             )));
         }
-        let ends_at = match self.ends_at {
-            When::Now => None,
-            when => Some(when.at(now).ok_or_else(|| {
-                Failure::refused("--ends-at is outside the years 0000 to 9999")
-            })?),
-        };
+        let ends_at =
+            match self.ends_at {
+                When::Now => None,
+                when => Some(when.at(now).ok_or_else(|| {
+                    Failure::refused("--ends-at is outside the years 0000 to 9999")
+                })?),
+            };
         Ok(Seed {
             group: self.group_uuid,
             me,
@@ -245,7 +262,10 @@ fn say_rows(rows: &Settled, ui: &Ui) {
         ));
     }
     for user in &rows.created {
-        ui.detail(&format!("made the row GRP#{} {}", user.owner, user.last_message_at));
+        ui.detail(&format!(
+            "made the row GRP#{} {}",
+            user.owner, user.last_message_at
+        ));
     }
     for (old, new) in &rows.moved {
         ui.detail(&format!(

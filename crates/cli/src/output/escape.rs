@@ -77,8 +77,10 @@ mod tests {
 
     #[test]
     fn controls_are_spelled_out() {
-        assert_eq!(plain("a\u{1b}[31mb\\c\n\t\r\u{7f}\u{9b}\u{202e}"),
-            "a\\u{1b}[31mb\\\\c\\n\\t\\r\\u{7f}\\u{9b}\\u{202e}");
+        assert_eq!(
+            plain("a\u{1b}[31mb\\c\n\t\r\u{7f}\u{9b}\u{202e}"),
+            "a\\u{1b}[31mb\\\\c\\n\\t\\r\\u{7f}\\u{9b}\\u{202e}"
+        );
         assert!(matches!(plain("é 👩‍👩‍👧 漢"), Cow::Borrowed(_)));
     }
 
@@ -108,7 +110,8 @@ mod tests {
                     't' => '\t',
                     '\\' => '\\',
                     'u' => {
-                        let hex: String = chars.by_ref().skip(1).take_while(|c| *c != '}').collect();
+                        let hex: String =
+                            chars.by_ref().skip(1).take_while(|c| *c != '}').collect();
                         char::from_u32(u32::from_str_radix(&hex, 16).unwrap()).unwrap()
                     }
                     other => panic!("{other}"),

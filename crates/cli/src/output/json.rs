@@ -224,7 +224,10 @@ mod tests {
             ("ss", AttributeValue::Ss(vec!["y".into(), "x".into()])),
             ("ns", AttributeValue::Ns(vec!["2".into(), "1".into()])),
             ("bs", AttributeValue::Bs(vec![Blob::new([1])])),
-            ("l", AttributeValue::L(vec![AttributeValue::Bool(true), s("x")])),
+            (
+                "l",
+                AttributeValue::L(vec![AttributeValue::Bool(true), s("x")]),
+            ),
             ("m", AttributeValue::M(item(vec![("k", s("v"))]))),
         ])
     }
@@ -253,7 +256,11 @@ mod tests {
     #[test]
     fn an_attribute_named_kind_gives_way_and_none_is_lost() {
         let s = |text: &str| AttributeValue::S(text.to_owned());
-        let item = item(vec![("kind", s("a")), ("kind_", s("b")), ("kindly", s("c"))]);
+        let item = item(vec![
+            ("kind", s("a")),
+            ("kind_", s("b")),
+            ("kindly", s("c")),
+        ]);
         assert_eq!(
             plain(&item),
             r#"{"kind":"unknown","kind_":"a","kind__":"b","kindly":"c"}"#

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Cell as Drawn, CellAlignment, ColumnConstraint, LineStyle, Table, TableStyle, Width};
+use comfy_table::{
+    Cell as Drawn, CellAlignment, ColumnConstraint, LineStyle, Table, TableStyle, Width,
+};
 
 use super::width::{self, Rank};
 use super::{Cell, Column, escape};
@@ -114,7 +116,9 @@ impl Drawing {
                 None => widths[index].max(widest.unwrap_or_default()),
             }
         };
-        let shown: Vec<usize> = (0..widths.len()).filter(|index| widths[*index] > 0).collect();
+        let shown: Vec<usize> = (0..widths.len())
+            .filter(|index| widths[*index] > 0)
+            .collect();
         let mut table = Table::new();
         table.load_style(STYLE);
         if header {
@@ -186,7 +190,10 @@ mod tests {
 
     #[test]
     fn a_table_is_as_wide_as_its_text_or_its_terminal() {
-        let rows = [["08:35", "a long message for sure", ""], ["08:36", "漢字漢字", ""]];
+        let rows = [
+            ["08:35", "a long message for sure", ""],
+            ["08:36", "漢字漢字", ""],
+        ];
         assert_eq!(
             drawn(&rows, None),
             "time   message\n──────────────────────────────\n08:35  a long message for sure\n08:36  漢字漢字\n"
@@ -215,7 +222,10 @@ mod tests {
         rows.push(["2", "much longer than all before", ""]);
         rows.push(["3", "x", "note"]);
         let cut = drawn(&rows, Some(60));
-        assert!(cut.ends_with("\n2     much l…\n3     x        note\n"), "{cut}");
+        assert!(
+            cut.ends_with("\n2     much l…\n3     x        note\n"),
+            "{cut}"
+        );
         let whole = drawn(&rows, None);
         assert!(
             whole.ends_with("\n2     much longer than all before\n3     x        note\n"),

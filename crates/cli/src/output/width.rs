@@ -64,7 +64,10 @@ fn cap(widths: &mut [usize], members: &[usize], room: usize, least: usize) {
     let room = room.saturating_sub(total - own);
     let widest = members.iter().map(|i| widths[*i]).max().unwrap_or_default();
     let fits = |cap: usize| members.iter().map(|i| widths[*i].min(cap)).sum::<usize>() <= room;
-    let cap = (least..=widest).rev().find(|cap| fits(*cap)).unwrap_or(least);
+    let cap = (least..=widest)
+        .rev()
+        .find(|cap| fits(*cap))
+        .unwrap_or(least);
     for i in members {
         widths[*i] = widths[*i].min(cap);
     }
@@ -109,14 +112,23 @@ mod tests {
             (vec![5, 10], vec![Normal, Normal], 20, vec![5, 10]),
             (vec![5, 30], vec![Normal, Normal], 20, vec![5, 15]),
             (vec![30, 30], vec![Normal, Normal], 20, vec![10, 10]),
-            (vec![12, 30, 30], vec![High, Normal, Normal], 26, vec![12, 7, 7]),
+            (
+                vec![12, 30, 30],
+                vec![High, Normal, Normal],
+                26,
+                vec![12, 7, 7],
+            ),
             (vec![36, 30], vec![Low, Normal], 40, vec![10, 30]),
             (vec![36, 30], vec![Low, Normal], 30, vec![6, 24]),
             (vec![20, 30], vec![High, Normal], 16, vec![10, 6]),
             (vec![30, 30], vec![High, Normal], 8, vec![4, 4]),
             (vec![30, 30], vec![High, Normal], 0, vec![1, 1]),
         ] {
-            assert_eq!(fit(&natural, &ranks, room), widths, "{natural:?} {ranks:?} {room}");
+            assert_eq!(
+                fit(&natural, &ranks, room),
+                widths,
+                "{natural:?} {ranks:?} {room}"
+            );
         }
     }
 

@@ -4,7 +4,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ddb_test_support::{Door, Sandbox};
 use serde_json::json;
 
-use crate::setup::{ANDREW, BAYKO, GROUP, document, field, lines, message, strings, through_both_doors, tool};
+use crate::setup::{
+    ANDREW, BAYKO, GROUP, document, field, lines, message, strings, through_both_doors, tool,
+};
 
 const SEED: [&str; 3] = ["seed", "--ends-at", "2026-03-22T08:35:09.123456+00:00"];
 
@@ -19,30 +21,57 @@ async fn the_newest_twenty_oldest_first() {
         assert_eq!(times[102], SEED[2]);
 
         let newest = tool.run(&["get-conversation", "-o", "jsonl"]);
-        assert!(newest.stderr.contains("there are older ones"), "{}", newest.stderr);
+        assert!(
+            newest.stderr.contains("there are older ones"),
+            "{}",
+            newest.stderr
+        );
         assert_eq!(lines(newest), all[83..]);
         let mut turned = lines(tool.run(&["get-conversation", "--order", "desc", "-o", "jsonl"]));
         turned.reverse();
         assert_eq!(turned, all[83..]);
-        let mut turned = lines(tool.run(&["get-conversation", "--order", "desc", "--all", "-o", "jsonl"]));
+        let mut turned = lines(tool.run(&[
+            "get-conversation",
+            "--order",
+            "desc",
+            "--all",
+            "-o",
+            "jsonl",
+        ]));
         turned.reverse();
         assert_eq!(turned, all);
 
         let five = document(tool.run(&["get-conversation", GROUP, "--limit", "5", "-o", "json"]));
         assert_eq!(five["items"].as_array().unwrap()[..], all[98..]);
-        assert_eq!((&five["count"], &five["truncated"]), (&json!(5), &json!(true)));
+        assert_eq!(
+            (&five["count"], &five["truncated"]),
+            (&json!(5), &json!(true))
+        );
         let exact = document(tool.run(&["get-conversation", "--limit", "103", "-o", "json"]));
-        assert_eq!((&exact["count"], &exact["truncated"]), (&json!(103), &json!(false)));
+        assert_eq!(
+            (&exact["count"], &exact["truncated"]),
+            (&json!(103), &json!(false))
+        );
 
         let keys: Vec<&String> = all[0].as_object().unwrap().keys().collect();
         assert_eq!(keys.len(), 5);
         for key in ["uuid", "display_name", "handle", "message", "created_at"] {
             assert!(all[0][key].is_string(), "{key}");
         }
-        let csv = tool.run(&["get-conversation", "--limit", "1", "-o", "csv"]).ok();
-        assert!(csv.starts_with("uuid,display_name,handle,message,created_at\n"), "{csv}");
-        let export = tool.run(&["get-conversation", "--limit", "1", "-o", "ddb-json"]).ok();
-        assert!(export.starts_with("{\"Item\":{\"pk\":{\"S\":\"MSG#"), "{export}");
+        let csv = tool
+            .run(&["get-conversation", "--limit", "1", "-o", "csv"])
+            .ok();
+        assert!(
+            csv.starts_with("uuid,display_name,handle,message,created_at\n"),
+            "{csv}"
+        );
+        let export = tool
+            .run(&["get-conversation", "--limit", "1", "-o", "ddb-json"])
+            .ok();
+        assert!(
+            export.starts_with("{\"Item\":{\"pk\":{\"S\":\"MSG#"),
+            "{export}"
+        );
 
         let table = tool.run(&["get-conversation", "--limit", "2"]).ok();
         let table: Vec<&str> = table.lines().collect();
@@ -72,8 +101,10 @@ async fn a_range_goes_across_new_year_whatever_the_offset() {
         let shown = |options: &[&str]| -> Vec<String> {
             let options = [&["get-conversation", "--all", "-o", "jsonl"], options].concat();
             let shown = lines(tool.run(&options));
-            let mut texts: Vec<String> =
-                field(&shown, "message").into_iter().map(str::to_owned).collect();
+            let mut texts: Vec<String> = field(&shown, "message")
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
             texts.sort();
             texts
         };
@@ -81,17 +112,43 @@ async fn a_range_goes_across_new_year_whatever_the_offset() {
         assert_eq!(shown(&["--year", "2025"]), ["0", "1"]);
         assert_eq!(shown(&["--year", "2027"]), ["6"]);
         assert_eq!(shown(&["--since", "2026-06-01T12:00:00Z"]), ["4", "5", "6"]);
-        assert_eq!(shown(&["--until", "2026-06-01T12:00:00Z"]), ["0", "1", "2", "3"]);
         assert_eq!(
-            shown(&["--since", "2026-01-01", "--until", "2026-01-01T00:00:00.000001Z"]),
+            shown(&["--until", "2026-06-01T12:00:00Z"]),
+            ["0", "1", "2", "3"]
+        );
+        assert_eq!(
+            shown(&[
+                "--since",
+                "2026-01-01",
+                "--until",
+                "2026-01-01T00:00:00.000001Z"
+            ]),
             ["3"]
         );
-        assert_eq!(shown(&["--since", "2025-12-31T23:29:59-00:00", "--until", "2026-01-01"]), ["0", "1"]);
+        assert_eq!(
+            shown(&[
+                "--since",
+                "2025-12-31T23:29:59-00:00",
+                "--until",
+                "2026-01-01"
+            ]),
+            ["0", "1"]
+        );
         // The limit counts what is kept, and created_at is what is stored.
-        let one = document(tool.run(&["get-conversation", "--year", "2026", "--limit", "1", "-o", "json"]));
+        let one = document(tool.run(&[
+            "get-conversation",
+            "--year",
+            "2026",
+            "--limit",
+            "1",
+            "-o",
+            "json",
+        ]));
         assert_eq!(one["items"][0]["created_at"], "2027-01-01T00:30:00+01:00");
         assert_eq!(one["truncated"], true);
-        let table = tool.run(&["get-conversation", "--year", "2026", "--limit", "1"]).ok();
+        let table = tool
+            .run(&["get-conversation", "--year", "2026", "--limit", "1"])
+            .ok();
         assert!(table.contains("2026-12-31 23:30:00"), "{table}");
 
         let empty = tool.run(&["get-conversation", "--year", "1999"]);
@@ -134,20 +191,38 @@ async fn conversations_are_listed_newest_first() {
     through_both_doors(async |_, tool| {
         tool.run(&SEED).ok();
         tool.file("talk.txt", "Person 1: hello\nPerson 2: bye\n");
-        let groups = ["aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"];
+        let groups = [
+            "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
+            "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb",
+        ];
         let talk = |other: &str, group: &str, ends_at: &str| {
-            let options = ["--other", other, "--group-uuid", group, "--ends-at", ends_at];
-            tool.run(&[&["seed", "--conversation", "talk.txt"], &options[..]].concat()).ok();
+            let options = [
+                "--other",
+                other,
+                "--group-uuid",
+                group,
+                "--ends-at",
+                ends_at,
+            ];
+            tool.run(&[&["seed", "--conversation", "talk.txt"], &options[..]].concat())
+                .ok();
         };
         talk("londo", groups[0], "2026-03-22T08:35:09.123456+00:00");
         talk("altbrown", groups[1], "2025-01-01");
 
         let listed = lines(tool.run(&["list-conversations", "-o", "jsonl"]));
-        assert_eq!(listed.len(), 3, "two end at the same instant, and both stay");
-        assert_eq!(listed[2], json!({
-            "uuid": groups[1], "display_name": "Alt Brown", "handle": "altbrown",
-            "message": "bye", "created_at": "2025-01-01T00:00:00.000000+00:00",
-        }));
+        assert_eq!(
+            listed.len(),
+            3,
+            "two end at the same instant, and both stay"
+        );
+        assert_eq!(
+            listed[2],
+            json!({
+                "uuid": groups[1], "display_name": "Alt Brown", "handle": "altbrown",
+                "message": "bye", "created_at": "2025-01-01T00:00:00.000000+00:00",
+            })
+        );
         let times = field(&listed, "created_at");
         assert!(times.iter().rev().is_sorted(), "{times:?}");
         let mut first_two = field(&listed[..2], "uuid");
@@ -163,7 +238,11 @@ async fn conversations_are_listed_newest_first() {
         assert_eq!(field(&of(&["bayko"]), "handle"), ["andrewbrown"]);
         assert_eq!(of(&["--user-uuid", BAYKO]), of(&["bayko"]));
         assert_eq!(of(&["--user-uuid", GROUP]).len(), 0);
-        assert!(tool.run(&["list-conversations", "--user-uuid", GROUP]).stderr.contains("no conversations"));
+        assert!(
+            tool.run(&["list-conversations", "--user-uuid", GROUP])
+                .stderr
+                .contains("no conversations")
+        );
     })
     .await;
 }
@@ -181,7 +260,9 @@ async fn me_is_found_in_order() {
     assert_eq!(handle("", &[]), "bayko");
     assert_eq!(handle("bayko", &[]), "andrewbrown");
     assert_eq!(handle("bayko", &["andrewbrown"]), "bayko");
-    let seed = tool(Door::Own, &sandbox).with("DDB_ME", "bayko").run(&["seed"]);
+    let seed = tool(Door::Own, &sandbox)
+        .with("DDB_ME", "bayko")
+        .run(&["seed"]);
     seed.fails(2, "both `bayko`");
 }
 
@@ -189,21 +270,37 @@ async fn me_is_found_in_order() {
 async fn an_odd_row_stops_nothing() {
     through_both_doors(async |sandbox, tool| {
         tool.run(&SEED).ok();
-        let mut odd = strings(&[("pk", &format!("MSG#{GROUP}")), ("sk", "2026-03-22T08:35:10Z")]);
+        let mut odd = strings(&[
+            ("pk", &format!("MSG#{GROUP}")),
+            ("sk", "2026-03-22T08:35:10Z"),
+        ]);
         odd.insert("message".to_owned(), AttributeValue::N("42".to_owned()));
         sandbox.put(odd).await;
         let shown = tool.run(&["get-conversation", "--limit", "2", "-o", "jsonl"]);
-        assert!(shown.stderr.contains("1 item is of unknown shape"), "{}", shown.stderr);
+        assert!(
+            shown.stderr.contains("1 item is of unknown shape"),
+            "{}",
+            shown.stderr
+        );
         let shown = lines(shown);
-        assert_eq!(shown[1], json!({
-            "uuid": null, "display_name": null, "handle": null, "message": "42",
-            "created_at": "2026-03-22T08:35:10Z",
-        }));
+        assert_eq!(
+            shown[1],
+            json!({
+                "uuid": null, "display_name": null, "handle": null, "message": "42",
+                "created_at": "2026-03-22T08:35:10Z",
+            })
+        );
         assert_eq!(shown.len(), 2);
         let undated = strings(&[("pk", &format!("MSG#{GROUP}")), ("sk", "2026-soon")]);
         sandbox.put(undated).await;
         let ranged = tool.run(&["get-conversation", "--year", "2026", "--all"]);
-        assert!(ranged.stderr.contains("1 item was left out: the sort key is not a time"), "{}", ranged.stderr);
+        assert!(
+            ranged
+                .stderr
+                .contains("1 item was left out: the sort key is not a time"),
+            "{}",
+            ranged.stderr
+        );
         assert_eq!(ranged.ok().lines().count(), 2 + 104);
     })
     .await;
@@ -219,17 +316,38 @@ async fn what_is_not_there_or_malformed_is_said() {
     for form in ["json", "csv", "jsonl"] {
         assert_eq!(tool.run(&["get-conversation", "-o", form]).stdout, "");
     }
-    tool.run(&["get-conversation", "--year", "2026"]).fails_with_hint(4, "no conversation");
+    tool.run(&["get-conversation", "--year", "2026"])
+        .fails_with_hint(4, "no conversation");
     for (arguments, code, part) in [
         (vec!["get-conversation", "nope"], 2, "not a uuid"),
-        (vec!["get-conversation", "--since", "someday"], 2, "not a time"),
+        (
+            vec!["get-conversation", "--since", "someday"],
+            2,
+            "not a time",
+        ),
         (vec!["get-conversation", "--year", "20266"], 2, "--year"),
-        (vec!["get-conversation", "--year", "2026", "--since", "now"], 2, "cannot be used with"),
+        (
+            vec!["get-conversation", "--year", "2026", "--since", "now"],
+            2,
+            "cannot be used with",
+        ),
         (vec!["get-conversation", "--limit", "0"], 2, "--limit"),
-        (vec!["get-conversation", "--limit", "5", "--all"], 2, "cannot be used with"),
+        (
+            vec!["get-conversation", "--limit", "5", "--all"],
+            2,
+            "cannot be used with",
+        ),
         (vec!["list-conversations", "nobody"], 4, "no user `nobody`"),
-        (vec!["list-conversations", "--user-uuid", "nope"], 2, "not a uuid"),
-        (vec!["list-conversations", "--users", "absent.csv"], 4, "absent.csv"),
+        (
+            vec!["list-conversations", "--user-uuid", "nope"],
+            2,
+            "not a uuid",
+        ),
+        (
+            vec!["list-conversations", "--users", "absent.csv"],
+            4,
+            "absent.csv",
+        ),
     ] {
         tool.run(&arguments).fails_with_hint(code, part);
     }

@@ -12,7 +12,8 @@ async fn a_table_is_dropped_once() {
         let dropped = one(tool.run(&["drop", name, "-o", "jsonl"]));
         assert_eq!(dropped, json!({"table": name, "action": "dropped"}));
         assert!(sandbox.store().describe().await.unwrap().is_none());
-        tool.run(&["drop", name]).fails_with_hint(4, "there is no such table");
+        tool.run(&["drop", name])
+            .fails_with_hint(4, "there is no such table");
         let absent = one(tool.run(&["drop", name, "--if-exists", "-o", "jsonl"]));
         assert_eq!(absent, json!({"table": name, "action": "absent"}));
     })
@@ -25,7 +26,8 @@ async fn there_is_no_default_table() {
     let sandbox = Sandbox::with_table().await;
     let tool = tool(Door::Own, &sandbox);
     tool.run(&["drop"]).fails(2, "<TABLE>");
-    tool.run(&["drop", "--table", sandbox.table().as_str()]).fails(2, "--table");
+    tool.run(&["drop", "--table", sandbox.table().as_str()])
+        .fails(2, "--table");
     assert!(sandbox.store().describe().await.unwrap().is_some());
 }
 
@@ -36,7 +38,11 @@ async fn p03_prod_as_a_word_is_a_table() {
     for door in Door::BOTH {
         let ran = tool(door, &sandbox).run(&["drop", "prod"]);
         ran.fails(4, "there is no such table");
-        assert!(ran.stderr.starts_with("local http://127.0.0.1:"), "{}", ran.stderr);
+        assert!(
+            ran.stderr.starts_with("local http://127.0.0.1:"),
+            "{}",
+            ran.stderr
+        );
     }
 }
 

@@ -33,9 +33,18 @@ fn a_dead_endpoint_is_reported_soon() {
             let start = Instant::now();
             let ran = tool.run(arguments);
             // The bound that the contract gives; it takes milliseconds.
-            assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+            assert!(
+                start.elapsed() < Duration::from_secs(3),
+                "{:?}",
+                start.elapsed()
+            );
             ran.fails_with_hint(1, "no connection: Connection refused");
-            assert!(ran.stderr.contains(&format!("local http://localhost:{port}")), "{}", ran.stderr);
+            assert!(
+                ran.stderr
+                    .contains(&format!("local http://localhost:{port}")),
+                "{}",
+                ran.stderr
+            );
             assert!(ran.stderr.contains("`ddb local`"), "{}", ran.stderr);
         }
     }
@@ -52,7 +61,9 @@ fn a_missing_table_is_not_found() {
     let sandbox = Sandbox::new();
     for door in Door::BOTH {
         for arguments in &READERS[2..] {
-            tool(door, &sandbox).run(arguments).fails_with_hint(4, "ResourceNotFoundException");
+            tool(door, &sandbox)
+                .run(arguments)
+                .fails_with_hint(4, "ResourceNotFoundException");
         }
     }
 }
@@ -61,12 +72,17 @@ fn a_missing_table_is_not_found() {
 fn p01_an_endpoint_of_aws_is_refused_wherever_it_comes_from() {
     let aws = "https://dynamodb.us-east-1.amazonaws.com";
     let tool = bare(Door::Own, aws);
-    tool.run(&["scan"]).fails_with_hint(2, "AWS_ENDPOINT_URL_DYNAMODB: https://dynamodb");
+    tool.run(&["scan"])
+        .fails_with_hint(2, "AWS_ENDPOINT_URL_DYNAMODB: https://dynamodb");
     let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front).with("AWS_ENDPOINT_URL", aws);
-    tool.run(&["scan"]).fails_with_hint(2, "AWS_ENDPOINT_URL: https://dynamodb");
-    tool.run(&["scan", "--endpoint-url", aws]).fails_with_hint(2, "--endpoint-url: https://dynamodb");
-    tool.run(&["scan", "--endpoint-url", "localhost:8000"]).fails(2, "http or https URL");
-    tool.run(&["scan", "--endpoint-url", "http://me:secret@localhost:1"]).fails(2, "no password");
+    tool.run(&["scan"])
+        .fails_with_hint(2, "AWS_ENDPOINT_URL: https://dynamodb");
+    tool.run(&["scan", "--endpoint-url", aws])
+        .fails_with_hint(2, "--endpoint-url: https://dynamodb");
+    tool.run(&["scan", "--endpoint-url", "localhost:8000"])
+        .fails(2, "http or https URL");
+    tool.run(&["scan", "--endpoint-url", "http://me:secret@localhost:1"])
+        .fails(2, "no password");
 }
 
 /// Answers every request with the same bytes, then closes the connection.
@@ -87,9 +103,18 @@ fn answering(answer: &'static [u8]) -> String {
 #[test]
 fn p23_answers_that_are_none_are_clear_errors() {
     for (answer, part) in [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".as_slice(), "the answer makes no sense"),
-        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP status 404"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"Items\":[", "connection"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".as_slice(),
+            "the answer makes no sense",
+        ),
+        (
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+            "HTTP status 404",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"Items\":[",
+            "connection",
+        ),
         (b"", "the connection broke"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "the connection broke"),
     ] {
@@ -97,7 +122,11 @@ fn p23_answers_that_are_none_are_clear_errors() {
         for arguments in [["scan"], ["list-tables"]] {
             let ran = tool.run(&arguments);
             ran.fails(1, part);
-            assert!(ran.stderr.contains("local http://127.0.0.1:"), "{}", ran.stderr);
+            assert!(
+                ran.stderr.contains("local http://127.0.0.1:"),
+                "{}",
+                ran.stderr
+            );
         }
     }
 }
@@ -151,7 +180,9 @@ fn p28_arguments_are_never_echoed_raw() {
         let ran = tool.run(&arguments);
         assert_eq!(ran.code, Some(2));
         assert!(
-            !ran.stderr.chars().any(|c| (c != '\n' && c.is_control()) || c == '\u{202e}'),
+            !ran.stderr
+                .chars()
+                .any(|c| (c != '\n' && c.is_control()) || c == '\u{202e}'),
             "{:?}",
             ran.stderr
         );

@@ -18,7 +18,9 @@ fn front() -> Tool {
 fn start(tool: &Tool, options: &[&str]) -> (Child, String) {
     let mut child = tool.spawn(&[&["local", "--port", "0", "-o", "jsonl"], options].concat());
     let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     let said: Value = serde_json::from_str(&line).unwrap();
     let url = said["endpoint"].as_str().unwrap().to_owned();
     assert!(url.starts_with("http://127.0.0.1:"), "{url}");
@@ -37,9 +39,13 @@ fn it_serves_the_main_job_and_ends_on_a_signal() {
         let tool = front().with("AWS_ENDPOINT_URL_DYNAMODB", &url);
         tool.run(&["schema-load"]).ok();
         tool.run(&["seed"]).ok();
-        assert_eq!(lines(tool.run(&["get-conversation", "-o", "jsonl"])).len(), 20);
+        assert_eq!(
+            lines(tool.run(&["get-conversation", "-o", "jsonl"])).len(),
+            20
+        );
         end(child, signal);
-        tool.run(&["list-tables"]).fails_with_hint(1, "Connection refused");
+        tool.run(&["list-tables"])
+            .fails_with_hint(1, "Connection refused");
     }
 }
 
@@ -76,5 +82,6 @@ fn a_taken_port_is_said_with_a_way_out() {
 fn a_folder_that_cannot_be_is_said() {
     let tool = front();
     tool.file("file", "");
-    tool.run(&["local", "--port", "0", "--data", "file"]).fails(1, "file: ");
+    tool.run(&["local", "--port", "0", "--data", "file"])
+        .fails(1, "file: ");
 }

@@ -15,13 +15,20 @@ use crate::setup::{document, lines, message, strings, through_both_doors, tool};
 async fn fill(sandbox: &Sandbox) {
     let items: Vec<RawItem> = (0..320)
         .map(|n| {
-            let mut item = message(&format!("2026-03-22T08:35:09.{n:06}+00:00"), &"x".repeat(10_000));
+            let mut item = message(
+                &format!("2026-03-22T08:35:09.{n:06}+00:00"),
+                &"x".repeat(10_000),
+            );
             let pk = format!("MSG#5ae290ed-55d1-47a0-bc6d-{:012x}", n % 50);
             item.insert("pk".to_owned(), AttributeValue::S(pk));
             item
         })
         .collect();
-    sandbox.store().put_batches(&sandbox.write_token(), items).await.unwrap();
+    sandbox
+        .store()
+        .put_batches(&sandbox.write_token(), items)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -31,17 +38,24 @@ async fn p22_every_item_of_every_page_in_any_number_of_segments() {
     let tool = tool(Door::Own, &sandbox);
     let keys = |options: &[&str]| -> Vec<String> {
         let items = lines(tool.run(&[&["scan", "-o", "jsonl"], options].concat()));
-        items.iter().map(|item| format!("{} {}", item["pk"], item["sk"])).collect()
+        items
+            .iter()
+            .map(|item| format!("{} {}", item["pk"], item["sk"]))
+            .collect()
     };
     let whole: BTreeSet<String> = keys(&[]).into_iter().collect();
     assert_eq!(whole.len(), 320);
-    for options in [vec!["--segments", "4"], vec!["--segments", "9", "--consistent"]] {
+    for options in [
+        vec!["--segments", "4"],
+        vec!["--segments", "9", "--consistent"],
+    ] {
         let found = keys(&options);
         assert_eq!(found.len(), 320, "{options:?}");
         assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), whole);
     }
-    let shares: Vec<String> =
-        (0..3).flat_map(|n| keys(&["--segment", &format!("{n}/3")])).collect();
+    let shares: Vec<String> = (0..3)
+        .flat_map(|n| keys(&["--segment", &format!("{n}/3")]))
+        .collect();
     assert_eq!(shares.len(), 320);
     assert_eq!(shares.into_iter().collect::<BTreeSet<_>>(), whole);
 
@@ -51,7 +65,11 @@ async fn p22_every_item_of_every_page_in_any_number_of_segments() {
     assert!(all["scanned_count"].as_u64().unwrap() >= 320);
     assert_eq!(all["items"].as_array().unwrap().len(), 320);
     assert_eq!(all["truncated"], false);
-    assert!(all["consumed_capacity"].as_f64().unwrap() > 300.0, "{}", all["consumed_capacity"]);
+    assert!(
+        all["consumed_capacity"].as_f64().unwrap() > 300.0,
+        "{}",
+        all["consumed_capacity"]
+    );
 }
 
 /// Closing the pipe in the middle of several pages is no error.
@@ -69,7 +87,10 @@ async fn p29_a_closed_pipe_ends_quietly() {
             let ran = child.wait_with_output().unwrap();
             assert_eq!(ran.status.code(), Some(0), "{form}");
             let stderr = String::from_utf8(ran.stderr).unwrap();
-            assert!(!stderr.contains("error") && !stderr.contains("panic"), "{form}: {stderr}");
+            assert!(
+                !stderr.contains("error") && !stderr.contains("panic"),
+                "{form}: {stderr}"
+            );
         }
     }
 }
@@ -85,20 +106,39 @@ async fn limits_kinds_and_counts() {
         assert_eq!(count(&["-o", "csv"]), "count\n105\n");
         assert_eq!(count(&["-o", "jsonl"]), "{\"count\":105}\n");
         let counted = document(tool.run(&["scan", "--count", "-o", "json"]));
-        assert_eq!((&counted["items"], &counted["count"]), (&json!([]), &json!(105)));
+        assert_eq!(
+            (&counted["items"], &counted["count"]),
+            (&json!([]), &json!(105))
+        );
 
         let three = tool.run(&["scan", "--limit", "3", "-o", "json"]);
-        assert!(three.stderr.contains("--limit cut the answer"), "{}", three.stderr);
+        assert!(
+            three.stderr.contains("--limit cut the answer"),
+            "{}",
+            three.stderr
+        );
         let three = document(three);
-        assert_eq!((&three["count"], &three["truncated"]), (&json!(3), &json!(true)));
+        assert_eq!(
+            (&three["count"], &three["truncated"]),
+            (&json!(3), &json!(true))
+        );
         for limit in ["105", "106"] {
             let all = document(tool.run(&["scan", "--limit", limit, "-o", "json"]));
-            assert_eq!((&all["count"], &all["truncated"]), (&json!(105), &json!(false)));
+            assert_eq!(
+                (&all["count"], &all["truncated"]),
+                (&json!(105), &json!(false))
+            );
         }
         let groups = document(tool.run(&["scan", "--kind", "group", "--limit", "1", "-o", "json"]));
-        assert_eq!((&groups["count"], &groups["truncated"]), (&json!(1), &json!(true)));
+        assert_eq!(
+            (&groups["count"], &groups["truncated"]),
+            (&json!(1), &json!(true))
+        );
         let groups = document(tool.run(&["scan", "--kind", "group", "--limit", "2", "-o", "json"]));
-        assert_eq!((&groups["count"], &groups["truncated"]), (&json!(2), &json!(false)));
+        assert_eq!(
+            (&groups["count"], &groups["truncated"]),
+            (&json!(2), &json!(false))
+        );
     })
     .await;
 }
@@ -112,8 +152,14 @@ fn odd() -> RawItem {
     ]);
     let digits = "12345678901234567890123456789012345678";
     odd.insert("digits".to_owned(), AttributeValue::N(digits.to_owned()));
-    odd.insert("set".to_owned(), AttributeValue::Ss(vec!["b".to_owned(), "a".to_owned()]));
-    odd.insert("numbers".to_owned(), AttributeValue::Ns(vec!["2".to_owned(), "1".to_owned()]));
+    odd.insert(
+        "set".to_owned(),
+        AttributeValue::Ss(vec!["b".to_owned(), "a".to_owned()]),
+    );
+    odd.insert(
+        "numbers".to_owned(),
+        AttributeValue::Ns(vec!["2".to_owned(), "1".to_owned()]),
+    );
     odd.insert("blob".to_owned(), AttributeValue::B(Blob::new([0, 255])));
     odd
 }
@@ -169,7 +215,10 @@ async fn an_empty_table_is_an_empty_answer() {
             assert_eq!(ran.ok(), stdout);
         }
         assert_eq!(tool.run(&["scan", "-o", "csv"]).ok().lines().count(), 1);
-        assert_eq!(document(tool.run(&["scan", "-o", "json"]))["items"], json!([]));
+        assert_eq!(
+            document(tool.run(&["scan", "-o", "json"]))["items"],
+            json!([])
+        );
     })
     .await;
 }
@@ -182,11 +231,17 @@ async fn what_contradicts_itself_is_refused() {
         (vec!["--segment", "4/4"], "0/4 to 3/4"),
         (vec!["--segment", "x"], "0/4 to 3/4"),
         (vec!["--segments", "0"], "--segments"),
-        (vec!["--segments", "2", "--segment", "0/2"], "cannot be used with"),
+        (
+            vec!["--segments", "2", "--segment", "0/2"],
+            "cannot be used with",
+        ),
         (vec!["--limit", "0"], "--limit"),
         (vec!["--count", "--limit", "3"], "cannot be used with"),
         (vec!["--count", "-o", "ddb-json"], "--count"),
-        (vec!["--kind", "nonsense"], "possible values: message, group, unknown"),
+        (
+            vec!["--kind", "nonsense"],
+            "possible values: message, group, unknown",
+        ),
     ] {
         tool.run(&[&["scan"], &options[..]].concat()).fails(2, part);
     }

@@ -19,7 +19,10 @@ fn load(tool: &Tool, options: &[&str]) -> (Option<i32>, Value) {
 
 fn fields(record: &Value) -> Vec<&str> {
     let differences = record["differences"].as_array().unwrap();
-    differences.iter().map(|difference| difference["field"].as_str().unwrap()).collect()
+    differences
+        .iter()
+        .map(|difference| difference["field"].as_str().unwrap())
+        .collect()
 }
 
 #[test]
@@ -31,10 +34,17 @@ fn p09_twice_is_once() {
         for action in ["created", "unchanged", "unchanged"] {
             let (code, record) = load(&tool, &[]);
             assert_eq!(code, Some(0));
-            assert_eq!(record, json!({"table": table, "action": action, "differences": []}));
+            assert_eq!(
+                record,
+                json!({"table": table, "action": action, "differences": []})
+            );
         }
         let shown = tool.run(&["schema-load"]);
-        assert!(shown.stderr.starts_with("local http://127.0.0.1:"), "{}", shown.stderr);
+        assert!(
+            shown.stderr.starts_with("local http://127.0.0.1:"),
+            "{}",
+            shown.stderr
+        );
         assert!(shown.ok().ends_with("unchanged\n"));
         assert_eq!(tool.run(&["schema-load", "-q"]).stderr, "");
     }
@@ -54,7 +64,11 @@ fn p09_drift_is_named_and_mended_on_demand() {
         let (code, drift) = load(&tool, &options);
         assert_eq!((code, &drift["action"]), (Some(3), &json!("drift")));
         assert_eq!(fields(&drift), expected);
-        assert_eq!(load(&tool, &[]).1["action"], "unchanged", "drift changes nothing");
+        assert_eq!(
+            load(&tool, &[]).1["action"],
+            "unchanged",
+            "drift changes nothing"
+        );
 
         let (code, updated) = load(&tool, &[&options[..], &["--apply"]].concat());
         assert_eq!((code, &updated["action"]), (Some(0), &json!("updated")));
@@ -64,7 +78,11 @@ fn p09_drift_is_named_and_mended_on_demand() {
     }
     let drift = tool.run(&["schema-load", "--no-stream"]);
     assert_eq!(drift.code, Some(3));
-    assert!(drift.stdout.contains("stream  none    NEW_IMAGE"), "{}", drift.stdout);
+    assert!(
+        drift.stdout.contains("stream  none    NEW_IMAGE"),
+        "{}",
+        drift.stdout
+    );
     assert!(drift.stderr.contains("hint: --apply"), "{}", drift.stderr);
 }
 
@@ -93,11 +111,19 @@ fn p09_capacity_is_named_and_mended_for_table_and_index() {
 }
 
 fn key(name: &str, kind: KeyType) -> KeySchemaElement {
-    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
+    KeySchemaElement::builder()
+        .attribute_name(name)
+        .key_type(kind)
+        .build()
+        .unwrap()
 }
 
 fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {
-    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+    AttributeDefinition::builder()
+        .attribute_name(name)
+        .attribute_type(kind)
+        .build()
+        .unwrap()
 }
 
 fn five() -> ProvisionedThroughput {
@@ -125,9 +151,14 @@ async fn p09_what_cannot_be_changed_stops_everything() {
                 .set_stream_specification(None),
             _ => {
                 let mut indexes = create.get_global_secondary_indexes().clone().unwrap();
-                indexes[0].projection =
-                    Some(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
-                create.set_global_secondary_indexes(Some(indexes)).set_stream_specification(None)
+                indexes[0].projection = Some(
+                    Projection::builder()
+                        .projection_type(ProjectionType::KeysOnly)
+                        .build(),
+                );
+                create
+                    .set_global_secondary_indexes(Some(indexes))
+                    .set_stream_specification(None)
             }
         };
         create.send_with(&client).await.unwrap();
@@ -139,7 +170,10 @@ async fn p09_what_cannot_be_changed_stops_everything() {
         let before = sandbox.store().describe().await.unwrap().unwrap();
         let (code, stuck) = load(&tool, &["--apply"]);
         assert_eq!(code, Some(3));
-        assert!(!fields(&stuck).contains(&"stream"), "only what stands in the way: {stuck}");
+        assert!(
+            !fields(&stuck).contains(&"stream"),
+            "only what stands in the way: {stuck}"
+        );
         let after = sandbox.store().describe().await.unwrap().unwrap();
         assert_eq!(before.stream_specification(), after.stream_specification());
     }
@@ -151,7 +185,11 @@ async fn p09_an_index_too_many_is_named_and_taken_away_on_demand() {
     let create = CreateGlobalSecondaryIndexAction::builder()
         .index_name("by-sk")
         .key_schema(key("sk", KeyType::Hash))
-        .projection(Projection::builder().projection_type(ProjectionType::All).build())
+        .projection(
+            Projection::builder()
+                .projection_type(ProjectionType::All)
+                .build(),
+        )
         .provisioned_throughput(five())
         .build()
         .unwrap();
@@ -209,8 +247,10 @@ fn the_printed_request_makes_the_table() {
         let printed = tool.run(&[&["schema-load", "--print"], &options[..]].concat());
         assert_eq!(printed.stderr, "", "nothing is contacted");
         sandbox.post("CreateTable", &printed.ok());
-        assert_eq!(one(tool.run(&[&["schema-load", "-o", "jsonl"], &options[..]].concat()))["action"],
-            "unchanged");
+        assert_eq!(
+            one(tool.run(&[&["schema-load", "-o", "jsonl"], &options[..]].concat()))["action"],
+            "unchanged"
+        );
     }
 }
 

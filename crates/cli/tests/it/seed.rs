@@ -17,26 +17,49 @@ async fn the_built_in_conversation_is_complete_and_true() {
         assert_eq!(seeded["users_source"], "built-in");
         let messages = seeded["messages"].as_u64().unwrap();
         assert!(messages >= 100);
-        assert_eq!((&seeded["written"], &seeded["unchanged"]), (&json!(messages), &json!(0)));
+        assert_eq!(
+            (&seeded["written"], &seeded["unchanged"]),
+            (&json!(messages), &json!(0))
+        );
         let last_at = seeded["last_at"].as_str().unwrap();
-        assert!(before.as_str() <= last_at && last_at <= after.as_str(), "{before} {last_at} {after}");
+        assert!(
+            before.as_str() <= last_at && last_at <= after.as_str(),
+            "{before} {last_at} {after}"
+        );
 
         let items = lines(tool.run(&["scan", "-o", "jsonl"]));
-        let of = |kind: &str| -> Vec<&Value> { items.iter().filter(|i| i["kind"] == kind).collect() };
+        let of =
+            |kind: &str| -> Vec<&Value> { items.iter().filter(|i| i["kind"] == kind).collect() };
         let (said, rows) = (of("message"), of("group"));
-        assert_eq!((said.len() as u64, rows.len(), items.len() as u64), (messages, 2, messages + 2));
+        assert_eq!(
+            (said.len() as u64, rows.len(), items.len() as u64),
+            (messages, 2, messages + 2)
+        );
         for message in &said {
             assert!(message.get("message_group_uuid").is_none());
-            assert!(message["sk"].as_str().unwrap() <= last_at, "nothing is in the future");
+            assert!(
+                message["sk"].as_str().unwrap() <= last_at,
+                "nothing is in the future"
+            );
             let handle = message["user_handle"].as_str().unwrap();
             let id = if handle == "bayko" { BAYKO } else { ANDREW };
             assert_eq!(message["user_uuid"], id);
         }
-        let last = said.iter().max_by_key(|m| m["sk"].as_str().unwrap().to_owned()).unwrap();
+        let last = said
+            .iter()
+            .max_by_key(|m| m["sk"].as_str().unwrap().to_owned())
+            .unwrap();
         for (row, (mine, other)) in rows.iter().zip([(ANDREW, BAYKO), (BAYKO, ANDREW)]) {
-            let other = if row["pk"] == format!("GRP#{mine}") { other } else { mine };
+            let other = if row["pk"] == format!("GRP#{mine}") {
+                other
+            } else {
+                mine
+            };
             assert_eq!(row["user_uuid"], other);
-            assert_eq!((&row["sk"], &row["message"]), (&last["sk"], &last["message"]));
+            assert_eq!(
+                (&row["sk"], &row["message"]),
+                (&last["sk"], &last["message"])
+            );
         }
         let index = sandbox
             .client()
@@ -55,7 +78,10 @@ async fn the_built_in_conversation_is_complete_and_true() {
 
         let table = sandbox.items().await;
         let again = one(tool.run(&["seed", "-o", "jsonl"]));
-        assert_eq!((&again["written"], &again["unchanged"]), (&json!(0), &json!(messages)));
+        assert_eq!(
+            (&again["written"], &again["unchanged"]),
+            (&json!(0), &json!(messages))
+        );
         assert_eq!(sandbox.items().await, table, "a second run changes nothing");
     })
     .await;
@@ -96,7 +122,10 @@ async fn a_file_is_loaded_line_by_line() {
 async fn what_is_wrong_with_a_file_is_named_and_nothing_is_written() {
     let sandbox = Sandbox::with_table().await;
     let tool = tool(Door::Front, &sandbox);
-    tool.file("no-speaker.txt", "Person 1: fine\nthis line has no speaker\n");
+    tool.file(
+        "no-speaker.txt",
+        "Person 1: fine\nthis line has no speaker\n",
+    );
     tool.file("third.txt", "Person 1: fine\n\nPerson 3: hello\n");
     tool.file("latin1.txt", b"Person 1: fine\nPerson 2: caf\xe9\n");
     tool.file("empty.txt", "# nothing\n");
@@ -108,9 +137,11 @@ async fn what_is_wrong_with_a_file_is_named_and_nothing_is_written() {
         ("empty.txt", "the file has no messages"),
         ("wild\u{1b}[31m.txt", "wild\\u{1b}[31m.txt, line 1"),
     ] {
-        tool.run(&["seed", "--conversation", file]).fails_with_hint(2, part);
+        tool.run(&["seed", "--conversation", file])
+            .fails_with_hint(2, part);
     }
-    tool.run(&["seed", "--conversation", "absent.txt"]).fails_with_hint(4, "absent.txt");
+    tool.run(&["seed", "--conversation", "absent.txt"])
+        .fails_with_hint(4, "absent.txt");
     assert!(sandbox.items().await.is_empty());
 }
 
@@ -122,7 +153,11 @@ async fn wrong_people_times_and_ids_are_refused() {
         (vec!["--me", "bayko"], 2, "both `bayko`"),
         (vec!["--me", "nobody"], 4, "no user `nobody`"),
         (vec!["--other", "prod"], 4, "no user `prod`"),
-        (vec!["--group-uuid", "5AE290ED-55d1-47a0-bc6d-fe2bc2700399"], 2, "lower case"),
+        (
+            vec!["--group-uuid", "5AE290ED-55d1-47a0-bc6d-fe2bc2700399"],
+            2,
+            "lower case",
+        ),
         (vec!["--ends-at", "2999-01-01"], 2, "later than now"),
         (vec!["--ends-at", "someday"], 2, "not a time"),
         (vec!["--interval", "0s"], 2, "at least 1us"),
@@ -132,7 +167,8 @@ async fn wrong_people_times_and_ids_are_refused() {
         (vec!["--speaker", "Bob=londo"], 2, "neither --me"),
         (vec!["--users", "absent.csv"], 4, "absent.csv"),
     ] {
-        tool.run(&[&["seed"], &options[..]].concat()).fails(code, part);
+        tool.run(&[&["seed"], &options[..]].concat())
+            .fails(code, part);
     }
     assert!(sandbox.items().await.is_empty());
 }
@@ -143,16 +179,24 @@ async fn users_come_from_the_file_that_is_named() {
     let tool = tool(Door::Own, &sandbox);
     let id = "0a0a0a0a-0a0a-4a0a-8a0a-0a0a0a0a0a0a";
     let header = "uuid,display_name,handle,email,cognito_user_id";
-    tool.file("u.csv", format!("{header}\n{id},Ann,andrewbrown,,\n{BAYKO},Bo,bayko,,\n"));
+    tool.file(
+        "u.csv",
+        format!("{header}\n{id},Ann,andrewbrown,,\n{BAYKO},Bo,bayko,,\n"),
+    );
     let seeded = one(tool.run(&["seed", "--users", "u.csv", "-o", "jsonl"]));
     assert_eq!(seeded["users_source"], "file u.csv");
     let rows = lines(tool.run(&["scan", "--kind", "group", "-o", "jsonl"]));
     assert!(field(&rows, "pk").contains(&format!("GRP#{id}").as_str()));
     // The built-in users have other ids: the conversation is not theirs.
-    tool.run(&["seed"]).fails_with_hint(2, "belongs to other users");
+    tool.run(&["seed"])
+        .fails_with_hint(2, "belongs to other users");
 
-    tool.file("twins.csv", format!("{header}\n{id},A,bayko,,\n{BAYKO},B,bayko,,\n{ANDREW},C,andrewbrown,,\n"));
-    tool.run(&["seed", "--users", "twins.csv"]).fails_with_hint(2, "`bayko` has 2 users");
+    tool.file(
+        "twins.csv",
+        format!("{header}\n{id},A,bayko,,\n{BAYKO},B,bayko,,\n{ANDREW},C,andrewbrown,,\n"),
+    );
+    tool.run(&["seed", "--users", "twins.csv"])
+        .fails_with_hint(2, "`bayko` has 2 users");
 }
 
 /// The state that the contract names: an edited file, and messages of the application.
@@ -168,7 +212,14 @@ async fn an_edited_file_is_refused_with_a_way_out() {
     ran.fails_with_hint(2, "held by another message");
     assert!(ran.stderr.contains("--group-uuid"), "{}", ran.stderr);
     assert_eq!(sandbox.items().await.len(), 4);
-    tool.run(&[&seed[..], &["--group-uuid", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"]].concat()).ok();
+    tool.run(
+        &[
+            &seed[..],
+            &["--group-uuid", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"],
+        ]
+        .concat(),
+    )
+    .ok();
     // Both conversations of the user end at the same instant, and both stay listed.
     let listed = lines(tool.run(&["list-conversations", "-o", "jsonl"]));
     assert_eq!(listed.len(), 2);
@@ -189,7 +240,9 @@ async fn odd_rows_are_reported_and_left() {
     ran.ok();
     assert_eq!(sandbox.items().await, table);
     // What is in the partition but no message of ours stays, too.
-    sandbox.put(message("2020-01-01", "older tools wrote this")).await;
+    sandbox
+        .put(message("2020-01-01", "older tools wrote this"))
+        .await;
     assert_eq!(one(tool.run(&["seed", "-o", "jsonl"]))["written"], 0);
 }
 

@@ -20,7 +20,10 @@ async fn names_and_details() {
         assert_eq!(own["items"], 105);
         assert!(own["bytes"].as_i64().unwrap() > 10_000);
         assert_eq!(own["billing"], "PROVISIONED");
-        assert_eq!((&own["read_capacity"], &own["write_capacity"]), (&json!(5), &json!(5)));
+        assert_eq!(
+            (&own["read_capacity"], &own["write_capacity"]),
+            (&json!(5), &json!(5))
+        );
         assert_eq!(own["stream"], "NEW_IMAGE");
         assert_eq!(own["indexes"], json!(["message-group-sk-index"]));
 

@@ -134,10 +134,14 @@ pub(super) async fn group_rows(
 ) -> Result<Vec<GroupRow>, CallError> {
     pages
         .try_fold(Vec::new(), |mut rows, page| async move {
-            rows.extend(page.items.into_iter().filter_map(|item| match Item::decode(item) {
-                Item::GroupRow(row) => Some(row),
-                _ => None,
-            }));
+            rows.extend(
+                page.items
+                    .into_iter()
+                    .filter_map(|item| match Item::decode(item) {
+                        Item::GroupRow(row) => Some(row),
+                        _ => None,
+                    }),
+            );
             Ok(rows)
         })
         .await
@@ -167,7 +171,12 @@ mod tests {
         };
         let year = TimeRange::year(2026).unwrap();
         let slice = cut(page.clone(), &year);
-        let kept: Vec<String> = slice.page.items.iter().map(|i| sort_key(i).to_string()).collect();
+        let kept: Vec<String> = slice
+            .page
+            .items
+            .iter()
+            .map(|i| sort_key(i).to_string())
+            .collect();
         assert_eq!(
             kept,
             [

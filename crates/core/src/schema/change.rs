@@ -79,8 +79,7 @@ impl TableSpec {
         // The service refuses a value that is not a change.
         let wanted = self.billing.capacity();
         let table = wanted.filter(|_| found.billing.capacity() != wanted);
-        let index =
-            wanted.filter(|_| index_found.is_some_and(|index| index.capacity != wanted));
+        let index = wanted.filter(|_| index_found.is_some_and(|index| index.capacity != wanted));
         (mode.is_some() || table.is_some() || index.is_some()).then_some(Change::Billing {
             mode,
             table,

@@ -6,8 +6,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction,
     DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndex, GlobalSecondaryIndexUpdate,
     KeySchemaElement, KeyType, Projection, ProjectionType, ProvisionedThroughput,
-    ScalarAttributeType, StreamSpecification, StreamViewType,
-    UpdateGlobalSecondaryIndexAction,
+    ScalarAttributeType, StreamSpecification, StreamViewType, UpdateGlobalSecondaryIndexAction,
 };
 use serde_json::{Value, json};
 

@@ -103,7 +103,13 @@ impl From<&TableDescription> for Shape {
             .billing_mode_summary()
             .and_then(|summary| summary.billing_mode())
             == Some(&BillingMode::PayPerRequest);
-        let units = |throughput| if on_demand { None } else { capacity(throughput) };
+        let units = |throughput| {
+            if on_demand {
+                None
+            } else {
+                capacity(throughput)
+            }
+        };
         let mut indexes = BTreeMap::new();
         for index in table.global_secondary_indexes() {
             let shape = IndexShape {
@@ -260,8 +266,11 @@ pub(super) mod tests {
         }
     }
 
-    /// Changes one field at a time: the name that a difference must have, and the change.
-    pub(crate) fn mutations() -> Vec<(&'static str, fn(&mut Shape))> {
+    /// The name that a difference must have, and the change that brings it about.
+    pub(crate) type Mutation = (&'static str, fn(&mut Shape));
+
+    /// Changes one field at a time.
+    pub(crate) fn mutations() -> Vec<Mutation> {
         fn index(shape: &mut Shape) -> &mut IndexShape {
             shape.indexes.get_mut(GROUP_INDEX).unwrap()
         }

@@ -31,7 +31,9 @@ pub enum PlanError {
         planned: Timestamp,
     },
     /// The place of a message that is not there is held by another message.
-    #[error("the place of message {number} of the script, {planned}, is held by another message: was the file edited?")]
+    #[error(
+        "the place of message {number} of the script, {planned}, is held by another message: was the file edited?"
+    )]
     Occupied {
         /// Its number, from 1.
         number: usize,
@@ -125,7 +127,10 @@ fn free_times(
     if taken.is_empty() {
         return Ok(planned);
     }
-    while planned.iter().any(|time| taken.contains(time.to_string().as_str())) {
+    while planned
+        .iter()
+        .any(|time| taken.contains(time.to_string().as_str()))
+    {
         for time in &mut planned {
             *time = time.plus_micros(-1).ok_or(PlanError::OutOfRange)?;
         }
@@ -184,10 +189,16 @@ mod tests {
     }
 
     fn ids(count: u128) -> Vec<MessageId> {
-        (0..count).map(|n| MessageId::new(Uuid::from_u128(n))).collect()
+        (0..count)
+            .map(|n| MessageId::new(Uuid::from_u128(n)))
+            .collect()
     }
 
-    fn written(plan: &Plan, ids: &[MessageId], places: &[usize]) -> Vec<(SortKey, Option<MessageId>)> {
+    fn written(
+        plan: &Plan,
+        ids: &[MessageId],
+        places: &[usize],
+    ) -> Vec<(SortKey, Option<MessageId>)> {
         places
             .iter()
             .map(|place| (plan.times[*place].into(), Some(ids[*place])))
@@ -200,7 +211,11 @@ mod tests {
         let fresh = plan(&ids, &[], None, now(), MINUTE).unwrap();
         assert_eq!(
             fresh.times,
-            [at("2026-03-22T11:58:00Z"), at("2026-03-22T11:59:00Z"), now()]
+            [
+                at("2026-03-22T11:58:00Z"),
+                at("2026-03-22T11:59:00Z"),
+                now()
+            ]
         );
         assert_eq!(fresh.absent, [0, 1, 2]);
         let end = at("2020-01-01T00:00:00Z");

@@ -149,10 +149,7 @@ pub async fn prepare<'a>(
 }
 
 /// Reads every sort key of the partition, and refuses a conversation of other people.
-async fn look(
-    store: &Store,
-    seed: &Seed,
-) -> Result<Vec<(SortKey, Option<MessageId>)>, SeedError> {
+async fn look(store: &Store, seed: &Seed) -> Result<Vec<(SortKey, Option<MessageId>)>, SeedError> {
     let foreign = |person: &Person| SeedError::OtherUsers {
         group: seed.group,
         found: format!("{} ({})", person.handle, person.id),

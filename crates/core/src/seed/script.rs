@@ -153,7 +153,11 @@ mod tests {
         let mut speakers = Speakers::new("andrewbrown", "bayko");
         speakers.map("The Captain", Side::Other);
         let script = Script::parse("talk.txt", bytes, &speakers)?;
-        Ok(script.lines.into_iter().map(|line| (line.side, line.text)).collect())
+        Ok(script
+            .lines
+            .into_iter()
+            .map(|line| (line.side, line.text))
+            .collect())
     }
 
     fn problem(text: &str) -> (usize, Problem) {
@@ -189,14 +193,20 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_the_line() {
-        assert_eq!(problem("Person 1: a\nno speaker here"), (2, Problem::NoSpeaker));
+        assert_eq!(
+            problem("Person 1: a\nno speaker here"),
+            (2, Problem::NoSpeaker)
+        );
         assert_eq!(problem("https://example.org"), (1, Problem::NoSpeaker));
         assert_eq!(problem(": text"), (1, Problem::NoSpeaker));
         assert_eq!(
             problem("Person 1: a\n\n# b\nPerson 3: c"),
             (4, Problem::ThirdPerson("Person 3".into()))
         );
-        assert_eq!(problem("Person 1:  "), (1, Problem::NoText("Person 1".into())));
+        assert_eq!(
+            problem("Person 1:  "),
+            (1, Problem::NoText("Person 1".into()))
+        );
         assert_eq!(problem(""), (1, Problem::Empty));
         assert_eq!(problem("# only\n# comments\n"), (2, Problem::Empty));
         let error = parse_bytes(b"Person 1: a\nPerson 2: \xff\n").unwrap_err();

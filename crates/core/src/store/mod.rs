@@ -17,8 +17,8 @@ pub use batch::Written;
 pub use read::{Direction, Page, Partition, Query, Scan, Segment};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
-pub use write::Put;
 pub(crate) use write::MAX_BUMP_MICROS;
+pub use write::Put;
 
 use crate::error::CallError;
 use crate::schema::TableName;
@@ -79,7 +79,10 @@ impl Store {
     }
 
     /// Turns the SDK's error into ours.
-    fn failed<E>(&self, operation: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> CallError
+    fn failed<E>(
+        &self,
+        operation: &'static str,
+    ) -> impl FnOnce(SdkError<E, HttpResponse>) -> CallError
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {

@@ -25,9 +25,7 @@ pub struct Page {
 type LastKey = Option<RawItem>;
 
 /// Follows `LastEvaluatedKey` until there is none: an empty page is no end.
-fn pages<F>(
-    mut fetch: impl FnMut(LastKey) -> F,
-) -> impl Stream<Item = Result<Page, CallError>>
+fn pages<F>(mut fetch: impl FnMut(LastKey) -> F) -> impl Stream<Item = Result<Page, CallError>>
 where
     F: Future<Output = Result<(Page, LastKey), CallError>>,
 {
@@ -258,7 +256,10 @@ impl Store {
             .client
             .scan()
             .table_name(self.table.as_str())
-            .set_limit(scan.page_size.map(|size| i32::try_from(size).unwrap_or(i32::MAX)))
+            .set_limit(
+                scan.page_size
+                    .map(|size| i32::try_from(size).unwrap_or(i32::MAX)),
+            )
             .set_exclusive_start_key(last)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         if scan.segment != Segment::WHOLE {

@@ -20,9 +20,6 @@ pub enum TableState {
     Unchanged,
 }
 
-
-
-
 impl DynamoDb {
     /// Streams the names of all tables, page by page, in the service's order.
     ///
@@ -195,7 +192,11 @@ impl Store {
     /// # Errors
     ///
     /// When a request fails (a deletion protection among the reasons), or at the deadline.
-    pub async fn delete_table(&self, token: DestroyToken, deadline: Duration) -> Result<TableState, Error> {
+    pub async fn delete_table(
+        &self,
+        token: DestroyToken,
+        deadline: Duration,
+    ) -> Result<TableState, Error> {
         let table = token.table();
         if self.is_protected().await? {
             return Err(Error::DeletionProtected {
@@ -253,4 +254,3 @@ impl From<&TableDescription> for TableSummary {
         }
     }
 }
-

@@ -2,9 +2,7 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Delete, Put, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use uuid::Uuid;
 
@@ -187,7 +185,11 @@ impl Store {
             Verdict::TryAgain(None)
         } else {
             let said = reasons.iter().filter_map(|reason| {
-                Some(format!("{}: {}", reason.code()?, reason.message().unwrap_or("no message")))
+                Some(format!(
+                    "{}: {}",
+                    reason.code()?,
+                    reason.message().unwrap_or("no message")
+                ))
             });
             Verdict::Failed(Error::Cancelled {
                 place: self.place.to_string(),

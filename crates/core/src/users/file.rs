@@ -119,7 +119,16 @@ mod tests {
             "u.csv, line 3: the uuid stands on line 2 already"
         );
         assert_eq!(error("a,b"), "u.csv, line 2: 2 fields in place of 5");
-        let bytes = [b"uuid,display_name,handle,email,cognito_user_id\n\xff,".as_slice(), b",,,"].concat();
-        assert!(parse("u.csv", &bytes).unwrap_err().to_string().ends_with("line 2: not UTF-8"));
+        let bytes = [
+            b"uuid,display_name,handle,email,cognito_user_id\n\xff,".as_slice(),
+            b",,,",
+        ]
+        .concat();
+        assert!(
+            parse("u.csv", &bytes)
+                .unwrap_err()
+                .to_string()
+                .ends_with("line 2: not UTF-8")
+        );
     }
 }

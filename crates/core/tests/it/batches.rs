@@ -30,7 +30,12 @@ async fn all_items_arrive() {
 async fn p12_an_item_over_the_limit_is_named_before_anything_is_sent() {
     let sandbox = Sandbox::with_table().await;
     let mut list = items(60, "x");
-    let large = message(group(1), at("2020-01-01T00:00:00Z"), 1, &"x".repeat(410_000));
+    let large = message(
+        group(1),
+        at("2020-01-01T00:00:00Z"),
+        1,
+        &"x".repeat(410_000),
+    );
     list.push(raw(&large));
     let error = sandbox
         .store()
@@ -38,7 +43,12 @@ async fn p12_an_item_over_the_limit_is_named_before_anything_is_sent() {
         .await
         .unwrap_err();
     assert!(matches!(&error, Error::ItemTooLarge { .. }));
-    assert!(error.to_string().contains("2020-01-01T00:00:00.000000+00:00"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("2020-01-01T00:00:00.000000+00:00"),
+        "{error}"
+    );
     assert!(sandbox.items().await.is_empty());
 }
 

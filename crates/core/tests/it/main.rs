@@ -1,5 +1,7 @@
 //! The store on an engine: the embedded one, or the one that `DDB_TEST_DYNAMODB` names.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 mod batches;
 mod data;
 mod pages;

@@ -91,14 +91,22 @@ async fn a_query_follows_its_pages_in_both_directions() {
         (Direction::Descending, None),
         (Direction::Descending, Some(7)),
     ] {
-        let slices = read(&store, partition, TimeRange::default(), direction, page_size);
+        let slices = read(
+            &store,
+            partition,
+            TimeRange::default(),
+            direction,
+            page_size,
+        );
         let items: Vec<RawItem> = slices
             .map_ok(|slice| slice.page.items)
             .try_concat()
             .await
             .unwrap();
-        let mut sks: Vec<String> =
-            items.iter().map(|item| item["sk"].as_s().unwrap().clone()).collect();
+        let mut sks: Vec<String> = items
+            .iter()
+            .map(|item| item["sk"].as_s().unwrap().clone())
+            .collect();
         assert_eq!(sks.len(), 250);
         if direction == Direction::Descending {
             sks.reverse();
@@ -147,18 +155,36 @@ async fn the_newest_message_is_the_highest_key_among_messages() {
     let sandbox = Sandbox::with_table().await;
     let store = sandbox.store();
     assert_eq!(newest_message(&store, group(1)).await.unwrap(), None);
-    assert!(!has_items(&store, PartitionKey::Messages(group(1))).await.unwrap());
+    assert!(
+        !has_items(&store, PartitionKey::Messages(group(1)))
+            .await
+            .unwrap()
+    );
     let newest = message(group(1), at(T), 1, "newest");
     sandbox.put(raw(&newest)).await;
     for n in 1..20 {
-        sandbox.put(raw(&message(group(1), at(T).plus_micros(-n).unwrap(), 1, "x"))).await;
+        sandbox
+            .put(raw(&message(
+                group(1),
+                at(T).plus_micros(-n).unwrap(),
+                1,
+                "x",
+            )))
+            .await;
         let mut odd = raw(&message(group(1), at(T).plus_micros(n).unwrap(), 1, "x"));
         odd.remove("message_uuid");
         assert_eq!(Kind::of(&odd), Kind::Unknown);
         sandbox.put(odd).await;
     }
-    assert_eq!(newest_message(&store, group(1)).await.unwrap(), Some(newest));
-    assert!(has_items(&store, PartitionKey::Messages(group(1))).await.unwrap());
+    assert_eq!(
+        newest_message(&store, group(1)).await.unwrap(),
+        Some(newest)
+    );
+    assert!(
+        has_items(&store, PartitionKey::Messages(group(1)))
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]
@@ -176,7 +202,9 @@ async fn conversations_of_two_people_are_found_once_each() {
     }
     let store = sandbox.store();
     let between = async |a: u128, b: u128| {
-        group_between(&store, person(a).id, person(b).id).await.unwrap()
+        group_between(&store, person(a).id, person(b).id)
+            .await
+            .unwrap()
     };
     assert_eq!(between(1, 2).await, [group(1), group(2)]);
     assert_eq!(between(1, 3).await, [group(3)]);

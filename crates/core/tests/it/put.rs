@@ -33,10 +33,15 @@ async fn p17_a_thousand_messages_at_one_instant_all_stay() {
         .collect();
     let items = taken.iter().map(raw).collect();
     store.put_batches(&token, items).await.unwrap();
-    let last = store.put_message(&token, message(group(1), at(T), 1, "y")).await.unwrap();
+    let last = store
+        .put_message(&token, message(group(1), at(T), 1, "y"))
+        .await
+        .unwrap();
     assert_eq!(last.created_at, at(T).plus_micros(1000).unwrap().into());
     assert_eq!(sandbox.items().await.len(), 1001);
-    let none = store.put_message(&token, message(group(1), at(T), 1, "z")).await;
+    let none = store
+        .put_message(&token, message(group(1), at(T), 1, "z"))
+        .await;
     assert!(matches!(none, Err(Error::NoFreeKey { .. })), "{none:?}");
     assert_eq!(sandbox.items().await.len(), 1001);
 }

@@ -39,9 +39,15 @@ async fn rows(sandbox: &Sandbox) -> Vec<GroupRow> {
 #[tokio::test]
 async fn rows_move_to_the_newest_message_and_stay_there() {
     let sandbox = Sandbox::with_table().await;
-    sandbox.put(raw(&message(group(1), at(EARLIER), 1, "old"))).await;
-    sandbox.put(raw(&row(group(1), at(EARLIER), (1, 2), "old"))).await;
-    sandbox.put(raw(&row(group(1), at(EARLIER), (2, 1), "old"))).await;
+    sandbox
+        .put(raw(&message(group(1), at(EARLIER), 1, "old")))
+        .await;
+    sandbox
+        .put(raw(&row(group(1), at(EARLIER), (1, 2), "old")))
+        .await;
+    sandbox
+        .put(raw(&row(group(1), at(EARLIER), (2, 1), "old")))
+        .await;
     sandbox.put(raw(&message(group(1), at(T), 2, "new"))).await;
     let moved = run(&sandbox, 1, Missing::PassOver, false).await;
     assert_eq!(moved.moved.len(), 2);
@@ -51,7 +57,14 @@ async fn rows_move_to_the_newest_message_and_stay_there() {
     ];
     assert_eq!(rows(&sandbox).await, expected);
     // A replay, and a message that comes late, change nothing.
-    sandbox.put(raw(&message(group(1), at("2020-01-01T00:00:00Z"), 1, "late"))).await;
+    sandbox
+        .put(raw(&message(
+            group(1),
+            at("2020-01-01T00:00:00Z"),
+            1,
+            "late",
+        )))
+        .await;
     let again = run(&sandbox, 1, Missing::PassOver, false).await;
     assert!(!again.changed());
     assert_eq!(rows(&sandbox).await, expected);
@@ -79,7 +92,10 @@ async fn a_group_without_messages_has_no_target() {
     let sandbox = Sandbox::with_table().await;
     let stray = row(group(1), at(T), (1, 2), "stray");
     sandbox.put(raw(&stray)).await;
-    assert_eq!(run(&sandbox, 1, create(1, 2), false).await, Settled::default());
+    assert_eq!(
+        run(&sandbox, 1, create(1, 2), false).await,
+        Settled::default()
+    );
     assert_eq!(rows(&sandbox).await, [stray]);
 }
 
@@ -89,11 +105,16 @@ async fn p17_rows_of_one_user_at_one_instant_never_overwrite_each_other() {
     const GROUPS: u128 = 40;
     let sandbox = Sandbox::with_table().await;
     for n in 1..=GROUPS {
-        sandbox.put(raw(&message(group(n), at(T), 1, &format!("hi {n}")))).await;
+        sandbox
+            .put(raw(&message(group(n), at(T), 1, &format!("hi {n}"))))
+            .await;
         run(&sandbox, n, create(1, 100 + n), true).await;
     }
     let first = rows(&sandbox).await;
-    let own: Vec<&GroupRow> = first.iter().filter(|row| row.owner == person(1).id).collect();
+    let own: Vec<&GroupRow> = first
+        .iter()
+        .filter(|row| row.owner == person(1).id)
+        .collect();
     assert_eq!(own.len() as u128, GROUPS);
     let mut groups: Vec<_> = own.iter().map(|row| row.group).collect();
     groups.sort();
@@ -113,9 +134,15 @@ async fn p17_rows_of_one_user_at_one_instant_never_overwrite_each_other() {
 #[tokio::test]
 async fn a_stale_text_under_the_right_key_is_replaced() {
     let sandbox = Sandbox::with_table().await;
-    sandbox.put(raw(&message(group(1), at(T), 1, "right"))).await;
-    sandbox.put(raw(&row(group(1), at(T), (1, 2), "wrong"))).await;
-    sandbox.put(raw(&row(group(1), at(T), (2, 1), "right"))).await;
+    sandbox
+        .put(raw(&message(group(1), at(T), 1, "right")))
+        .await;
+    sandbox
+        .put(raw(&row(group(1), at(T), (1, 2), "wrong")))
+        .await;
+    sandbox
+        .put(raw(&row(group(1), at(T), (2, 1), "right")))
+        .await;
     let settled = run(&sandbox, 1, Missing::PassOver, false).await;
     assert_eq!((settled.moved.len(), settled.unchanged.len()), (1, 1));
     assert!(rows(&sandbox).await.iter().all(|row| row.text == "right"));
@@ -126,14 +153,21 @@ async fn a_row_in_the_future_goes_back_only_where_that_is_wanted() {
     let sandbox = Sandbox::with_table().await;
     let future = "2099-01-01T00:00:00.000000+00:00";
     sandbox.put(raw(&message(group(1), at(T), 1, "now"))).await;
-    sandbox.put(raw(&row(group(1), at(future), (1, 2), "filler"))).await;
+    sandbox
+        .put(raw(&row(group(1), at(future), (1, 2), "filler")))
+        .await;
     sandbox.put(raw(&row(group(1), at(T), (2, 1), "now"))).await;
     let kept = run(&sandbox, 1, Missing::PassOver, true).await;
     assert_eq!(kept.ahead.len(), 1);
     assert!(!kept.changed());
     let moved = run(&sandbox, 1, Missing::PassOver, false).await;
     assert_eq!(moved.moved.len(), 1);
-    assert!(rows(&sandbox).await.iter().all(|row| row.last_message_at == at(T).into()));
+    assert!(
+        rows(&sandbox)
+            .await
+            .iter()
+            .all(|row| row.last_message_at == at(T).into())
+    );
 }
 
 #[tokio::test]
@@ -141,7 +175,9 @@ async fn doubled_rows_are_reported_and_left() {
     let sandbox = Sandbox::with_table().await;
     sandbox.put(raw(&message(group(1), at(T), 1, "now"))).await;
     sandbox.put(raw(&row(group(1), at(T), (1, 2), "now"))).await;
-    sandbox.put(raw(&row(group(1), at(EARLIER), (1, 2), "old"))).await;
+    sandbox
+        .put(raw(&row(group(1), at(EARLIER), (1, 2), "old")))
+        .await;
     sandbox.put(raw(&row(group(1), at(T), (2, 1), "now"))).await;
     let settled = run(&sandbox, 1, create(1, 2), true).await;
     assert!(!settled.changed());
@@ -155,11 +191,16 @@ async fn p18_movers_at_once_leave_one_row_each() {
     let sandbox = Sandbox::with_table().await;
     for n in 0..20 {
         let time = at(T).plus_micros(n * 5_000).unwrap();
-        sandbox.put(raw(&message(group(1), time, 1, &format!("m{n}")))).await;
+        sandbox
+            .put(raw(&message(group(1), time, 1, &format!("m{n}"))))
+            .await;
         let moves = (0..4).map(|_| run(&sandbox, 1, create(1, 2), true));
         futures::future::join_all(moves).await;
         let now = rows(&sandbox).await;
         assert_eq!(now.len(), 2, "{now:?}");
-        assert!(now.iter().all(|row| row.last_message_at == SortKey::from(time)));
+        assert!(
+            now.iter()
+                .all(|row| row.last_message_at == SortKey::from(time))
+        );
     }
 }

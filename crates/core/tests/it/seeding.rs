@@ -29,7 +29,12 @@ fn script(lines: usize) -> Script {
     Script::parse("talk", text.as_bytes(), &Speakers::new("user1", "user2")).unwrap()
 }
 
-async fn run(sandbox: &Sandbox, seed: &Seed, script: &Script, now: Timestamp) -> Result<Report, SeedError> {
+async fn run(
+    sandbox: &Sandbox,
+    seed: &Seed,
+    script: &Script,
+    now: Timestamp,
+) -> Result<Report, SeedError> {
     let store: Store = sandbox.store();
     prepare(&store, seed, script, now)
         .await?
@@ -56,7 +61,12 @@ async fn p13_two_seeds_are_one_seed() {
 async fn messages_carry_their_sender_and_rows_the_last_message() {
     let sandbox = Sandbox::with_table().await;
     run(&sandbox, &seed(1), &script(3), at(NOW)).await.unwrap();
-    let items: Vec<Item> = sandbox.items().await.into_iter().map(Item::decode).collect();
+    let items: Vec<Item> = sandbox
+        .items()
+        .await
+        .into_iter()
+        .map(Item::decode)
+        .collect();
     let mut messages = Vec::new();
     for item in items {
         match item {
@@ -72,7 +82,11 @@ async fn messages_carry_their_sender_and_rows_the_last_message() {
     let said = |handle: &str, text: &str| (handle.to_owned(), text.to_owned());
     assert_eq!(
         messages,
-        [said("user1", "line 0"), said("user2", "line 1"), said("user1", "line 2")]
+        [
+            said("user1", "line 0"),
+            said("user2", "line 1"),
+            said("user1", "line 2")
+        ]
     );
 }
 
@@ -97,7 +111,9 @@ async fn messages_of_the_application_are_respected() {
     let (seed, script) = (seed(1), script(9));
     run(&sandbox, &seed, &script, at(NOW)).await.unwrap();
     let newer = at(NOW).plus_micros(500).unwrap();
-    sandbox.put(raw(&message(group(1), newer, 2, "from the application"))).await;
+    sandbox
+        .put(raw(&message(group(1), newer, 2, "from the application")))
+        .await;
     let later = at(NOW).plus_micros(1_000_000).unwrap();
     let second = run(&sandbox, &seed, &script, later).await.unwrap();
     assert_eq!(second.written, 0);
@@ -117,7 +133,10 @@ async fn a_taken_key_moves_the_whole_conversation_back() {
     for _ in 0..2 {
         run(&sandbox, &seed, &script(3), at(NOW)).await.unwrap();
         let items = sandbox.items().await;
-        let messages = items.iter().filter(|item| Kind::of(item) == Kind::Message).count();
+        let messages = items
+            .iter()
+            .filter(|item| Kind::of(item) == Kind::Message)
+            .count();
         assert_eq!(messages, 4);
         assert!(items.contains(&raw(&odd)));
     }
@@ -132,8 +151,13 @@ async fn an_edited_script_writes_nothing() {
     edited.lines[4].text.push('!');
     let later = at(NOW).plus_micros(1).unwrap();
     let error = run(&sandbox, &seed(1), &edited, later).await.unwrap_err();
-    assert!(error.to_string().contains("message 5 of the script"), "{error}");
-    let error = run(&sandbox, &seed(1), &script(10), later).await.unwrap_err();
+    assert!(
+        error.to_string().contains("message 5 of the script"),
+        "{error}"
+    );
+    let error = run(&sandbox, &seed(1), &script(10), later)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("later than now"), "{error}");
     assert_eq!(sandbox.items().await, table);
 }
@@ -141,11 +165,19 @@ async fn an_edited_script_writes_nothing() {
 #[tokio::test]
 async fn a_conversation_of_other_people_is_refused() {
     let sandbox = Sandbox::with_table().await;
-    sandbox.put(raw(&message(group(1), at(NOW), 7, "mine"))).await;
-    sandbox.put(raw(&row(group(2), at(NOW), (1, 7), "mine"))).await;
-    sandbox.put(raw(&row(group(3), at(NOW), (7, 1), "mine"))).await;
+    sandbox
+        .put(raw(&message(group(1), at(NOW), 7, "mine")))
+        .await;
+    sandbox
+        .put(raw(&row(group(2), at(NOW), (1, 7), "mine")))
+        .await;
+    sandbox
+        .put(raw(&row(group(3), at(NOW), (7, 1), "mine")))
+        .await;
     for number in 1..=3 {
-        let error = run(&sandbox, &seed(number), &script(3), at(NOW)).await.unwrap_err();
+        let error = run(&sandbox, &seed(number), &script(3), at(NOW))
+            .await
+            .unwrap_err();
         assert!(matches!(error, SeedError::OtherUsers { .. }), "{error}");
     }
     assert_eq!(sandbox.items().await.len(), 3);
@@ -160,6 +192,9 @@ async fn two_conversations_that_end_at_one_instant_both_stay() {
         run(&sandbox, &seed, &script(3), at(NOW)).await.unwrap();
     }
     let items = sandbox.items().await;
-    let rows = items.iter().filter(|item| Kind::of(item) == Kind::Group).count();
+    let rows = items
+        .iter()
+        .filter(|item| Kind::of(item) == Kind::Group)
+        .count();
     assert_eq!((items.len(), rows), (10, 4));
 }

@@ -51,7 +51,10 @@ async fn a_table_is_changed_in_place_into_any_other() {
     let specs = specs();
     let sandbox = Sandbox::new();
     let (store, token) = (sandbox.store(), sandbox.write_token());
-    store.create_table(&token, &specs[0], DEADLINE).await.unwrap();
+    store
+        .create_table(&token, &specs[0], DEADLINE)
+        .await
+        .unwrap();
     for (from, to) in [(0, 3), (3, 5), (5, 2), (2, 4), (4, 1), (1, 2), (2, 0)] {
         let found = shape(&sandbox).await;
         assert_eq!(specs[from].shape().differences(&found), []);
@@ -108,8 +111,14 @@ async fn p07_a_protected_table_is_left_alone() {
         .send()
         .await
         .unwrap();
-    let error = sandbox.store().delete_table(sandbox.destroy_token(), DEADLINE).await;
-    assert!(matches!(error, Err(Error::DeletionProtected { .. })), "{error:?}");
+    let error = sandbox
+        .store()
+        .delete_table(sandbox.destroy_token(), DEADLINE)
+        .await;
+    assert!(
+        matches!(error, Err(Error::DeletionProtected { .. })),
+        "{error:?}"
+    );
     let table = sandbox.store().describe().await.unwrap().unwrap();
     assert_eq!(table.deletion_protection_enabled(), Some(true));
 }
@@ -126,7 +135,10 @@ async fn all_pages_of_tables_are_listed() {
     for n in 0..103 {
         let name: ddb_core::schema::TableName =
             format!("{}-{n:03}", sandbox.table()).parse().unwrap();
-        spec.create(&name).send_with(&sandbox.client()).await.unwrap();
+        spec.create(&name)
+            .send_with(&sandbox.client())
+            .await
+            .unwrap();
         names.push(name.to_string());
     }
     let listed: Vec<String> = sandbox.dynamodb().tables().try_concat().await.unwrap();
