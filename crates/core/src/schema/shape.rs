@@ -32,7 +32,8 @@ pub struct IndexShape {
     pub keys: String,
     /// What it carries: `ALL`, `KEYS_ONLY`, or `INCLUDE a, b`.
     pub projection: String,
-    /// Its capacity; `None` on demand and for a local index.
+    /// Its capacity, which DynamoDB Local remembers while the table is billed on demand; `None` where
+    /// there is none, and for a local index.
     pub capacity: Option<Capacity>,
 }
 
@@ -103,20 +104,13 @@ impl From<&TableDescription> for Shape {
             .billing_mode_summary()
             .and_then(|summary| summary.billing_mode())
             == Some(&BillingMode::PayPerRequest);
-        let units = |throughput| {
-            if on_demand {
-                None
-            } else {
-                capacity(throughput)
-            }
-        };
         let mut indexes = BTreeMap::new();
         for index in table.global_secondary_indexes() {
             let shape = IndexShape {
                 local: false,
                 keys: keys(index.key_schema(), definitions),
                 projection: projection(index.projection()),
-                capacity: units(index.provisioned_throughput()),
+                capacity: capacity(index.provisioned_throughput()),
             };
             indexes.insert(index.index_name().unwrap_or_default().to_owned(), shape);
         }
@@ -136,7 +130,8 @@ impl From<&TableDescription> for Shape {
             .map(|view| StreamViewType::as_str(view).to_owned());
         Self {
             keys: keys(table.key_schema(), definitions),
-            billing: units(table.provisioned_throughput())
+            billing: capacity(table.provisioned_throughput())
+                .filter(|_| !on_demand)
                 .map_or(Billing::OnDemand, Billing::Provisioned),
             stream,
             indexes,
@@ -223,6 +218,7 @@ impl Shape {
             let word = |stream: &Option<String>| stream.clone().unwrap_or_else(|| NONE.to_owned());
             comparison.field("stream", &word(&self.stream), &word(&found.stream));
         }
+        let provisioned = matches!(found.billing, Billing::Provisioned(_));
         for (name, wanted) in &self.indexes {
             let Some(found) = found.indexes.get(name) else {
                 comparison.field(format!("index {name}"), PRESENT, ABSENT);
@@ -237,7 +233,8 @@ impl Shape {
                 &wanted.projection,
                 &found.projection,
             );
-            comparison.capacity(&format!("index {name} "), wanted.capacity, found.capacity);
+            let found_capacity = found.capacity.filter(|_| provisioned);
+            comparison.capacity(&format!("index {name} "), wanted.capacity, found_capacity);
         }
         for name in found.indexes.keys() {
             if !self.indexes.contains_key(name) {
@@ -280,6 +277,10 @@ pub(super) mod tests {
             ("billing", |shape| {
                 shape.billing = Billing::OnDemand;
                 index(shape).capacity = None;
+            }),
+            ("billing", |shape| {
+                shape.billing = Billing::OnDemand;
+                index(shape).capacity = Some(capacity_of(9, 9));
             }),
             ("read_capacity", |shape| {
                 shape.billing = Billing::Provisioned(capacity_of(6, 5));
