@@ -3,9 +3,10 @@
 use std::io;
 use std::process::ExitCode;
 
+use ddb_core::guard::GuardError;
 use ddb_core::seed::{PlanError, ScriptError, SeedError};
 use ddb_core::target::TargetError;
-use ddb_core::users::UsersError;
+use ddb_core::users::{PostgresError, UsersError};
 use ddb_core::{CallError, Cause, Error};
 use ddb_local::LocalError;
 
@@ -174,12 +175,43 @@ impl From<Error> for Failure {
 
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
-        let failure = Self::refused(error.to_string());
+        let refused = Self::refused(error.to_string());
         match error {
-            TargetError::AwsEndpoint { .. } => {
-                failure.hint("name a local endpoint, such as http://localhost:8000")
+            TargetError::AwsEndpoint { .. } => refused
+                .hint("--prod is the switch to AWS; without it, name a local endpoint such as http://localhost:8000"),
+            TargetError::ProductionOnly(_) => refused.hint("--prod is the switch to AWS"),
+            TargetError::Configured { .. } => refused.hint(
+                "unset it, or say where to go with --endpoint-url; AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true ignores all such settings",
+            ),
+            TargetError::NoProfile(_) => {
+                refused.hint("`aws configure list-profiles` shows those that are there")
             }
-            TargetError::Endpoint { .. } | TargetError::Region { .. } => failure,
+            TargetError::NoRegion => {
+                refused.hint("name it with --region or AWS_REGION, or in the profile")
+            }
+            TargetError::OtherAccount { .. } => {
+                refused.hint("--profile chooses other credentials; nothing was written")
+            }
+            TargetError::Identity(_) => Self::new(Exit::Failed, error.to_string()).hint(
+                "are there credentials, and are they valid? `aws sso login` renews those of a single sign-on",
+            ),
+            TargetError::NoAccount => Self::new(Exit::Failed, error.to_string()),
+            TargetError::Endpoint { .. }
+            | TargetError::Region { .. }
+            | TargetError::Profiles(_) => refused,
+        }
+    }
+}
+
+impl From<GuardError> for Failure {
+    fn from(error: GuardError) -> Self {
+        let refused = Self::refused(error.to_string());
+        match error {
+            GuardError::NobodyThere { flag, .. } => {
+                refused.hint(format!("run it at a terminal, or give {flag}"))
+            }
+            GuardError::Declined { .. } => refused,
+            GuardError::OtherName { .. } => refused.hint("the name has to be that of the table"),
         }
     }
 }
@@ -201,6 +233,34 @@ impl From<UsersError> for Failure {
                 Self::new(exit_of_file(&error), message).hint("--users names a CSV file of users")
             }
             UsersError::Malformed { .. } => Self::refused(message),
+            UsersError::LocalUsers => Self::refused(message).hint(
+                "name the users of production with PROD_DATABASE_URL, --database-url or --users",
+            ),
+            UsersError::Database { error, .. } => database_failure(&error, message),
+        }
+    }
+}
+
+fn database_failure(error: &PostgresError, message: String) -> Failure {
+    match error {
+        PostgresError::Url(_) => Failure::refused(message)
+            .hint("it is written as postgres://user:password@host:5432/database"),
+        PostgresError::Tls(_) => Failure::new(Exit::Failed, message),
+        error if error.is_missing_database() => Failure::new(Exit::NotFound, message)
+            .hint("create the database, or name another one in the URL"),
+        error if error.is_missing() => Failure::new(Exit::NotFound, message)
+            .hint("apply the users schema, seed-data/users.sql"),
+        error if error.is_refused_password() => Failure::new(Exit::Failed, message)
+            .hint("is the password right, and are its special characters encoded?"),
+        PostgresError::Connection(_) | PostgresError::TimedOut(_) => Failure::new(
+            Exit::Failed,
+            message,
+        )
+        .hint(
+            "is the server there, does it speak TLS where that is required, and does --db-ca fit?",
+        ),
+        PostgresError::Server { .. } | PostgresError::Row { .. } => {
+            Failure::new(Exit::Failed, message)
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
+use ddb_core::guard::Operator;
+
 use crate::args::{ColorChoice, CommonArgs};
 use crate::failure::Failure;
 use crate::output::{Format, Printer, Record, escape};
@@ -72,6 +74,11 @@ impl Ui {
         self.say(!self.quiet, DIM, "", place);
     }
 
+    /// Says that the command is about to act on production. Nothing hides it.
+    pub fn banner(&self, place: &str) {
+        self.say(true, RED, "", place);
+    }
+
     /// Says what was done or found.
     pub fn note(&self, text: &str) {
         self.say(!self.quiet, "", "", text);
@@ -121,4 +128,23 @@ impl Ui {
 /// Tells whether stderr shows colours by default: see https://no-color.org.
 fn colored() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Whoever sits at the terminal.
+#[derive(Debug)]
+pub struct Terminal;
+
+impl Operator for Terminal {
+    fn ask(&mut self, question: &str) -> Option<String> {
+        let stdin = io::stdin();
+        if !stdin.is_terminal() {
+            return None;
+        }
+        io::stderr().write_all(question.as_bytes()).ok()?;
+        let mut answer = String::new();
+        match stdin.read_line(&mut answer) {
+            Ok(read) if read > 0 => Some(answer),
+            _ => None,
+        }
+    }
 }

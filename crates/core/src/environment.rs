@@ -22,6 +22,14 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// Returns all variables that have a value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(_, value)| !value.is_empty())
+    }
+
     /// Returns the first of several variables that has a value, with its name.
     pub fn first<'a>(&self, names: &[&'a str]) -> Option<(&'a str, &str)> {
         names

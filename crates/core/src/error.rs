@@ -100,7 +100,7 @@ fn because(cause: &Option<Box<CallError>>) -> String {
 }
 
 /// A request that failed: what was asked, of whom, and why not.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation} on {place}: {cause}")]
 pub struct CallError {
     /// The API's name of the operation: `Scan`, `PutItem`.

@@ -8,11 +8,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use ddb_core::environment::Environment;
-use ddb_core::guard::{self, DestroyToken, WriteToken};
+use ddb_core::guard::{self, DestroyToken, Operator, WriteToken};
 use ddb_core::item::RawItem;
 use ddb_core::schema::{TableName, TableSpec};
 use ddb_core::store::{DynamoDb, Store};
-use ddb_core::target::{Local, LocalOptions, Target};
+use ddb_core::target::{Local, Target, TargetOptions};
 use ddb_local::{Endpoint, Storage};
 
 /// Names an endpoint to run the tests on, in place of the embedded engine.
@@ -116,33 +116,45 @@ impl Sandbox {
         &self.table
     }
 
-    fn local(&self) -> Local {
+    fn target(&self) -> Target {
         let url = self.url();
-        let options = LocalOptions {
+        let options = TargetOptions {
             endpoint_url: Some(&url),
-            region: None,
+            ..TargetOptions::default()
         };
-        Local::resolve(&options, &Environment::default()).expect("the URL is a local endpoint")
+        let local = Local::resolve(&options, &Environment::default());
+        Target::Local(local.expect("the URL is a local endpoint"))
     }
 
     /// Returns a client of the table.
     pub fn store(&self) -> Store {
-        Target::Local(self.local()).store(self.table.clone())
+        self.target().store(self.table.clone())
     }
 
     /// Returns a client of the service.
     pub fn dynamodb(&self) -> DynamoDb {
-        Target::Local(self.local()).dynamodb()
+        self.target().dynamodb()
     }
 
     /// Returns the permission to write here.
+    ///
+    /// # Panics
+    ///
+    /// Never: nothing is asked at a local endpoint.
     pub fn write_token(&self) -> WriteToken {
-        guard::allow_writing(&self.local())
+        guard::allow_writing(&self.target(), "here", false, &mut Nobody)
+            .expect("a local endpoint asks nobody")
     }
 
     /// Returns the permission to drop the table.
+    ///
+    /// # Panics
+    ///
+    /// Never: nothing is asked at a local endpoint.
     pub fn destroy_token(&self) -> DestroyToken {
-        guard::allow_destroying(&self.local(), self.table.clone())
+        let table = self.table.clone();
+        guard::allow_destroying(&self.target(), "here", table, None, &mut Nobody)
+            .expect("a local endpoint asks nobody")
     }
 
     /// Returns a bare client of the SDK, for what this project never does.
@@ -242,6 +254,15 @@ impl Sandbox {
         };
         items.sort_by_key(key);
         items
+    }
+}
+
+/// Nobody answers in a test.
+struct Nobody;
+
+impl Operator for Nobody {
+    fn ask(&mut self, _question: &str) -> Option<String> {
+        None
     }
 }
 

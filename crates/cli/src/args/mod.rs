@@ -7,20 +7,23 @@ use std::time::Duration;
 
 use clap::Args;
 use ddb_core::environment::Environment;
+use ddb_core::guard::{self, DestroyToken, WriteToken};
 use ddb_core::schema::{DEFAULT_TABLE, TableName};
-use ddb_core::store::{DynamoDb, Store};
-use ddb_core::target::{Local, LocalOptions, Target};
+use ddb_core::store::Store;
+use ddb_core::target::{Target, TargetOptions};
 use ddb_core::timestamp::{TimeRange, Timestamp};
-use ddb_core::users::Users;
+use ddb_core::users::{DatabaseOptions, Source, Users, UsersOptions, UsersPlan};
 
 use crate::failure::Failure;
+use crate::launch::Context;
 use crate::output::Format;
-use crate::ui::Ui;
+use crate::ui::{Terminal, Ui};
 pub use value::{When, duration};
 
 const OUTPUT: &str = "Output";
 const TARGET: &str = "Target";
 const RANGE: &str = "Range";
+const USERS: &str = "Users";
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -58,44 +61,56 @@ pub struct CommonArgs {
 
 /// Options of every command that reaches DynamoDB.
 #[derive(Debug, Clone, Args)]
-pub struct DynamoDbArgs {
+pub struct TargetArgs {
+    /// Act on AWS: the one switch to production
+    #[arg(long, help_heading = TARGET)]
+    prod: bool,
     /// Endpoint [env: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL] [default: http://localhost:8000]
     #[arg(long, value_name = "URL", help_heading = TARGET)]
     endpoint_url: Option<String>,
-    /// Region that requests are signed for [env: AWS_REGION, AWS_DEFAULT_REGION] [default: us-east-1]
+    /// Region [env: AWS_REGION, AWS_DEFAULT_REGION] [default: us-east-1, or the profile's with --prod]
     #[arg(long, value_name = "REGION", help_heading = TARGET)]
     region: Option<String>,
+    /// AWS profile, with --prod [env: AWS_PROFILE]
+    #[arg(long, value_name = "NAME", help_heading = TARGET)]
+    profile: Option<String>,
+    /// Refuse any other account, with --prod
+    #[arg(long, value_name = "ID", help_heading = TARGET)]
+    expect_account: Option<String>,
+    /// Endpoint of STS, with --prod; for tests
+    #[arg(long, value_name = "URL", hide = true)]
+    sts_endpoint_url: Option<String>,
 }
 
-impl DynamoDbArgs {
-    /// Finds the target. Nothing is contacted.
-    ///
-    /// # Errors
-    ///
-    /// Where an endpoint or a region is malformed, or the endpoint is AWS.
-    pub fn local(&self, environment: &Environment, ui: &Ui) -> Result<Local, Failure> {
-        let options = LocalOptions {
-            endpoint_url: self.endpoint_url.as_deref(),
-            region: self.region.as_deref(),
-        };
-        let local = Local::resolve(&options, environment)?;
-        ui.detail(&format!(
-            "endpoint from {}, region {}, dummy credentials",
-            local.origin(),
-            local.region()
-        ));
-        Ok(local)
+impl TargetArgs {
+    /// Tells whether production is wanted.
+    pub fn is_production(&self) -> bool {
+        self.prod
     }
 
-    /// Makes a client of the service, and says where it will act.
+    /// Finds the target. In production STS is asked for the account.
     ///
     /// # Errors
     ///
-    /// As [`DynamoDbArgs::local`].
-    pub fn dynamodb(&self, environment: &Environment, ui: &Ui) -> Result<DynamoDb, Failure> {
-        let dynamodb = Target::Local(self.local(environment, ui)?).dynamodb();
-        ui.target(dynamodb.place());
-        Ok(dynamodb)
+    /// Where something is malformed, contradictory, or not what was expected.
+    pub async fn target(&self, context: &Context) -> Result<Target, Failure> {
+        let options = TargetOptions {
+            prod: self.prod,
+            endpoint_url: self.endpoint_url.as_deref(),
+            region: self.region.as_deref(),
+            profile: self.profile.as_deref(),
+            expect_account: self.expect_account.as_deref(),
+            sts_endpoint_url: self.sts_endpoint_url.as_deref(),
+        };
+        let target = Target::resolve(&options, &context.environment).await?;
+        if let Target::Local(local) = &target {
+            context.ui.detail(&format!(
+                "endpoint from {}, region {}, dummy credentials",
+                local.origin(),
+                local.region()
+            ));
+        }
+        Ok(target)
     }
 }
 
@@ -103,13 +118,18 @@ impl DynamoDbArgs {
 #[derive(Debug, Clone, Args)]
 pub struct TableArgs {
     #[command(flatten)]
-    dynamodb: DynamoDbArgs,
+    target: TargetArgs,
     /// Table [env: DDB_MESSAGE_TABLE] [default: cruddur-messages]
     #[arg(long, value_name = "NAME", help_heading = TARGET)]
     table: Option<TableName>,
 }
 
 impl TableArgs {
+    /// Tells whether production is wanted.
+    pub fn is_production(&self) -> bool {
+        self.target.is_production()
+    }
+
     /// Returns the name of the table.
     ///
     /// # Errors
@@ -127,49 +147,133 @@ impl TableArgs {
             .map_err(|error| Failure::refused(format!("{VARIABLE}: {error}")))
     }
 
-    /// Finds the target. Nothing is contacted.
+    /// Finds the table, and says where it is. `users` is named too, where they matter.
     ///
     /// # Errors
     ///
-    /// As [`DynamoDbArgs::local`].
-    pub fn local(&self, environment: &Environment, ui: &Ui) -> Result<Local, Failure> {
-        self.dynamodb.local(environment, ui)
+    /// As [`TargetArgs::target`].
+    pub async fn open(&self, context: &Context, users: Option<&Source>) -> Result<Site, Failure> {
+        let table = self.table(&context.environment)?;
+        let target = self.target.target(context).await?;
+        Ok(Site::new(target, table, users, context))
+    }
+}
+
+/// A table at a target, after both were shown.
+#[derive(Debug)]
+pub struct Site {
+    target: Target,
+    shown: String,
+    /// The client of the table.
+    pub store: Store,
+}
+
+impl Site {
+    /// Shows where the command is about to act: always, in production.
+    pub fn new(
+        target: Target,
+        table: TableName,
+        users: Option<&Source>,
+        context: &Context,
+    ) -> Self {
+        let store = target.store(table);
+        let shown = match users {
+            Some(users) if target.is_production() => format!("{}, users {users}", store.place()),
+            _ => store.place().to_owned(),
+        };
+        show(&target, &shown, &context.ui);
+        Self {
+            target,
+            shown,
+            store,
+        }
     }
 
-    /// Makes a client of the table, and says where it will act.
+    /// Tells whether this is AWS itself.
+    pub fn is_production(&self) -> bool {
+        self.target.is_production()
+    }
+
+    /// Gets the permission to write; in production by `--yes` or an answer at the terminal.
     ///
     /// # Errors
     ///
-    /// Where the target or the name of the table is malformed.
-    pub fn store(&self, environment: &Environment, ui: &Ui) -> Result<Store, Failure> {
-        let local = self.local(environment, ui)?;
-        let store = Target::Local(local).store(self.table(environment)?);
-        ui.target(store.place());
-        Ok(store)
+    /// Where it is refused.
+    pub fn allow_writing(&self, write: &WriteArgs) -> Result<WriteToken, Failure> {
+        guard::allow_writing(&self.target, &self.shown, write.yes, &mut Terminal)
+            .map_err(Failure::from)
     }
+
+    /// Gets the permission to destroy the table; in production by its name.
+    ///
+    /// # Errors
+    ///
+    /// Where it is refused.
+    pub fn allow_destroying(&self, confirm: Option<&str>) -> Result<DestroyToken, Failure> {
+        let table = self.store.table().clone();
+        guard::allow_destroying(&self.target, &self.shown, table, confirm, &mut Terminal)
+            .map_err(Failure::from)
+    }
+}
+
+/// Says where a command is about to act.
+pub fn show(target: &Target, place: &str, ui: &Ui) {
+    if target.is_production() {
+        ui.banner(place);
+    } else {
+        ui.target(place);
+    }
+}
+
+/// Options of every command that writes.
+#[derive(Debug, Clone, Args)]
+pub struct WriteArgs {
+    /// Write to production without being asked
+    #[arg(long, help_heading = TARGET)]
+    yes: bool,
 }
 
 /// Options of every command that needs to know who is who.
 #[derive(Debug, Clone, Args)]
 pub struct UsersArgs {
     /// CSV file of users, in place of the built-in seed users
-    #[arg(long, value_name = "FILE", help_heading = TARGET)]
+    #[arg(long, value_name = "FILE", help_heading = USERS)]
     users: Option<PathBuf>,
+    /// PostgreSQL database of users [env: DATABASE_URL, CONNECTION_URL; with --prod: PROD_DATABASE_URL, PROD_CONNECTION_URL]
+    #[arg(long, value_name = "URL", help_heading = USERS)]
+    database_url: Option<String>,
+    /// File of root certificates for the database, in place of the system's
+    #[arg(long, value_name = "FILE", help_heading = USERS)]
+    db_ca: Option<PathBuf>,
 }
 
 impl UsersArgs {
-    /// Opens the users.
+    /// Chooses the source of users. Nothing is opened.
     ///
     /// # Errors
     ///
-    /// Where the file cannot be read or is malformed.
-    pub fn open(&self, ui: &Ui) -> Result<Users, Failure> {
-        let users = match &self.users {
-            Some(path) => Users::from_file(path)?,
-            None => Users::built_in()?,
+    /// Where the URL of a database cannot be used, or production has only local users.
+    pub fn plan(&self, context: &Context, production: bool) -> Result<UsersPlan, Failure> {
+        let options = UsersOptions {
+            file: self.users.as_deref(),
+            database: DatabaseOptions {
+                url: self.database_url.as_deref(),
+                ca: self.db_ca.clone(),
+            },
+            production,
         };
-        ui.detail(&format!("users: {}", users.source()));
-        Ok(users)
+        Ok(UsersPlan::choose(&options, &context.environment)?)
+    }
+
+    /// Opens the users, and says where they come from.
+    ///
+    /// # Errors
+    ///
+    /// Where a file or a database does not answer as it should.
+    pub async fn open(&self, context: &Context, production: bool) -> Result<Users, Failure> {
+        let plan = self.plan(context, production)?;
+        context.ui.note(&format!("users: {}", plan.source()));
+        Ok(plan.open().await?)
     }
 }
 

@@ -1,17 +1,16 @@
 //! `drop`: deletes a table, by its name.
 
 use clap::Parser;
-use ddb_core::guard;
 use ddb_core::schema::TableName;
-use ddb_core::store::TableState;
-use ddb_core::target::Target;
+use ddb_core::store::{Store, TableState};
 use serde::Serialize;
 
 use super::TABLE_DEADLINE;
-use crate::args::{CommonArgs, DynamoDbArgs};
+use crate::args::{CommonArgs, Site, TargetArgs};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::ui::Ui;
 
 /// Deletes the named table and waits until it is gone.
 ///
@@ -25,8 +24,11 @@ pub struct Args {
     /// Find nothing wrong where there is no such table
     #[arg(long)]
     if_exists: bool,
+    /// Name of the table once more, in place of typing it; for production
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
     #[command(flatten)]
-    dynamodb: DynamoDbArgs,
+    target: TargetArgs,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -54,11 +56,10 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
-        let local = self.dynamodb.local(&context.environment, ui)?;
-        let token = guard::allow_destroying(&local, self.name.clone());
-        let store = Target::Local(local).store(self.name);
-        ui.target(store.place());
-        let action = match store.delete_table(token, TABLE_DEADLINE).await? {
+        let target = self.target.target(&context).await?;
+        let site = Site::new(target, self.name, None, &context);
+        let store = &site.store;
+        let action = match destroy(&site, self.confirm.as_deref(), ui).await? {
             TableState::Changed => "dropped",
             TableState::Unchanged if self.if_exists => "absent",
             TableState::Unchanged => {
@@ -78,5 +79,31 @@ impl Command for Args {
         })?;
         printer.finish(Totals::default())?;
         Ok(Outcome::Done)
+    }
+}
+
+/// Asks, where that is due, and deletes. A table that is not there is no reason to ask.
+async fn destroy(site: &Site, confirm: Option<&str>, ui: &Ui) -> Result<TableState, Failure> {
+    if site.store.describe().await?.is_none() {
+        return Ok(TableState::Unchanged);
+    }
+    if site.is_production() {
+        say_recovery(&site.store, ui).await;
+    }
+    let token = site.allow_destroying(confirm)?;
+    Ok(site.store.delete_table(token, TABLE_DEADLINE).await?)
+}
+
+/// Says whether the table could be brought back.
+async fn say_recovery(store: &Store, ui: &Ui) {
+    match store.has_point_in_time_recovery().await {
+        Ok(true) => {
+            ui.note("point-in-time recovery is on; deleting makes a last backup, kept for 35 days")
+        }
+        Ok(false) => ui.warn("point-in-time recovery is off: once deleted, the data is gone"),
+        // Not every role may ask, and not every service knows the question.
+        Err(error) => ui.note(&format!(
+            "whether point-in-time recovery is on is not known: {error}"
+        )),
     }
 }

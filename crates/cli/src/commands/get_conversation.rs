@@ -77,13 +77,13 @@ impl Command for Args {
     }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
-        let (ui, environment) = (&context.ui, &context.environment);
+        let ui = &context.ui;
         let range = self.range.range(Timestamp::now())?;
         let people = match &self.with {
             Some(with) => Some(self.people(with, &context).await?),
             None => None,
         };
-        let store = self.table.store(environment, ui)?;
+        let store = self.table.open(&context, None).await?.store;
         let group = match people {
             Some(people) => find_group(&store, &people).await?,
             None => self.group.unwrap_or(SEEDED_GROUP),
@@ -127,8 +127,7 @@ impl Args {
                 "--with and --me are both `{me}`: a conversation has two people"
             )));
         }
-        let users = self.users.open(&context.ui)?;
-        context.ui.note(&format!("users: {}", users.source()));
+        let users = self.users.open(context, self.table.is_production()).await?;
         Ok([users.by_handle(me).await?, users.by_handle(with).await?])
     }
 }

@@ -73,7 +73,7 @@ impl Command for Args {
             Some(user) => user,
             None => self.look_up(&context).await?,
         };
-        let store = self.table.store(&context.environment, ui)?;
+        let store = self.table.open(&context, None).await?.store;
         let reading = Reading {
             partition: PartitionKey::Groups(user),
             range,
@@ -90,8 +90,7 @@ impl Command for Args {
 
 impl Args {
     async fn look_up(&self, context: &Context) -> Result<UserId, Failure> {
-        let users = self.users.open(&context.ui)?;
-        context.ui.note(&format!("users: {}", users.source()));
+        let users = self.users.open(context, self.table.is_production()).await?;
         let handle = me(self.handle.as_deref(), &context.environment);
         Ok(users.by_handle(handle).await?.uuid)
     }

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::counted;
-use crate::args::{CommonArgs, DynamoDbArgs};
+use crate::args::{CommonArgs, TargetArgs, show};
 use crate::failure::{Failure, Outcome};
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(long)]
     details: bool,
     #[command(flatten)]
-    dynamodb: DynamoDbArgs,
+    target: TargetArgs,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -121,7 +121,9 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
-        let dynamodb = self.dynamodb.dynamodb(&context.environment, ui)?;
+        let target = self.target.target(&context).await?;
+        let dynamodb = target.dynamodb();
+        show(&target, dynamodb.place(), ui);
         if self.details {
             print_details(&dynamodb, ui).await?;
         } else {

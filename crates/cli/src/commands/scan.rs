@@ -182,8 +182,8 @@ impl Command for Args {
                 "--count shows no items, so it has no ddb-json",
             ));
         }
-        let store = self.table.store(&context.environment, ui)?;
-        let mut pages = std::pin::pin!(self.pages(&store));
+        let site = self.table.open(&context, None).await?;
+        let mut pages = std::pin::pin!(self.pages(&site.store));
         if self.count {
             return self.print_count(&mut pages, ui).await;
         }

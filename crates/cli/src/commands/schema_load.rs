@@ -4,13 +4,12 @@ use std::io::{self, Write};
 use std::num::NonZeroU32;
 
 use clap::Parser;
-use ddb_core::guard;
 use ddb_core::schema::{Billing, Capacity, Difference, Plan, Shape, TableSpec};
-use ddb_core::store::{Store, TableState};
+use ddb_core::store::TableState;
 use serde::Serialize;
 
 use super::{TABLE_DEADLINE, counted};
-use crate::args::{CommonArgs, TableArgs};
+use crate::args::{CommonArgs, Site, TableArgs, WriteArgs};
 use crate::failure::{Failure, Outcome};
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
@@ -47,6 +46,8 @@ pub struct Args {
     /// Have no stream
     #[arg(long)]
     no_stream: bool,
+    #[command(flatten)]
+    write: WriteArgs,
     #[command(flatten)]
     table: TableArgs,
     #[command(flatten)]
@@ -158,12 +159,12 @@ impl Command for Args {
             writeln!(io::stdout(), "{request:#}")?;
             return Ok(Outcome::Done);
         }
-        let token = guard::allow_writing(&self.table.local(environment, ui)?);
-        let store = self.table.store(environment, ui)?;
+        let site = self.table.open(&context, None).await?;
+        let store = &site.store;
         let load = Load {
-            store: &store,
+            site: &site,
             spec,
-            token: &token,
+            write: &self.write,
         };
         let (action, differences) = load.load(self.apply).await?;
         let mut printer = ui.printer::<Row>();
@@ -192,17 +193,18 @@ impl Command for Args {
 }
 
 struct Load<'a> {
-    store: &'a Store,
+    site: &'a Site,
     spec: TableSpec,
-    token: &'a guard::WriteToken,
+    write: &'a WriteArgs,
 }
 
 impl Load<'_> {
     async fn load(&self, apply: bool) -> Result<(Action, Vec<Difference>), Failure> {
-        if self.store.needs_creation().await? {
-            let state = self
-                .store
-                .create_table(self.token, &self.spec, TABLE_DEADLINE)
+        let store = &self.site.store;
+        if store.needs_creation().await? {
+            let token = self.site.allow_writing(self.write)?;
+            let state = store
+                .create_table(&token, &self.spec, TABLE_DEADLINE)
                 .await?;
             if state == TableState::Changed {
                 return Ok((Action::Created, Vec::new()));
@@ -217,7 +219,7 @@ impl Load<'_> {
     }
 
     async fn shape(&self) -> Result<Shape, Failure> {
-        let table = self.store.wait_until_active(TABLE_DEADLINE).await?;
+        let table = self.site.store.wait_until_active(TABLE_DEADLINE).await?;
         Ok(Shape::from(&table))
     }
 
@@ -232,9 +234,11 @@ impl Load<'_> {
             Plan::Impossible(stuck) => return Ok((Action::Drift, stuck)),
             Plan::InPlace(changes) => changes,
         };
+        let token = self.site.allow_writing(self.write)?;
         for change in &changes {
-            self.store
-                .change_table(self.token, change, TABLE_DEADLINE)
+            self.site
+                .store
+                .change_table(&token, change, TABLE_DEADLINE)
                 .await?;
         }
         match self.differences().await? {
@@ -243,7 +247,7 @@ impl Load<'_> {
                 crate::failure::Exit::Partly,
                 format!(
                     "UpdateTable on {}: the service took {}, but still differs in: {}",
-                    self.store.place(),
+                    self.site.store.place(),
                     counted(changes.len() as u64, "change", "changes"),
                     left.iter()
                         .map(|d| d.field.as_str())

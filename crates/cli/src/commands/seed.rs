@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::Parser;
 use ddb_core::conversation::Settled;
-use ddb_core::guard;
 use ddb_core::item::GroupRow;
 use ddb_core::key::MessageGroupId;
 use ddb_core::seed::{Prepared, Script, Seed, Side, Speakers, prepare};
@@ -14,7 +13,7 @@ use ddb_core::users::Users;
 use serde::Serialize;
 
 use super::{SEEDED_GROUP, utc};
-use crate::args::{CommonArgs, TableArgs, UsersArgs, When, duration, me};
+use crate::args::{CommonArgs, TableArgs, UsersArgs, When, WriteArgs, duration, me};
 use crate::failure::{Failure, Outcome, exit_of_file};
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
@@ -64,6 +63,8 @@ pub struct Args {
     dry_run: bool,
     #[command(flatten)]
     users: UsersArgs,
+    #[command(flatten)]
+    write: WriteArgs,
     #[command(flatten)]
     table: TableArgs,
     #[command(flatten)]
@@ -127,11 +128,13 @@ impl Command for Args {
             )));
         }
         let script = self.script(me)?;
-        let users = self.users.open(ui)?;
+        let users = self
+            .users
+            .open(&context, self.table.is_production())
+            .await?;
         let seed = self.seed(me, &users, now).await?;
-        let token = guard::allow_writing(&self.table.local(environment, ui)?);
-        let store = self.table.store(environment, ui)?;
-        let prepared = prepare(&store, &seed, &script, now).await?;
+        let site = self.table.open(&context, Some(users.source())).await?;
+        let prepared = prepare(&site.store, &seed, &script, now).await?;
         if prepared.is_anchored() && self.ends_at != When::Now {
             ui.note("--ends-at is not used: messages that are there fix the time");
         }
@@ -140,6 +143,7 @@ impl Command for Args {
         if self.dry_run {
             ui.note("dry run: nothing is written; `written` is what would be");
         } else {
+            let token = site.allow_writing(&self.write)?;
             let report = prepared.write(&token).await?;
             row.written = report.written;
             say_rows(&report.rows, ui);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{IndexStatus, TableDescription, TableStatus};
+use aws_sdk_dynamodb::types::{
+    IndexStatus, PointInTimeRecoveryStatus, TableDescription, TableStatus,
+};
 use futures::stream::{self, Stream};
 
 use super::{DynamoDb, Store};
@@ -120,6 +122,26 @@ impl Store {
     pub async fn needs_creation(&self) -> Result<bool, CallError> {
         let table = self.describe().await?;
         Ok(table.is_none_or(|table| table.table_status() == Some(&TableStatus::Deleting)))
+    }
+
+    /// Tells whether the table can be brought back to a point in time.
+    ///
+    /// # Errors
+    ///
+    /// When the request fails: not every role may ask, and local engines do not know the question.
+    pub async fn has_point_in_time_recovery(&self) -> Result<bool, CallError> {
+        let answer = self
+            .client
+            .describe_continuous_backups()
+            .table_name(self.table.as_str())
+            .send()
+            .await
+            .map_err(self.failed("DescribeContinuousBackups"))?;
+        let status = answer
+            .continuous_backups_description()
+            .and_then(|backups| backups.point_in_time_recovery_description())
+            .and_then(|recovery| recovery.point_in_time_recovery_status());
+        Ok(status == Some(&PointInTimeRecoveryStatus::Enabled))
     }
 
     async fn is_being_deleted(&self) -> Result<bool, CallError> {

@@ -1,6 +1,7 @@
 //! The people of the application: who has which handle, and which id.
 
 mod file;
+mod postgres;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,9 @@ use std::path::{Path, PathBuf};
 use crate::item::Person;
 use crate::key::UserId;
 
+use crate::environment::Environment;
 pub use file::FileProblem;
+pub use postgres::{Address, Database, DatabaseOptions, PostgresError, TlsError, UrlError};
 
 /// The seed users, embedded, so that seeding works from any folder.
 const BUILT_IN: &str = include_str!("../../../../seed-data/users.csv");
@@ -46,6 +49,8 @@ pub enum Source {
     BuiltIn,
     /// A CSV file.
     File(PathBuf),
+    /// A PostgreSQL database: its host and name.
+    Postgres(String),
 }
 
 impl fmt::Display for Source {
@@ -53,6 +58,7 @@ impl fmt::Display for Source {
         match self {
             Self::BuiltIn => f.write_str("built-in"),
             Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Postgres(database) => write!(f, "postgres {database}"),
         }
     }
 }
@@ -88,6 +94,17 @@ pub enum UsersError {
         /// The system's reason.
         error: std::io::Error,
     },
+    /// A database cannot be reached, or does not answer as it should.
+    #[error("postgres {database}: {error}")]
+    Database {
+        /// Its host and name, or where its URL came from.
+        database: String,
+        /// What went wrong.
+        error: PostgresError,
+    },
+    /// Production, and no users of production are named.
+    #[error("--prod, but the users are the built-in ones, whose ids are not those of production")]
+    LocalUsers,
     /// A users file is not of its form.
     #[error("{file}, line {line}: {problem}")]
     Malformed {
@@ -105,11 +122,112 @@ fn join(ids: &[UserId]) -> String {
     ids.join(", ")
 }
 
-/// Answers who is who, from one source that was chosen once; never from two.
+/// What the command line said about users.
+#[derive(Debug, Clone, Default)]
+pub struct UsersOptions<'a> {
+    /// `--users`.
+    pub file: Option<&'a Path>,
+    /// `--database-url` and `--db-ca`.
+    pub database: DatabaseOptions<'a>,
+    /// Whether the users of production are wanted.
+    pub production: bool,
+}
+
+/// Where the URL of a database is looked for, in order.
+const LOCAL_VARIABLES: [&str; 2] = ["DATABASE_URL", "CONNECTION_URL"];
+const PRODUCTION_VARIABLES: [&str; 2] = ["PROD_DATABASE_URL", "PROD_CONNECTION_URL"];
+
+/// Names the source of users, before anything is opened.
 #[derive(Debug, Clone)]
+pub enum UsersPlan {
+    /// The seed users that are part of this program.
+    BuiltIn,
+    /// A CSV file.
+    File(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(Address),
+}
+
+impl UsersPlan {
+    /// Chooses the source: a file, a database by flag or variable, and, locally only, the built-in
+    /// users. The `PG*` variables never choose. Nothing is opened.
+    ///
+    /// # Errors
+    ///
+    /// [`UsersError::Database`] where the URL cannot be used, [`UsersError::LocalUsers`].
+    pub fn choose(
+        options: &UsersOptions<'_>,
+        environment: &Environment,
+    ) -> Result<Self, UsersError> {
+        if let Some(path) = options.file {
+            return Ok(Self::File(path.to_owned()));
+        }
+        let variables = if options.production {
+            PRODUCTION_VARIABLES
+        } else {
+            LOCAL_VARIABLES
+        };
+        let url = options
+            .database
+            .url
+            .map(|url| ("--database-url", url))
+            .or_else(|| environment.first(&variables));
+        let Some((origin, url)) = url else {
+            return if options.production {
+                Err(UsersError::LocalUsers)
+            } else {
+                Ok(Self::BuiltIn)
+            };
+        };
+        let ca = options.database.ca.clone();
+        Address::parse(url, options.production, ca, environment)
+            .map(Self::Postgres)
+            .map_err(|error| postgres::failed(origin)(error.into()))
+    }
+
+    /// Returns the name of the source.
+    pub fn source(&self) -> Source {
+        match self {
+            Self::BuiltIn => Source::BuiltIn,
+            Self::File(path) => Source::File(path.clone()),
+            Self::Postgres(address) => Source::Postgres(address.to_string()),
+        }
+    }
+
+    /// Opens the source.
+    ///
+    /// # Errors
+    ///
+    /// [`UsersError`]. A source that was chosen and fails is never replaced by another.
+    pub async fn open(self) -> Result<Users, UsersError> {
+        match self {
+            Self::BuiltIn => Users::built_in(),
+            Self::File(path) => Users::from_file(&path),
+            Self::Postgres(address) => {
+                let shown = address.to_string();
+                let database = Database::connect(&address)
+                    .await
+                    .map_err(postgres::failed(&shown))?;
+                Ok(Users {
+                    source: Source::Postgres(shown),
+                    people: People::Database(database),
+                })
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+enum People {
+    Listed(Vec<User>),
+    Database(Database),
+}
+
+/// Answers who is who, from one source that was chosen once; never from two.
+#[derive(Debug)]
 pub struct Users {
     source: Source,
-    listed: Vec<User>,
+    people: People,
 }
 
 impl Users {
@@ -121,7 +239,7 @@ impl Users {
     pub fn built_in() -> Result<Self, UsersError> {
         Ok(Self {
             source: Source::BuiltIn,
-            listed: file::parse("users.csv", BUILT_IN.as_bytes())?,
+            people: People::Listed(file::parse("users.csv", BUILT_IN.as_bytes())?),
         })
     }
 
@@ -137,7 +255,7 @@ impl Users {
         })?;
         Ok(Self {
             source: Source::File(path.to_owned()),
-            listed: file::parse(&path.display().to_string(), &bytes)?,
+            people: People::Listed(file::parse(&path.display().to_string(), &bytes)?),
         })
     }
 
@@ -150,24 +268,35 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// [`UsersError::NotFound`] and [`UsersError::Doubled`].
+    /// [`UsersError::NotFound`], [`UsersError::Doubled`], and what a database answers with.
     pub async fn by_handle(&self, handle: &str) -> Result<User, UsersError> {
-        let mut found = self.listed.iter().filter(|user| user.handle == handle);
-        let first = found.next().ok_or_else(|| self.not_found(handle))?;
-        let others: Vec<UserId> = found.map(|user| user.uuid).collect();
-        if others.is_empty() {
-            return Ok(first.clone());
+        let mut found = match &self.people {
+            People::Listed(listed) => {
+                let same = listed.iter().filter(|user| user.handle == handle);
+                same.cloned().collect()
+            }
+            People::Database(database) => database
+                .by_handle(handle)
+                .await
+                .map_err(postgres::failed(database.shown()))?,
+        };
+        if found.len() > 1 {
+            return Err(UsersError::Doubled {
+                handle: handle.to_owned(),
+                origin: self.source.to_string(),
+                ids: found.iter().map(|user| user.uuid).collect(),
+            });
         }
-        Err(UsersError::Doubled {
-            handle: handle.to_owned(),
-            origin: self.source.to_string(),
-            ids: [vec![first.uuid], others].concat(),
-        })
+        found.pop().ok_or_else(|| self.not_found(handle))
     }
 
     fn not_found(&self, wanted: &str) -> UsersError {
         const FEW: usize = 12;
-        let known = self.listed.iter().take(FEW).map(|user| user.handle.clone());
+        let known = match &self.people {
+            People::Listed(listed) => listed.as_slice(),
+            People::Database(_) => &[],
+        };
+        let known = known.iter().take(FEW).map(|user| user.handle.clone());
         UsersError::NotFound {
             wanted: wanted.to_owned(),
             origin: self.source.to_string(),
@@ -200,6 +329,65 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_source_is_chosen_once_and_in_order() {
+        let file = Path::new("u.csv");
+        let source = |file: Option<&Path>,
+                      url: Option<&str>,
+                      production: bool,
+                      variables: &[(&str, &str)]| {
+            let options = UsersOptions {
+                file,
+                database: DatabaseOptions { url, ca: None },
+                production,
+            };
+            UsersPlan::choose(&options, &variables.iter().copied().collect())
+                .map(|plan| plan.source().to_string())
+                .map_err(|error| error.to_string())
+        };
+        let database = ("DATABASE_URL", "postgres://me@one/db");
+        let connection = ("CONNECTION_URL", "postgres://me@two/db");
+        let empty = ("DATABASE_URL", "");
+        let production = ("PROD_CONNECTION_URL", "postgres://me@three/db");
+        let pg = ("PGHOST", "four");
+        let flag = Some("postgres://me@five/db");
+        for (file, url, prod, variables, expected) in [
+            (None, None, false, vec![], "built-in"),
+            (None, None, false, vec![pg], "built-in"),
+            (None, None, false, vec![production], "built-in"),
+            (
+                None,
+                None,
+                false,
+                vec![database, connection],
+                "postgres one/db",
+            ),
+            (
+                None,
+                None,
+                false,
+                vec![empty, connection],
+                "postgres two/db",
+            ),
+            (None, flag, false, vec![database], "postgres five/db"),
+            (Some(file), flag, false, vec![database], "file u.csv"),
+            (None, None, true, vec![production], "postgres three/db"),
+            (None, flag, true, vec![production], "postgres five/db"),
+            (Some(file), None, true, vec![], "file u.csv"),
+        ] {
+            assert_eq!(source(file, url, prod, &variables).as_deref(), Ok(expected));
+        }
+        for variables in [vec![], vec![database, connection, pg]] {
+            let refused = source(None, None, true, &variables).unwrap_err();
+            assert!(refused.contains("built-in"), "{refused}");
+        }
+        let error = source(None, Some("mysql://x"), false, &[]).unwrap_err();
+        assert_eq!(
+            error,
+            "postgres --database-url: the database URL: it must start with postgres:// or postgresql://"
+        );
+    }
+
     #[tokio::test]
     async fn a_handle_with_two_users_is_named_and_never_guessed() {
         let a = "0a0a0a0a-0a0a-4a0a-8a0a-0a0a0a0a0a0a";
@@ -209,7 +397,7 @@ mod tests {
         );
         let users = Users {
             source: Source::BuiltIn,
-            listed: file::parse("f", text.as_bytes()).unwrap(),
+            people: People::Listed(file::parse("f", text.as_bytes()).unwrap()),
         };
         let error = users.by_handle("twin").await.unwrap_err().to_string();
         assert_eq!(

@@ -1,0 +1,202 @@
+//! Users from PostgreSQL: the table `public.users`, as this project or any older one made it.
+
+mod tls;
+mod url;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Row};
+
+use super::{User, UsersError};
+pub use tls::TlsError;
+pub use url::{Address, UrlError};
+
+/// How long connecting may take in all, TLS and password included.
+const CONNECT: Duration = Duration::from_millis(2500);
+/// How long the server may work on a statement.
+const STATEMENT: Duration = Duration::from_secs(30);
+/// How the server's operators see these tools: `application_name` in `pg_stat_activity`.
+const APPLICATION: &str = "ddb";
+
+/// Says what went wrong between this program and a PostgreSQL server.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// The URL cannot be used.
+    #[error("the database URL: {0}")]
+    Url(#[from] UrlError),
+    /// There is no TLS to be had with the given roots.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No connection, or no answer, in time.
+    #[error("no answer within {}", humantime::format_duration(*.0))]
+    TimedOut(Duration),
+    /// The server said no: its code (SQLSTATE) and message.
+    #[error("{code}: {message}")]
+    Server {
+        /// See "PostgreSQL Error Codes" in the manual.
+        code: String,
+        /// The server's message.
+        message: String,
+    },
+    /// The connection failed, or broke.
+    #[error("{0}")]
+    Connection(String),
+    /// A row of the users table cannot be used.
+    #[error("the row of `{handle}` in public.users: {reason}")]
+    Row {
+        /// Whose row.
+        handle: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl PostgresError {
+    fn new(error: &tokio_postgres::Error) -> Self {
+        // The driver's own text is only "db error"; what the server or the system said is below it.
+        match error.as_db_error() {
+            Some(said) => Self::Server {
+                code: said.code().code().to_owned(),
+                message: said.message().to_owned(),
+            },
+            None => Self::Connection(crate::error::root_cause(error)),
+        }
+    }
+
+    fn code(&self) -> Option<SqlState> {
+        match self {
+            Self::Server { code, .. } => Some(SqlState::from_code(code)),
+            _ => None,
+        }
+    }
+
+    /// Tells whether what was named is not there: the database, or its users table.
+    pub fn is_missing(&self) -> bool {
+        self.is_missing_database() || self.code() == Some(SqlState::UNDEFINED_TABLE)
+    }
+
+    /// Tells whether the database is not there.
+    pub fn is_missing_database(&self) -> bool {
+        self.code() == Some(SqlState::INVALID_CATALOG_NAME)
+    }
+
+    /// Tells whether the server refused the user or the password.
+    pub fn is_refused_password(&self) -> bool {
+        let refused = [
+            SqlState::INVALID_PASSWORD,
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        ];
+        self.code().is_some_and(|code| refused.contains(&code))
+    }
+}
+
+/// An open connection to a users table.
+pub struct Database {
+    client: Client,
+    shown: String,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Database").field(&self.shown).finish()
+    }
+}
+
+/// Every column is taken as text, whatever type an older schema gave it.
+const BY_HANDLE: &str = "\
+SELECT uuid::text, display_name::text, handle::text, email::text, cognito_user_id::text
+FROM public.users WHERE handle = $1 ORDER BY uuid::text LIMIT 12";
+
+impl Database {
+    /// Connects. It takes 2.5 s at most.
+    ///
+    /// # Errors
+    ///
+    /// [`PostgresError`], which quotes nothing of the URL.
+    pub async fn connect(address: &Address) -> Result<Self, PostgresError> {
+        let connecting = async {
+            let mut config = address.config.clone();
+            config
+                .application_name(APPLICATION)
+                .connect_timeout(CONNECT);
+            let connector = tls::connector(&config, address.ca.as_deref())?;
+            let (client, connection) = config
+                .connect(connector)
+                .await
+                .map_err(|error| PostgresError::new(&error))?;
+            // It ends with the client; what goes wrong on it is said by the query that fails.
+            tokio::spawn(connection);
+            let bound = format!("SET statement_timeout = {}", STATEMENT.as_millis());
+            client
+                .batch_execute(&bound)
+                .await
+                .map_err(|error| PostgresError::new(&error))?;
+            Ok(Self {
+                client,
+                shown: address.to_string(),
+            })
+        };
+        tokio::time::timeout(CONNECT, connecting)
+            .await
+            .unwrap_or(Err(PostgresError::TimedOut(CONNECT)))
+    }
+
+    /// Returns the host and the name of the database, for people.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Finds the users with a handle: more than one only in older databases.
+    ///
+    /// # Errors
+    ///
+    /// [`PostgresError`].
+    pub async fn by_handle(&self, handle: &str) -> Result<Vec<User>, PostgresError> {
+        let bound = STATEMENT + Duration::from_secs(5);
+        let rows = tokio::time::timeout(bound, self.client.query(BY_HANDLE, &[&handle]))
+            .await
+            .map_err(|_| PostgresError::TimedOut(bound))?
+            .map_err(|error| PostgresError::new(&error))?;
+        rows.iter().map(|row| user(handle, row)).collect()
+    }
+}
+
+fn user(handle: &str, row: &Row) -> Result<User, PostgresError> {
+    let malformed = |reason: String| PostgresError::Row {
+        handle: handle.to_owned(),
+        reason,
+    };
+    let field = |index: usize| {
+        row.try_get::<_, Option<String>>(index)
+            .map_err(|error| malformed(crate::error::root_cause(&error)))
+    };
+    let uuid = field(0)?.ok_or_else(|| malformed("it has no uuid".to_owned()))?;
+    Ok(User {
+        uuid: uuid
+            .parse()
+            .map_err(|error| malformed(format!("its uuid is {error}")))?,
+        display_name: field(1)?.unwrap_or_default(),
+        handle: field(2)?.unwrap_or_default(),
+        email: field(3)?.unwrap_or_default(),
+        cognito_user_id: field(4)?.unwrap_or_default(),
+    })
+}
+
+/// What the command line said about the database.
+#[derive(Debug, Clone, Default)]
+pub struct DatabaseOptions<'a> {
+    /// `--database-url`.
+    pub url: Option<&'a str>,
+    /// `--db-ca`: a file of root certificates in place of the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// Wraps an error with the database that it is about.
+pub(super) fn failed(shown: &str) -> impl FnOnce(PostgresError) -> UsersError {
+    move |error| UsersError::Database {
+        database: shown.to_owned(),
+        error,
+    }
+}

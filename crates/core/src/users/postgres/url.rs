@@ -1,0 +1,306 @@
+//! Database URLs: what libpq takes, read without ever showing a password.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+use crate::environment::Environment;
+
+/// Says why a database URL cannot be used. Nothing of the URL is quoted: any part may be a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It is for another kind of database, or no URL.
+    #[error("it must start with postgres:// or postgresql://")]
+    Scheme,
+    /// The host holds an `@`, so the password holds one that is not encoded.
+    #[error("the password holds an `@` that is not encoded; write it as %40")]
+    UnencodedPassword,
+    /// It cannot be read; a character of the password may stand in the way.
+    #[error(
+        "it cannot be read; are the special characters of the password encoded, as in %23 for `#`?"
+    )]
+    Unreadable,
+    /// The parameter `sslmode` has another value.
+    #[error("its sslmode is none of disable, allow, prefer, require, verify-ca, verify-full")]
+    SslMode,
+    /// Production, and the URL forbids encryption.
+    #[error("it says sslmode=disable; production is never plaintext")]
+    Plaintext,
+}
+
+/// How a server is to be reached. Its `Debug` form shows no password.
+#[derive(Clone)]
+pub struct Address {
+    pub(super) config: Config,
+    pub(super) ca: Option<PathBuf>,
+    /// The host and the database, for people.
+    shown: String,
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Address").field(&self.shown).finish()
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl Address {
+    /// Reads a URL; the `PG*` variables fill what it leaves open.
+    ///
+    /// `sslmode` is taken as the driver has it: `verify-ca` and `verify-full` as `require`, which checks
+    /// the chain and the host name, and `allow` as `prefer`. In production it is always `require`.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`]; nothing was looked up.
+    pub fn parse(
+        url: &str,
+        production: bool,
+        ca: Option<PathBuf>,
+        environment: &Environment,
+    ) -> Result<Self, UrlError> {
+        let (plain, parameters) = split(url)?;
+        let taken = |name: &str| {
+            let found = parameters.iter().rev().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        let ca = ca
+            .or_else(|| taken("sslrootcert").map(PathBuf::from))
+            .or_else(|| environment.get("PGSSLROOTCERT").map(PathBuf::from))
+            // libpq's word for the roots of the system.
+            .filter(|path| path.as_os_str() != "system");
+        let mode = taken("sslmode").or_else(|| environment.get("PGSSLMODE"));
+        let mode = match mode {
+            None if production => SslMode::Require,
+            Some("disable") if production => return Err(UrlError::Plaintext),
+            None | Some("prefer" | "allow") if !production => SslMode::Prefer,
+            Some("disable") => SslMode::Disable,
+            None | Some("prefer" | "allow" | "require" | "verify-ca" | "verify-full") => {
+                SslMode::Require
+            }
+            Some(_) => return Err(UrlError::SslMode),
+        };
+        // The driver's error may quote what it could not read.
+        let mut config = Config::from_str(&plain).map_err(|_| UrlError::Unreadable)?;
+        config.ssl_mode(mode);
+        fill(&mut config, environment)?;
+        let shown = shown(&config)?;
+        Ok(Self { config, ca, shown })
+    }
+}
+
+/// Takes `sslmode` and `sslrootcert` out of a URL, since the driver knows other values, or none.
+fn split(url: &str) -> Result<(String, Vec<(String, String)>), UrlError> {
+    if !["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(UrlError::Scheme);
+    }
+    // A `?` before the last `@` belongs to the password.
+    let authority = url.rfind('@').unwrap_or(0);
+    let Some(query) = url[authority..].find('?').map(|at| authority + at) else {
+        return Ok((url.to_owned(), Vec::new()));
+    };
+    let mut kept = url::form_urlencoded::Serializer::new(String::new());
+    let mut taken = Vec::new();
+    for (key, value) in url::form_urlencoded::parse(&url.as_bytes()[query + 1..]) {
+        if matches!(key.as_ref(), "sslmode" | "sslrootcert") {
+            taken.push((key.into_owned(), value.into_owned()));
+        } else {
+            kept.append_pair(&key, &value);
+        }
+    }
+    // The driver reads %20, and not the `+` of forms.
+    let kept = kept.finish().replace('+', "%20");
+    let plain = if kept.is_empty() {
+        url[..query].to_owned()
+    } else {
+        format!("{}?{kept}", &url[..query])
+    };
+    Ok((plain, taken))
+}
+
+/// Fills what a URL leaves open from the variables that libpq knows.
+fn fill(config: &mut Config, environment: &Environment) -> Result<(), UrlError> {
+    if config.get_hosts().is_empty() {
+        config.host(environment.get("PGHOST").unwrap_or("localhost"));
+    }
+    if config.get_ports().is_empty()
+        && let Some(port) = environment.get("PGPORT")
+    {
+        config.port(port.parse().map_err(|_| UrlError::Unreadable)?);
+    }
+    if config.get_user().is_none() {
+        let user = environment.first(&["PGUSER", "USER"]);
+        config.user(user.map_or("postgres", |(_, user)| user));
+    }
+    if config.get_password().is_none()
+        && let Some(password) = environment.get("PGPASSWORD")
+    {
+        config.password(password);
+    }
+    if config.get_dbname().is_none()
+        && let Some(database) = environment.get("PGDATABASE")
+    {
+        config.dbname(database);
+    }
+    Ok(())
+}
+
+/// Returns the host and the database for people, after checking that the host can be one: with an
+/// unencoded `@` in the password, its tail would be looked up as part of the host name.
+fn shown(config: &Config) -> Result<String, UrlError> {
+    let mut hosts = Vec::new();
+    for host in config.get_hosts() {
+        match host {
+            Host::Tcp(name) => {
+                let name = name.trim_start_matches('[').trim_end_matches(']');
+                if name.contains('@') {
+                    return Err(UrlError::UnencodedPassword);
+                }
+                let part_of_a_name = |c: char| c.is_alphanumeric() || ".-_:%".contains(c);
+                if !name.chars().all(part_of_a_name) {
+                    return Err(UrlError::Unreadable);
+                }
+                hosts.push(name.to_owned());
+            }
+            #[cfg(unix)]
+            Host::Unix(path) => hosts.push(path.display().to_string()),
+        }
+    }
+    let database = config
+        .get_dbname()
+        .or(config.get_user())
+        .unwrap_or_default();
+    Ok(format!("{}/{database}", hosts.join(",")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Result<Address, UrlError> {
+        Address::parse(url, false, None, &Environment::default())
+    }
+
+    fn mode(url: &str, production: bool) -> Result<SslMode, UrlError> {
+        Address::parse(url, production, None, &Environment::default())
+            .map(|address| address.config.get_ssl_mode())
+    }
+
+    #[test]
+    fn what_the_url_leaves_open_is_filled_from_the_variables() {
+        let environment: Environment = [
+            ("PGHOST", "db.example.org"),
+            ("PGPORT", "6543"),
+            ("PGUSER", "someone"),
+            ("PGPASSWORD", "secret"),
+            ("PGDATABASE", "cruddur"),
+            ("PGSSLMODE", "disable"),
+        ]
+        .into_iter()
+        .collect();
+        let filled = Address::parse("postgres://", false, None, &environment).unwrap();
+        assert_eq!(filled.shown, "db.example.org/cruddur");
+        assert_eq!(filled.config.get_ports(), [6543]);
+        assert_eq!(filled.config.get_user(), Some("someone"));
+        assert_eq!(filled.config.get_password(), Some(b"secret".as_slice()));
+        assert_eq!(filled.config.get_ssl_mode(), SslMode::Disable);
+        let url = "postgresql://me:pw@127.0.0.1:5432/other?sslmode=require";
+        let given = Address::parse(url, false, None, &environment).unwrap();
+        assert_eq!(given.shown, "127.0.0.1/other");
+        assert_eq!(given.config.get_ports(), [5432]);
+        assert_eq!(given.config.get_user(), Some("me"));
+        assert_eq!(given.config.get_ssl_mode(), SslMode::Require);
+    }
+
+    #[test]
+    fn p27_production_is_never_plaintext() {
+        use SslMode::{Disable, Prefer, Require};
+        for (parameter, local, production) in [
+            ("", Ok(Prefer), Ok(Require)),
+            ("?sslmode=prefer", Ok(Prefer), Ok(Require)),
+            ("?sslmode=allow", Ok(Prefer), Ok(Require)),
+            ("?sslmode=require", Ok(Require), Ok(Require)),
+            ("?sslmode=verify-ca", Ok(Require), Ok(Require)),
+            ("?sslmode=verify-full", Ok(Require), Ok(Require)),
+            ("?sslmode=disable", Ok(Disable), Err(UrlError::Plaintext)),
+            (
+                "?sslmode=maybe",
+                Err(UrlError::SslMode),
+                Err(UrlError::SslMode),
+            ),
+        ] {
+            let url = format!("postgres://me@h/db{parameter}");
+            assert_eq!(mode(&url, false), local, "{parameter}");
+            assert_eq!(mode(&url, true), production, "{parameter}");
+        }
+    }
+
+    #[test]
+    fn other_parameters_go_on_to_the_driver() {
+        let url = "postgres://me@h/db?sslrootcert=/ca.pem&connect_timeout=9&options=-c%20a%3Db&sslmode=require";
+        let address = parse(url).unwrap();
+        assert_eq!(address.ca, Some(PathBuf::from("/ca.pem")));
+        assert_eq!(address.config.get_options(), Some("-c a=b"));
+        let given = Address::parse(
+            url,
+            false,
+            Some("/flag.pem".into()),
+            &Environment::default(),
+        );
+        assert_eq!(given.unwrap().ca, Some(PathBuf::from("/flag.pem")));
+        assert!(
+            parse("postgres://me@h/db?sslrootcert=system")
+                .unwrap()
+                .ca
+                .is_none()
+        );
+        assert_eq!(
+            parse("postgres://me@h/db?bogus=1").unwrap_err(),
+            UrlError::Unreadable
+        );
+    }
+
+    /// p26: no part of a password is shown, and none becomes part of a host name.
+    #[test]
+    fn p26_a_password_stays_out_of_everything() {
+        const CANARY: &str = "canary";
+        for special in [
+            "@", ":", "/", "?", "#", "%", "%zz", "@a@", "/@", "?@", "#@", ":@/?#%",
+        ] {
+            for url in [
+                format!("postgres://me:{CANARY}{special}{CANARY}@db.example.org:5432/cruddur"),
+                format!("postgres://me:{special}{CANARY}@db.example.org/cruddur?sslmode=require"),
+                format!("mysql://me:{CANARY}{special}@db.example.org/cruddur"),
+                format!("{CANARY}{special}{CANARY}"),
+            ] {
+                match parse(&url) {
+                    Ok(address) => {
+                        assert_eq!(address.shown, "db.example.org/cruddur", "{url}");
+                        assert!(!format!("{address:?}").contains(CANARY));
+                    }
+                    Err(error) => {
+                        assert!(!error.to_string().contains(CANARY), "{error}");
+                        assert!(!format!("{error:?}").contains(CANARY));
+                    }
+                }
+            }
+        }
+        let unencoded = format!("postgres://me:a@{CANARY}@db.example.org/cruddur");
+        assert_eq!(parse(&unencoded).unwrap_err(), UrlError::UnencodedPassword);
+        let encoded = "postgres://me:a%40%23%2F@db.example.org/cruddur";
+        assert_eq!(
+            parse(encoded).unwrap().config.get_password(),
+            Some(b"a@#/".as_slice())
+        );
+    }
+}
