@@ -1,10 +1,18 @@
-//! Sandboxes for tests: an engine, a table and an environment of their own, gone at the end.
+//! What tests stand on: sandboxes with an engine and a table of their own, utilities as processes and
+//! at terminals, and fakes of what no engine does.
 //!
 //! Tests run on the embedded engine. Where `DDB_TEST_DYNAMODB` names an endpoint, such as Amazon's
-//! DynamoDB Local, they run there, each on a table of its own.
+//! DynamoDB Local, they run there, each on a table of its own; where `DDB_TEST_POSTGRES` names a
+//! server, those that need PostgreSQL run, too, each on a database of its own.
 
+pub mod aws;
+pub mod http;
+mod postgres;
 mod process;
 mod sandbox;
+mod terminal;
 
+pub use postgres::Postgres;
 pub use process::{Door, Ran, Tool};
 pub use sandbox::{Engine, Sandbox};
+pub use terminal::Terminal;

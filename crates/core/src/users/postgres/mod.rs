@@ -177,7 +177,10 @@ fn user(handle: &str, row: &Row) -> Result<User, PostgresError> {
         uuid: uuid
             .parse()
             .map_err(|error| malformed(format!("its uuid is {error}")))?,
-        display_name: field(1)?.unwrap_or_default(),
+        // An item has to say a name; older databases may have none.
+        display_name: field(1)?
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| handle.to_owned()),
         handle: field(2)?.unwrap_or_default(),
         email: field(3)?.unwrap_or_default(),
         cognito_user_id: field(4)?.unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! Database URLs: what libpq takes, read without ever showing a password.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -55,7 +56,8 @@ impl Address {
     /// Reads a URL; the `PG*` variables fill what it leaves open.
     ///
     /// `sslmode` is taken as the driver has it: `verify-ca` and `verify-full` as `require`, which checks
-    /// the chain and the host name, and `allow` as `prefer`. In production it is always `require`.
+    /// the chain and the host name, and `allow` as `prefer`, which is plaintext on this machine. In
+    /// production it is always `require`.
     ///
     /// # Errors
     ///
@@ -89,10 +91,25 @@ impl Address {
         };
         // The driver's error may quote what it could not read.
         let mut config = Config::from_str(&plain).map_err(|_| UrlError::Unreadable)?;
-        config.ssl_mode(mode);
         fill(&mut config, environment)?;
         let shown = shown(&config)?;
+        // Many a server on a laptop has a certificate that nobody signed. On the loopback interface
+        // there is nobody in between, and `prefer` promises nothing.
+        let loopback = mode == SslMode::Prefer && config.get_hosts().iter().all(is_loopback);
+        config.ssl_mode(if loopback { SslMode::Disable } else { mode });
         Ok(Self { config, ca, shown })
+    }
+}
+
+fn is_loopback(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) if name == "localhost" => true,
+        Host::Tcp(name) => name
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
+        #[cfg(unix)]
+        Host::Unix(_) => true,
     }
 }
 
@@ -243,6 +260,19 @@ mod tests {
             assert_eq!(mode(&url, false), local, "{parameter}");
             assert_eq!(mode(&url, true), production, "{parameter}");
         }
+    }
+
+    #[test]
+    fn on_this_machine_prefer_is_plaintext() {
+        for host in ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "%2Fvar%2Frun%2Fpostgresql"] {
+            let url = format!("postgres://me@{host}/db");
+            assert_eq!(mode(&url, false), Ok(SslMode::Disable), "{host}");
+            assert_eq!(mode(&url, true), Ok(SslMode::Require), "{host}");
+            let url = format!("{url}?sslmode=require");
+            assert_eq!(mode(&url, false), Ok(SslMode::Require), "{host}");
+        }
+        assert_eq!(mode("postgres://me@10.0.0.1/db", false), Ok(SslMode::Prefer));
+        assert_eq!(mode("postgres://me@localhost.example.org/db", false), Ok(SslMode::Prefer));
     }
 
     #[test]

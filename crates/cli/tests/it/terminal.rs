@@ -1,0 +1,135 @@
+//! At a terminal: questions and answers, and what is seen there.
+
+use ddb_test_support::aws::{Aws, Backups};
+use ddb_test_support::{Door, Sandbox, Terminal, Tool};
+
+use crate::setup::tool;
+
+fn at_terminal(sandbox: &Sandbox, aws: &Aws, arguments: &[&str]) -> (Tool, Terminal) {
+    let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front)
+        .with("DDB_MESSAGE_TABLE", sandbox.table().as_str())
+        .with("AWS_ACCESS_KEY_ID", "AKIATESTER")
+        .with("AWS_SECRET_ACCESS_KEY", "secret");
+    tool.file("users.csv", include_str!("../../../../seed-data/users.csv"));
+    let options = aws.options();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let terminal = tool.at_terminal(&[arguments, &options].concat(), 100);
+    (tool, terminal)
+}
+
+#[tokio::test]
+async fn p06_only_the_typed_name_drops_a_table() {
+    let sandbox = Sandbox::with_table().await;
+    let table = sandbox.table().to_string();
+    let aws = Aws::in_front_of(&sandbox, Backups::Off);
+    let question = format!("Type {table} to go on: ");
+    for (typed, code) in [
+        ("yes\n", 2),
+        ("\n", 2),
+        ("y\n", 2),
+        (&*format!("{}\n", &table[1..]), 2),
+        ("\u{4}", 2),
+        ("\u{3}", 130),
+    ] {
+        let (_tool, mut terminal) = at_terminal(&sandbox, &aws, &["drop", &table]);
+        terminal.expect("production account 123456789012 eu-central-1");
+        terminal.expect("point-in-time recovery is off");
+        terminal.expect(&question);
+        terminal.enter(typed);
+        let (ended, shown) = terminal.end();
+        assert_eq!(ended, Some(code), "{typed:?}: {shown}");
+        assert_eq!(aws.writes(), [""; 0], "{typed:?}");
+    }
+    let (_tool, mut terminal) = at_terminal(&sandbox, &aws, &["drop", &table]);
+    terminal.expect(&question);
+    terminal.enter(&format!("{table}\n"));
+    let (ended, shown) = terminal.end();
+    assert_eq!(ended, Some(0), "{shown}");
+    assert_eq!(aws.writes(), ["DeleteTable"]);
+}
+
+#[tokio::test]
+async fn p05_only_a_yes_writes() {
+    let sandbox = Sandbox::with_table().await;
+    let aws = Aws::in_front_of(&sandbox, Backups::On);
+    let seed = ["seed", "--users", "users.csv"];
+    for (typed, code) in [
+        ("no\n", 2),
+        ("\n", 2),
+        ("yess\n", 2),
+        ("\u{4}", 2),
+        ("\u{3}", 130),
+    ] {
+        let (_tool, mut terminal) = at_terminal(&sandbox, &aws, &seed);
+        terminal.expect("users file users.csv");
+        terminal.expect("Type yes to go on: ");
+        terminal.enter(typed);
+        let (ended, shown) = terminal.end();
+        assert_eq!(ended, Some(code), "{typed:?}: {shown}");
+        assert_eq!(aws.writes(), [""; 0], "{typed:?}");
+    }
+    let (_tool, mut terminal) = at_terminal(&sandbox, &aws, &seed);
+    terminal.expect("Type yes to go on: ");
+    terminal.enter("yes\n");
+    let (ended, shown) = terminal.end();
+    assert_eq!(ended, Some(0), "{shown}");
+    assert_eq!(sandbox.items().await.len(), 105);
+}
+
+/// Cells are cut to the terminal by width, and never inside a grapheme.
+#[tokio::test]
+async fn p29_a_table_fits_the_terminal() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    let long = "漢字 and 👩‍👩‍👧 and e\u{301}, again and again: ".repeat(8);
+    tool.file("talk.txt", format!("Person 1: {long}\nPerson 2: short\n"));
+    tool.run(&["seed", "--conversation", "talk.txt"]).ok();
+    for columns in [60, 80, 200] {
+        let (code, shown) = tool.at_terminal(&["get-conversation"], columns).end();
+        assert_eq!(code, Some(0));
+        let table: Vec<&str> = shown
+            .lines()
+            .map(|line| line.trim_end_matches('\r'))
+            .collect();
+        let cut = table.iter().find(|line| line.contains('漢')).unwrap();
+        let width = ddb_cli::output::width::of(cut);
+        assert!(cut.ends_with('…'), "{cut}");
+        assert!(
+            (usize::from(columns) - 2..=usize::from(columns)).contains(&width),
+            "{width} of {columns}: {cut}"
+        );
+    }
+}
+
+/// Colours are for terminals, and for those who want them.
+#[test]
+fn errors_are_coloured_at_a_terminal_only() {
+    let sandbox = Sandbox::new();
+    let red = "\u{1b}[1;31merror: \u{1b}[0m";
+    let coloured = |tool: &Tool, options: &[&str]| {
+        let (code, shown) = tool
+            .at_terminal(&[&["seed", "--me", "nobody"], options].concat(), 80)
+            .end();
+        assert_eq!(code, Some(4));
+        shown.contains(red)
+    };
+    let plain = tool(Door::Own, &sandbox);
+    assert!(coloured(&plain, &[]));
+    assert!(!coloured(&plain, &["--color", "never"]));
+    assert!(!coloured(
+        &tool(Door::Own, &sandbox).with("NO_COLOR", "1"),
+        &[]
+    ));
+    assert!(
+        !plain
+            .run(&["seed", "--me", "nobody"])
+            .stderr
+            .contains('\u{1b}')
+    );
+    assert!(
+        plain
+            .run(&["seed", "--me", "nobody", "--color", "always"])
+            .stderr
+            .contains(red)
+    );
+}

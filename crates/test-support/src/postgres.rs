@@ -1,0 +1,125 @@
+//! A database of its own for each test, on the PostgreSQL server that the tests are given.
+
+use tokio_postgres::{Client, Config, NoTls};
+
+/// Names the server: a URL of a user who may create databases.
+pub const REAL_POSTGRES: &str = "DDB_TEST_POSTGRES";
+
+/// A database that no other test uses; it is dropped at the end.
+#[derive(Debug)]
+pub struct Postgres {
+    server: Config,
+    name: String,
+}
+
+impl Postgres {
+    /// Makes a database. Tests that call this are ignored where no server is given, and
+    /// `bin-scripts/test --real` runs them.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no server, or it does not do its part.
+    pub async fn open() -> Self {
+        let server = server_url().parse().expect("the URL is one");
+        let name = format!("ddb_test_{:016x}", fastrand::u64(..));
+        let database = Self { server, name };
+        let create = format!("CREATE DATABASE {}", database.name);
+        let client = connect(&database.server).await;
+        client
+            .batch_execute(&create)
+            .await
+            .expect("the database is created");
+        database
+    }
+
+    /// Opens a database with the users schema of this project and these rows in it: handle and uuid.
+    ///
+    /// # Panics
+    ///
+    /// As [`Postgres::open`].
+    pub async fn with_users(users: &[(&str, &str)]) -> Self {
+        let database = Self::open().await;
+        database
+            .execute(include_str!("../../../seed-data/users.sql"))
+            .await;
+        for (handle, uuid) in users {
+            database.insert(handle, uuid).await;
+        }
+        database
+    }
+
+    /// Inserts a user.
+    ///
+    /// # Panics
+    ///
+    /// Where the server refuses it.
+    pub async fn insert(&self, handle: &str, uuid: &str) {
+        self.execute(&format!(
+            "INSERT INTO public.users (uuid, display_name, handle, email, cognito_user_id) \
+             VALUES ('{uuid}', 'The {handle}', '{handle}', '{handle}@example.com', 'MOCK')"
+        ))
+        .await;
+    }
+
+    /// Returns the file of the certificate that signed the server's, which is for `localhost` alone.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no server.
+    pub fn ca() -> String {
+        std::env::var("DDB_TEST_POSTGRES_CA").expect("bin-scripts/test --real names it")
+    }
+
+    /// Returns the URL of the database.
+    ///
+    /// # Panics
+    ///
+    /// Where the server's URL names no host.
+    pub fn url(&self) -> String {
+        let url = server_url();
+        let (server, _) = url.rsplit_once('/').expect("the URL names a database");
+        format!("{server}/{}", self.name)
+    }
+
+    /// Runs statements in the database.
+    ///
+    /// # Panics
+    ///
+    /// Where one fails.
+    pub async fn execute(&self, statements: &str) {
+        let mut config = self.server.clone();
+        config.dbname(&self.name);
+        let client = connect(&config).await;
+        client
+            .batch_execute(statements)
+            .await
+            .expect("the statements run");
+    }
+}
+
+fn server_url() -> String {
+    std::env::var(REAL_POSTGRES).expect("bin-scripts/test --real names a server")
+}
+
+async fn connect(config: &Config) -> Client {
+    let (client, connection) = config.connect(NoTls).await.expect("the server answers");
+    tokio::spawn(connection);
+    client
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        let cleaning = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                let _ = connect(&server).await.batch_execute(&drop).await;
+            });
+        });
+        let _ = cleaning.join();
+    }
+}

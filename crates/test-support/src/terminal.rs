@@ -1,0 +1,108 @@
+//! Commands at a pseudo-terminal: what a person sees, and what a person types.
+
+use std::io::{Read, Write};
+use std::process::Child;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use pty_process::Size;
+use pty_process::blocking::{Command, Pty, open};
+
+use crate::Tool;
+
+/// How long a test waits for something that has to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A command at a terminal.
+pub struct Terminal {
+    child: Child,
+    pty: std::sync::Arc<Pty>,
+    output: Receiver<Vec<u8>>,
+    seen: String,
+}
+
+impl Tool {
+    /// Runs a utility at a terminal of its own, with so many columns.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no terminal to be had, or no such binary.
+    pub fn at_terminal(&self, arguments: &[&str], columns: u16) -> Terminal {
+        let plain = self.command(arguments);
+        let (pty, pts) = open().expect("a pseudo-terminal");
+        pty.resize(Size::new(40, columns)).expect("a size");
+        let mut command = Command::new(plain.get_program())
+            .args(plain.get_args())
+            .current_dir(self.home())
+            .env_clear();
+        for (name, value) in plain.get_envs() {
+            if let Some(value) = value {
+                command = command.env(name, value);
+            }
+        }
+        let child = command.spawn(pts).expect("the binary runs");
+        let pty = std::sync::Arc::new(pty);
+        let (sender, output) = channel();
+        let reader = std::sync::Arc::clone(&pty);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            // Linux ends a terminal whose other side is gone with an error.
+            while let Ok(read @ 1..) = (&*reader).read(&mut buffer) {
+                if sender.send(buffer[..read].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Terminal {
+            child,
+            pty,
+            output,
+            seen: String::new(),
+        }
+    }
+}
+
+impl Terminal {
+    /// Waits until the terminal shows a text.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not.
+    #[track_caller]
+    pub fn expect(&mut self, text: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !self.seen.contains(text) {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left) {
+                Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("{text:?} is not in {:?}", self.seen)
+                }
+            }
+        }
+    }
+
+    /// Types; `\n` ends a line, `\u{3}` is Ctrl-C, `\u{4}` the end of input.
+    ///
+    /// # Panics
+    ///
+    /// Where the terminal is gone.
+    pub fn enter(&mut self, text: &str) {
+        (&*self.pty)
+            .write_all(text.as_bytes())
+            .expect("the terminal takes input");
+    }
+
+    /// Waits for the end; returns the exit code and all that was shown.
+    ///
+    /// # Panics
+    ///
+    /// Where the end does not come.
+    pub fn end(mut self) -> (Option<i32>, String) {
+        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
+            self.seen.push_str(&String::from_utf8_lossy(&bytes));
+        }
+        let status = self.child.wait().expect("the process ends");
+        (status.code(), self.seen)
+    }
+}
