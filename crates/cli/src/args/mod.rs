@@ -337,3 +337,68 @@ impl LimitArgs {
         (!self.all).then_some(self.limit)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use proptest::prelude::*;
+
+    /// A command that takes anything.
+    #[derive(Debug, Parser)]
+    struct Any {
+        words: Vec<String>,
+        #[command(flatten)]
+        target: TargetArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    }
+
+    fn word() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("--prod".to_owned()),
+            prop::sample::select(vec![
+                "prod",
+                "nonprod",
+                "-prod",
+                "--Prod",
+                "--PROD",
+                "--production",
+                "--pro",
+                "--prod=true",
+                "--prod=",
+                "--no-prod",
+                "---prod",
+                "--prod ",
+                " --prod",
+                "—prod",
+                "--",
+                "-q",
+                "--quiet",
+                "--region",
+                "--endpoint-url",
+                "http://prod",
+                "--profile",
+                "--table=prod",
+            ])
+            .prop_map(str::to_owned),
+            "[a-z-]{0,8}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// p03: only the exact flag means production; it is never a value of another option.
+        #[test]
+        fn p03_only_the_exact_flag_means_production(words in prop::collection::vec(word(), 0..6)) {
+            let all = std::iter::once("any").chain(words.iter().map(String::as_str));
+            let Ok(parsed) = Any::try_parse_from(all) else {
+                return Ok(());
+            };
+            let options = words.iter().take_while(|word| *word != "--");
+            let exact = options.filter(|word| *word == "--prod").count();
+            prop_assert_eq!(parsed.target.is_production(), exact > 0, "{:?}", words);
+        }
+    }
+}

@@ -6,6 +6,7 @@ mod conversations;
 mod doors;
 mod drop;
 mod faults;
+mod launchers;
 mod local;
 mod production;
 mod scan;

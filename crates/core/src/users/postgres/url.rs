@@ -264,15 +264,27 @@ mod tests {
 
     #[test]
     fn on_this_machine_prefer_is_plaintext() {
-        for host in ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "%2Fvar%2Frun%2Fpostgresql"] {
+        for host in [
+            "localhost",
+            "127.0.0.1",
+            "127.9.9.9",
+            "[::1]",
+            "%2Fvar%2Frun%2Fpostgresql",
+        ] {
             let url = format!("postgres://me@{host}/db");
             assert_eq!(mode(&url, false), Ok(SslMode::Disable), "{host}");
             assert_eq!(mode(&url, true), Ok(SslMode::Require), "{host}");
             let url = format!("{url}?sslmode=require");
             assert_eq!(mode(&url, false), Ok(SslMode::Require), "{host}");
         }
-        assert_eq!(mode("postgres://me@10.0.0.1/db", false), Ok(SslMode::Prefer));
-        assert_eq!(mode("postgres://me@localhost.example.org/db", false), Ok(SslMode::Prefer));
+        assert_eq!(
+            mode("postgres://me@10.0.0.1/db", false),
+            Ok(SslMode::Prefer)
+        );
+        assert_eq!(
+            mode("postgres://me@localhost.example.org/db", false),
+            Ok(SslMode::Prefer)
+        );
     }
 
     #[test]

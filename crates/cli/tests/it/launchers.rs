@@ -1,0 +1,85 @@
+//! The launchers at the paths of the old scripts: which utility, and what becomes of `prod`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn bin_scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bin-scripts")
+}
+
+/// Runs a launcher with a `ddb` that only shows its arguments.
+fn arguments(launcher: &str, given: &[&str]) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let target = tempfile::tempdir().unwrap();
+    let debug = target.path().join("debug");
+    std::fs::create_dir(&debug).unwrap();
+    let ddb = debug.join("ddb");
+    std::fs::write(&ddb, "#!/bin/sh\necho \"$@\"\n").unwrap();
+    std::fs::set_permissions(&ddb, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let output = Command::new(bin_scripts().join(launcher))
+        .args(given)
+        .env("CARGO_TARGET_DIR", target.path())
+        .current_dir(target.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim_end()
+        .to_owned()
+}
+
+const LAUNCHERS: [(&str, &str); 8] = [
+    ("ddb/schema-load", "schema-load"),
+    ("ddb/list-tables", "list-tables"),
+    ("ddb/drop", "drop"),
+    ("ddb/seed", "seed"),
+    ("ddb/scan", "scan"),
+    ("ddb/patterns/get-conversation", "get-conversation"),
+    ("ddb/patterns/get-conversations", "get-conversation"),
+    ("ddb/patterns/list-conversations", "list-conversations"),
+];
+
+#[test]
+fn each_launcher_runs_its_utility() {
+    for (launcher, utility) in LAUNCHERS {
+        assert_eq!(arguments(launcher, &[]), utility);
+        assert_eq!(
+            arguments(launcher, &["a b", "-o", "json"]),
+            format!("{utility} a b -o json")
+        );
+    }
+}
+
+/// p03: the word `prod` means production only where the old scripts took it so.
+#[test]
+fn p03_prod_is_turned_into_the_flag_only_where_it_was_one() {
+    for (launcher, utility) in LAUNCHERS {
+        let alone = if utility == "drop" {
+            "drop prod".to_owned()
+        } else {
+            format!("{utility} --prod")
+        };
+        assert_eq!(arguments(launcher, &["prod"]), alone);
+        for other in ["nonprod", "production", "PROD", "-prod", "prod "] {
+            assert_eq!(
+                arguments(launcher, &[other]),
+                format!("{utility} {other}").trim_end()
+            );
+        }
+        let second = if utility == "drop" {
+            "drop t --prod".to_owned()
+        } else {
+            format!("{utility} t prod")
+        };
+        assert_eq!(arguments(launcher, &["t", "prod"]), second);
+        assert_eq!(
+            arguments(launcher, &["prod", "t"]),
+            format!("{utility} prod t")
+        );
+        assert_eq!(
+            arguments(launcher, &["t", "prod", "x"]),
+            format!("{utility} t prod x")
+        );
+    }
+}
