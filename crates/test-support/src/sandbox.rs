@@ -168,6 +168,21 @@ impl Sandbox {
         Client::from_conf(config)
     }
 
+    /// Protects the table against deletion. Amazon's DynamoDB Local does not know how.
+    ///
+    /// # Panics
+    ///
+    /// Where the engine refuses that.
+    pub async fn protect(&self) {
+        self.client()
+            .update_table()
+            .table_name(self.table.as_str())
+            .deletion_protection_enabled(true)
+            .send()
+            .await
+            .expect("the table is protected");
+    }
+
     /// Posts a request as raw JSON, as any other tool would.
     ///
     /// # Panics

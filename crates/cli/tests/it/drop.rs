@@ -51,14 +51,7 @@ async fn p03_prod_as_a_word_is_a_table() {
 async fn p07_a_protected_table_is_reported() {
     let sandbox = Sandbox::embedded();
     sandbox.create_table().await;
-    sandbox
-        .client()
-        .update_table()
-        .table_name(sandbox.table().as_str())
-        .deletion_protection_enabled(true)
-        .send()
-        .await
-        .unwrap();
+    sandbox.protect().await;
     let ran = tool(Door::Front, &sandbox).run(&["drop", sandbox.table().as_str()]);
     ran.fails_with_hint(2, "deletion protection");
     assert!(sandbox.store().describe().await.unwrap().is_some());

@@ -145,7 +145,7 @@ pub enum UsersPlan {
     /// A CSV file.
     File(PathBuf),
     /// A PostgreSQL database.
-    Postgres(Address),
+    Postgres(Box<Address>),
 }
 
 impl UsersPlan {
@@ -181,7 +181,7 @@ impl UsersPlan {
         };
         let ca = options.database.ca.clone();
         Address::parse(url, options.production, ca, environment)
-            .map(Self::Postgres)
+            .map(|address| Self::Postgres(Box::new(address)))
             .map_err(|error| postgres::failed(origin)(error.into()))
     }
 

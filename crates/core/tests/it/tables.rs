@@ -103,14 +103,7 @@ async fn a_dropped_table_is_gone() {
 async fn p07_a_protected_table_is_left_alone() {
     let sandbox = Sandbox::embedded();
     sandbox.create_table().await;
-    let client = sandbox.client();
-    client
-        .update_table()
-        .table_name(sandbox.table().as_str())
-        .deletion_protection_enabled(true)
-        .send()
-        .await
-        .unwrap();
+    sandbox.protect().await;
     let error = sandbox
         .store()
         .delete_table(sandbox.destroy_token(), DEADLINE)
