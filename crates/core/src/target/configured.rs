@@ -1,0 +1,331 @@
+//! Endpoints that the surroundings configure: variables, profiles, `services` sections.
+//!
+//! A production command refuses them. What is looked at here are the environment and the profile
+//! files alone; nothing is contacted.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use aws_config::profile::ProfileSet;
+use aws_runtime::env_config::EnvConfigValue;
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_types::os_shim_internal::{Env, Fs};
+
+use super::TargetError;
+use crate::environment::Environment;
+
+/// A service whose requests an endpoint could lead astray: its id in the SDKs and its name in variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Items and tables.
+    DynamoDb,
+    /// Who am I.
+    Sts,
+    /// Credentials of a single sign-on.
+    Sso,
+    /// Tokens of a single sign-on.
+    SsoOidc,
+}
+
+impl Service {
+    const fn id(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "DynamoDB",
+            Self::Sts => "STS",
+            Self::Sso => "SSO",
+            Self::SsoOidc => "SSO OIDC",
+        }
+    }
+
+    fn variable(self) -> String {
+        format!("{ENDPOINT}_{}", self.id().to_uppercase().replace(' ', "_"))
+    }
+}
+
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+const PROFILE_KEY: &str = "endpoint_url";
+const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+const IGNORE_PROFILE_KEY: &str = "ignore_configured_endpoint_urls";
+
+/// What the environment and the profile files say, with empty variables taken for unset.
+#[derive(Debug)]
+pub struct Surroundings {
+    variables: Env,
+    profiles: ProfileSet,
+    chosen: bool,
+}
+
+impl Surroundings {
+    /// Reads the profile files. `profile` chooses a profile over `AWS_PROFILE`.
+    pub async fn read(
+        environment: &Environment,
+        profile: Option<&str>,
+    ) -> Result<Self, TargetError> {
+        let variables: HashMap<String, String> = environment
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let variables = Env::from(variables);
+        let chosen = profile.map(|name| Cow::Owned(name.to_owned()));
+        let profiles =
+            aws_config::profile::load(&Fs::real(), &variables, &EnvConfigFiles::default(), chosen)
+                .await
+                .map_err(|error| TargetError::Profiles(crate::error::root_cause(&error)))?;
+        let surroundings = Self {
+            variables,
+            chosen: profile.is_some() || environment.get("AWS_PROFILE").is_some(),
+            profiles,
+        };
+        surroundings.refuse_absent_profile()?;
+        Ok(surroundings)
+    }
+
+    fn refuse_absent_profile(&self) -> Result<(), TargetError> {
+        let name = self.profile();
+        if self.chosen && self.profiles.get_profile(name).is_none() {
+            return Err(TargetError::NoProfile(name.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Returns the name of the profile in force.
+    pub fn profile(&self) -> &str {
+        self.profiles.selected_profile()
+    }
+
+    /// Refuses an endpoint that is configured for a service.
+    pub fn refuse_endpoint(&self, service: Service) -> Result<(), TargetError> {
+        if self.ignores_endpoints() {
+            return Ok(());
+        }
+        let value = EnvConfigValue::new()
+            .env(ENDPOINT)
+            .profile(PROFILE_KEY)
+            .service_id(service.id());
+        let Some((endpoint, _)) = value
+            .load(&self.variables, Some(&self.profiles))
+            .filter(|(endpoint, _)| !endpoint.is_empty())
+        else {
+            return Ok(());
+        };
+        Err(TargetError::Configured {
+            service: service.id(),
+            endpoint: endpoint.into_owned(),
+            origin: self.origin(service),
+        })
+    }
+
+    /// Says where an endpoint was found, in the order of precedence of the AWS tools.
+    fn origin(&self, service: Service) -> String {
+        for variable in [service.variable(), ENDPOINT.to_owned()] {
+            if self.variables.get(&variable).is_ok() {
+                return format!("the variable {variable}");
+            }
+        }
+        format!("the profile `{}`", self.profile())
+    }
+
+    fn ignores_endpoints(&self) -> bool {
+        let value = EnvConfigValue::new()
+            .env(IGNORE)
+            .profile(IGNORE_PROFILE_KEY);
+        value
+            .load(&self.variables, Some(&self.profiles))
+            .is_some_and(|(value, _)| value.eq_ignore_ascii_case("true"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Files(tempfile::TempDir);
+
+    impl Files {
+        fn new(config: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("config"), config).unwrap();
+            Self(folder)
+        }
+
+        async fn refused(
+            &self,
+            service: Service,
+            profile: Option<&str>,
+            variables: &[(&str, &str)],
+        ) -> Option<String> {
+            let file = |name: &str| self.0.path().join(name).display().to_string();
+            let mut all = vec![
+                ("HOME", self.0.path().display().to_string()),
+                ("AWS_CONFIG_FILE", file("config")),
+                ("AWS_SHARED_CREDENTIALS_FILE", file("credentials")),
+            ];
+            all.extend(
+                variables
+                    .iter()
+                    .map(|(name, value)| (*name, (*value).to_owned())),
+            );
+            let environment: Environment = all.into_iter().collect();
+            let surroundings = Surroundings::read(&environment, profile).await.unwrap();
+            match surroundings.refuse_endpoint(service) {
+                Ok(()) => None,
+                Err(TargetError::Configured { origin, .. }) => Some(origin),
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+
+    const CONFIG: &str = "\
+[default]
+region = eu-west-1
+
+[profile plain]
+region = eu-west-1
+
+[profile astray]
+endpoint_url = http://localhost:1
+
+[profile sections]
+services = local
+
+[profile deaf]
+endpoint_url = http://localhost:1
+ignore_configured_endpoint_urls = true
+
+[services local]
+dynamodb =
+  endpoint_url = http://localhost:2
+";
+
+    /// p02: whatever configures an endpoint for a service is found, and named.
+    #[tokio::test]
+    async fn p02_every_way_to_configure_an_endpoint_is_found() {
+        use Service::{DynamoDb, Sso, SsoOidc, Sts};
+        let files = Files::new(CONFIG);
+        let url = "http://localhost:3";
+        for (service, profile, variables, found) in [
+            (DynamoDb, None, vec![], None),
+            (DynamoDb, Some("plain"), vec![], None),
+            (
+                DynamoDb,
+                None,
+                vec![("AWS_ENDPOINT_URL_DYNAMODB", url)],
+                Some("the variable AWS_ENDPOINT_URL_DYNAMODB"),
+            ),
+            (Sts, None, vec![("AWS_ENDPOINT_URL_DYNAMODB", url)], None),
+            (
+                Sts,
+                None,
+                vec![("AWS_ENDPOINT_URL_STS", url)],
+                Some("the variable AWS_ENDPOINT_URL_STS"),
+            ),
+            (
+                Sso,
+                None,
+                vec![("AWS_ENDPOINT_URL_SSO", url)],
+                Some("the variable AWS_ENDPOINT_URL_SSO"),
+            ),
+            (
+                SsoOidc,
+                None,
+                vec![("AWS_ENDPOINT_URL_SSO_OIDC", url)],
+                Some("the variable AWS_ENDPOINT_URL_SSO_OIDC"),
+            ),
+            (
+                DynamoDb,
+                None,
+                vec![("AWS_ENDPOINT_URL", url)],
+                Some("the variable AWS_ENDPOINT_URL"),
+            ),
+            (
+                Sts,
+                None,
+                vec![("AWS_ENDPOINT_URL", url)],
+                Some("the variable AWS_ENDPOINT_URL"),
+            ),
+            (
+                DynamoDb,
+                None,
+                vec![("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_DYNAMODB", "")],
+                None,
+            ),
+            (
+                DynamoDb,
+                Some("astray"),
+                vec![("AWS_ENDPOINT_URL", "")],
+                Some("the profile `astray`"),
+            ),
+            (
+                DynamoDb,
+                Some("astray"),
+                vec![],
+                Some("the profile `astray`"),
+            ),
+            (Sts, Some("astray"), vec![], Some("the profile `astray`")),
+            (
+                DynamoDb,
+                None,
+                vec![("AWS_PROFILE", "astray")],
+                Some("the profile `astray`"),
+            ),
+            (DynamoDb, None, vec![("AWS_PROFILE", "")], None),
+            (
+                DynamoDb,
+                Some("plain"),
+                vec![("AWS_PROFILE", "astray")],
+                None,
+            ),
+            (
+                DynamoDb,
+                Some("sections"),
+                vec![],
+                Some("the profile `sections`"),
+            ),
+            (Sts, Some("sections"), vec![], None),
+            (DynamoDb, Some("deaf"), vec![], None),
+            (
+                DynamoDb,
+                Some("deaf"),
+                vec![("AWS_ENDPOINT_URL", url)],
+                None,
+            ),
+            (
+                DynamoDb,
+                Some("deaf"),
+                vec![("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false")],
+                Some("the profile `deaf`"),
+            ),
+            (
+                DynamoDb,
+                Some("astray"),
+                vec![("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
+                None,
+            ),
+            (
+                DynamoDb,
+                Some("astray"),
+                vec![
+                    ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "TRUE"),
+                    ("AWS_ENDPOINT_URL", url),
+                ],
+                None,
+            ),
+        ] {
+            let origin = files.refused(service, profile, &variables).await;
+            assert_eq!(
+                origin.as_deref(),
+                found,
+                "{service:?} {profile:?} {variables:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_profile_that_is_not_there_is_named() {
+        let environment: Environment = [("HOME", "/nonexistent"), ("AWS_PROFILE", "gone")]
+            .into_iter()
+            .collect();
+        let error = Surroundings::read(&environment, None).await.unwrap_err();
+        assert_eq!(error, TargetError::NoProfile("gone".to_owned()));
+    }
+}

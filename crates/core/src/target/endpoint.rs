@@ -1,0 +1,127 @@
+//! The address of a service that is not AWS.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::{Host, Url};
+
+/// Says why a text is not an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// The text is no URL with a host.
+    #[error("not a URL like http://localhost:8000: {0}")]
+    NotAUrl(String),
+    /// The URL is for another protocol.
+    #[error("an endpoint is an http or https URL, not {0}")]
+    Scheme(String),
+    /// The URL holds a user name or a password, which no DynamoDB endpoint takes.
+    #[error("an endpoint holds no user name and no password")]
+    Credentials,
+}
+
+/// Holds the URL of a service endpoint: scheme, host, port, and a path where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint(Url);
+
+/// The domains that AWS serves its APIs from, all partitions.
+const AWS_DOMAINS: [&str; 7] = [
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "api.aws",
+    "api.amazonwebservices.com.cn",
+    "amazonaws.eu",
+    "c2s.ic.gov",
+    "sc2s.sgov.gov",
+];
+
+impl Endpoint {
+    /// Tells whether the host is one of AWS's.
+    pub fn is_aws(&self) -> bool {
+        let Some(Host::Domain(host)) = self.0.host() else {
+            return false;
+        };
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        AWS_DOMAINS.iter().any(|domain| {
+            host.strip_suffix(domain)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+    }
+
+    /// Tells whether another URL has the same scheme, host and port.
+    pub fn has_origin_of(&self, other: &Self) -> bool {
+        self.0.origin() == other.0.origin()
+    }
+
+    /// Tells whether the connection is encrypted.
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A lone root path says nothing.
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let url = Url::parse(text).map_err(|error| EndpointError::NotAUrl(error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(EndpointError::Scheme(url.scheme().to_owned()));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(EndpointError::Credentials);
+        }
+        Ok(Self(url))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_aws(text: &str) -> bool {
+        text.parse::<Endpoint>().unwrap().is_aws()
+    }
+
+    #[test]
+    fn hosts_of_aws_are_known_in_any_spelling() {
+        for url in [
+            "https://dynamodb.us-east-1.amazonaws.com",
+            "https://DYNAMODB.us-east-1.AmazonAWS.com./",
+            "http://123456789012.ddb.us-east-1.amazonaws.com:80/x",
+            "https://dynamodb.cn-north-1.amazonaws.com.cn",
+            "https://dynamodb.us-east-1.api.aws",
+            "https://amazonaws.com",
+            "https://dynamodb.eusc-de-east-1.amazonaws.eu",
+            "https://dynamodb%2Eus-east-1%2Eamazonaws%2Ecom",
+        ] {
+            assert!(is_aws(url), "{url}");
+        }
+        for url in [
+            "http://localhost:8000",
+            "http://127.0.0.1:8000",
+            "http://[::1]:8000",
+            "http://notamazonaws.com",
+            "http://amazonaws.com.example.org",
+        ] {
+            assert!(!is_aws(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_an_http_url() {
+        let error = |text: &str| text.parse::<Endpoint>().unwrap_err();
+        assert!(matches!(error("localhost:8000"), EndpointError::Scheme(_)));
+        assert!(matches!(error("nonsense"), EndpointError::NotAUrl(_)));
+        assert!(matches!(error("http://"), EndpointError::NotAUrl(_)));
+        assert_eq!(error("http://me:pw@localhost"), EndpointError::Credentials);
+        assert!(!error("http://me:pw@localhost").to_string().contains("pw"));
+        let endpoint: Endpoint = "http://localhost:8000/".parse().unwrap();
+        assert_eq!(endpoint.to_string(), "http://localhost:8000");
+    }
+}

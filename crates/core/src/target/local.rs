@@ -1,0 +1,204 @@
+//! The local half: an endpoint that is not AWS, and clients that carry no real credentials.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+
+use super::endpoint::Endpoint;
+use super::retries::DeadIsDead;
+use super::{TargetError, TargetOptions};
+use crate::environment::Environment;
+use crate::store::DynamoDb;
+
+const DEFAULT_ENDPOINT: &str = "http://localhost:8000";
+const DEFAULT_REGION: &str = "us-east-1";
+const ENDPOINT_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
+const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
+/// Signs local requests. DynamoDB Local takes letters and digits only.
+const DUMMY_KEY: &str = "local";
+
+const CONNECT: Duration = Duration::from_secs(2);
+const ATTEMPT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(200);
+
+/// An endpoint that is not AWS.
+#[derive(Debug, Clone)]
+pub struct Local {
+    endpoint: Endpoint,
+    origin: &'static str,
+    region: String,
+}
+
+impl fmt::Display for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "local {}", self.endpoint)
+    }
+}
+
+impl Local {
+    /// Finds the endpoint: the flag, `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_ENDPOINT_URL`, then
+    /// `http://localhost:8000`; and the region: the flag, `AWS_REGION`, `AWS_DEFAULT_REGION`, then
+    /// `us-east-1`. No file is read and nothing is contacted.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`], which names where the bad value came from.
+    pub fn resolve(
+        options: &TargetOptions<'_>,
+        environment: &Environment,
+    ) -> Result<Self, TargetError> {
+        let (origin, text) = options
+            .endpoint_url
+            .map(|url| ("--endpoint-url", url))
+            .or_else(|| environment.first(&ENDPOINT_VARIABLES))
+            .unwrap_or(("the default endpoint", DEFAULT_ENDPOINT));
+        let endpoint: Endpoint = text
+            .parse()
+            .map_err(|error| TargetError::Endpoint { origin, error })?;
+        if endpoint.is_aws() {
+            return Err(TargetError::AwsEndpoint {
+                origin,
+                endpoint: endpoint.to_string(),
+            });
+        }
+        let (region_origin, region) = options
+            .region
+            .map(|region| ("--region", region))
+            .or_else(|| environment.first(&REGION_VARIABLES))
+            .unwrap_or(("the default region", DEFAULT_REGION));
+        if region.is_empty()
+            || !region
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        {
+            return Err(TargetError::Region {
+                origin: region_origin,
+                region: region.to_owned(),
+            });
+        }
+        Ok(Self {
+            endpoint,
+            origin,
+            region: region.to_owned(),
+        })
+    }
+
+    /// Returns where the endpoint was found: a flag, a variable, or the default.
+    pub fn origin(&self) -> &'static str {
+        self.origin
+    }
+
+    /// Returns the region that requests are signed for.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Makes a client from a bare configuration of the service: no profile file, no variable and no
+    /// metadata service has a say in it.
+    pub(super) fn dynamodb(&self) -> DynamoDb {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(ATTEMPT)
+            .build();
+        let retries = RetryConfig::standard()
+            .with_max_attempts(3)
+            .with_initial_backoff(Duration::from_millis(50));
+        let mut config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .credentials_provider(Credentials::new(DUMMY_KEY, DUMMY_KEY, None, None, "local"))
+            .region(Region::new(self.region.clone()))
+            .endpoint_url(self.endpoint.to_string())
+            .timeout_config(timeouts)
+            .retry_config(retries)
+            .retry_classifier(DeadIsDead::LOCAL);
+        if !self.endpoint.is_https() {
+            // Without TLS no root certificates need loading.
+            config.set_http_client(Some(aws_smithy_http_client::Builder::new().build_http()));
+        }
+        DynamoDb::new(
+            aws_sdk_dynamodb::Client::from_conf(config.build()),
+            self.to_string(),
+            POLL,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(flag: Option<&str>, variables: &[(&str, &str)]) -> Result<Local, TargetError> {
+        let options = TargetOptions {
+            endpoint_url: flag,
+            ..TargetOptions::default()
+        };
+        Local::resolve(&options, &variables.iter().copied().collect())
+    }
+
+    #[test]
+    fn the_flag_wins_then_the_service_then_all_then_the_default() {
+        let service = ("AWS_ENDPOINT_URL_DYNAMODB", "http://service:1");
+        let all = ("AWS_ENDPOINT_URL", "http://all:2");
+        let empty = ("AWS_ENDPOINT_URL_DYNAMODB", "");
+        for (flag, variables, shown) in [
+            (
+                Some("http://flag:3"),
+                vec![service, all],
+                "local http://flag:3",
+            ),
+            (None, vec![service, all], "local http://service:1"),
+            (None, vec![empty, all], "local http://all:2"),
+            (None, vec![empty], "local http://localhost:8000"),
+            (None, vec![], "local http://localhost:8000"),
+        ] {
+            assert_eq!(resolve(flag, &variables).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn aws_is_refused_wherever_it_comes_from() {
+        let aws = "https://dynamodb.us-east-1.amazonaws.com";
+        for (flag, variables, origin) in [
+            (Some(aws), vec![], "--endpoint-url"),
+            (
+                None,
+                vec![("AWS_ENDPOINT_URL_DYNAMODB", aws)],
+                "AWS_ENDPOINT_URL_DYNAMODB",
+            ),
+            (None, vec![("AWS_ENDPOINT_URL", aws)], "AWS_ENDPOINT_URL"),
+        ] {
+            assert_eq!(
+                resolve(flag, &variables).unwrap_err(),
+                TargetError::AwsEndpoint {
+                    origin,
+                    endpoint: aws.to_owned()
+                }
+            );
+        }
+    }
+
+    #[test]
+    fn the_region_comes_from_the_flag_the_variables_or_the_default() {
+        let region = |flag: Option<&str>, variables: &[(&str, &str)]| {
+            let options = TargetOptions {
+                region: flag,
+                ..TargetOptions::default()
+            };
+            Local::resolve(&options, &variables.iter().copied().collect())
+                .map(|local| local.region().to_owned())
+        };
+        let both = [
+            ("AWS_DEFAULT_REGION", "eu-west-1"),
+            ("AWS_REGION", "eu-west-2"),
+        ];
+        assert_eq!(region(Some("sa-east-1"), &both).unwrap(), "sa-east-1");
+        assert_eq!(region(None, &both).unwrap(), "eu-west-2");
+        assert_eq!(region(None, &both[..1]).unwrap(), "eu-west-1");
+        assert_eq!(region(None, &[]).unwrap(), "us-east-1");
+        assert!(region(Some("a b"), &[]).is_err());
+    }
+}

@@ -1,0 +1,166 @@
+//! Where requests go: the one place that reads endpoints, regions and credentials.
+
+mod configured;
+mod endpoint;
+mod local;
+mod prod;
+mod retries;
+
+use std::fmt;
+
+pub use endpoint::{Endpoint, EndpointError};
+pub use local::Local;
+pub use prod::Prod;
+
+use crate::environment::Environment;
+use crate::error::CallError;
+use crate::schema::TableName;
+use crate::store::{DynamoDb, Store};
+
+/// What the command line said about the target.
+#[derive(Debug, Clone, Default)]
+pub struct TargetOptions<'a> {
+    /// `--prod`: the one switch to AWS.
+    pub prod: bool,
+    /// `--endpoint-url`.
+    pub endpoint_url: Option<&'a str>,
+    /// `--region`.
+    pub region: Option<&'a str>,
+    /// `--profile`; for production only.
+    pub profile: Option<&'a str>,
+    /// `--expect-account`; for production only.
+    pub expect_account: Option<&'a str>,
+    /// `--sts-endpoint-url`; for production only.
+    pub sts_endpoint_url: Option<&'a str>,
+}
+
+/// Says why there is no target.
+#[derive(Debug, thiserror::Error)]
+#[cfg_attr(test, derive(PartialEq))]
+pub enum TargetError {
+    /// What was given is not an endpoint.
+    #[error("{origin}: {error}")]
+    Endpoint {
+        /// The flag or the variable.
+        origin: &'static str,
+        /// What is wrong with it.
+        error: EndpointError,
+    },
+    /// The endpoint is AWS, and production was not asked for.
+    #[error("{origin}: {endpoint} is AWS; a local command never goes there")]
+    AwsEndpoint {
+        /// The flag or the variable.
+        origin: &'static str,
+        /// The URL.
+        endpoint: String,
+    },
+    /// A region is not a word of letters, digits and hyphens.
+    #[error("{origin}: not a region: `{region}`")]
+    Region {
+        /// The flag or the variable.
+        origin: &'static str,
+        /// What was given.
+        region: String,
+    },
+    /// A flag that only production knows was given without `--prod`.
+    #[error("{0} goes with --prod; a local command reads no profile and knows no account")]
+    ProductionOnly(&'static str),
+    /// An endpoint is configured for a service that a production command uses.
+    #[error("--prod, but {origin} leads {service} to {endpoint}; nothing was contacted")]
+    Configured {
+        /// The service.
+        service: &'static str,
+        /// The URL.
+        endpoint: String,
+        /// The variable or the profile.
+        origin: String,
+    },
+    /// The profile files cannot be read.
+    #[error("the AWS profile files: {0}")]
+    Profiles(String),
+    /// The profile is in none of the files.
+    #[error("there is no AWS profile `{0}`")]
+    NoProfile(String),
+    /// No region is configured anywhere.
+    #[error("no region for --prod")]
+    NoRegion,
+    /// STS did not answer, or there are no credentials.
+    #[error(transparent)]
+    Identity(CallError),
+    /// STS named no account.
+    #[error("GetCallerIdentity named no account")]
+    NoAccount,
+    /// The credentials are for another account.
+    #[error("the credentials are for account {found}, not for {expected}")]
+    OtherAccount {
+        /// What `--expect-account` said.
+        expected: String,
+        /// What STS said.
+        found: String,
+    },
+}
+
+/// Names where requests go. A local and a production target are different types, so that what is
+/// allowed for one cannot be had for the other by accident.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// An endpoint that is not AWS: DynamoDB Local, the embedded engine.
+    Local(Local),
+    /// AWS itself.
+    Prod(Box<Prod>),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(local) => local.fmt(f),
+            Self::Prod(prod) => prod.fmt(f),
+        }
+    }
+}
+
+impl Target {
+    /// Finds the target. A local one reads the environment and contacts nothing; a production one
+    /// follows the AWS tools and asks STS for the account.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`], which names where a bad value came from.
+    pub async fn resolve(
+        options: &TargetOptions<'_>,
+        environment: &Environment,
+    ) -> Result<Self, TargetError> {
+        if options.prod {
+            let prod = Prod::resolve(options, environment).await?;
+            return Ok(Self::Prod(Box::new(prod)));
+        }
+        for (flag, given) in [
+            ("--profile", options.profile),
+            ("--expect-account", options.expect_account),
+            ("--sts-endpoint-url", options.sts_endpoint_url),
+        ] {
+            if given.is_some() {
+                return Err(TargetError::ProductionOnly(flag));
+            }
+        }
+        Local::resolve(options, environment).map(Self::Local)
+    }
+
+    /// Tells whether this is AWS itself.
+    pub fn is_production(&self) -> bool {
+        matches!(self, Self::Prod(_))
+    }
+
+    /// Makes a client of the service. Nothing is contacted.
+    pub fn dynamodb(&self) -> DynamoDb {
+        match self {
+            Self::Local(local) => local.dynamodb(),
+            Self::Prod(prod) => prod.dynamodb(),
+        }
+    }
+
+    /// Makes a client of one table. Nothing is contacted.
+    pub fn store(&self, table: TableName) -> Store {
+        self.dynamodb().store(table)
+    }
+}

@@ -1,0 +1,243 @@
+//! The production half: AWS itself, by the normal credential chain.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+
+use super::configured::{Service, Surroundings};
+use super::endpoint::Endpoint;
+use super::retries::DeadIsDead;
+use super::{TargetError, TargetOptions};
+use crate::environment::Environment;
+use crate::error::CallError;
+use crate::store::DynamoDb;
+
+const CONNECT: Duration = Duration::from_secs(2);
+const ATTEMPT: Duration = Duration::from_secs(30);
+const OPERATION: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_secs(2);
+
+/// AWS itself: an account that was asked for its number, and a region.
+#[derive(Clone)]
+pub struct Prod {
+    config: SdkConfig,
+    account: String,
+    region: String,
+    endpoint: Option<Endpoint>,
+}
+
+impl fmt::Debug for Prod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Prod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "production account {} {}", self.account, self.region)?;
+        match &self.endpoint {
+            Some(endpoint) => write!(f, " at {endpoint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Prod {
+    /// Finds region and credentials as the AWS tools do, and asks STS whose account they are for.
+    ///
+    /// Endpoints that are configured anywhere but by a flag are refused before anything is contacted.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`]; a wrong account among the reasons.
+    pub(super) async fn resolve(
+        options: &TargetOptions<'_>,
+        environment: &Environment,
+    ) -> Result<Self, TargetError> {
+        let flag = |origin: &'static str, url: Option<&str>| {
+            url.map(str::parse::<Endpoint>)
+                .transpose()
+                .map_err(|error| TargetError::Endpoint { origin, error })
+        };
+        let endpoint = flag("--endpoint-url", options.endpoint_url)?;
+        let sts_endpoint = flag("--sts-endpoint-url", options.sts_endpoint_url)?;
+        let surroundings = Surroundings::read(environment, options.profile).await?;
+        if endpoint.is_none() {
+            surroundings.refuse_endpoint(Service::DynamoDb)?;
+        }
+        if sts_endpoint.is_none() {
+            surroundings.refuse_endpoint(Service::Sts)?;
+        }
+        surroundings.refuse_endpoint(Service::Sso)?;
+        surroundings.refuse_endpoint(Service::SsoOidc)?;
+
+        let config = load(options, surroundings.profile()).await;
+        let region = config.region().ok_or(TargetError::NoRegion)?.to_string();
+        let account = identify(&config, sts_endpoint.as_ref(), &region).await?;
+        if let Some(expected) = options.expect_account
+            && expected != account
+        {
+            return Err(TargetError::OtherAccount {
+                expected: expected.to_owned(),
+                found: account,
+            });
+        }
+        Ok(Self {
+            config,
+            account,
+            region,
+            endpoint,
+        })
+    }
+
+    /// Makes a client whose requests go to AWS, or where a flag says, and nowhere else.
+    pub(super) fn dynamodb(&self) -> DynamoDb {
+        let mut config = aws_sdk_dynamodb::config::Builder::from(&self.config)
+            .retry_classifier(DeadIsDead::PRODUCTION)
+            .interceptor(OnlyTo::new(self.endpoint.as_ref()));
+        config.set_endpoint_url(self.endpoint.as_ref().map(ToString::to_string));
+        DynamoDb::new(
+            aws_sdk_dynamodb::Client::from_conf(config.build()),
+            self.to_string(),
+            POLL,
+        )
+    }
+}
+
+async fn load(options: &TargetOptions<'_>, profile: &str) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(OPERATION)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(5))
+        .profile_name(profile);
+    if let Some(region) = options.region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    if let Some(profile) = options.profile {
+        // As in the AWS CLI, a profile that is named by a flag comes before credentials in variables:
+        // they may be for another account.
+        let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile);
+        loader = loader.credentials_provider(credentials.build());
+    }
+    // Configured endpoints were refused above, or are to be ignored; an empty variable would be taken
+    // for an endpoint all the same.
+    let mut config = loader.load().await.into_builder();
+    config.set_service_config(Some(NothingConfigured));
+    config.set_endpoint_url(None);
+    config.build()
+}
+
+/// Stands in for what variables and profiles say about single services.
+#[derive(Debug)]
+struct NothingConfigured;
+
+impl LoadServiceConfig for NothingConfigured {
+    fn load_config(&self, _key: ServiceConfigKey<'_>) -> Option<String> {
+        None
+    }
+}
+
+async fn identify(
+    config: &SdkConfig,
+    endpoint: Option<&Endpoint>,
+    region: &str,
+) -> Result<String, TargetError> {
+    let mut sts = aws_sdk_sts::config::Builder::from(config)
+        .retry_classifier(DeadIsDead::PRODUCTION)
+        .interceptor(OnlyTo::new(endpoint));
+    sts.set_endpoint_url(endpoint.map(ToString::to_string));
+    let place = match endpoint {
+        Some(endpoint) => format!("production {region} at {endpoint}"),
+        None => format!("production {region}"),
+    };
+    let answer = aws_sdk_sts::Client::from_conf(sts.build())
+        .get_caller_identity()
+        .send()
+        .await
+        .map_err(|error| {
+            TargetError::Identity(CallError::new("GetCallerIdentity", &place, error))
+        })?;
+    answer.account.ok_or(TargetError::NoAccount)
+}
+
+/// The last line of defence: looks at the host that a request is about to go to.
+#[derive(Debug)]
+struct OnlyTo {
+    flag: Option<Endpoint>,
+}
+
+impl OnlyTo {
+    fn new(flag: Option<&Endpoint>) -> Self {
+        Self {
+            flag: flag.cloned(),
+        }
+    }
+
+    fn allows(&self, url: &str) -> bool {
+        let Ok(url) = url.parse::<Endpoint>() else {
+            return false;
+        };
+        match &self.flag {
+            Some(flag) => flag.has_origin_of(&url),
+            None => url.is_aws() && url.is_https(),
+        }
+    }
+}
+
+impl Intercept for OnlyTo {
+    fn name(&self) -> &'static str {
+        "only to AWS or where a flag says"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let url = context.request().uri();
+        if self.allows(url) {
+            Ok(())
+        } else {
+            Err(format!("a production request was about to go to {url}").into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p02_a_request_goes_to_aws_or_where_a_flag_says() {
+        let aws = OnlyTo::new(None);
+        assert!(aws.allows("https://dynamodb.eu-west-1.amazonaws.com/"));
+        assert!(aws.allows("https://sts.cn-north-1.amazonaws.com.cn/"));
+        assert!(
+            !aws.allows("http://dynamodb.eu-west-1.amazonaws.com/"),
+            "not in the clear"
+        );
+        assert!(!aws.allows("http://localhost:8000/"));
+        assert!(!aws.allows("https://amazonaws.com.example.org/"));
+        let flag: Endpoint = "http://127.0.0.1:8000".parse().unwrap();
+        let flagged = OnlyTo::new(Some(&flag));
+        assert!(flagged.allows("http://127.0.0.1:8000/"));
+        assert!(!flagged.allows("http://127.0.0.1:8001/"));
+        assert!(!flagged.allows("https://127.0.0.1:8000/"));
+        assert!(!flagged.allows("https://dynamodb.eu-west-1.amazonaws.com/"));
+    }
+}

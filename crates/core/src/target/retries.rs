@@ -1,0 +1,46 @@
+//! What is not worth a second try.
+
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority,
+};
+
+use crate::error::is_connect;
+
+/// Forbids trying again where no connection comes about: a second try only delays the message.
+#[derive(Debug)]
+pub(super) struct DeadIsDead {
+    /// Whether an answer that does not come in time is as bad. On this machine it is.
+    timeouts: bool,
+}
+
+impl DeadIsDead {
+    /// For an endpoint on this machine.
+    pub(super) const LOCAL: Self = Self { timeouts: true };
+    /// For AWS, where a slow answer is worth another try.
+    pub(super) const PRODUCTION: Self = Self { timeouts: false };
+}
+
+impl ClassifyRetry for DeadIsDead {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else {
+            return RetryAction::NoActionIndicated;
+        };
+        let connector = error.as_connector_error();
+        let unconnected = connector.is_some_and(|error| is_connect(error));
+        let late = error.is_timeout_error() || connector.is_some_and(|error| error.is_timeout());
+        if unconnected || (self.timeouts && late) {
+            RetryAction::RetryForbidden
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "dead is dead"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
