@@ -115,7 +115,7 @@ impl From<io::Error> for Failure {
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
-        let exit = if error.is_missing_table() {
+        let exit = if error.is_missing() {
             Exit::NotFound
         } else {
             Exit::Failed
@@ -128,6 +128,18 @@ impl From<CallError> for Failure {
 /// Returns the next step after a request that failed.
 fn call_hint(error: &CallError) -> Option<&'static str> {
     match &error.cause {
+        Cause::Unreachable(_) if error.is_about_pool() => Some(
+            "`docker compose up -d` starts a Cognito; --cognito-endpoint-url names another, and the word `aws` the real one",
+        ),
+        Cause::Service { .. } if error.is_about_pool() && error.is_missing() => {
+            Some("is the id of the pool right, and is the pool in that region?")
+        }
+        Cause::Service { .. } if error.is_about_pool() && error.is_throttling() => {
+            Some("wait a little, then run the command again")
+        }
+        Cause::TimedOut(_) | Cause::Garbled(_) if error.is_about_pool() => {
+            Some("is that a Cognito endpoint, and is it well?")
+        }
         Cause::Unreachable(_) => Some(
             "start an endpoint with `ddb local` or `docker compose up -d`, or name another one with --endpoint-url",
         ),
@@ -135,7 +147,7 @@ fn call_hint(error: &CallError) -> Option<&'static str> {
         Cause::Garbled(_) => Some("is that a DynamoDB endpoint? `ddb local` starts one"),
         Cause::Broken(_) => Some("run the command again"),
         Cause::NotSent(_) => None,
-        Cause::Service { .. } if error.is_missing_table() => Some(
+        Cause::Service { .. } if error.is_missing() => Some(
             "`ddb schema-load` creates the table, `ddb list-tables` shows those that are there",
         ),
         Cause::Service { .. } if error.is_throttling() => {
@@ -211,7 +223,9 @@ impl From<GuardError> for Failure {
                 refused.hint(format!("run it at a terminal, or give {flag}"))
             }
             GuardError::Declined { .. } => refused,
-            GuardError::OtherName { .. } => refused.hint("the name has to be that of the table"),
+            GuardError::OtherName { .. } => {
+                refused.hint("the name has to be that of what is destroyed")
+            }
         }
     }
 }
@@ -236,6 +250,11 @@ impl From<UsersError> for Failure {
             UsersError::LocalUsers => Self::refused(message).hint(
                 "name the users of production with PROD_DATABASE_URL, --database-url or --users",
             ),
+            UsersError::NoDatabase { production } => Self::refused(message).hint(if production {
+                "name it with PROD_DATABASE_URL or --database-url"
+            } else {
+                "export DATABASE_URL=postgres://postgres:password@localhost:5432/cruddur names that of docker-compose.yml"
+            }),
             UsersError::Database { error, .. } => database_failure(&error, message),
         }
     }
@@ -247,9 +266,9 @@ fn database_failure(error: &PostgresError, message: String) -> Failure {
             .hint("it is written as postgres://user:password@host:5432/database"),
         PostgresError::Tls(_) => Failure::new(Exit::Failed, message),
         error if error.is_missing_database() => Failure::new(Exit::NotFound, message)
-            .hint("create the database, or name another one in the URL"),
+            .hint("`ddb db-setup` creates the database, its users table and the seed users"),
         error if error.is_missing() => Failure::new(Exit::NotFound, message)
-            .hint("apply the users schema, seed-data/users.sql"),
+            .hint("`ddb db-setup` creates the users table and the seed users"),
         error if error.is_refused_password() => Failure::new(Exit::Failed, message)
             .hint("is the password right, and are its special characters encoded?"),
         PostgresError::Connection(_) | PostgresError::TimedOut(_) => Failure::new(
@@ -259,6 +278,9 @@ fn database_failure(error: &PostgresError, message: String) -> Failure {
         .hint(
             "is the server there, does it speak TLS where that is required, and does --db-ca fit?",
         ),
+        PostgresError::Changed { .. } => {
+            Failure::new(Exit::Failed, message).hint("run the command again")
+        }
         PostgresError::Server { .. } | PostgresError::Row { .. } => {
             Failure::new(Exit::Failed, message)
         }

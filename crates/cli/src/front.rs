@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    drop, get_conversation, list_conversations, list_tables, local, scan, schema_load, seed,
+    db_setup, doctor, drop, get_conversation, list_conversations, list_tables, list_users, local,
+    scan, schema_load, seed, update_cognito_user_ids,
 };
 use crate::launch;
 
@@ -22,7 +23,9 @@ First steps, in two terminals:
   ddb local                    a DynamoDB endpoint on this machine
   ddb schema-load              create the table there
   ddb seed                     load a conversation
-  ddb get-conversation         read it";
+  ddb get-conversation         read it
+
+Lost? `ddb doctor` says what is not right, and which command to type next.";
 
 #[derive(Debug, Subcommand)]
 enum Front {
@@ -34,6 +37,10 @@ enum Front {
     Scan(scan::Args),
     GetConversation(get_conversation::Args),
     ListConversations(list_conversations::Args),
+    ListUsers(list_users::Args),
+    UpdateCognitoUserIds(update_cognito_user_ids::Args),
+    DbSetup(db_setup::Args),
+    Doctor(doctor::Args),
 }
 
 /// Runs the front door with the arguments of this process.
@@ -48,6 +55,10 @@ pub fn run() -> ExitCode {
             Front::Scan(command) => launch::run(command),
             Front::GetConversation(command) => launch::run(command),
             Front::ListConversations(command) => launch::run(command),
+            Front::ListUsers(command) => launch::run(command),
+            Front::UpdateCognitoUserIds(command) => launch::run(command),
+            Front::DbSetup(command) => launch::run(command),
+            Front::Doctor(command) => launch::run(command),
         },
         Err(exit) => exit,
     }

@@ -111,6 +111,9 @@ pub struct CallError {
     pub cause: Cause,
 }
 
+/// The one operation on user pools.
+pub(crate) const LIST_USERS: &str = "ListUsers";
+
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
@@ -148,9 +151,14 @@ impl CallError {
         }
     }
 
-    /// Tells whether the table is not there.
-    pub fn is_missing_table(&self) -> bool {
+    /// Tells whether what was named, a table or a user pool, is not there.
+    pub fn is_missing(&self) -> bool {
         self.code() == Some("ResourceNotFoundException")
+    }
+
+    /// Tells whether the request was for a user pool.
+    pub fn is_about_pool(&self) -> bool {
+        self.operation == LIST_USERS
     }
 
     /// Tells whether the service asked for less load. The codes are those that the AWS SDKs retry as

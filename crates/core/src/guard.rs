@@ -3,23 +3,24 @@
 //! A function that writes takes a [`WriteToken`], one that destroys a [`DestroyToken`]; neither can
 //! be made outside this module, so a command that forgets its check does not compile.
 
-use crate::schema::TableName;
-use crate::target::Target;
+use std::fmt::Display;
+
+use crate::target::Realm;
 
 /// Proves that writing to the target was allowed.
 #[derive(Debug)]
 pub struct WriteToken(());
 
-/// Proves that destroying one table was allowed, and names it.
+/// Proves that destroying one thing was allowed, and names it: a table, a database.
 #[derive(Debug)]
-pub struct DestroyToken {
-    table: TableName,
+pub struct DestroyToken<T> {
+    what: T,
 }
 
-impl DestroyToken {
-    /// Returns the table that may be destroyed.
-    pub fn table(&self) -> &TableName {
-        &self.table
+impl<T> DestroyToken<T> {
+    /// Returns what may be destroyed.
+    pub fn what(&self) -> &T {
+        &self.what
     }
 }
 
@@ -41,7 +42,7 @@ pub enum GuardError {
         place: String,
     },
     /// The name that was given is not that of what is about to be destroyed.
-    #[error("{place}: `{given}` is not the name of the table; nothing was destroyed")]
+    #[error("{place}: `{given}` is not its name; nothing was destroyed")]
     OtherName {
         /// The target.
         place: String,
@@ -65,12 +66,12 @@ pub trait Operator {
 ///
 /// [`GuardError`], in production only.
 pub fn allow_writing(
-    target: &Target,
+    realm: &impl Realm,
     place: &str,
     yes: bool,
     operator: &mut impl Operator,
 ) -> Result<WriteToken, GuardError> {
-    if !target.is_production() || yes {
+    if !realm.is_production() || yes {
         return Ok(WriteToken(()));
     }
     let answer = operator.ask("Write there? Type yes to go on: ");
@@ -86,24 +87,24 @@ pub fn allow_writing(
     }
 }
 
-/// Allows destroying one table. In production its name has to be typed, or given as `confirm`. A
+/// Allows destroying one thing. In production its name has to be typed, or given as `confirm`. A
 /// `confirm` that names something else is refused everywhere.
 ///
 /// # Errors
 ///
 /// [`GuardError`].
-pub fn allow_destroying(
-    target: &Target,
+pub fn allow_destroying<T: Display>(
+    realm: &impl Realm,
     place: &str,
-    table: TableName,
+    what: T,
     confirm: Option<&str>,
     operator: &mut impl Operator,
-) -> Result<DestroyToken, GuardError> {
+) -> Result<DestroyToken<T>, GuardError> {
     let given = match confirm {
         Some(name) => name.to_owned(),
-        None if !target.is_production() => table.to_string(),
+        None if !realm.is_production() => what.to_string(),
         None => {
-            let question = format!("This cannot be undone. Type {table} to go on: ");
+            let question = format!("This cannot be undone. Type {what} to go on: ");
             operator
                 .ask(&question)
                 .ok_or_else(|| GuardError::NobodyThere {
@@ -113,8 +114,8 @@ pub fn allow_destroying(
         }
     };
     let given = given.trim();
-    if given == table.as_str() {
-        Ok(DestroyToken { table })
+    if given == what.to_string() {
+        Ok(DestroyToken { what })
     } else {
         Err(GuardError::OtherName {
             place: place.to_owned(),

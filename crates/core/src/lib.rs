@@ -5,6 +5,7 @@
 //! [`guard`] can make them.
 
 pub mod conversation;
+pub mod directory;
 pub mod environment;
 pub mod error;
 pub mod guard;

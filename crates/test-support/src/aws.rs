@@ -83,7 +83,7 @@ impl Aws {
 }
 
 /// The answer of STS: see GetCallerIdentity in its API reference.
-fn identity() -> Answer {
+pub(crate) fn identity() -> Answer {
     let body = format!(
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
          <GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/tester</Arn>\

@@ -3,9 +3,11 @@
 //!
 //! Tests run on the embedded engine. Where `DDB_TEST_DYNAMODB` names an endpoint, such as Amazon's
 //! DynamoDB Local, they run there, each on a table of its own; where `DDB_TEST_POSTGRES` names a
-//! server, those that need PostgreSQL run, too, each on a database of its own.
+//! server, those that need PostgreSQL run, too, each on a database of its own; `DDB_TEST_COGNITO` names a
+//! Cognito beside the fake.
 
 pub mod aws;
+pub mod cognito;
 pub mod http;
 mod postgres;
 mod process;

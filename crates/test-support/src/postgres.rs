@@ -81,6 +81,38 @@ impl Postgres {
         format!("{server}/{}", self.name)
     }
 
+    /// Makes the name of a database that is not there yet, but will be dropped.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no server.
+    pub fn absent() -> Self {
+        Self {
+            server: server_url().parse().expect("the URL is one"),
+            name: format!("ddb_test_{:016x}", fastrand::u64(..)),
+        }
+    }
+
+    /// Returns the name of the database.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Asks for rows of texts.
+    ///
+    /// # Panics
+    ///
+    /// Where the query fails, or a column is no text.
+    pub async fn query(&self, query: &str) -> Vec<Vec<Option<String>>> {
+        let mut config = self.server.clone();
+        config.dbname(&self.name);
+        let client = connect(&config).await;
+        let rows = client.query(query, &[]).await.expect("the query runs");
+        rows.iter()
+            .map(|row| (0..row.len()).map(|index| row.get(index)).collect())
+            .collect()
+    }
+
     /// Runs statements in the database.
     ///
     /// # Panics

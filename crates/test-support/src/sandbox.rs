@@ -151,7 +151,7 @@ impl Sandbox {
     /// # Panics
     ///
     /// Never: nothing is asked at a local endpoint.
-    pub fn destroy_token(&self) -> DestroyToken {
+    pub fn destroy_token(&self) -> DestroyToken<TableName> {
         let table = self.table.clone();
         guard::allow_destroying(&self.target(), "here", table, None, &mut Nobody)
             .expect("a local endpoint asks nobody")

@@ -2,17 +2,19 @@
 
 mod value;
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use ddb_core::directory::Directory;
 use ddb_core::environment::Environment;
 use ddb_core::guard::{self, DestroyToken, WriteToken};
 use ddb_core::schema::{DEFAULT_TABLE, TableName};
 use ddb_core::store::Store;
-use ddb_core::target::{Target, TargetOptions};
+use ddb_core::target::{CognitoTarget, PoolId, Realm, Service, Target, TargetOptions};
 use ddb_core::timestamp::{TimeRange, Timestamp};
-use ddb_core::users::{DatabaseOptions, Source, Users, UsersOptions, UsersPlan};
+use ddb_core::users::{self, Address, DatabaseOptions, Source, Users, UsersOptions, UsersPlan};
 
 use crate::failure::Failure;
 use crate::launch::Context;
@@ -59,15 +61,12 @@ pub struct CommonArgs {
     pub timeout: Option<Duration>,
 }
 
-/// Options of every command that reaches DynamoDB.
+/// Options of every command that can act on AWS.
 #[derive(Debug, Clone, Args)]
-pub struct TargetArgs {
+pub struct AwsArgs {
     /// Act on AWS: the one switch to production
     #[arg(long, help_heading = TARGET)]
     prod: bool,
-    /// Endpoint [env: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL] [default: http://localhost:8000]
-    #[arg(long, value_name = "URL", help_heading = TARGET)]
-    endpoint_url: Option<String>,
     /// Region [env: AWS_REGION, AWS_DEFAULT_REGION] [default: us-east-1, or the profile's with --prod]
     #[arg(long, value_name = "REGION", help_heading = TARGET)]
     region: Option<String>,
@@ -82,26 +81,45 @@ pub struct TargetArgs {
     sts_endpoint_url: Option<String>,
 }
 
-impl TargetArgs {
+impl AwsArgs {
     /// Tells whether production is wanted.
     pub fn is_production(&self) -> bool {
         self.prod
     }
 
+    fn options<'a>(&'a self, service: Service, endpoint_url: Option<&'a str>) -> TargetOptions<'a> {
+        TargetOptions {
+            prod: self.prod,
+            service,
+            endpoint_url,
+            region: self.region.as_deref(),
+            profile: self.profile.as_deref(),
+            expect_account: self.expect_account.as_deref(),
+            sts_endpoint_url: self.sts_endpoint_url.as_deref(),
+        }
+    }
+}
+
+/// Options of every command that reaches DynamoDB.
+#[derive(Debug, Clone, Args)]
+pub struct TargetArgs {
+    #[command(flatten)]
+    aws: AwsArgs,
+    /// Endpoint [env: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL] [default: http://localhost:8000]
+    #[arg(long, value_name = "URL", help_heading = TARGET)]
+    endpoint_url: Option<String>,
+}
+
+impl TargetArgs {
     /// Finds the target. In production STS is asked for the account.
     ///
     /// # Errors
     ///
     /// Where something is malformed, contradictory, or not what was expected.
     pub async fn target(&self, context: &Context) -> Result<Target, Failure> {
-        let options = TargetOptions {
-            prod: self.prod,
-            endpoint_url: self.endpoint_url.as_deref(),
-            region: self.region.as_deref(),
-            profile: self.profile.as_deref(),
-            expect_account: self.expect_account.as_deref(),
-            sts_endpoint_url: self.sts_endpoint_url.as_deref(),
-        };
+        let options = self
+            .aws
+            .options(Service::DynamoDb, self.endpoint_url.as_deref());
         let target = Target::resolve(&options, &context.environment).await?;
         if let Target::Local(local) = &target {
             context.ui.detail(&format!(
@@ -112,6 +130,65 @@ impl TargetArgs {
         }
         Ok(target)
     }
+}
+
+/// Options of every command that reaches a Cognito user pool.
+#[derive(Debug, Clone, Args)]
+pub struct PoolArgs {
+    /// User pool [env: AWS_COGNITO_USER_POOL_ID, AWS_USER_POOLS_ID]
+    #[arg(long, value_name = "ID", help_heading = TARGET)]
+    user_pool_id: Option<PoolId>,
+    /// Endpoint of Cognito; the word `aws` means the real service, without --prod [env: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER] [default: http://localhost:9229]
+    #[arg(long, value_name = "URL", help_heading = TARGET)]
+    cognito_endpoint_url: Option<String>,
+}
+
+impl PoolArgs {
+    /// Returns the pool, where one is named.
+    ///
+    /// # Errors
+    ///
+    /// Where a variable holds no id of a pool.
+    pub fn pool(&self, environment: &Environment) -> Result<Option<PoolId>, Failure> {
+        const VARIABLES: [&str; 2] = ["AWS_COGNITO_USER_POOL_ID", "AWS_USER_POOLS_ID"];
+        if let Some(pool) = &self.user_pool_id {
+            return Ok(Some(pool.clone()));
+        }
+        let Some((variable, text)) = environment.first(&VARIABLES) else {
+            return Ok(None);
+        };
+        text.parse()
+            .map(Some)
+            .map_err(|error| Failure::refused(format!("{variable}: {error}")))
+    }
+
+    /// Finds the pool and where it is. With the word `aws`, and in production, STS is asked for the
+    /// account.
+    ///
+    /// # Errors
+    ///
+    /// Where no pool is named, or something is malformed or contradictory.
+    pub async fn open(&self, aws: &AwsArgs, context: &Context) -> Result<Pool, Failure> {
+        let pool = self.pool(&context.environment)?.ok_or_else(|| {
+            Failure::refused("no user pool is named")
+                .hint("name it with --user-pool-id or AWS_COGNITO_USER_POOL_ID")
+        })?;
+        let options = aws.options(Service::Cognito, self.cognito_endpoint_url.as_deref());
+        let target = CognitoTarget::resolve(&options, &pool, &context.environment).await?;
+        Ok(Pool {
+            directory: target.directory(pool),
+            target,
+        })
+    }
+}
+
+/// A user pool, and where it is.
+#[derive(Debug)]
+pub struct Pool {
+    /// Where it is.
+    pub target: CognitoTarget,
+    /// The client of the pool.
+    pub directory: Directory,
 }
 
 /// Options of every command that works on the table.
@@ -125,9 +202,23 @@ pub struct TableArgs {
 }
 
 impl TableArgs {
+    /// Returns the options about AWS.
+    pub fn aws(&self) -> &AwsArgs {
+        &self.target.aws
+    }
+
     /// Tells whether production is wanted.
     pub fn is_production(&self) -> bool {
-        self.target.is_production()
+        self.target.aws.is_production()
+    }
+
+    /// Finds the target. In production STS is asked for the account.
+    ///
+    /// # Errors
+    ///
+    /// As [`TargetArgs::target`].
+    pub async fn target(&self, context: &Context) -> Result<Target, Failure> {
+        self.target.target(context).await
     }
 
     /// Returns the name of the table.
@@ -200,8 +291,7 @@ impl Site {
     ///
     /// Where it is refused.
     pub fn allow_writing(&self, write: &WriteArgs) -> Result<WriteToken, Failure> {
-        guard::allow_writing(&self.target, &self.shown, write.yes, &mut Terminal)
-            .map_err(Failure::from)
+        write.allow(&self.target, &self.shown)
     }
 
     /// Gets the permission to destroy the table; in production by its name.
@@ -209,16 +299,18 @@ impl Site {
     /// # Errors
     ///
     /// Where it is refused.
-    pub fn allow_destroying(&self, confirm: Option<&str>) -> Result<DestroyToken, Failure> {
+    pub fn allow_destroying(
+        &self,
+        confirm: Option<&str>,
+    ) -> Result<DestroyToken<TableName>, Failure> {
         let table = self.store.table().clone();
-        guard::allow_destroying(&self.target, &self.shown, table, confirm, &mut Terminal)
-            .map_err(Failure::from)
+        allow_destroying(&self.target, &self.shown, table, confirm)
     }
 }
 
 /// Says where a command is about to act.
-pub fn show(target: &Target, place: &str, ui: &Ui) {
-    if target.is_production() {
+pub fn show(realm: &impl Realm, place: &str, ui: &Ui) {
+    if realm.is_production() {
         ui.banner(place);
     } else {
         ui.target(place);
@@ -233,18 +325,70 @@ pub struct WriteArgs {
     yes: bool,
 }
 
-/// Options of every command that needs to know who is who.
+impl WriteArgs {
+    /// Gets the permission to write to a place that was shown; in production by `--yes` or an answer
+    /// at the terminal.
+    ///
+    /// # Errors
+    ///
+    /// Where it is refused.
+    pub fn allow(&self, realm: &impl Realm, shown: &str) -> Result<WriteToken, Failure> {
+        guard::allow_writing(realm, shown, self.yes, &mut Terminal).map_err(Failure::from)
+    }
+}
+
+/// Gets the permission to destroy something; in production by its name.
+///
+/// # Errors
+///
+/// Where it is refused.
+pub fn allow_destroying<T: Display>(
+    realm: &impl Realm,
+    shown: &str,
+    what: T,
+    confirm: Option<&str>,
+) -> Result<DestroyToken<T>, Failure> {
+    guard::allow_destroying(realm, shown, what, confirm, &mut Terminal).map_err(Failure::from)
+}
+
+/// Options that name a database of users.
 #[derive(Debug, Clone, Args)]
-pub struct UsersArgs {
-    /// CSV file of users, in place of the built-in seed users
-    #[arg(long, value_name = "FILE", help_heading = USERS)]
-    users: Option<PathBuf>,
+pub struct DatabaseArgs {
     /// PostgreSQL database of users [env: DATABASE_URL, CONNECTION_URL; with --prod: PROD_DATABASE_URL, PROD_CONNECTION_URL]
     #[arg(long, value_name = "URL", help_heading = USERS)]
     database_url: Option<String>,
     /// File of root certificates for the database, in place of the system's
     #[arg(long, value_name = "FILE", help_heading = USERS)]
     db_ca: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    fn options(&self) -> DatabaseOptions<'_> {
+        DatabaseOptions {
+            url: self.database_url.as_deref(),
+            ca: self.db_ca.clone(),
+        }
+    }
+
+    /// Finds the database. Nothing is opened.
+    ///
+    /// # Errors
+    ///
+    /// Where none is named, or the URL cannot be used.
+    pub fn address(&self, context: &Context, production: bool) -> Result<Address, Failure> {
+        let environment = &context.environment;
+        Ok(users::database(&self.options(), production, environment)?)
+    }
+}
+
+/// Options of every command that needs to know who is who.
+#[derive(Debug, Clone, Args)]
+pub struct UsersArgs {
+    /// CSV file of users, in place of the built-in seed users
+    #[arg(long, value_name = "FILE", help_heading = USERS)]
+    users: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 impl UsersArgs {
@@ -256,10 +400,7 @@ impl UsersArgs {
     pub fn plan(&self, context: &Context, production: bool) -> Result<UsersPlan, Failure> {
         let options = UsersOptions {
             file: self.users.as_deref(),
-            database: DatabaseOptions {
-                url: self.database_url.as_deref(),
-                ca: self.db_ca.clone(),
-            },
+            database: self.database.options(),
             production,
         };
         Ok(UsersPlan::choose(&options, &context.environment)?)
@@ -398,7 +539,7 @@ mod tests {
             };
             let options = words.iter().take_while(|word| *word != "--");
             let exact = options.filter(|word| *word == "--prod").count();
-            prop_assert_eq!(parsed.target.is_production(), exact > 0, "{:?}", words);
+            prop_assert_eq!(parsed.target.aws.is_production(), exact > 0, "{:?}", words);
         }
     }
 }

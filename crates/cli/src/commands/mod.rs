@@ -1,14 +1,18 @@
 //! One utility a file: its options, its work, and what it shows.
 
+pub mod db_setup;
+pub mod doctor;
 pub mod drop;
 pub mod get_conversation;
 pub mod list_conversations;
 pub mod list_tables;
+pub mod list_users;
 pub mod local;
 mod partition;
 pub mod scan;
 pub mod schema_load;
 pub mod seed;
+pub mod update_cognito_user_ids;
 
 use std::time::Duration;
 

@@ -7,8 +7,8 @@ fn bin_scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bin-scripts")
 }
 
-/// Runs a launcher with a `ddb` that only shows its arguments.
-fn arguments(launcher: &str, given: &[&str]) -> String {
+/// Runs a launcher with a `ddb` that only shows its arguments; returns the exit code and what is shown.
+fn run(launcher: &str, given: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
     use std::os::unix::fs::PermissionsExt;
     let target = tempfile::tempdir().unwrap();
     let debug = target.path().join("debug");
@@ -19,17 +19,22 @@ fn arguments(launcher: &str, given: &[&str]) -> String {
     let output = Command::new(bin_scripts().join(launcher))
         .args(given)
         .env("CARGO_TARGET_DIR", target.path())
+        .envs(variables.iter().copied())
         .current_dir(target.path())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .trim_end()
-        .to_owned()
+    let shown = String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), shown)
 }
 
-const LAUNCHERS: [(&str, &str); 8] = [
+/// Returns the arguments that a launcher runs `ddb` with.
+fn arguments(launcher: &str, given: &[&str]) -> String {
+    let (code, shown) = run(launcher, given, &[]);
+    assert_eq!(code, Some(0), "{shown}");
+    shown.trim_end().to_owned()
+}
+
+const LAUNCHERS: [(&str, &str); 12] = [
     ("ddb/schema-load", "schema-load"),
     ("ddb/list-tables", "list-tables"),
     ("ddb/drop", "drop"),
@@ -38,7 +43,47 @@ const LAUNCHERS: [(&str, &str); 8] = [
     ("ddb/patterns/get-conversation", "get-conversation"),
     ("ddb/patterns/get-conversations", "get-conversation"),
     ("ddb/patterns/list-conversations", "list-conversations"),
+    ("cognito/list-users", "list-users"),
+    ("db/setup", "db-setup"),
+    ("db/update-cognito-user-ids", "update-cognito-user-ids"),
+    ("db/update_cognito_user_ids", "update-cognito-user-ids"),
 ];
+
+/// `setup` runs the utilities in the order in which they need each other, and no more than is configured.
+#[test]
+fn setup_goes_in_the_right_order() {
+    let shown = |given: &[&str], variables: &[(&str, &str)]| -> Vec<String> {
+        let (code, output) = run("setup", given, variables);
+        assert_eq!(code, Some(0), "{output}");
+        let commands = output
+            .lines()
+            .filter(|line| !line.starts_with('$') && !line.is_empty());
+        commands.map(str::to_owned).collect()
+    };
+    let database = ("DATABASE_URL", "postgres://me@h/db");
+    let pool = ("AWS_USER_POOLS_ID", "eu-central-1_x");
+    assert_eq!(shown(&[], &[]), ["schema-load", "seed", "doctor"]);
+    assert_eq!(shown(&[], &[pool]), ["schema-load", "seed", "doctor"]);
+    assert_eq!(
+        shown(&[], &[database]),
+        ["schema-load", "db-setup --wait 30s", "seed", "doctor"]
+    );
+    assert_eq!(
+        shown(&["--reset"], &[database, pool, ("DDB_MESSAGE_TABLE", "t")]),
+        [
+            "drop t --if-exists",
+            "schema-load",
+            "db-setup --wait 30s",
+            "update-cognito-user-ids",
+            "seed",
+            "doctor"
+        ]
+    );
+    for other in [&["--prod"][..], &["prod"], &["--reset", "--prod"]] {
+        let (code, output) = run("setup", other, &[]);
+        assert_eq!((code, output.as_str()), (Some(2), ""));
+    }
+}
 
 #[test]
 fn each_launcher_runs_its_utility() {

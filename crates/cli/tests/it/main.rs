@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod conversations;
+mod doctor;
 mod doors;
 mod drop;
 mod faults;
 mod launchers;
 mod local;
+mod people;
 mod production;
 mod scan;
 mod schema_load;

@@ -143,7 +143,7 @@ async fn p06_the_name_that_is_given_has_to_be_that_of_the_table() {
         &table.to_uppercase(),
     ] {
         run(&tool, &aws, &["drop", table, "--confirm", wrong])
-            .fails_with_hint(2, "is not the name of the table");
+            .fails_with_hint(2, "is not its name");
     }
     assert_eq!(aws.writes(), [""; 0]);
     run(&tool, &aws, &["drop", table, "--confirm", table]).ok();

@@ -214,9 +214,9 @@ async fn what_is_wrong_with_a_database_is_said() {
             empty.url(),
             4,
             "42P01: relation \"public.users\" does not exist",
-            "seed-data/users.sql",
+            "`ddb db-setup`",
         ),
-        (no_database, 4, "3D000: database", "create the database"),
+        (no_database, 4, "3D000: database", "`ddb db-setup`"),
         (
             wrong_password,
             1,

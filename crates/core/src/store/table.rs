@@ -11,7 +11,7 @@ use super::{DynamoDb, Store};
 use crate::error::{CallError, Error};
 use crate::guard::{DestroyToken, WriteToken};
 use crate::pace::wait_until;
-use crate::schema::{Change, Shape, TableSpec};
+use crate::schema::{Change, Shape, TableName, TableSpec};
 
 /// Says what became of a wish to create or to delete a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Store {
             .map_err(self.failed("DescribeTable"));
         match answer {
             Ok(answer) => Ok(answer.table),
-            Err(error) if error.is_missing_table() => Ok(None),
+            Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -216,10 +216,10 @@ impl Store {
     /// When a request fails (a deletion protection among the reasons), or at the deadline.
     pub async fn delete_table(
         &self,
-        token: DestroyToken,
+        token: DestroyToken<TableName>,
         deadline: Duration,
     ) -> Result<TableState, Error> {
-        let table = token.table();
+        let table = token.what();
         if self.is_protected().await? {
             return Err(Error::DeletionProtected {
                 place: self.place.to_string(),
@@ -236,7 +236,7 @@ impl Store {
                 .map_err(self.failed("DeleteTable"));
             match answer {
                 Ok(_) => Ok(Some(TableState::Changed)),
-                Err(error) if error.is_missing_table() => Ok(Some(TableState::Unchanged)),
+                Err(error) if error.is_missing() => Ok(Some(TableState::Unchanged)),
                 Err(error) if error.code() == Some("ResourceInUseException") => {
                     let deleting = self.is_being_deleted().await?;
                     Ok(deleting.then_some(TableState::Changed))

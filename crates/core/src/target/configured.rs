@@ -15,10 +15,13 @@ use super::TargetError;
 use crate::environment::Environment;
 
 /// A service whose requests an endpoint could lead astray: its id in the SDKs and its name in variables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Service {
     /// Items and tables.
+    #[default]
     DynamoDb,
+    /// User pools.
+    Cognito,
     /// Who am I.
     Sts,
     /// Credentials of a single sign-on.
@@ -31,9 +34,19 @@ impl Service {
     const fn id(self) -> &'static str {
         match self {
             Self::DynamoDb => "DynamoDB",
+            Self::Cognito => "Cognito Identity Provider",
             Self::Sts => "STS",
             Self::Sso => "SSO",
             Self::SsoOidc => "SSO OIDC",
+        }
+    }
+
+    /// Returns the flag that names an endpoint of the service.
+    pub(super) const fn flag(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "--endpoint-url",
+            Self::Cognito => "--cognito-endpoint-url",
+            Self::Sts | Self::Sso | Self::SsoOidc => "--sts-endpoint-url",
         }
     }
 
@@ -200,7 +213,7 @@ dynamodb =
     /// p02: whatever configures an endpoint for a service is found, and named.
     #[tokio::test]
     async fn p02_every_way_to_configure_an_endpoint_is_found() {
-        use Service::{DynamoDb, Sso, SsoOidc, Sts};
+        use Service::{Cognito, DynamoDb, Sso, SsoOidc, Sts};
         let files = Files::new(CONFIG);
         let url = "http://localhost:3";
         for (service, profile, variables, found) in [
@@ -211,6 +224,18 @@ dynamodb =
                 None,
                 vec![("AWS_ENDPOINT_URL_DYNAMODB", url)],
                 Some("the variable AWS_ENDPOINT_URL_DYNAMODB"),
+            ),
+            (
+                Cognito,
+                None,
+                vec![("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", url)],
+                Some("the variable AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
+            ),
+            (
+                Cognito,
+                None,
+                vec![("AWS_ENDPOINT_URL_DYNAMODB", url)],
+                None,
             ),
             (Sts, None, vec![("AWS_ENDPOINT_URL_DYNAMODB", url)], None),
             (

@@ -7,15 +7,30 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use super::configured::Service;
 use super::endpoint::Endpoint;
 use super::retries::DeadIsDead;
 use super::{TargetError, TargetOptions};
 use crate::environment::Environment;
 use crate::store::DynamoDb;
 
-const DEFAULT_ENDPOINT: &str = "http://localhost:8000";
 const DEFAULT_REGION: &str = "us-east-1";
-const ENDPOINT_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
+
+/// Returns where the endpoint of a service is looked for: the variables, in order, and the default.
+const fn places(service: Service) -> (&'static [&'static str], &'static str) {
+    match service {
+        Service::Cognito => (
+            &["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"],
+            "http://localhost:9229",
+        ),
+        _ => (
+            &["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"],
+            "http://localhost:8000",
+        ),
+    }
+}
 const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// Signs local requests. DynamoDB Local takes letters and digits only.
@@ -40,8 +55,9 @@ impl fmt::Display for Local {
 }
 
 impl Local {
-    /// Finds the endpoint: the flag, `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_ENDPOINT_URL`, then
-    /// `http://localhost:8000`; and the region: the flag, `AWS_REGION`, `AWS_DEFAULT_REGION`, then
+    /// Finds the endpoint of a service: the flag, then variables (for DynamoDB
+    /// `AWS_ENDPOINT_URL_DYNAMODB` and `AWS_ENDPOINT_URL`, then `http://localhost:8000`; for Cognito
+    /// `AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER`, then `http://localhost:9229`); and the region: the flag, `AWS_REGION`, `AWS_DEFAULT_REGION`, then
     /// `us-east-1`. No file is read and nothing is contacted.
     ///
     /// # Errors
@@ -51,11 +67,12 @@ impl Local {
         options: &TargetOptions<'_>,
         environment: &Environment,
     ) -> Result<Self, TargetError> {
+        let (variables, default) = places(options.service);
         let (origin, text) = options
             .endpoint_url
-            .map(|url| ("--endpoint-url", url))
-            .or_else(|| environment.first(&ENDPOINT_VARIABLES))
-            .unwrap_or(("the default endpoint", DEFAULT_ENDPOINT));
+            .map(|url| (options.service.flag(), url))
+            .or_else(|| environment.first(variables))
+            .unwrap_or(("the default endpoint", default));
         let endpoint: Endpoint = text
             .parse()
             .map_err(|error| TargetError::Endpoint { origin, error })?;
@@ -100,31 +117,57 @@ impl Local {
     /// Makes a client from a bare configuration of the service: no profile file, no variable and no
     /// metadata service has a say in it.
     pub(super) fn dynamodb(&self) -> DynamoDb {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT)
-            .build();
-        let retries = RetryConfig::standard()
-            .with_max_attempts(3)
-            .with_initial_backoff(Duration::from_millis(50));
         let mut config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .credentials_provider(Credentials::new(DUMMY_KEY, DUMMY_KEY, None, None, "local"))
+            .credentials_provider(credentials())
             .region(Region::new(self.region.clone()))
             .endpoint_url(self.endpoint.to_string())
-            .timeout_config(timeouts)
-            .retry_config(retries)
+            .timeout_config(timeouts())
+            .retry_config(retries())
             .retry_classifier(DeadIsDead::LOCAL);
-        if !self.endpoint.is_https() {
-            // Without TLS no root certificates need loading.
-            config.set_http_client(Some(aws_smithy_http_client::Builder::new().build_http()));
-        }
+        config.set_http_client(self.http_client());
         DynamoDb::new(
             aws_sdk_dynamodb::Client::from_conf(config.build()),
             self.to_string(),
             POLL,
         )
     }
+
+    /// Makes a client of Cognito, from as bare a configuration.
+    pub(super) fn cognito(&self) -> aws_sdk_cognitoidentityprovider::Client {
+        let mut config = aws_sdk_cognitoidentityprovider::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .credentials_provider(credentials())
+            .region(Region::new(self.region.clone()))
+            .endpoint_url(self.endpoint.to_string())
+            .timeout_config(timeouts())
+            .retry_config(retries())
+            .retry_classifier(DeadIsDead::LOCAL);
+        config.set_http_client(self.http_client());
+        aws_sdk_cognitoidentityprovider::Client::from_conf(config.build())
+    }
+
+    /// Without TLS no root certificates need loading.
+    fn http_client(&self) -> Option<SharedHttpClient> {
+        (!self.endpoint.is_https()).then(|| aws_smithy_http_client::Builder::new().build_http())
+    }
+}
+
+fn credentials() -> Credentials {
+    Credentials::new(DUMMY_KEY, DUMMY_KEY, None, None, "local")
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(3)
+        .with_initial_backoff(Duration::from_millis(50))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Where requests go: the one place that reads endpoints, regions and credentials.
 
+mod cognito;
 mod configured;
 mod endpoint;
 mod local;
@@ -8,6 +9,8 @@ mod retries;
 
 use std::fmt;
 
+pub use cognito::{CognitoTarget, PoolId, PoolIdError};
+pub use configured::Service;
 pub use endpoint::{Endpoint, EndpointError};
 pub use local::Local;
 pub use prod::Prod;
@@ -16,13 +19,16 @@ use crate::environment::Environment;
 use crate::error::CallError;
 use crate::schema::TableName;
 use crate::store::{DynamoDb, Store};
+use crate::users::Address;
 
 /// What the command line said about the target.
 #[derive(Debug, Clone, Default)]
 pub struct TargetOptions<'a> {
     /// `--prod`: the one switch to AWS.
     pub prod: bool,
-    /// `--endpoint-url`.
+    /// The service that requests are for.
+    pub service: Service,
+    /// `--endpoint-url`, or that of another service.
     pub endpoint_url: Option<&'a str>,
     /// `--region`.
     pub region: Option<&'a str>,
@@ -32,6 +38,22 @@ pub struct TargetOptions<'a> {
     pub expect_account: Option<&'a str>,
     /// `--sts-endpoint-url`; for production only.
     pub sts_endpoint_url: Option<&'a str>,
+}
+
+impl TargetOptions<'_> {
+    /// Refuses the flags that only production knows.
+    fn refuse_production_only(&self) -> Result<(), TargetError> {
+        for (flag, given) in [
+            ("--profile", self.profile),
+            ("--expect-account", self.expect_account),
+            ("--sts-endpoint-url", self.sts_endpoint_url),
+        ] {
+            if given.is_some() {
+                return Err(TargetError::ProductionOnly(flag));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Says why there is no target.
@@ -100,6 +122,40 @@ pub enum TargetError {
     },
 }
 
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A place that can be written to, of which is known whether it is production.
+pub trait Realm: sealed::Sealed {
+    /// Tells whether real data is there.
+    fn is_production(&self) -> bool;
+}
+
+impl sealed::Sealed for Target {}
+
+impl Realm for Target {
+    fn is_production(&self) -> bool {
+        matches!(self, Self::Prod(_))
+    }
+}
+
+impl sealed::Sealed for CognitoTarget {}
+
+impl Realm for CognitoTarget {
+    fn is_production(&self) -> bool {
+        matches!(self, Self::Prod(_))
+    }
+}
+
+impl sealed::Sealed for Address {}
+
+impl Realm for Address {
+    fn is_production(&self) -> bool {
+        Address::is_production(self)
+    }
+}
+
 /// Names where requests go. A local and a production target are different types, so that what is
 /// allowed for one cannot be had for the other by accident.
 #[derive(Debug, Clone)]
@@ -134,21 +190,8 @@ impl Target {
             let prod = Prod::resolve(options, environment).await?;
             return Ok(Self::Prod(Box::new(prod)));
         }
-        for (flag, given) in [
-            ("--profile", options.profile),
-            ("--expect-account", options.expect_account),
-            ("--sts-endpoint-url", options.sts_endpoint_url),
-        ] {
-            if given.is_some() {
-                return Err(TargetError::ProductionOnly(flag));
-            }
-        }
+        options.refuse_production_only()?;
         Local::resolve(options, environment).map(Self::Local)
-    }
-
-    /// Tells whether this is AWS itself.
-    pub fn is_production(&self) -> bool {
-        matches!(self, Self::Prod(_))
     }
 
     /// Makes a client of the service. Nothing is contacted.

@@ -30,6 +30,7 @@ const POLL: Duration = Duration::from_secs(2);
 /// AWS itself: an account that was asked for its number, and a region.
 #[derive(Clone)]
 pub struct Prod {
+    word: &'static str,
     config: SdkConfig,
     account: String,
     region: String,
@@ -44,7 +45,7 @@ impl fmt::Debug for Prod {
 
 impl fmt::Display for Prod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "production account {} {}", self.account, self.region)?;
+        write!(f, "{} account {} {}", self.word, self.account, self.region)?;
         match &self.endpoint {
             Some(endpoint) => write!(f, " at {endpoint}"),
             None => Ok(()),
@@ -64,22 +65,28 @@ impl Prod {
         options: &TargetOptions<'_>,
         environment: &Environment,
     ) -> Result<Self, TargetError> {
-        let flag = |origin: &'static str, url: Option<&str>| {
+        let flag = |service: Service, url: Option<&str>| {
             url.map(str::parse::<Endpoint>)
                 .transpose()
-                .map_err(|error| TargetError::Endpoint { origin, error })
+                .map_err(|error| TargetError::Endpoint {
+                    origin: service.flag(),
+                    error,
+                })
         };
-        let endpoint = flag("--endpoint-url", options.endpoint_url)?;
-        let sts_endpoint = flag("--sts-endpoint-url", options.sts_endpoint_url)?;
+        let endpoint = flag(options.service, options.endpoint_url)?;
+        let sts_endpoint = flag(Service::Sts, options.sts_endpoint_url)?;
         let surroundings = Surroundings::read(environment, options.profile).await?;
-        if endpoint.is_none() {
-            surroundings.refuse_endpoint(Service::DynamoDb)?;
+        // What is configured is a contradiction to --prod; the word `aws` is as explicit as a flag.
+        if options.prod {
+            if endpoint.is_none() {
+                surroundings.refuse_endpoint(options.service)?;
+            }
+            if sts_endpoint.is_none() {
+                surroundings.refuse_endpoint(Service::Sts)?;
+            }
+            surroundings.refuse_endpoint(Service::Sso)?;
+            surroundings.refuse_endpoint(Service::SsoOidc)?;
         }
-        if sts_endpoint.is_none() {
-            surroundings.refuse_endpoint(Service::Sts)?;
-        }
-        surroundings.refuse_endpoint(Service::Sso)?;
-        surroundings.refuse_endpoint(Service::SsoOidc)?;
 
         let config = load(options, surroundings.profile()).await;
         let region = config.region().ok_or(TargetError::NoRegion)?.to_string();
@@ -93,6 +100,7 @@ impl Prod {
             });
         }
         Ok(Self {
+            word: if options.prod { "production" } else { "aws" },
             config,
             account,
             region,
@@ -111,6 +119,17 @@ impl Prod {
             self.to_string(),
             POLL,
         )
+    }
+}
+
+impl Prod {
+    /// Makes a client of Cognito whose requests go to AWS, or where a flag says, and nowhere else.
+    pub(super) fn cognito(&self) -> aws_sdk_cognitoidentityprovider::Client {
+        let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&self.config)
+            .retry_classifier(DeadIsDead::PRODUCTION)
+            .interceptor(OnlyTo::new(self.endpoint.as_ref()));
+        config.set_endpoint_url(self.endpoint.as_ref().map(ToString::to_string));
+        aws_sdk_cognitoidentityprovider::Client::from_conf(config.build())
     }
 }
 

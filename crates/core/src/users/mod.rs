@@ -11,7 +11,10 @@ use crate::key::UserId;
 
 use crate::environment::Environment;
 pub use file::FileProblem;
-pub use postgres::{Address, Database, DatabaseOptions, PostgresError, TlsError, UrlError};
+pub use postgres::{
+    Address, Created, Database, DatabaseName, DatabaseOptions, Findings, PostgresError, Setup,
+    TlsError, UrlError, Wait,
+};
 
 /// The seed users, embedded, so that seeding works from any folder.
 const BUILT_IN: &str = include_str!("../../../../seed-data/users.csv");
@@ -102,6 +105,12 @@ pub enum UsersError {
         /// What went wrong.
         error: PostgresError,
     },
+    /// A database is needed, and none is named.
+    #[error("no database of users is named")]
+    NoDatabase {
+        /// Whether it would be one of production.
+        production: bool,
+    },
     /// Production, and no users of production are named.
     #[error("--prod, but the users are the built-in ones, whose ids are not those of production")]
     LocalUsers,
@@ -115,6 +124,13 @@ pub enum UsersError {
         /// What is wrong with it.
         problem: FileProblem,
     },
+}
+
+impl UsersError {
+    /// Says which database an error is about.
+    pub fn of_database(address: &Address) -> impl FnOnce(PostgresError) -> Self + use<> {
+        postgres::failed(&address.to_string())
+    }
 }
 
 fn join(ids: &[UserId]) -> String {
@@ -146,6 +162,30 @@ pub enum UsersPlan {
     File(PathBuf),
     /// A PostgreSQL database.
     Postgres(Box<Address>),
+}
+
+/// Finds the database of users, where one is needed. Nothing is opened.
+///
+/// # Errors
+///
+/// [`UsersError::Database`] where the URL cannot be used, [`UsersError::NoDatabase`].
+pub fn database(
+    options: &DatabaseOptions<'_>,
+    production: bool,
+    environment: &Environment,
+) -> Result<Address, UsersError> {
+    let options = UsersOptions {
+        file: None,
+        database: options.clone(),
+        production,
+    };
+    match UsersPlan::choose(&options, environment) {
+        Ok(UsersPlan::Postgres(address)) => Ok(*address),
+        Ok(UsersPlan::BuiltIn | UsersPlan::File(_)) | Err(UsersError::LocalUsers) => {
+            Err(UsersError::NoDatabase { production })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 impl UsersPlan {
@@ -239,8 +279,17 @@ impl Users {
     pub fn built_in() -> Result<Self, UsersError> {
         Ok(Self {
             source: Source::BuiltIn,
-            people: People::Listed(file::parse("users.csv", BUILT_IN.as_bytes())?),
+            people: People::Listed(Self::seed()?),
         })
+    }
+
+    /// Returns the seed users, which have the same ids everywhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`Users::built_in`].
+    pub fn seed() -> Result<Vec<User>, UsersError> {
+        file::parse("users.csv", BUILT_IN.as_bytes())
     }
 
     /// Reads a users file: CSV with the header `uuid,display_name,handle,email,cognito_user_id`.

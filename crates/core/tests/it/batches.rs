@@ -76,7 +76,7 @@ async fn a_missing_table_is_said_by_the_service() {
     let Error::Call(error) = error else {
         panic!("{error}");
     };
-    assert!(error.is_missing_table());
+    assert!(error.is_missing());
     let said = error.to_string();
     assert!(said.starts_with("BatchWriteItem on local http"), "{said}");
     assert!(said.contains(sandbox.table().as_str()), "{said}");

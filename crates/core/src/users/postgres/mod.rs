@@ -1,5 +1,7 @@
 //! Users from PostgreSQL: the table `public.users`, as this project or any older one made it.
 
+mod ids;
+mod setup;
 mod tls;
 mod url;
 
@@ -10,6 +12,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use super::{User, UsersError};
+pub use setup::{Created, DatabaseName, Findings, Setup, Wait};
 pub use tls::TlsError;
 pub use url::{Address, UrlError};
 
@@ -43,6 +46,14 @@ pub enum PostgresError {
     /// The connection failed, or broke.
     #[error("{0}")]
     Connection(String),
+    /// Rows changed between the reading and the writing; nothing was written.
+    #[error("{found} of {expected} rows are as they were read; nothing was written")]
+    Changed {
+        /// How many rows were to be written.
+        expected: u64,
+        /// How many were still as they had been.
+        found: u64,
+    },
     /// A row of the users table cannot be used.
     #[error("the row of `{handle}` in public.users: {reason}")]
     Row {
@@ -104,10 +115,11 @@ impl std::fmt::Debug for Database {
     }
 }
 
-/// Every column is taken as text, whatever type an older schema gave it.
+/// Every column is taken as text, whatever type an older schema gave it, and may be missing.
 const BY_HANDLE: &str = "\
-SELECT uuid::text, display_name::text, handle::text, email::text, cognito_user_id::text
-FROM public.users WHERE handle = $1 ORDER BY uuid::text LIMIT 12";
+SELECT r->>'uuid', r->>'display_name', r->>'handle', r->>'email', r->>'cognito_user_id'
+FROM (SELECT to_jsonb(u) AS r FROM public.users u WHERE u.handle::text = $1 LIMIT 12) rows
+ORDER BY 1";
 
 impl Database {
     /// Connects. It takes 2.5 s at most.
@@ -129,10 +141,7 @@ impl Database {
             // It ends with the client; what goes wrong on it is said by the query that fails.
             tokio::spawn(connection);
             let bound = format!("SET statement_timeout = {}", STATEMENT.as_millis());
-            client
-                .batch_execute(&bound)
-                .await
-                .map_err(|error| PostgresError::new(&error))?;
+            bounded(client.batch_execute(&bound)).await?;
             Ok(Self {
                 client,
                 shown: address.to_string(),
@@ -154,13 +163,20 @@ impl Database {
     ///
     /// [`PostgresError`].
     pub async fn by_handle(&self, handle: &str) -> Result<Vec<User>, PostgresError> {
-        let bound = STATEMENT + Duration::from_secs(5);
-        let rows = tokio::time::timeout(bound, self.client.query(BY_HANDLE, &[&handle]))
-            .await
-            .map_err(|_| PostgresError::TimedOut(bound))?
-            .map_err(|error| PostgresError::new(&error))?;
+        let rows = bounded(self.client.query(BY_HANDLE, &[&handle])).await?;
         rows.iter().map(|row| user(handle, row)).collect()
     }
+}
+
+/// Bounds a statement from this side, too: a server that is gone never says so.
+async fn bounded<T>(
+    statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, PostgresError> {
+    const BOUND: Duration = STATEMENT.saturating_add(Duration::from_secs(5));
+    tokio::time::timeout(BOUND, statement)
+        .await
+        .map_err(|_| PostgresError::TimedOut(BOUND))?
+        .map_err(|error| PostgresError::new(&error))
 }
 
 fn user(handle: &str, row: &Row) -> Result<User, PostgresError> {
@@ -197,9 +213,7 @@ pub struct DatabaseOptions<'a> {
 }
 
 /// Wraps an error with the database that it is about.
-pub(super) fn failed(shown: &str) -> impl FnOnce(PostgresError) -> UsersError {
-    move |error| UsersError::Database {
-        database: shown.to_owned(),
-        error,
-    }
+pub(super) fn failed(shown: &str) -> impl FnOnce(PostgresError) -> UsersError + use<> {
+    let database = shown.to_owned();
+    |error| UsersError::Database { database, error }
 }

@@ -36,6 +36,7 @@ pub enum UrlError {
 pub struct Address {
     pub(super) config: Config,
     pub(super) ca: Option<PathBuf>,
+    production: bool,
     /// The host and the database, for people.
     shown: String,
 }
@@ -53,6 +54,17 @@ impl std::fmt::Display for Address {
 }
 
 impl Address {
+    /// Tells whether this is a database of production.
+    pub fn is_production(&self) -> bool {
+        self.production
+    }
+
+    /// Returns the name of the database: that of the user, where the URL names none.
+    pub fn database(&self) -> &str {
+        let name = self.config.get_dbname().or(self.config.get_user());
+        name.unwrap_or_default()
+    }
+
     /// Reads a URL; the `PG*` variables fill what it leaves open.
     ///
     /// `sslmode` is taken as the driver has it: `verify-ca` and `verify-full` as `require`, which checks
@@ -97,7 +109,12 @@ impl Address {
         // there is nobody in between, and `prefer` promises nothing.
         let loopback = mode == SslMode::Prefer && config.get_hosts().iter().all(is_loopback);
         config.ssl_mode(if loopback { SslMode::Disable } else { mode });
-        Ok(Self { config, ca, shown })
+        Ok(Self {
+            config,
+            ca,
+            production,
+            shown,
+        })
     }
 }
 

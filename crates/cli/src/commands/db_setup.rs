@@ -1,0 +1,182 @@
+//! `db-setup`: the database, its users table, and the seed users.
+
+use std::time::Duration;
+
+use clap::Parser;
+use ddb_core::guard::WriteToken;
+use ddb_core::users::{
+    Address, Created, Database, DatabaseName, Findings, Setup, Users, UsersError, Wait,
+};
+use serde::Serialize;
+
+use super::update_cognito_user_ids::{Matching, refuse_ambiguous};
+use crate::args::{
+    AwsArgs, CommonArgs, DatabaseArgs, PoolArgs, WriteArgs, allow_destroying, duration, show,
+};
+use crate::failure::{Failure, Outcome};
+use crate::launch::{Command, Context};
+use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::ui::Ui;
+
+/// Creates the database where it is missing, applies the users schema, and inserts or updates the seed
+/// users with their fixed ids.
+///
+/// It may be run again and again. The Cognito id of a row that is there is never touched, and what an
+/// older database has otherwise is said and left.
+#[derive(Debug, Parser)]
+#[command(name = "db-setup", version)]
+pub struct Args {
+    /// Copy the Cognito ids after it, as `update-cognito-user-ids` does
+    #[arg(long)]
+    with_cognito: bool,
+    /// Wait this long for a server that is still starting
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s", default_missing_value = "30s", num_args = 0..=1)]
+    wait: Duration,
+    /// Drop the database first, with all that is in it
+    #[arg(long)]
+    reset: bool,
+    /// Name of the database, in place of typing it; for --reset in production
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    pool: PoolArgs,
+    #[command(flatten)]
+    aws: AwsArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    database: &'static str,
+    schema: &'static str,
+    inserted: u64,
+    updated: u64,
+    unchanged: u64,
+}
+
+const fn word(created: Created) -> &'static str {
+    match created {
+        Created::Now => "created",
+        Created::Before => "unchanged",
+    }
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("database"),
+        Column::new("schema"),
+        Column::new("inserted"),
+        Column::new("updated"),
+        Column::new("unchanged"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![
+            Cell::text(self.database),
+            Cell::text(self.schema),
+            Cell::number(self.inserted),
+            Cell::number(self.updated),
+            Cell::number(self.unchanged),
+        ]]
+    }
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::BASIC;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let ui = &context.ui;
+        let production = self.aws.is_production();
+        let address = self.database.address(&context, production)?;
+        // What else is needed is looked at before anything is written.
+        let pool = match self.with_cognito {
+            true => Some(self.pool.open(&self.aws, &context).await?),
+            false => None,
+        };
+        let realm = if production { "production" } else { "local" };
+        let mut shown = format!("{realm} postgres {address}");
+        if let Some(pool) = &pool {
+            shown = format!("{shown}, ids from {}", pool.directory.place());
+        }
+        show(&address, &shown, ui);
+
+        if self.reset {
+            self.destroy(&address, &shown).await?;
+        }
+        let token = self.write.allow(&address, &shown)?;
+        let (database, setup) = self.set_up(&address, &token).await?;
+        say_findings(&setup.findings, ui);
+        let mut printer = ui.printer::<Row>();
+        printer.print(&Row {
+            database: word(database),
+            schema: word(setup.schema),
+            inserted: setup.inserted,
+            updated: setup.updated,
+            unchanged: setup.unchanged,
+        })?;
+        printer.finish(Totals::default())?;
+        if let Some(pool) = pool {
+            let mut matching = Matching::open(&pool.directory, &address).await?;
+            refuse_ambiguous(&matching.found)?;
+            let changes = &matching.found.changes;
+            let written = matching.database.set_identities(&token, changes).await;
+            written.map_err(UsersError::of_database(&address))?;
+            ui.note(&format!("{} Cognito ids set", changes.len()));
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+impl Args {
+    async fn destroy(&self, address: &Address, shown: &str) -> Result<(), Failure> {
+        let name = DatabaseName::from(address);
+        let token = allow_destroying(address, shown, name, self.confirm.as_deref())?;
+        let destroyed = Database::destroy(token, address, Wait(self.wait)).await;
+        Ok(destroyed.map_err(UsersError::of_database(address))?)
+    }
+
+    async fn set_up(
+        &self,
+        address: &Address,
+        token: &WriteToken,
+    ) -> Result<(Created, Setup), Failure> {
+        let failed = || UsersError::of_database(address);
+        let made = Database::connect_or_create(token, address, Wait(self.wait)).await;
+        let (mut database, created) = made.map_err(failed())?;
+        let setup = database.set_up(token, &Users::seed()?).await;
+        Ok((created, setup.map_err(failed())?))
+    }
+}
+
+/// Says what is not as this project would have made it.
+fn say_findings(findings: &Findings, ui: &Ui) {
+    for (handle, uuid) in &findings.other_uuids {
+        ui.warn(&format!(
+            "`{handle}` is there with the uuid {uuid}, which is not that of the seed users; left as it is"
+        ));
+    }
+    for (uuid, handle) in &findings.other_handles {
+        ui.warn(&format!("{uuid} is there as `{handle}`; left as it is"));
+    }
+    for handle in &findings.doubled {
+        ui.warn(&format!("`{handle}` has several rows; left as they are"));
+    }
+    if findings.handles_may_repeat {
+        ui.warn("handles may repeat: public.users has no UNIQUE on handle");
+    }
+    if !findings.missing_columns.is_empty() {
+        ui.warn(&format!(
+            "public.users has no column {}; left as it is",
+            findings.missing_columns.join(", ")
+        ));
+    }
+}

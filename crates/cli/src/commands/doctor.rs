@@ -1,0 +1,305 @@
+//! `ddb doctor`: what is not right, and which command to type next.
+
+use std::time::Duration;
+
+use clap::Parser;
+use ddb_core::schema::{Shape, TableSpec};
+use ddb_core::store::{Scan, Segment, Store};
+use ddb_core::users::{Address, Database, UsersError, UsersPlan};
+use futures::TryStreamExt;
+use serde::Serialize;
+
+use super::counted;
+use crate::args::{CommonArgs, PoolArgs, TableArgs, UsersArgs};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::launch::{Command, Context};
+use crate::output::{Cell, Column, Format, Record, Totals};
+
+/// Checks, side by side, all that the other commands need, and says what to type next.
+///
+/// The exit code is 3 when something is not right.
+#[derive(Debug, Parser)]
+#[command(name = "doctor", version)]
+pub struct Args {
+    #[command(flatten)]
+    users: UsersArgs,
+    #[command(flatten)]
+    pool: PoolArgs,
+    #[command(flatten)]
+    table: TableArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// How long each check may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl Status {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    check: &'static str,
+    status: Status,
+    detail: String,
+    hint: Option<String>,
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("check"),
+        Column::kept("status"),
+        Column::new("detail"),
+        Column::new("hint"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![
+            Cell::text(self.check),
+            Cell::text(self.status.as_str()),
+            Cell::text(&self.detail),
+            Cell::text(self.hint.as_deref().unwrap_or_default()),
+        ]]
+    }
+}
+
+/// What a check found where nothing failed.
+struct Found {
+    status: Status,
+    detail: String,
+    hint: Option<String>,
+}
+
+impl Found {
+    fn ok(detail: impl Into<String>) -> Self {
+        Self {
+            status: Status::Ok,
+            detail: detail.into(),
+            hint: None,
+        }
+    }
+
+    fn warn(detail: impl Into<String>) -> Self {
+        Self {
+            status: Status::Warn,
+            ..Self::ok(detail)
+        }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::BASIC;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let rows = futures::join!(
+            check("dynamodb", self.dynamodb(&context)),
+            check("table", self.table(&context)),
+            check("users", self.users(&context)),
+            check("user ids", self.user_ids(&context)),
+            check("cognito", self.cognito(&context)),
+        );
+        let rows: [Row; 5] = rows.into();
+        let well = rows.iter().all(|row| row.status == Status::Ok);
+        let mut printer = context.ui.printer::<Row>();
+        for row in &rows {
+            printer.print(row)?;
+        }
+        printer.finish(Totals::default())?;
+        Ok(if well {
+            Outcome::Done
+        } else {
+            Outcome::Difference
+        })
+    }
+}
+
+/// Runs one check within its deadline; whatever fails is a finding.
+async fn check(name: &'static str, found: impl Future<Output = Result<Found, Failure>>) -> Row {
+    let late = || {
+        let after = humantime::format_duration(DEADLINE);
+        Err(Failure::new(
+            Exit::Failed,
+            format!("no answer within {after}"),
+        ))
+    };
+    let found = tokio::time::timeout(DEADLINE, found)
+        .await
+        .unwrap_or_else(|_| late());
+    match found {
+        Ok(found) => Row {
+            check: name,
+            status: found.status,
+            detail: found.detail,
+            hint: found.hint,
+        },
+        Err(Failure::Error { message, hint, .. }) => Row {
+            check: name,
+            status: Status::Fail,
+            detail: message,
+            hint,
+        },
+        Err(Failure::ClosedPipe) => Row {
+            check: name,
+            status: Status::Fail,
+            detail: "nobody listens".to_owned(),
+            hint: None,
+        },
+    }
+}
+
+impl Args {
+    async fn dynamodb(&self, context: &Context) -> Result<Found, Failure> {
+        let dynamodb = self.table.target(context).await?.dynamodb();
+        let mut pages = std::pin::pin!(dynamodb.tables());
+        let tables = pages.try_next().await?.unwrap_or_default();
+        let tables = counted(tables.len() as u64, "table", "tables");
+        Ok(Found::ok(format!("{} answers, {tables}", dynamodb.place())))
+    }
+
+    async fn table(&self, context: &Context) -> Result<Found, Failure> {
+        let name = self.table.table(&context.environment)?;
+        let store = self.table.target(context).await?.store(name);
+        let Some(table) = store.describe().await? else {
+            let missing = format!("there is no table {}", store.table());
+            return Err(Failure::new(Exit::NotFound, missing).hint("`ddb schema-load`"));
+        };
+        let differences = TableSpec::default()
+            .shape()
+            .differences(&Shape::from(&table));
+        if !differences.is_empty() {
+            let fields: Vec<&str> = differences.iter().map(|d| d.field.as_str()).collect();
+            let detail = format!("{} differs in: {}", store.table(), fields.join(", "));
+            return Ok(Found::warn(detail)
+                .hint("`ddb schema-load` shows how, `ddb schema-load --apply` changes it"));
+        }
+        if is_empty(&store).await? {
+            let detail = format!("{} is as it should be, and empty", store.table());
+            return Ok(Found::ok(detail).hint("`ddb seed` loads a conversation"));
+        }
+        Ok(Found::ok(format!("{} is as it should be", store.table())))
+    }
+
+    fn plan(&self, context: &Context) -> Result<UsersPlan, Failure> {
+        self.users.plan(context, self.table.is_production())
+    }
+
+    async fn users(&self, context: &Context) -> Result<Found, Failure> {
+        let plan = self.plan(context)?;
+        let source = plan.source();
+        if let UsersPlan::BuiltIn = plan {
+            return Ok(Found::ok(
+                "no database is named; the built-in seed users are used",
+            ));
+        }
+        plan.open().await?;
+        Ok(Found::ok(format!("{source} answers")))
+    }
+
+    async fn user_ids(&self, context: &Context) -> Result<Found, Failure> {
+        let UsersPlan::Postgres(address) = self.plan(context)? else {
+            return Ok(Found::ok("there is no database to look into"));
+        };
+        user_ids(&address).await
+    }
+
+    async fn cognito(&self, context: &Context) -> Result<Found, Failure> {
+        if self.pool.pool(&context.environment)?.is_none() {
+            return Ok(Found::ok(
+                "no user pool is named, and only the commands about people need one",
+            )
+            .hint("AWS_COGNITO_USER_POOL_ID names one"));
+        }
+        let pool = self.pool.open(self.table.aws(), context).await?;
+        let mut pages = std::pin::pin!(pool.directory.users(None));
+        // A page may be empty, and more may come after it.
+        let mut first = 0;
+        while let Some(page) = pages.try_next().await? {
+            first = page.len() as u64;
+            if first > 0 {
+                break;
+            }
+        }
+        let more = match pages.try_next().await? {
+            Some(_) => " and more",
+            None => "",
+        };
+        let users = counted(first, "user", "users");
+        Ok(Found::ok(format!(
+            "{} answers, {users}{more}",
+            pool.directory.place()
+        )))
+    }
+}
+
+async fn is_empty(store: &Store) -> Result<bool, Failure> {
+    let first = Scan {
+        segment: Segment::WHOLE,
+        consistent: false,
+        count_only: true,
+        page_size: Some(1),
+    };
+    let mut pages = std::pin::pin!(store.scan(first));
+    Ok(pages.try_next().await?.is_none_or(|page| page.count == 0))
+}
+
+/// Looks whether every user of the database has a Cognito id, and every handle one user.
+async fn user_ids(address: &Address) -> Result<Found, Failure> {
+    let failed = || UsersError::of_database(address);
+    let database = Database::connect(address).await.map_err(failed())?;
+    let users = database.identities().await.map_err(failed())?;
+    if users.is_empty() {
+        return Ok(Found::warn("there are no users").hint("`ddb db-setup` inserts the seed users"));
+    }
+    let mut doubled: Vec<&str> = users
+        .windows(2)
+        .filter(|pair| pair[0].handle == pair[1].handle)
+        .map(|pair| pair[0].handle.as_str())
+        .collect();
+    doubled.dedup();
+    if !doubled.is_empty() {
+        return Ok(
+            Found::warn(format!("handles of several users: {}", doubled.join(", ")))
+                .hint("delete the rows that are too many"),
+        );
+    }
+    // A `sub` is a uuid; anything else is a placeholder.
+    let is_sub = |id: &str| uuid::Uuid::try_parse(id).is_ok();
+    let without = users
+        .iter()
+        .filter(|user| !user.cognito_user_id.as_deref().is_some_and(is_sub))
+        .count() as u64;
+    let all = counted(users.len() as u64, "user", "users");
+    if without > 0 {
+        return Ok(
+            Found::warn(format!("{without} of {all} have no Cognito id"))
+                .hint("`ddb update-cognito-user-ids` sets them from the pool"),
+        );
+    }
+    Ok(Found::ok(format!("{all}, each with a Cognito id")))
+}

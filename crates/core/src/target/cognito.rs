@@ -1,0 +1,144 @@
+//! Where requests to a Cognito user pool go.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::configured::Service;
+use super::{Local, Prod, TargetError, TargetOptions};
+use crate::directory::Directory;
+use crate::environment::Environment;
+
+/// Leads a local command to the real service: the one word that does.
+const AWS: &str = "aws";
+
+/// Says why a text is not the id of a user pool.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a user pool, such as eu-central-1_AbCdEfGhI: `{0}`")]
+pub struct PoolIdError(String);
+
+/// Identifies a user pool: its region, an underscore, and letters and digits. See UserPoolId of
+/// ListUsers in the Cognito API reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolId(String);
+
+impl PoolId {
+    /// Returns the region that the pool is in.
+    pub fn region(&self) -> &str {
+        self.0.split('_').next().unwrap_or_default()
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PoolId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for PoolId {
+    type Err = PoolIdError;
+
+    fn from_str(text: &str) -> Result<Self, PoolIdError> {
+        let word = |text: &str, more: &[u8]| {
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
+        };
+        match text.split_once('_') {
+            Some((region, name)) if word(region, b"-") && word(name, b"") => {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(PoolIdError(text.to_owned())),
+        }
+    }
+}
+
+/// Names where requests to a user pool go.
+#[derive(Debug, Clone)]
+pub enum CognitoTarget {
+    /// An endpoint that is not AWS.
+    Local(Local),
+    /// The real service, asked by a local command: the word `aws` in place of an endpoint.
+    Aws(Box<Prod>),
+    /// The real service, in production.
+    Prod(Box<Prod>),
+}
+
+impl fmt::Display for CognitoTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(local) => local.fmt(f),
+            Self::Aws(aws) | Self::Prod(aws) => aws.fmt(f),
+        }
+    }
+}
+
+impl CognitoTarget {
+    /// Finds the endpoint of a pool. Where no region is named, it is that of the pool.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`], which names where a bad value came from.
+    pub async fn resolve(
+        options: &TargetOptions<'_>,
+        pool: &PoolId,
+        environment: &Environment,
+    ) -> Result<Self, TargetError> {
+        let mut options = TargetOptions {
+            service: Service::Cognito,
+            region: options.region.or(Some(pool.region())),
+            ..options.clone()
+        };
+        if options.prod {
+            let prod = Prod::resolve(&options, environment).await?;
+            return Ok(Self::Prod(Box::new(prod)));
+        }
+        let endpoint = options
+            .endpoint_url
+            .or_else(|| environment.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"));
+        if endpoint == Some(AWS) {
+            options.endpoint_url = None;
+            let aws = Prod::resolve(&options, environment).await?;
+            return Ok(Self::Aws(Box::new(aws)));
+        }
+        options.refuse_production_only()?;
+        Local::resolve(&options, environment).map(Self::Local)
+    }
+
+    /// Makes a client of one pool. Nothing is contacted.
+    pub fn directory(&self, pool: PoolId) -> Directory {
+        let client = match self {
+            Self::Local(local) => local.cognito(),
+            Self::Aws(aws) | Self::Prod(aws) => aws.cognito(),
+        };
+        Directory::new(client, pool, &self.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_id_names_its_region() {
+        let pool: PoolId = "eu-central-1_AbCd09".parse().unwrap();
+        assert_eq!(pool.region(), "eu-central-1");
+        for text in [
+            "",
+            "_",
+            "eu-central-1",
+            "eu_",
+            "_x",
+            "a b_c",
+            "eu-1_x/y",
+            "eu-1_x_y",
+        ] {
+            assert_eq!(text.parse::<PoolId>(), Err(PoolIdError(text.to_owned())));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The Cognito ids of the users table: read as they are, written in one transaction.
+
+use super::{Database, PostgresError, bounded};
+use crate::directory::{Change, Identity};
+use crate::guard::WriteToken;
+
+const READ: &str = "\
+SELECT r->>'handle', r->>'cognito_user_id'
+FROM (SELECT to_jsonb(u) AS r FROM public.users u) rows
+WHERE r->>'handle' IS NOT NULL ORDER BY 1, 2";
+
+/// Each row is written only where it is still as it was read. Handles that repeat never come here, so
+/// that the join cannot pick one at random.
+const WRITE: &str = "\
+UPDATE public.users AS u SET cognito_user_id = c.wanted
+FROM unnest($1::text[], $2::text[], $3::text[]) AS c (handle, was, wanted)
+WHERE u.handle::text = c.handle AND u.cognito_user_id::text IS NOT DISTINCT FROM c.was";
+
+impl Database {
+    /// Reads the handle and the Cognito id of every user that has a handle.
+    ///
+    /// # Errors
+    ///
+    /// [`PostgresError`].
+    pub async fn identities(&self) -> Result<Vec<Identity>, PostgresError> {
+        let rows = bounded(self.client.query(READ, &[])).await?;
+        rows.iter()
+            .map(|row| {
+                let field = |index: usize| {
+                    row.try_get::<_, Option<String>>(index)
+                        .map_err(|error| PostgresError::new(&error))
+                };
+                Ok(Identity {
+                    handle: field(0)?.unwrap_or_default(),
+                    cognito_user_id: field(1)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Writes all changes in one transaction, or none: it asserts that every row was still as it had
+    /// been read.
+    ///
+    /// # Errors
+    ///
+    /// [`PostgresError::Changed`] where rows changed meanwhile, and what the server says; nothing was
+    /// written then.
+    pub async fn set_identities(
+        &mut self,
+        _token: &WriteToken,
+        changes: &[Change],
+    ) -> Result<(), PostgresError> {
+        let handles: Vec<&str> = changes
+            .iter()
+            .map(|change| change.handle.as_str())
+            .collect();
+        let was: Vec<Option<&str>> = changes
+            .iter()
+            .map(|change| change.from.as_deref())
+            .collect();
+        let wanted: Vec<&str> = changes.iter().map(|change| change.to.as_str()).collect();
+        let transaction = bounded(self.client.transaction()).await?;
+        let found = bounded(transaction.execute(WRITE, &[&handles, &was, &wanted])).await?;
+        let expected = changes.len() as u64;
+        if found != expected {
+            // Dropping the transaction rolls it back.
+            return Err(PostgresError::Changed { expected, found });
+        }
+        bounded(transaction.commit()).await
+    }
+}

@@ -1,0 +1,357 @@
+//! Making the database, the users table and the seed users; safe to run again.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio_postgres::Transaction;
+use tokio_postgres::error::SqlState;
+
+use super::{Address, Database, PostgresError, bounded};
+use crate::guard::{DestroyToken, WriteToken};
+use crate::key::UserId;
+use crate::users::User;
+
+/// The users table, embedded.
+const SCHEMA: &str = include_str!("../../../../../seed-data/users.sql");
+/// Where databases are made and dropped from.
+const MAINTENANCE: &str = "postgres";
+/// New rows have no Cognito user yet, and the column takes no null.
+const NO_COGNITO_USER: &str = "MOCK";
+
+/// Names a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseName(String);
+
+impl fmt::Display for DatabaseName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl DatabaseName {
+    /// Returns the name as an identifier of SQL.
+    fn quoted(&self) -> String {
+        format!("\"{}\"", self.0.replace('"', "\"\""))
+    }
+}
+
+impl From<&Address> for DatabaseName {
+    fn from(address: &Address) -> Self {
+        Self(address.database().to_owned())
+    }
+}
+
+/// Says whether something had to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It was made.
+    Now,
+    /// It was there.
+    Before,
+}
+
+/// Bounds how long a server that is still starting is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait(pub Duration);
+
+/// Says what the setting up of the users did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// Whether the table was made.
+    pub schema: Created,
+    /// Users that were inserted.
+    pub inserted: u64,
+    /// Users whose name or e-mail was brought up to date.
+    pub updated: u64,
+    /// Users that were as they should be, or that were left alone.
+    pub unchanged: u64,
+    /// What is not as this project would have made it; left as it is.
+    pub findings: Findings,
+}
+
+/// What an older database has otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Whether handles may repeat: there is no UNIQUE on the column.
+    pub handles_may_repeat: bool,
+    /// Seed handles whose row has another uuid: handle, uuid there.
+    pub other_uuids: Vec<(String, String)>,
+    /// Seed handles that several rows have.
+    pub doubled: Vec<String>,
+    /// Seed uuids whose row has another handle: uuid, handle there.
+    pub other_handles: Vec<(UserId, String)>,
+    /// Columns of the schema that the table does not have.
+    pub missing_columns: Vec<String>,
+}
+
+const COLUMNS: [&str; 5] = ["uuid", "display_name", "handle", "email", "cognito_user_id"];
+
+impl Database {
+    /// Connects, and tries again as long as the server is not there or still starting.
+    ///
+    /// # Errors
+    ///
+    /// The last error at the end of the wait; another error at once.
+    pub async fn connect_waiting(address: &Address, wait: Wait) -> Result<Self, PostgresError> {
+        let end = tokio::time::Instant::now() + wait.0;
+        loop {
+            match Self::connect(address).await {
+                Err(error) if error.may_pass() && tokio::time::Instant::now() < end => {
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Connects to a database, which is made where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`PostgresError`].
+    pub async fn connect_or_create(
+        _token: &WriteToken,
+        address: &Address,
+        wait: Wait,
+    ) -> Result<(Self, Created), PostgresError> {
+        match Self::connect_waiting(address, wait).await {
+            Ok(database) => return Ok((database, Created::Before)),
+            Err(error) if error.is_missing_database() => {}
+            Err(error) => return Err(error),
+        }
+        let server = Self::connect(&address.maintenance()).await?;
+        let create = format!("CREATE DATABASE {}", DatabaseName::from(address).quoted());
+        match bounded(server.client.batch_execute(&create)).await {
+            Ok(()) => {}
+            // Somebody else was faster.
+            Err(error) if error.code() == Some(SqlState::DUPLICATE_DATABASE) => {}
+            Err(error) => return Err(error),
+        }
+        Ok((Self::connect(address).await?, Created::Now))
+    }
+
+    /// Drops a database with all that is in it, connections of others included.
+    ///
+    /// # Errors
+    ///
+    /// [`PostgresError`]. A database that is not there is no error.
+    pub async fn destroy(
+        token: DestroyToken<DatabaseName>,
+        address: &Address,
+        wait: Wait,
+    ) -> Result<(), PostgresError> {
+        let server = Self::connect_waiting(&address.maintenance(), wait).await?;
+        let name = token.what().quoted();
+        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        bounded(server.client.batch_execute(&drop)).await
+    }
+
+    /// Makes the users table where it is missing, and inserts or updates the seed users, in one
+    /// transaction. The Cognito id of a row that is there is never touched, nor is a row whose uuid or
+    /// handle belongs to somebody else.
+    ///
+    /// # Errors
+    ///
+    /// [`PostgresError`]; nothing was written then.
+    pub async fn set_up(
+        &mut self,
+        _token: &WriteToken,
+        seed: &[User],
+    ) -> Result<Setup, PostgresError> {
+        let transaction = bounded(self.client.transaction()).await?;
+        let there = "SELECT to_regclass('public.users') IS NOT NULL";
+        let row = bounded(transaction.query_one(there, &[])).await?;
+        let schema = if get::<bool>(&row, 0)? {
+            Created::Before
+        } else {
+            bounded(transaction.batch_execute(SCHEMA)).await?;
+            Created::Now
+        };
+        // Two of these at once would both insert.
+        let lock = "LOCK TABLE public.users IN SHARE ROW EXCLUSIVE MODE";
+        bounded(transaction.batch_execute(lock)).await?;
+        let mut setup = Setup {
+            schema,
+            inserted: 0,
+            updated: 0,
+            unchanged: 0,
+            findings: findings(&transaction).await?,
+        };
+        for user in seed {
+            setup.place(&transaction, user).await?;
+        }
+        bounded(transaction.commit()).await?;
+        Ok(setup)
+    }
+}
+
+impl PostgresError {
+    /// Tells whether a server that is starting says so.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Connection(_) | Self::TimedOut(_) => true,
+            error => error.code() == Some(SqlState::CANNOT_CONNECT_NOW),
+        }
+    }
+}
+
+impl Address {
+    /// Returns the way to the server's maintenance database.
+    fn maintenance(&self) -> Self {
+        let mut address = self.clone();
+        address.config.dbname(MAINTENANCE);
+        address
+    }
+}
+
+fn get<'a, T: tokio_postgres::types::FromSql<'a>>(
+    row: &'a tokio_postgres::Row,
+    index: usize,
+) -> Result<T, PostgresError> {
+    row.try_get(index)
+        .map_err(|error| PostgresError::new(&error))
+}
+
+async fn findings(transaction: &Transaction<'_>) -> Result<Findings, PostgresError> {
+    let columns = "\
+        SELECT column_name::text FROM information_schema.columns \
+        WHERE table_schema = 'public' AND table_name = 'users'";
+    let rows = bounded(transaction.query(columns, &[])).await?;
+    let there: Vec<String> = rows
+        .iter()
+        .map(|row| get(row, 0))
+        .collect::<Result<_, _>>()?;
+    let missing = COLUMNS
+        .iter()
+        .filter(|name| !there.iter().any(|there| there == *name));
+    let unique = "\
+        SELECT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a \
+        ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
+        WHERE i.indrelid = 'public.users'::regclass AND i.indisunique AND i.indnatts = 1 \
+        AND i.indpred IS NULL AND a.attname = 'handle')";
+    let row = bounded(transaction.query_one(unique, &[])).await?;
+    Ok(Findings {
+        handles_may_repeat: !get::<bool>(&row, 0)?,
+        missing_columns: missing.map(|name| (*name).to_owned()).collect(),
+        ..Findings::default()
+    })
+}
+
+const SAME: &str = "\
+SELECT r->>'uuid', r->>'handle', r->>'display_name', r->>'email'
+FROM (SELECT to_jsonb(u) AS r FROM public.users u
+      WHERE u.handle::text = $1 OR u.uuid::text = $2) rows ORDER BY 1";
+
+impl Setup {
+    /// Inserts or updates one user, or leaves what is there.
+    async fn place(
+        &mut self,
+        transaction: &Transaction<'_>,
+        user: &User,
+    ) -> Result<(), PostgresError> {
+        let uuid = user.uuid.to_string();
+        let rows = bounded(transaction.query(SAME, &[&user.handle, &uuid])).await?;
+        let mut same_handle = Vec::new();
+        let mut same_uuid = Vec::new();
+        for row in &rows {
+            let field = |index: usize| get::<Option<String>>(row, index);
+            let [id, handle, name, email] = [field(0)?, field(1)?, field(2)?, field(3)?];
+            if handle.as_deref() == Some(&user.handle) {
+                same_handle.push((id, name, email));
+            } else {
+                same_uuid.push(handle.unwrap_or_default());
+            }
+        }
+        match (same_handle.as_slice(), same_uuid.as_slice()) {
+            ([], []) => {
+                self.insert(transaction, user).await?;
+            }
+            ([], [handle, ..]) => {
+                let other = (user.uuid, handle.clone());
+                self.findings.other_handles.push(other);
+                self.unchanged += 1;
+            }
+            ([(Some(id), name, email)], _) if *id == uuid => {
+                let same = name.as_deref() == Some(&*user.display_name)
+                    && (self.has_no("email") || email.as_deref() == Some(&*user.email));
+                if same {
+                    self.unchanged += 1;
+                } else {
+                    self.update(transaction, user).await?;
+                }
+            }
+            ([(id, ..)], _) => {
+                let id = id.clone().unwrap_or_default();
+                self.findings.other_uuids.push((user.handle.clone(), id));
+                self.unchanged += 1;
+            }
+            _ => {
+                self.findings.doubled.push(user.handle.clone());
+                self.unchanged += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn has_no(&self, column: &str) -> bool {
+        self.findings
+            .missing_columns
+            .iter()
+            .any(|missing| missing == column)
+    }
+
+    /// Returns the columns that the table has, with what the user has in them.
+    fn columns<'a>(&self, user: &'a User, id: &'a str) -> Vec<(&'static str, &'a str)> {
+        let all = [
+            ("uuid", id),
+            ("display_name", &user.display_name),
+            ("handle", &user.handle),
+            ("email", &user.email),
+            ("cognito_user_id", NO_COGNITO_USER),
+        ];
+        all.into_iter()
+            .filter(|(name, _)| !self.has_no(name))
+            .collect()
+    }
+
+    async fn insert(
+        &mut self,
+        transaction: &Transaction<'_>,
+        user: &User,
+    ) -> Result<(), PostgresError> {
+        let id = user.uuid.to_string();
+        let columns = self.columns(user, &id);
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        // The row is read as JSON, so that every value takes the type of its column.
+        let values = columns
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()));
+        let json = serde_json::Value::Object(values.collect()).to_string();
+        let names = names.join(", ");
+        let insert = format!(
+            "INSERT INTO public.users ({names}) \
+             SELECT {names} FROM jsonb_populate_record(NULL::public.users, $1::text::jsonb)"
+        );
+        bounded(transaction.execute(&insert, &[&json])).await?;
+        self.inserted += 1;
+        Ok(())
+    }
+
+    async fn update(
+        &mut self,
+        transaction: &Transaction<'_>,
+        user: &User,
+    ) -> Result<(), PostgresError> {
+        let id = user.uuid.to_string();
+        let (name, email) = (&user.display_name, &user.email);
+        if self.has_no("email") {
+            let update = "UPDATE public.users SET display_name = $1::text WHERE uuid::text = $2";
+            bounded(transaction.execute(update, &[name, &id])).await?;
+        } else {
+            let update = "UPDATE public.users SET display_name = $1::text, email = $3::text WHERE uuid::text = $2";
+            bounded(transaction.execute(update, &[name, &id, email])).await?;
+        }
+        self.updated += 1;
+        Ok(())
+    }
+}
