@@ -1,20 +1,22 @@
 //! The people of the application: who has which handle, and which id.
 
+mod error;
 mod file;
 mod postgres;
+mod source;
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::item::Person;
 use crate::key::UserId;
 
-use crate::environment::Environment;
+pub use error::UsersError;
 pub use file::FileProblem;
 pub use postgres::{
     Address, Created, Database, DatabaseName, DatabaseOptions, Findings, PostgresError, Setup,
     TlsError, UrlError, Wait,
 };
+pub use source::{Source, UsersOptions, UsersPlan, database};
 
 /// The seed users, embedded, so that seeding works from any folder.
 const BUILT_IN: &str = include_str!("../../../../seed-data/users.csv");
@@ -41,218 +43,6 @@ impl User {
             id: self.uuid,
             display_name: self.display_name.clone(),
             handle: self.handle.clone(),
-        }
-    }
-}
-
-/// Names where users come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// The seed users that are part of this program.
-    BuiltIn,
-    /// A CSV file.
-    File(PathBuf),
-    /// A PostgreSQL database: its host and name.
-    Postgres(String),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BuiltIn => f.write_str("built-in"),
-            Self::File(path) => write!(f, "file {}", path.display()),
-            Self::Postgres(database) => write!(f, "postgres {database}"),
-        }
-    }
-}
-
-/// Says why a user cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum UsersError {
-    /// Nobody has the handle or the id.
-    #[error("no user `{wanted}` among the users of {origin}")]
-    NotFound {
-        /// The handle or the id.
-        wanted: String,
-        /// Where was looked.
-        origin: String,
-        /// The handles that are there, where they are few.
-        known: Vec<String>,
-    },
-    /// Several users have one handle; none of them is guessed.
-    #[error("the handle `{handle}` has {} users in {origin}: {}", ids.len(), join(ids))]
-    Doubled {
-        /// The handle.
-        handle: String,
-        /// Where was looked.
-        origin: String,
-        /// Their ids.
-        ids: Vec<UserId>,
-    },
-    /// A users file cannot be read.
-    #[error("{}: {error}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        error: std::io::Error,
-    },
-    /// A database cannot be reached, or does not answer as it should.
-    #[error("postgres {database}: {error}")]
-    Database {
-        /// Its host and name, or where its URL came from.
-        database: String,
-        /// What went wrong.
-        error: PostgresError,
-    },
-    /// A database is needed, and none is named.
-    #[error("no database of users is named")]
-    NoDatabase {
-        /// Whether it would be one of production.
-        production: bool,
-    },
-    /// Production, and no users of production are named.
-    #[error("--prod, but the users are the built-in ones, whose ids are not those of production")]
-    LocalUsers,
-    /// A users file is not of its form.
-    #[error("{file}, line {line}: {problem}")]
-    Malformed {
-        /// The file.
-        file: String,
-        /// The number of the line, from 1.
-        line: u64,
-        /// What is wrong with it.
-        problem: FileProblem,
-    },
-}
-
-impl UsersError {
-    /// Says which database an error is about.
-    pub fn of_database(address: &Address) -> impl FnOnce(PostgresError) -> Self + use<> {
-        postgres::failed(&address.to_string())
-    }
-}
-
-fn join(ids: &[UserId]) -> String {
-    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    ids.join(", ")
-}
-
-/// What the command line said about users.
-#[derive(Debug, Clone, Default)]
-pub struct UsersOptions<'a> {
-    /// `--users`.
-    pub file: Option<&'a Path>,
-    /// `--database-url` and `--db-ca`.
-    pub database: DatabaseOptions<'a>,
-    /// Whether the users of production are wanted.
-    pub production: bool,
-}
-
-/// Where the URL of a database is looked for, in order.
-const LOCAL_VARIABLES: [&str; 2] = ["DATABASE_URL", "CONNECTION_URL"];
-const PRODUCTION_VARIABLES: [&str; 2] = ["PROD_DATABASE_URL", "PROD_CONNECTION_URL"];
-
-/// Names the source of users, before anything is opened.
-#[derive(Debug, Clone)]
-pub enum UsersPlan {
-    /// The seed users that are part of this program.
-    BuiltIn,
-    /// A CSV file.
-    File(PathBuf),
-    /// A PostgreSQL database.
-    Postgres(Box<Address>),
-}
-
-/// Finds the database of users, where one is needed. Nothing is opened.
-///
-/// # Errors
-///
-/// [`UsersError::Database`] where the URL cannot be used, [`UsersError::NoDatabase`].
-pub fn database(
-    options: &DatabaseOptions<'_>,
-    production: bool,
-    environment: &Environment,
-) -> Result<Address, UsersError> {
-    let options = UsersOptions {
-        file: None,
-        database: options.clone(),
-        production,
-    };
-    match UsersPlan::choose(&options, environment) {
-        Ok(UsersPlan::Postgres(address)) => Ok(*address),
-        Ok(UsersPlan::BuiltIn | UsersPlan::File(_)) | Err(UsersError::LocalUsers) => {
-            Err(UsersError::NoDatabase { production })
-        }
-        Err(error) => Err(error),
-    }
-}
-
-impl UsersPlan {
-    /// Chooses the source: a file, a database by flag or variable, and, locally only, the built-in
-    /// users. The `PG*` variables never choose. Nothing is opened.
-    ///
-    /// # Errors
-    ///
-    /// [`UsersError::Database`] where the URL cannot be used, [`UsersError::LocalUsers`].
-    pub fn choose(
-        options: &UsersOptions<'_>,
-        environment: &Environment,
-    ) -> Result<Self, UsersError> {
-        if let Some(path) = options.file {
-            return Ok(Self::File(path.to_owned()));
-        }
-        let variables = if options.production {
-            PRODUCTION_VARIABLES
-        } else {
-            LOCAL_VARIABLES
-        };
-        let url = options
-            .database
-            .url
-            .map(|url| ("--database-url", url))
-            .or_else(|| environment.first(&variables));
-        let Some((origin, url)) = url else {
-            return if options.production {
-                Err(UsersError::LocalUsers)
-            } else {
-                Ok(Self::BuiltIn)
-            };
-        };
-        let ca = options.database.ca.clone();
-        Address::parse(url, options.production, ca, environment)
-            .map(|address| Self::Postgres(Box::new(address)))
-            .map_err(|error| postgres::failed(origin)(error.into()))
-    }
-
-    /// Returns the name of the source.
-    pub fn source(&self) -> Source {
-        match self {
-            Self::BuiltIn => Source::BuiltIn,
-            Self::File(path) => Source::File(path.clone()),
-            Self::Postgres(address) => Source::Postgres(address.to_string()),
-        }
-    }
-
-    /// Opens the source.
-    ///
-    /// # Errors
-    ///
-    /// [`UsersError`]. A source that was chosen and fails is never replaced by another.
-    pub async fn open(self) -> Result<Users, UsersError> {
-        match self {
-            Self::BuiltIn => Users::built_in(),
-            Self::File(path) => Users::from_file(&path),
-            Self::Postgres(address) => {
-                let shown = address.to_string();
-                let database = Database::connect(&address)
-                    .await
-                    .map_err(postgres::failed(&shown))?;
-                Ok(Users {
-                    source: Source::Postgres(shown),
-                    people: People::Database(database),
-                })
-            }
         }
     }
 }
@@ -375,65 +165,6 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "no user `nobody` among the users of built-in"
-        );
-    }
-
-    #[test]
-    fn a_source_is_chosen_once_and_in_order() {
-        let file = Path::new("u.csv");
-        let source = |file: Option<&Path>,
-                      url: Option<&str>,
-                      production: bool,
-                      variables: &[(&str, &str)]| {
-            let options = UsersOptions {
-                file,
-                database: DatabaseOptions { url, ca: None },
-                production,
-            };
-            UsersPlan::choose(&options, &variables.iter().copied().collect())
-                .map(|plan| plan.source().to_string())
-                .map_err(|error| error.to_string())
-        };
-        let database = ("DATABASE_URL", "postgres://me@one/db");
-        let connection = ("CONNECTION_URL", "postgres://me@two/db");
-        let empty = ("DATABASE_URL", "");
-        let production = ("PROD_CONNECTION_URL", "postgres://me@three/db");
-        let pg = ("PGHOST", "four");
-        let flag = Some("postgres://me@five/db");
-        for (file, url, prod, variables, expected) in [
-            (None, None, false, vec![], "built-in"),
-            (None, None, false, vec![pg], "built-in"),
-            (None, None, false, vec![production], "built-in"),
-            (
-                None,
-                None,
-                false,
-                vec![database, connection],
-                "postgres one/db",
-            ),
-            (
-                None,
-                None,
-                false,
-                vec![empty, connection],
-                "postgres two/db",
-            ),
-            (None, flag, false, vec![database], "postgres five/db"),
-            (Some(file), flag, false, vec![database], "file u.csv"),
-            (None, None, true, vec![production], "postgres three/db"),
-            (None, flag, true, vec![production], "postgres five/db"),
-            (Some(file), None, true, vec![], "file u.csv"),
-        ] {
-            assert_eq!(source(file, url, prod, &variables).as_deref(), Ok(expected));
-        }
-        for variables in [vec![], vec![database, connection, pg]] {
-            let refused = source(None, None, true, &variables).unwrap_err();
-            assert!(refused.contains("built-in"), "{refused}");
-        }
-        let error = source(None, Some("mysql://x"), false, &[]).unwrap_err();
-        assert_eq!(
-            error,
-            "postgres --database-url: the database URL: it must start with postgres:// or postgresql://"
         );
     }
 

@@ -1,0 +1,149 @@
+//! Where people come from: a user pool, a database, a file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ddb_core::directory::Directory;
+use ddb_core::environment::Environment;
+use ddb_core::target::{CognitoTarget, PoolId, Service};
+use ddb_core::users::{self, Address, DatabaseOptions, Users, UsersOptions, UsersPlan};
+
+use super::TARGET;
+use super::target::AwsArgs;
+use crate::failure::Failure;
+use crate::launch::Context;
+
+const USERS: &str = "Users";
+
+/// Options of every command that reaches a Cognito user pool.
+#[derive(Debug, Clone, Args)]
+pub struct PoolArgs {
+    /// User pool [env: AWS_COGNITO_USER_POOL_ID, AWS_USER_POOLS_ID]
+    #[arg(long, value_name = "ID", help_heading = TARGET)]
+    user_pool_id: Option<PoolId>,
+    /// Endpoint of Cognito; the word `aws` means the real service, without --prod [env: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER] [default: http://localhost:9229]
+    #[arg(long, value_name = "URL", help_heading = TARGET)]
+    cognito_endpoint_url: Option<String>,
+}
+
+impl PoolArgs {
+    /// Returns the pool, where one is named.
+    ///
+    /// # Errors
+    ///
+    /// Where a variable holds no id of a pool.
+    pub fn pool(&self, environment: &Environment) -> Result<Option<PoolId>, Failure> {
+        const VARIABLES: [&str; 2] = ["AWS_COGNITO_USER_POOL_ID", "AWS_USER_POOLS_ID"];
+        if let Some(pool) = &self.user_pool_id {
+            return Ok(Some(pool.clone()));
+        }
+        let Some((variable, text)) = environment.first(&VARIABLES) else {
+            return Ok(None);
+        };
+        text.parse()
+            .map(Some)
+            .map_err(|error| Failure::refused(format!("{variable}: {error}")))
+    }
+
+    /// Finds the pool and where it is. With the word `aws`, and in production, STS is asked for the
+    /// account.
+    ///
+    /// # Errors
+    ///
+    /// Where no pool is named, or something is malformed or contradictory.
+    pub async fn open(&self, aws: &AwsArgs, context: &Context) -> Result<Pool, Failure> {
+        let pool = self.pool(&context.environment)?.ok_or_else(|| {
+            Failure::refused("no user pool is named")
+                .hint("name it with --user-pool-id or AWS_COGNITO_USER_POOL_ID")
+        })?;
+        let options = aws.options(Service::Cognito, self.cognito_endpoint_url.as_deref());
+        let target = CognitoTarget::resolve(&options, &pool, &context.environment).await?;
+        Ok(Pool {
+            directory: target.directory(pool),
+            target,
+        })
+    }
+}
+
+/// A user pool, and where it is.
+#[derive(Debug)]
+pub struct Pool {
+    /// Where it is.
+    pub target: CognitoTarget,
+    /// The client of the pool.
+    pub directory: Directory,
+}
+
+/// Options that name a database of users.
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseArgs {
+    /// PostgreSQL database of users [env: DATABASE_URL, CONNECTION_URL; with --prod: PROD_DATABASE_URL, PROD_CONNECTION_URL]
+    #[arg(long, value_name = "URL", help_heading = USERS)]
+    database_url: Option<String>,
+    /// File of root certificates for the database, in place of the system's
+    #[arg(long, value_name = "FILE", help_heading = USERS)]
+    db_ca: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    fn options(&self) -> DatabaseOptions<'_> {
+        DatabaseOptions {
+            url: self.database_url.as_deref(),
+            ca: self.db_ca.clone(),
+        }
+    }
+
+    /// Finds the database. Nothing is opened.
+    ///
+    /// # Errors
+    ///
+    /// Where none is named, or the URL cannot be used.
+    pub fn address(&self, context: &Context, production: bool) -> Result<Address, Failure> {
+        let environment = &context.environment;
+        Ok(users::database(&self.options(), production, environment)?)
+    }
+}
+
+/// Options of every command that needs to know who is who.
+#[derive(Debug, Clone, Args)]
+pub struct UsersArgs {
+    /// CSV file of users, in place of the built-in seed users
+    #[arg(long, value_name = "FILE", help_heading = USERS)]
+    users: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+impl UsersArgs {
+    /// Chooses the source of users. Nothing is opened.
+    ///
+    /// # Errors
+    ///
+    /// Where the URL of a database cannot be used, or production has only local users.
+    pub fn plan(&self, context: &Context, production: bool) -> Result<UsersPlan, Failure> {
+        let options = UsersOptions {
+            file: self.users.as_deref(),
+            database: self.database.options(),
+            production,
+        };
+        Ok(UsersPlan::choose(&options, &context.environment)?)
+    }
+
+    /// Opens the users, and says where they come from.
+    ///
+    /// # Errors
+    ///
+    /// Where a file or a database does not answer as it should.
+    pub async fn open(&self, context: &Context, production: bool) -> Result<Users, Failure> {
+        let plan = self.plan(context, production)?;
+        context.ui.note(&format!("users: {}", plan.source()));
+        Ok(plan.open().await?)
+    }
+}
+
+/// Returns the handle of whoever runs the command, where none is given: `DDB_ME`, then `andrewbrown`.
+pub fn me<'a>(given: Option<&'a str>, environment: &'a Environment) -> &'a str {
+    given
+        .or_else(|| environment.get("DDB_ME"))
+        .unwrap_or("andrewbrown")
+}

@@ -1,0 +1,317 @@
+//! Where a command acts, and the permission to write there.
+
+use std::fmt::Display;
+
+use clap::Args;
+use ddb_core::environment::Environment;
+use ddb_core::guard::{self, DestroyToken, WriteToken};
+use ddb_core::schema::{DEFAULT_TABLE, TableName};
+use ddb_core::store::Store;
+use ddb_core::target::{Realm, Service, Target, TargetOptions};
+use ddb_core::users::Source;
+
+use super::TARGET;
+use crate::failure::Failure;
+use crate::launch::Context;
+use crate::ui::{Terminal, Ui};
+
+/// Options of every command that can act on AWS.
+#[derive(Debug, Clone, Args)]
+pub struct AwsArgs {
+    /// Act on AWS: the one switch to production
+    #[arg(long, help_heading = TARGET)]
+    prod: bool,
+    /// Region [env: AWS_REGION, AWS_DEFAULT_REGION] [default: us-east-1, or the profile's with --prod]
+    #[arg(long, value_name = "REGION", help_heading = TARGET)]
+    region: Option<String>,
+    /// AWS profile, with --prod [env: AWS_PROFILE]
+    #[arg(long, value_name = "NAME", help_heading = TARGET)]
+    profile: Option<String>,
+    /// Refuse any other account, with --prod
+    #[arg(long, value_name = "ID", help_heading = TARGET)]
+    expect_account: Option<String>,
+    /// Endpoint of STS, with --prod; for tests
+    #[arg(long, value_name = "URL", hide = true)]
+    sts_endpoint_url: Option<String>,
+}
+
+impl AwsArgs {
+    /// Tells whether production is wanted.
+    pub fn is_production(&self) -> bool {
+        self.prod
+    }
+
+    pub(super) fn options<'a>(
+        &'a self,
+        service: Service,
+        endpoint_url: Option<&'a str>,
+    ) -> TargetOptions<'a> {
+        TargetOptions {
+            prod: self.prod,
+            service,
+            endpoint_url,
+            region: self.region.as_deref(),
+            profile: self.profile.as_deref(),
+            expect_account: self.expect_account.as_deref(),
+            sts_endpoint_url: self.sts_endpoint_url.as_deref(),
+        }
+    }
+}
+
+/// Options of every command that reaches DynamoDB.
+#[derive(Debug, Clone, Args)]
+pub struct TargetArgs {
+    #[command(flatten)]
+    aws: AwsArgs,
+    /// Endpoint [env: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL] [default: http://localhost:8000]
+    #[arg(long, value_name = "URL", help_heading = TARGET)]
+    endpoint_url: Option<String>,
+}
+
+impl TargetArgs {
+    /// Finds the target. In production STS is asked for the account.
+    ///
+    /// # Errors
+    ///
+    /// Where something is malformed, contradictory, or not what was expected.
+    pub async fn target(&self, context: &Context) -> Result<Target, Failure> {
+        let options = self
+            .aws
+            .options(Service::DynamoDb, self.endpoint_url.as_deref());
+        let target = Target::resolve(&options, &context.environment).await?;
+        if let Target::Local(local) = &target {
+            context.ui.detail(&format!(
+                "endpoint from {}, region {}, dummy credentials",
+                local.origin(),
+                local.region()
+            ));
+        }
+        Ok(target)
+    }
+}
+
+/// Options of every command that works on the table.
+#[derive(Debug, Clone, Args)]
+pub struct TableArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Table [env: DDB_MESSAGE_TABLE] [default: cruddur-messages]
+    #[arg(long, value_name = "NAME", help_heading = TARGET)]
+    table: Option<TableName>,
+}
+
+impl TableArgs {
+    /// Returns the options about AWS.
+    pub fn aws(&self) -> &AwsArgs {
+        &self.target.aws
+    }
+
+    /// Tells whether production is wanted.
+    pub fn is_production(&self) -> bool {
+        self.target.aws.is_production()
+    }
+
+    /// Finds the target. In production STS is asked for the account.
+    ///
+    /// # Errors
+    ///
+    /// As [`TargetArgs::target`].
+    pub async fn target(&self, context: &Context) -> Result<Target, Failure> {
+        self.target.target(context).await
+    }
+
+    /// Returns the name of the table.
+    ///
+    /// # Errors
+    ///
+    /// Where the variable holds no table name.
+    pub fn table(&self, environment: &Environment) -> Result<TableName, Failure> {
+        const VARIABLE: &str = "DDB_MESSAGE_TABLE";
+        if let Some(table) = &self.table {
+            return Ok(table.clone());
+        }
+        environment
+            .get(VARIABLE)
+            .unwrap_or(DEFAULT_TABLE)
+            .parse()
+            .map_err(|error| Failure::refused(format!("{VARIABLE}: {error}")))
+    }
+
+    /// Finds the table, and says where it is. `users` is named too, where they matter.
+    ///
+    /// # Errors
+    ///
+    /// As [`TargetArgs::target`].
+    pub async fn open(&self, context: &Context, users: Option<&Source>) -> Result<Site, Failure> {
+        let table = self.table(&context.environment)?;
+        let target = self.target.target(context).await?;
+        Ok(Site::new(target, table, users, context))
+    }
+}
+
+/// A table at a target, after both were shown.
+#[derive(Debug)]
+pub struct Site {
+    target: Target,
+    shown: String,
+    /// The client of the table.
+    pub store: Store,
+}
+
+impl Site {
+    /// Shows where the command is about to act: always, in production.
+    pub fn new(
+        target: Target,
+        table: TableName,
+        users: Option<&Source>,
+        context: &Context,
+    ) -> Self {
+        let store = target.store(table);
+        let shown = match users {
+            Some(users) if target.is_production() => format!("{}, users {users}", store.place()),
+            _ => store.place().to_owned(),
+        };
+        show(&target, &shown, &context.ui);
+        Self {
+            target,
+            shown,
+            store,
+        }
+    }
+
+    /// Tells whether this is AWS itself.
+    pub fn is_production(&self) -> bool {
+        self.target.is_production()
+    }
+
+    /// Gets the permission to write; in production by `--yes` or an answer at the terminal.
+    ///
+    /// # Errors
+    ///
+    /// Where it is refused.
+    pub fn allow_writing(&self, write: &WriteArgs) -> Result<WriteToken, Failure> {
+        write.allow(&self.target, &self.shown)
+    }
+
+    /// Gets the permission to destroy the table; in production by its name.
+    ///
+    /// # Errors
+    ///
+    /// Where it is refused.
+    pub fn allow_destroying(
+        &self,
+        confirm: Option<&str>,
+    ) -> Result<DestroyToken<TableName>, Failure> {
+        let table = self.store.table().clone();
+        allow_destroying(&self.target, &self.shown, table, confirm)
+    }
+}
+
+/// Says where a command is about to act.
+pub fn show(realm: &impl Realm, place: &str, ui: &Ui) {
+    if realm.is_production() {
+        ui.banner(place);
+    } else {
+        ui.target(place);
+    }
+}
+
+/// Options of every command that writes.
+#[derive(Debug, Clone, Args)]
+pub struct WriteArgs {
+    /// Write to production without being asked
+    #[arg(long, help_heading = TARGET)]
+    yes: bool,
+}
+
+impl WriteArgs {
+    /// Gets the permission to write to a place that was shown; in production by `--yes` or an answer
+    /// at the terminal.
+    ///
+    /// # Errors
+    ///
+    /// Where it is refused.
+    pub fn allow(&self, realm: &impl Realm, shown: &str) -> Result<WriteToken, Failure> {
+        guard::allow_writing(realm, shown, self.yes, &mut Terminal).map_err(Failure::from)
+    }
+}
+
+/// Gets the permission to destroy something; in production by its name.
+///
+/// # Errors
+///
+/// Where it is refused.
+pub fn allow_destroying<T: Display>(
+    realm: &impl Realm,
+    shown: &str,
+    what: T,
+    confirm: Option<&str>,
+) -> Result<DestroyToken<T>, Failure> {
+    guard::allow_destroying(realm, shown, what, confirm, &mut Terminal).map_err(Failure::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::CommonArgs;
+    use super::*;
+    use clap::Parser;
+    use proptest::prelude::*;
+
+    /// A command that takes anything.
+    #[derive(Debug, Parser)]
+    struct Any {
+        words: Vec<String>,
+        #[command(flatten)]
+        target: TargetArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    }
+
+    fn word() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("--prod".to_owned()),
+            prop::sample::select(vec![
+                "prod",
+                "nonprod",
+                "-prod",
+                "--Prod",
+                "--PROD",
+                "--production",
+                "--pro",
+                "--prod=true",
+                "--prod=",
+                "--no-prod",
+                "---prod",
+                "--prod ",
+                " --prod",
+                "—prod",
+                "--",
+                "-q",
+                "--quiet",
+                "--region",
+                "--endpoint-url",
+                "http://prod",
+                "--profile",
+                "--table=prod",
+            ])
+            .prop_map(str::to_owned),
+            "[a-z-]{0,8}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// p03: only the exact flag means production; it is never a value of another option.
+        #[test]
+        fn p03_only_the_exact_flag_means_production(words in prop::collection::vec(word(), 0..6)) {
+            let all = std::iter::once("any").chain(words.iter().map(String::as_str));
+            let Ok(parsed) = Any::try_parse_from(all) else {
+                return Ok(());
+            };
+            let options = words.iter().take_while(|word| *word != "--");
+            let exact = options.filter(|word| *word == "--prod").count();
+            prop_assert_eq!(parsed.target.aws.is_production(), exact > 0, "{:?}", words);
+        }
+    }
+}

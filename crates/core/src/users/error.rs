@@ -1,0 +1,79 @@
+//! Why a user cannot be had.
+
+use std::path::PathBuf;
+
+use super::file::FileProblem;
+use super::postgres::{self, Address, PostgresError};
+use crate::key::UserId;
+
+/// Says why a user cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum UsersError {
+    /// Nobody has the handle or the id.
+    #[error("no user `{wanted}` among the users of {origin}")]
+    NotFound {
+        /// The handle or the id.
+        wanted: String,
+        /// Where was looked.
+        origin: String,
+        /// The handles that are there, where they are few.
+        known: Vec<String>,
+    },
+    /// Several users have one handle; none of them is guessed.
+    #[error("the handle `{handle}` has {} users in {origin}: {}", ids.len(), join(ids))]
+    Doubled {
+        /// The handle.
+        handle: String,
+        /// Where was looked.
+        origin: String,
+        /// Their ids.
+        ids: Vec<UserId>,
+    },
+    /// A users file cannot be read.
+    #[error("{}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: std::io::Error,
+    },
+    /// A database cannot be reached, or does not answer as it should.
+    #[error("postgres {database}: {error}")]
+    Database {
+        /// Its host and name, or where its URL came from.
+        database: String,
+        /// What went wrong.
+        error: PostgresError,
+    },
+    /// A database is needed, and none is named.
+    #[error("no database of users is named")]
+    NoDatabase {
+        /// Whether it would be one of production.
+        production: bool,
+    },
+    /// Production, and no users of production are named.
+    #[error("--prod, but the users are the built-in ones, whose ids are not those of production")]
+    LocalUsers,
+    /// A users file is not of its form.
+    #[error("{file}, line {line}: {problem}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// The number of the line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: FileProblem,
+    },
+}
+
+impl UsersError {
+    /// Says which database an error is about.
+    pub fn of_database(address: &Address) -> impl FnOnce(PostgresError) -> Self + use<> {
+        postgres::failed(&address.to_string())
+    }
+}
+
+fn join(ids: &[UserId]) -> String {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    ids.join(", ")
+}
