@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    db_setup, doctor, drop, get_conversation, list_conversations, list_tables, list_users, local,
-    scan, schema_load, seed, update_cognito_user_ids,
+    create_conversation, create_message, db_setup, doctor, drop, get_conversation,
+    list_conversations, list_tables, list_users, local, scan, schema_load, seed,
+    update_cognito_user_ids,
 };
 use crate::launch;
 
@@ -37,6 +38,8 @@ enum Front {
     Scan(scan::Args),
     GetConversation(get_conversation::Args),
     ListConversations(list_conversations::Args),
+    CreateMessage(create_message::Args),
+    CreateConversation(create_conversation::Args),
     ListUsers(list_users::Args),
     UpdateCognitoUserIds(update_cognito_user_ids::Args),
     DbSetup(db_setup::Args),
@@ -55,6 +58,8 @@ pub fn run() -> ExitCode {
             Front::Scan(command) => launch::run(command),
             Front::GetConversation(command) => launch::run(command),
             Front::ListConversations(command) => launch::run(command),
+            Front::CreateMessage(command) => launch::run(command),
+            Front::CreateConversation(command) => launch::run(command),
             Front::ListUsers(command) => launch::run(command),
             Front::UpdateCognitoUserIds(command) => launch::run(command),
             Front::DbSetup(command) => launch::run(command),

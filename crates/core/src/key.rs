@@ -82,6 +82,13 @@ uuid_id!(
     MessageId
 );
 
+impl MessageGroupId {
+    /// Makes a random id (UUIDv4).
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
 impl MessageId {
     /// Derives the id of line `index` (from 0) of a seeded conversation: UUIDv5 (RFC 9562, section 5.5)
     /// in the namespace of the group, over `"{index}\n{sender}\n{text}"`.

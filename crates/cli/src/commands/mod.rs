@@ -1,5 +1,7 @@
 //! One utility a file: its options, its work, and what it shows.
 
+pub mod create_conversation;
+pub mod create_message;
 pub mod db_setup;
 pub mod doctor;
 pub mod drop;

@@ -1,8 +1,12 @@
-//! Conversations: reading them (access patterns A and B), and keeping the participants' rows at the
+//! Conversations: reading them (access patterns A and B), writing them (C and D), and keeping the participants' rows at the
 //! newest message (access pattern E).
 
+mod create;
 mod read;
 mod rows;
 
+pub use create::{
+    MAX_TEXT, Membership, Text, TextError, create_conversation, create_message, membership,
+};
 pub use read::{Slice, group_between, has_items, newest_message, read};
 pub use rows::{Missing, Settled, Settlement, settle};

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Store;
 use crate::error::{CallError, Error};
 use crate::guard::WriteToken;
-use crate::item::{GroupRow, RawItem, primary_key};
+use crate::item::{GroupRow, Message, RawItem, primary_key};
 use crate::key::PartitionKey;
 use crate::pace::Backoff;
 use crate::schema::attribute;
@@ -19,6 +19,8 @@ const COMPLETE: &str = "all required fields are set";
 /// One write of a transaction, with the condition it stands under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
+    /// Puts a message where its key is free.
+    PutMessage(Message),
     /// Puts a group row where its key is free.
     PutRow(GroupRow),
     /// Replaces the text of a group row that is still as it was read, under the same key.
@@ -59,6 +61,7 @@ impl Action {
             TransactWriteItem::builder().put(put).build()
         };
         match self {
+            Self::PutMessage(message) => put_if_free(message.into()),
             Self::PutRow(row) => put_if_free(row.into()),
             Self::ReplaceRow { old, new } => {
                 let put = Put::builder()

@@ -1,0 +1,106 @@
+//! `create-conversation`: access pattern D, a new conversation.
+
+use clap::Parser;
+use ddb_core::conversation::{Text, create_conversation};
+use ddb_core::timestamp::Timestamp;
+use serde::Serialize;
+
+use super::utc;
+use crate::args::{CommonArgs, TableArgs, UsersArgs, WriteArgs};
+use crate::failure::{Failure, Outcome};
+use crate::launch::{Command, Context};
+use crate::output::{Cell, Column, Format, Record, Totals};
+
+/// Begins a conversation between two people: both rows and the first message, or nothing.
+#[derive(Debug, Parser)]
+#[command(name = "create-conversation", version)]
+pub struct Args {
+    /// Text of the first message: 1 to 1024 characters
+    #[arg(value_name = "TEXT")]
+    text: Text,
+    /// Who begins it
+    #[arg(long, value_name = "HANDLE")]
+    from: String,
+    /// With whom
+    #[arg(long, value_name = "HANDLE")]
+    to: String,
+    #[command(flatten)]
+    users: UsersArgs,
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    table: TableArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// The application's shape of a conversation: its id, the other person, the last message.
+#[derive(Debug, Serialize)]
+struct Row {
+    uuid: String,
+    display_name: String,
+    handle: String,
+    message: String,
+    created_at: String,
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("time (UTC)"),
+        Column::new("with"),
+        Column::new("message"),
+        Column::kept("group"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![
+            Cell::text(utc(&self.created_at)),
+            Cell::text(&self.handle),
+            Cell::text(&self.message),
+            Cell::text(&self.uuid),
+        ]]
+    }
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::BASIC;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let oneself = || {
+            Failure::refused(format!(
+                "`{}` and `{}` are one person: a conversation has two",
+                self.from, self.to
+            ))
+        };
+        if self.from == self.to {
+            return Err(oneself());
+        }
+        let users = self
+            .users
+            .open(&context, self.table.is_production())
+            .await?;
+        let from = users.by_handle(&self.from).await?.person();
+        let to = users.by_handle(&self.to).await?.person();
+        if from.id == to.id {
+            return Err(oneself());
+        }
+        let site = self.table.open(&context, Some(users.source())).await?;
+        let token = site.allow_writing(&self.write)?;
+        let now = Timestamp::now();
+        let row = create_conversation(&site.store, &token, [from, to], &self.text, now).await?;
+        let mut printer = context.ui.printer::<Row>();
+        printer.print(&Row {
+            uuid: row.group.to_string(),
+            display_name: row.other.display_name,
+            handle: row.other.handle,
+            message: row.text,
+            created_at: row.last_message_at.to_string(),
+        })?;
+        printer.finish(Totals::default())?;
+        Ok(Outcome::Done)
+    }
+}

@@ -1,0 +1,119 @@
+//! `create-message`: access pattern C, a message in a conversation.
+
+use clap::Parser;
+use ddb_core::conversation::{Membership, Text, create_message, membership};
+use ddb_core::key::MessageGroupId;
+use ddb_core::timestamp::Timestamp;
+use serde::Serialize;
+
+use super::utc;
+use crate::args::{CommonArgs, TableArgs, UsersArgs, WriteArgs};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::launch::{Command, Context};
+use crate::output::{Cell, Column, Format, Record, Totals};
+
+/// Writes a message into a conversation, as one of its two people.
+#[derive(Debug, Parser)]
+#[command(name = "create-message", version)]
+pub struct Args {
+    /// Text of the message: 1 to 1024 characters
+    #[arg(value_name = "TEXT")]
+    text: Text,
+    /// Id of the conversation
+    #[arg(long, value_name = "UUID")]
+    group: MessageGroupId,
+    /// Who writes it
+    #[arg(long, value_name = "HANDLE")]
+    from: String,
+    #[command(flatten)]
+    users: UsersArgs,
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    table: TableArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// The application's shape, with the conversation.
+#[derive(Debug, Serialize)]
+struct Row {
+    uuid: String,
+    display_name: String,
+    handle: String,
+    message: String,
+    created_at: String,
+    message_group_uuid: String,
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("time (UTC)"),
+        Column::new("from"),
+        Column::new("message"),
+        Column::id("group"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![
+            Cell::text(utc(&self.created_at)),
+            Cell::text(&self.handle),
+            Cell::text(&self.message),
+            Cell::text(&self.message_group_uuid),
+        ]]
+    }
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::BASIC;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let users = self
+            .users
+            .open(&context, self.table.is_production())
+            .await?;
+        let sender = users.by_handle(&self.from).await?.person();
+        let site = self.table.open(&context, Some(users.source())).await?;
+        let store = &site.store;
+        match membership(store, self.group, sender.id).await? {
+            Membership::Member => {}
+            Membership::Stranger => {
+                return Err(Failure::refused(format!(
+                    "{}: `{}` takes no part in the conversation {}; nothing was written",
+                    store.place(),
+                    self.from,
+                    self.group
+                ))
+                .hint(format!(
+                    "`ddb list-conversations {}` shows theirs",
+                    self.from
+                )));
+            }
+            Membership::NoGroup => {
+                return Err(Failure::new(
+                    Exit::NotFound,
+                    format!("{}: no conversation {}", store.place(), self.group),
+                )
+                .hint("`ddb create-conversation` begins one"));
+            }
+        }
+        let token = site.allow_writing(&self.write)?;
+        let now = Timestamp::now();
+        let message = create_message(store, &token, self.group, sender, &self.text, now).await?;
+        let mut printer = context.ui.printer::<Row>();
+        printer.print(&Row {
+            uuid: message.id.to_string(),
+            display_name: message.sender.display_name,
+            handle: message.sender.handle,
+            message: message.text,
+            created_at: message.created_at.to_string(),
+            message_group_uuid: message.group.to_string(),
+        })?;
+        printer.finish(Totals::default())?;
+        Ok(Outcome::Done)
+    }
+}

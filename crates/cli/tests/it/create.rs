@@ -1,0 +1,230 @@
+//! `create-conversation` and `create-message`.
+
+use ddb_test_support::aws::{Aws, Backups};
+use ddb_test_support::{Door, Sandbox, Tool};
+use serde_json::json;
+
+use crate::setup::{ANDREW, GROUP, field, lines, one, through_both_doors};
+
+#[tokio::test]
+async fn a_conversation_is_begun_and_goes_on() {
+    through_both_doors(async |sandbox, tool| {
+        let begun = one(tool.run(&[
+            "create-conversation",
+            "--from",
+            "andrewbrown",
+            "--to",
+            "londo",
+            "Ambassador!",
+            "-o",
+            "jsonl",
+        ]));
+        let group = begun["uuid"].as_str().unwrap();
+        assert_eq!(
+            (&begun["handle"], &begun["display_name"], &begun["message"]),
+            (
+                &json!("londo"),
+                &json!("Londo Mollari"),
+                &json!("Ambassador!")
+            )
+        );
+        assert_eq!(
+            lines(tool.run(&["list-conversations", "-o", "jsonl"])),
+            [begun.clone()]
+        );
+        assert_eq!(
+            field(
+                &lines(tool.run(&["list-conversations", "londo", "-o", "jsonl"])),
+                "handle"
+            ),
+            ["andrewbrown"]
+        );
+        let answer = one(tool.run(&[
+            "create-message",
+            "--group",
+            group,
+            "--from",
+            "londo",
+            "Mr. Garibaldi?",
+            "-o",
+            "jsonl",
+        ]));
+        assert_eq!(answer["message_group_uuid"], group);
+        assert_eq!(
+            (&answer["handle"], &answer["message"]),
+            (&json!("londo"), &json!("Mr. Garibaldi?"))
+        );
+        let shown = lines(tool.run(&["get-conversation", group, "-o", "jsonl"]));
+        assert_eq!(field(&shown, "message"), ["Ambassador!", "Mr. Garibaldi?"]);
+        assert_eq!(shown[1]["uuid"], answer["uuid"]);
+        assert_eq!(sandbox.items().await.len(), 4);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_refused() {
+    through_both_doors(async |sandbox, tool| {
+        tool.run(&["seed"]).ok();
+        let table = sandbox.items().await;
+        let long = "x".repeat(1025);
+        let none = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
+        for (arguments, code, part) in [
+            (
+                vec![
+                    "create-message",
+                    "--group",
+                    GROUP,
+                    "--from",
+                    "andrewbrown",
+                    " ",
+                ],
+                2,
+                "cannot be blank",
+            ),
+            (
+                vec![
+                    "create-message",
+                    "--group",
+                    GROUP,
+                    "--from",
+                    "andrewbrown",
+                    &long,
+                ],
+                2,
+                "at most 1024",
+            ),
+            (
+                vec!["create-message", "--group", GROUP, "--from", "londo", "hi"],
+                2,
+                "`londo` takes no part",
+            ),
+            (
+                vec!["create-message", "--group", none, "--from", "londo", "hi"],
+                4,
+                "no conversation aaaaaaaa-",
+            ),
+            (
+                vec!["create-message", "--group", "x", "--from", "londo", "hi"],
+                2,
+                "not a uuid",
+            ),
+            (
+                vec!["create-message", "--group", GROUP, "--from", "nobody", "hi"],
+                4,
+                "no user `nobody`",
+            ),
+            (vec!["create-message", "--group", GROUP, "hi"], 2, "--from"),
+            (
+                vec![
+                    "create-conversation",
+                    "--from",
+                    "londo",
+                    "--to",
+                    "londo",
+                    "hi",
+                ],
+                2,
+                "are one person",
+            ),
+            (
+                vec![
+                    "create-conversation",
+                    "--from",
+                    "londo",
+                    "--to",
+                    "nobody",
+                    "hi",
+                ],
+                4,
+                "no user `nobody`",
+            ),
+            (
+                vec![
+                    "create-conversation",
+                    "--from",
+                    "londo",
+                    "--to",
+                    "bayko",
+                    "",
+                ],
+                2,
+                "cannot be blank",
+            ),
+        ] {
+            tool.run(&arguments).fails(code, part);
+        }
+        let exact = "é".repeat(1024);
+        assert_eq!(sandbox.items().await, table);
+        tool.run(&[
+            "create-message",
+            "--group",
+            GROUP,
+            "--from",
+            "bayko",
+            &exact,
+        ])
+        .ok();
+    })
+    .await;
+    let sandbox = Sandbox::new();
+    let tool = crate::setup::tool(Door::Own, &sandbox);
+    tool.run(&[
+        "create-conversation",
+        "--from",
+        "londo",
+        "--to",
+        "bayko",
+        "hi",
+    ])
+    .fails_with_hint(4, "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn p05_production_is_asked_first() {
+    let sandbox = Sandbox::with_table().await;
+    let aws = Aws::in_front_of(&sandbox, Backups::On);
+    let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Own)
+        .with("DDB_MESSAGE_TABLE", sandbox.table().as_str())
+        .with("AWS_ACCESS_KEY_ID", "AKIATESTER")
+        .with("AWS_SECRET_ACCESS_KEY", "secret");
+    tool.file("users.csv", include_str!("../../../../seed-data/users.csv"));
+    let options = aws.options();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let begin = [
+        "create-conversation",
+        "--from",
+        "andrewbrown",
+        "--to",
+        "londo",
+        "hi",
+        "--users",
+        "users.csv",
+    ];
+    tool.run(&[&begin, &options[..]].concat())
+        .fails_with_hint(2, "nobody is there to be asked");
+    assert_eq!(aws.writes(), [""; 0]);
+    tool.run(&[&begin, &options[..], &["--yes"]].concat()).ok();
+    assert_eq!(aws.writes(), ["TransactWriteItems"]);
+    let rows =
+        lines(tool.run(&[&["scan", "--kind", "group", "-o", "jsonl"], &options[..]].concat()));
+    let row = rows
+        .iter()
+        .find(|row| row["pk"] == format!("GRP#{ANDREW}"))
+        .unwrap();
+    let group = row["message_group_uuid"].as_str().unwrap();
+    let write = [
+        "create-message",
+        "--group",
+        group,
+        "--from",
+        "londo",
+        "ho",
+        "--users",
+        "users.csv",
+    ];
+    tool.run(&[&write, &options[..]].concat())
+        .fails_with_hint(2, "nobody is there to be asked");
+    tool.run(&[&write, &options[..], &["--yes"]].concat()).ok();
+    assert_eq!(aws.writes(), ["TransactWriteItems", "PutItem"]);
+}

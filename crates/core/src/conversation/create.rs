@@ -1,0 +1,185 @@
+//! Access patterns C, a message in a conversation, and D, a new conversation.
+
+use super::read::group_rows;
+use crate::error::{CallError, Error};
+use crate::guard::WriteToken;
+use crate::item::{GroupRow, Message, Person};
+use crate::key::{MessageGroupId, MessageId, PartitionKey, SortKey, UserId};
+use crate::store::{Action, MAX_BUMP_MICROS, Partition, Query, Store, Transacted};
+use crate::timestamp::Timestamp;
+
+/// The most Unicode scalar values that the application takes in a message.
+pub const MAX_TEXT: usize = 1024;
+
+/// Says why a text is no message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// There is nothing to read in it.
+    #[error("a message cannot be blank")]
+    Blank,
+    /// It is too long.
+    #[error("a message has at most {MAX_TEXT} characters, and this one has {0}")]
+    TooLong(usize),
+}
+
+/// The text of a message: 1 to 1024 Unicode scalar values, not all of them blank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text(String);
+
+impl Text {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Text {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        let length = text.chars().count();
+        if text.trim().is_empty() {
+            Err(TextError::Blank)
+        } else if length > MAX_TEXT {
+            Err(TextError::TooLong(length))
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
+/// Says how somebody stands to a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// A row of theirs says that they take part.
+    Member,
+    /// The conversation is there, and they have no row for it.
+    Stranger,
+    /// There is no such conversation.
+    NoGroup,
+}
+
+/// Finds out how somebody stands to a conversation, by consistent reads.
+///
+/// # Errors
+///
+/// When a request fails.
+pub async fn membership(
+    store: &Store,
+    group: MessageGroupId,
+    user: UserId,
+) -> Result<Membership, CallError> {
+    let own = Query::new(Partition::Table(PartitionKey::Groups(user)))
+        .of_group(group)
+        .consistent();
+    if !group_rows(store.query(own)).await?.is_empty() {
+        return Ok(Membership::Member);
+    }
+    let messages = PartitionKey::Messages(group);
+    if super::has_items(store, messages).await? {
+        return Ok(Membership::Stranger);
+    }
+    let rows = Query::new(Partition::GroupIndex(group)).page_size(1);
+    let rows = group_rows(store.query(rows)).await?;
+    Ok(if rows.is_empty() {
+        Membership::NoGroup
+    } else {
+        Membership::Stranger
+    })
+}
+
+/// Writes a message of the present instant into a conversation (pattern C). The group rows are moved by
+/// whoever follows the stream.
+///
+/// # Errors
+///
+/// When a request fails, or when all keys within 1 ms are taken.
+pub async fn create_message(
+    store: &Store,
+    token: &WriteToken,
+    group: MessageGroupId,
+    sender: Person,
+    text: &Text,
+    now: Timestamp,
+) -> Result<Message, Error> {
+    let mut message = Message {
+        group,
+        created_at: now.into(),
+        id: MessageId::random(),
+        text: text.0.clone(),
+        sender,
+    };
+    let put = store.put_message(token, message.clone()).await?;
+    message.created_at = put.created_at;
+    Ok(message)
+}
+
+/// Begins a conversation (pattern D): both group rows and the first message in one transaction. Returns
+/// the row of the one who begins it.
+///
+/// # Errors
+///
+/// When a request fails, or when either of the two has a conversation at each instant within 1 ms.
+pub async fn create_conversation(
+    store: &Store,
+    token: &WriteToken,
+    [from, to]: [Person; 2],
+    text: &Text,
+    now: Timestamp,
+) -> Result<GroupRow, Error> {
+    let group = MessageGroupId::random();
+    let id = MessageId::random();
+    let instants = (0..=MAX_BUMP_MICROS).filter_map(|micros| now.plus_micros(micros));
+    for instant in instants {
+        let at = SortKey::from(instant);
+        let row = |owner: &Person, other: &Person| GroupRow {
+            owner: owner.id,
+            last_message_at: at.clone(),
+            group,
+            text: text.0.clone(),
+            other: other.clone(),
+        };
+        let own = row(&from, &to);
+        let first = Message {
+            group,
+            created_at: at.clone(),
+            id,
+            text: text.0.clone(),
+            sender: from.clone(),
+        };
+        let actions = [
+            Action::PutMessage(first),
+            Action::PutRow(own.clone()),
+            Action::PutRow(row(&to, &from)),
+        ];
+        // Another conversation holds the instant; the next one is tried, under a new request token.
+        if store.transact(token, &actions).await? == Transacted::Done {
+            return Ok(own);
+        }
+    }
+    Err(Error::NoFreeKey {
+        place: store.place().to_owned(),
+        partition: PartitionKey::Groups(from.id).to_string(),
+        first: now.to_string(),
+        last: now.plus_micros(MAX_BUMP_MICROS).unwrap_or(now).to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_measured_in_unicode_scalar_values() {
+        let of = |c: char, count: usize| c.to_string().repeat(count).parse::<Text>();
+        for c in ['a', 'é', '漢', '👍'] {
+            assert!(of(c, 1).is_ok());
+            assert!(of(c, 1024).is_ok());
+            assert_eq!(of(c, 1025), Err(TextError::TooLong(1025)));
+        }
+        for blank in ["", " ", "\n\t", "\u{a0}\u{2003}"] {
+            assert_eq!(blank.parse::<Text>(), Err(TextError::Blank));
+        }
+        assert_eq!(" a ".parse::<Text>().unwrap().as_str(), " a ");
+    }
+}

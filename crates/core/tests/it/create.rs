@@ -1,0 +1,106 @@
+//! Access patterns C and D on an engine.
+
+use ddb_core::Error;
+use ddb_core::conversation::{Membership, Text, create_conversation, create_message, membership};
+use ddb_core::item::{GroupRow, Item, Kind, Message};
+use ddb_core::timestamp::Timestamp;
+use ddb_test_support::Sandbox;
+
+use crate::data::{at, group, message, person, raw, row};
+
+const T: &str = "2026-03-22T08:35:09.123456+00:00";
+
+fn text(text: &str) -> Text {
+    text.parse().unwrap()
+}
+
+async fn begin(sandbox: &Sandbox, people: (u128, u128), now: Timestamp) -> Result<GroupRow, Error> {
+    let people = [person(people.0), person(people.1)];
+    let token = sandbox.write_token();
+    create_conversation(&sandbox.store(), &token, people, &text("hello"), now).await
+}
+
+#[tokio::test]
+async fn a_conversation_begins_with_two_rows_and_a_message() {
+    let sandbox = Sandbox::with_table().await;
+    let own = begin(&sandbox, (1, 2), at(T)).await.unwrap();
+    let items: Vec<Item> = sandbox
+        .items()
+        .await
+        .into_iter()
+        .map(Item::decode)
+        .collect();
+    assert_eq!(items.len(), 3);
+    let others = row(own.group, at(T), (2, 1), "hello");
+    assert!(items.contains(&Item::GroupRow(own.clone())));
+    assert!(items.contains(&Item::GroupRow(others)));
+    let is_first = |item: &Item| {
+        matches!(item, Item::Message(Message { group, created_at, sender, .. })
+            if *group == own.group && *created_at == own.last_message_at && *sender == person(1))
+    };
+    assert!(items.iter().any(is_first), "{items:?}");
+}
+
+/// Conversations that begin at one instant move on until it is free for both people.
+#[tokio::test]
+async fn p17_conversations_at_one_instant_never_overwrite_each_other() {
+    let sandbox = Sandbox::with_table().await;
+    for (n, people) in [(1, 2), (1, 2), (2, 1), (1, 3), (3, 4)]
+        .into_iter()
+        .enumerate()
+    {
+        let own = begin(&sandbox, people, at(T)).await.unwrap();
+        let expected = [0, 1, 2, 3, 0][n];
+        assert_eq!(
+            own.last_message_at,
+            at(T).plus_micros(expected).unwrap().into(),
+            "{n}"
+        );
+    }
+    let items = sandbox.items().await;
+    let rows = items
+        .iter()
+        .filter(|item| Kind::of(item) == Kind::Group)
+        .count();
+    assert_eq!((items.len(), rows), (15, 10));
+}
+
+#[tokio::test]
+async fn messages_at_one_instant_all_stay() {
+    let sandbox = Sandbox::with_table().await;
+    let (store, token) = (sandbox.store(), sandbox.write_token());
+    for n in 0..5 {
+        let made = create_message(&store, &token, group(1), person(1), &text("same"), at(T)).await;
+        assert_eq!(
+            made.unwrap().created_at,
+            at(T).plus_micros(n).unwrap().into()
+        );
+    }
+    assert_eq!(sandbox.items().await.len(), 5);
+}
+
+#[tokio::test]
+async fn whoever_has_a_row_is_a_member() {
+    let sandbox = Sandbox::with_table().await;
+    let store = sandbox.store();
+    let of = async |group_number: u128, user: u128| {
+        membership(&store, group(group_number), person(user).id)
+            .await
+            .unwrap()
+    };
+    assert_eq!(of(1, 1).await, Membership::NoGroup);
+    sandbox.put(raw(&row(group(1), at(T), (1, 2), "x"))).await;
+    sandbox
+        .put(raw(&row(
+            group(9),
+            at(T).plus_micros(1).unwrap(),
+            (1, 2),
+            "x",
+        )))
+        .await;
+    sandbox.put(raw(&message(group(2), at(T), 1, "x"))).await;
+    assert_eq!(of(1, 1).await, Membership::Member);
+    assert_eq!(of(1, 2).await, Membership::Stranger);
+    assert_eq!(of(2, 1).await, Membership::Stranger);
+    assert_eq!(of(3, 1).await, Membership::NoGroup);
+}
