@@ -4,7 +4,9 @@ use std::io;
 use std::process::ExitCode;
 
 use ddb_core::guard::GuardError;
+use ddb_core::schema::DEFAULT_TABLE;
 use ddb_core::seed::{PlanError, ScriptError, SeedError};
+use ddb_core::stream::CheckpointError;
 use ddb_core::target::TargetError;
 use ddb_core::users::{PostgresError, UsersError};
 use ddb_core::{CallError, Cause, Error};
@@ -95,6 +97,22 @@ impl Failure {
         self
     }
 
+    /// Returns the same failure for another place that it concerns.
+    pub fn again(&self) -> Self {
+        match self {
+            Self::ClosedPipe => Self::ClosedPipe,
+            Self::Error {
+                exit,
+                message,
+                hint,
+            } => Self::Error {
+                exit: *exit,
+                message: message.clone(),
+                hint: hint.clone(),
+            },
+        }
+    }
+
     fn maybe_hint(self, next: Option<&str>) -> Self {
         match next {
             Some(next) => self.hint(next),
@@ -120,9 +138,22 @@ impl From<CallError> for Failure {
         } else {
             Exit::Failed
         };
-        let hint = call_hint(&error);
-        Self::new(exit, error.to_string()).maybe_hint(hint)
+        let failure = Self::new(exit, error.to_string());
+        if error.is_missing() && !error.is_about_pool() {
+            return failure.hint(missing_table_hint(&error.place));
+        }
+        failure.maybe_hint(call_hint(&error))
     }
+}
+
+/// Names the table that has to be made, which ends the name of the place.
+fn missing_table_hint(place: &str) -> String {
+    let table = place.rsplit(' ').next().unwrap_or_default();
+    let load = match table {
+        DEFAULT_TABLE => "ddb schema-load".to_owned(),
+        table => format!("ddb schema-load --table {table}"),
+    };
+    format!("`{load}` creates the table, `ddb list-tables` shows those that are there")
 }
 
 /// Returns the next step after a request that failed.
@@ -146,10 +177,7 @@ fn call_hint(error: &CallError) -> Option<&'static str> {
         Cause::TimedOut(_) => Some("is that a DynamoDB endpoint, and is it well?"),
         Cause::Garbled(_) => Some("is that a DynamoDB endpoint? `ddb local` starts one"),
         Cause::Broken(_) => Some("run the command again"),
-        Cause::NotSent(_) => None,
-        Cause::Service { .. } if error.is_missing() => Some(
-            "`ddb schema-load` creates the table, `ddb list-tables` shows those that are there",
-        ),
+        Cause::NotSent(_) => Some("-v shows where it was to be sent"),
         Cause::Service { .. } if error.is_throttling() => {
             Some("wait a little, or raise the table's capacity, then run the command again")
         }
@@ -157,7 +185,7 @@ fn call_hint(error: &CallError) -> Option<&'static str> {
             "UnrecognizedClientException" | "InvalidSignatureException" => Some(
                 "is that endpoint a local one? It refuses the dummy credentials of local commands",
             ),
-            _ => None,
+            _ => Some("the service said so; -v shows where it was asked"),
         },
     }
 }
@@ -178,8 +206,10 @@ impl From<Error> for Failure {
             Error::Contended { .. } => {
                 Self::new(Exit::Failed, message).hint("run the command again")
             }
-            Error::TableStatus { .. } | Error::NoFreeKey { .. } | Error::Cancelled { .. } => {
-                Self::new(Exit::Failed, message)
+            Error::TableStatus { .. } => Self::new(Exit::Failed, message)
+                .hint("`ddb list-tables --details` shows the state of the tables"),
+            Error::NoFreeKey { .. } | Error::Cancelled { .. } => {
+                Self::new(Exit::Failed, message).hint("run the command again")
             }
         }
     }
@@ -208,9 +238,11 @@ impl From<TargetError> for Failure {
                 "are there credentials, and are they valid? `aws sso login` renews those of a single sign-on",
             ),
             TargetError::NoAccount => Self::new(Exit::Failed, error.to_string()),
-            TargetError::Endpoint { .. }
-            | TargetError::Region { .. }
-            | TargetError::Profiles(_) => refused,
+            TargetError::Endpoint { .. } => {
+                refused.hint("an endpoint is written as http://localhost:8000")
+            }
+            TargetError::Region { .. } => refused.hint("a region is written as eu-central-1"),
+            TargetError::Profiles(_) => refused.hint("`aws configure list` reads the same files"),
         }
     }
 }
@@ -222,7 +254,7 @@ impl From<GuardError> for Failure {
             GuardError::NobodyThere { flag, .. } => {
                 refused.hint(format!("run it at a terminal, or give {flag}"))
             }
-            GuardError::Declined { .. } => refused,
+            GuardError::Declined { .. } => refused.hint("only `yes` goes on"),
             GuardError::OtherName { .. } => {
                 refused.hint("the name has to be that of what is destroyed")
             }
@@ -235,9 +267,10 @@ impl From<UsersError> for Failure {
         let message = error.to_string();
         match error {
             UsersError::NotFound { known, .. } => {
-                Self::new(Exit::NotFound, message).hint(match known.as_slice() {
-                    [] => "there are no users at all".to_owned(),
-                    known => format!("there are: {}", known.join(", ")),
+                Self::new(Exit::NotFound, message).hint(match known.as_deref() {
+                    None => "is the handle spelled as in the database?".to_owned(),
+                    Some([]) => "there are no users at all".to_owned(),
+                    Some(known) => format!("there are: {}", known.join(", ")),
                 })
             }
             UsersError::Doubled { .. } => {
@@ -246,7 +279,8 @@ impl From<UsersError> for Failure {
             UsersError::Unreadable { error, .. } => {
                 Self::new(exit_of_file(&error), message).hint("--users names a CSV file of users")
             }
-            UsersError::Malformed { .. } => Self::refused(message),
+            UsersError::Malformed { .. } => Self::refused(message)
+                .hint("a line is uuid,display_name,handle,email,cognito_user_id"),
             UsersError::LocalUsers => Self::refused(message).hint(
                 "name the users of production with PROD_DATABASE_URL, --database-url or --users",
             ),
@@ -264,7 +298,8 @@ fn database_failure(error: &PostgresError, message: String) -> Failure {
     match error {
         PostgresError::Url(_) => Failure::refused(message)
             .hint("it is written as postgres://user:password@host:5432/database"),
-        PostgresError::Tls(_) => Failure::new(Exit::Failed, message),
+        PostgresError::Tls(_) => Failure::new(Exit::Failed, message)
+            .hint("--db-ca names a file of root certificates in PEM form"),
         error if error.is_missing_database() => Failure::new(Exit::NotFound, message)
             .hint("`ddb db-setup` creates the database, its users table and the seed users"),
         error if error.is_missing() => Failure::new(Exit::NotFound, message)
@@ -282,7 +317,22 @@ fn database_failure(error: &PostgresError, message: String) -> Failure {
             Failure::new(Exit::Failed, message).hint("run the command again")
         }
         PostgresError::Server { .. } | PostgresError::Row { .. } => {
-            Failure::new(Exit::Failed, message)
+            Failure::new(Exit::Failed, message).hint("`psql` shows the table: \\d public.users")
+        }
+    }
+}
+
+impl From<CheckpointError> for Failure {
+    fn from(error: CheckpointError) -> Self {
+        let message = error.to_string();
+        match error {
+            CheckpointError::File { .. } => Self::new(Exit::Failed, message),
+            CheckpointError::Malformed { .. } => {
+                Self::refused(message).hint("remove the file to begin at the oldest record")
+            }
+            CheckpointError::OtherStream { .. } => Self::refused(message).hint(
+                "the table was made anew; remove the file to begin at the oldest record of its stream",
+            ),
         }
     }
 }
@@ -291,6 +341,7 @@ fn database_failure(error: &PostgresError, message: String) -> Failure {
 pub fn exit_of_file(error: &io::Error) -> Exit {
     match error.kind() {
         io::ErrorKind::NotFound => Exit::NotFound,
+        io::ErrorKind::IsADirectory => Exit::Refused,
         _ => Exit::Failed,
     }
 }
@@ -311,7 +362,8 @@ impl From<SeedError> for Failure {
             SeedError::Plan {
                 error: PlanError::EndsInTheFuture(_) | PlanError::OutOfRange,
                 ..
-            } => Self::refused(message),
+            } => Self::refused(message)
+                .hint("--ends-at and --interval say when the conversation takes place"),
             SeedError::Plan { .. } => Self::refused(message)
                 .hint("seed the changed file as another conversation, with --group-uuid"),
             SeedError::OtherUsers { .. } => Self::refused(message).hint(
@@ -325,6 +377,7 @@ impl From<LocalError> for Failure {
     fn from(error: LocalError) -> Self {
         let failure = Self::new(Exit::Failed, error.to_string());
         match error {
+            LocalError::Folder { .. } => failure.hint("--data names a folder that can be written"),
             LocalError::PortTaken(_) => failure.hint(
                 "`ddb list-tables` tells whether a DynamoDB endpoint is there already; --port names another port",
             ),

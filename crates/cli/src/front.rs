@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     create_conversation, create_message, db_setup, doctor, drop, get_conversation,
     list_conversations, list_tables, list_users, local, scan, schema_load, seed,
-    update_cognito_user_ids,
+    sync_conversations, update_cognito_user_ids,
 };
 use crate::launch;
 
@@ -40,6 +40,7 @@ enum Front {
     ListConversations(list_conversations::Args),
     CreateMessage(create_message::Args),
     CreateConversation(create_conversation::Args),
+    SyncConversations(sync_conversations::Args),
     ListUsers(list_users::Args),
     UpdateCognitoUserIds(update_cognito_user_ids::Args),
     DbSetup(db_setup::Args),
@@ -60,6 +61,7 @@ pub fn run() -> ExitCode {
             Front::ListConversations(command) => launch::run(command),
             Front::CreateMessage(command) => launch::run(command),
             Front::CreateConversation(command) => launch::run(command),
+            Front::SyncConversations(command) => launch::run(command),
             Front::ListUsers(command) => launch::run(command),
             Front::UpdateCognitoUserIds(command) => launch::run(command),
             Front::DbSetup(command) => launch::run(command),

@@ -114,7 +114,8 @@ impl Ui {
             return;
         }
         // Messages quote what users wrote: they stay one line, with nothing raw in it.
-        let text = escape::line(text);
+        let text = escape::without_passwords(text);
+        let text = escape::line(&text);
         let line = match prefix {
             _ if !self.color || color.is_empty() => format!("{prefix}{text}\n"),
             "" => format!("{color}{text}{RESET}\n"),

@@ -156,6 +156,14 @@ impl CallError {
         self.code() == Some("ResourceNotFoundException")
     }
 
+    /// Tells whether a table cannot be changed just now, because another change is under way.
+    pub(crate) fn is_passing_for_tables(&self) -> bool {
+        matches!(
+            self.code(),
+            Some("ResourceInUseException" | "LimitExceededException")
+        )
+    }
+
     /// Tells whether the request was for a user pool.
     pub fn is_about_pool(&self) -> bool {
         self.operation == LIST_USERS

@@ -17,6 +17,7 @@ mod sample;
 pub mod schema;
 pub mod seed;
 pub mod store;
+pub mod stream;
 pub mod target;
 pub mod timestamp;
 pub mod users;

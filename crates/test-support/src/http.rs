@@ -16,6 +16,29 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+impl Request {
+    /// Returns the request with another body.
+    #[must_use]
+    pub fn with_body(&self, body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        let head: String = self
+            .head
+            .lines()
+            .map(|line| match line.split_once(':') {
+                Some((name, _)) if name.eq_ignore_ascii_case("content-length") => {
+                    format!("{name}: {}\r\n", body.len())
+                }
+                _ => format!("{line}\r\n"),
+            })
+            .collect();
+        Self {
+            operation: self.operation.clone(),
+            head,
+            body,
+        }
+    }
+}
+
 /// One answer.
 #[derive(Debug, Clone)]
 pub enum Answer {

@@ -13,7 +13,7 @@ use crate::output::Format;
 pub use people::{DatabaseArgs, Pool, PoolArgs, UsersArgs, me};
 pub use range::{LimitArgs, RangeArgs};
 pub use target::{AwsArgs, Site, TableArgs, TargetArgs, WriteArgs, allow_destroying, show};
-pub use value::{When, duration};
+pub use value::{When, duration, id};
 
 const OUTPUT: &str = "Output";
 const TARGET: &str = "Target";
@@ -32,8 +32,8 @@ pub enum ColorChoice {
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct CommonArgs {
-    /// Form of the output
-    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORM", help_heading = OUTPUT)]
+    /// Form of the output: table, json, jsonl; csv where rows are read, ddb-json where items are
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORM", help_heading = OUTPUT, hide_possible_values = true)]
     pub output: Format,
     /// Say nothing but errors
     #[arg(short, long, help_heading = OUTPUT)]

@@ -27,6 +27,11 @@ pub struct PoolArgs {
 }
 
 impl PoolArgs {
+    /// Tells whether the real service is asked for by the word `aws`.
+    pub fn is_aws(&self, environment: &Environment) -> bool {
+        CognitoTarget::is_aws(self.cognito_endpoint_url.as_deref(), environment)
+    }
+
     /// Returns the pool, where one is named.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ const RANGE: &str = "Range";
 #[derive(Debug, Clone, Args)]
 pub struct RangeArgs {
     /// Only this calendar year, UTC
-    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(..=9999), conflicts_with_all = ["since", "until"], help_heading = RANGE)]
+    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(1000..=9999), conflicts_with_all = ["since", "until"], help_heading = RANGE)]
     year: Option<u16>,
     /// From this instant on: RFC 3339, a date, `now`, or -1d
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = RANGE)]
@@ -37,10 +37,17 @@ impl RangeArgs {
             Some(when) => when.at(now).map(Some).ok_or_else(outside),
             None => Ok(None),
         };
-        Ok(TimeRange {
+        let range = TimeRange {
             since: at(&self.since)?,
             until: at(&self.until)?,
-        })
+        };
+        match (range.since, range.until) {
+            (Some(since), Some(until)) if since > until => Err(Failure::refused(format!(
+                "--since {since} is later than --until {until}"
+            ))
+            .hint("turn them round")),
+            _ => Ok(range),
+        }
     }
 }
 

@@ -7,10 +7,11 @@ use ddb_core::environment::Environment;
 use ddb_core::guard::{self, DestroyToken, WriteToken};
 use ddb_core::schema::{DEFAULT_TABLE, TableName};
 use ddb_core::store::Store;
+use ddb_core::stream::Streams;
 use ddb_core::target::{Realm, Service, Target, TargetOptions};
 use ddb_core::users::Source;
 
-use super::TARGET;
+use super::{PoolArgs, TARGET};
 use crate::failure::Failure;
 use crate::launch::Context;
 use crate::ui::{Terminal, Ui};
@@ -41,6 +42,23 @@ impl AwsArgs {
         self.prod
     }
 
+    /// Holds what was said about AWS where nothing else of it is needed: in production the account is
+    /// asked for when one is expected, and locally its flags are refused.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not hold.
+    pub async fn hold(&self, context: &Context) -> Result<(), Failure> {
+        let options = self.options(Service::Sts, self.sts_endpoint_url.as_deref());
+        let said = self.expect_account.is_some() || self.profile.is_some();
+        if !self.prod {
+            options.refuse_production_only()?;
+        } else if said {
+            Target::resolve(&options, &context.environment).await?;
+        }
+        Ok(())
+    }
+
     pub(super) fn options<'a>(
         &'a self,
         service: Service,
@@ -49,6 +67,7 @@ impl AwsArgs {
         TargetOptions {
             prod: self.prod,
             service,
+            with_streams: false,
             endpoint_url,
             region: self.region.as_deref(),
             profile: self.profile.as_deref(),
@@ -75,10 +94,20 @@ impl TargetArgs {
     ///
     /// Where something is malformed, contradictory, or not what was expected.
     pub async fn target(&self, context: &Context) -> Result<Target, Failure> {
-        let options = self
-            .aws
-            .options(Service::DynamoDb, self.endpoint_url.as_deref());
-        let target = Target::resolve(&options, &context.environment).await?;
+        self.resolve(&self.options(), context).await
+    }
+
+    fn options(&self) -> TargetOptions<'_> {
+        self.aws
+            .options(Service::DynamoDb, self.endpoint_url.as_deref())
+    }
+
+    async fn resolve(
+        &self,
+        options: &TargetOptions<'_>,
+        context: &Context,
+    ) -> Result<Target, Failure> {
+        let target = Target::resolve(options, &context.environment).await?;
         if let Target::Local(local) = &target {
             context.ui.detail(&format!(
                 "endpoint from {}, region {}, dummy credentials",
@@ -111,13 +140,24 @@ impl TableArgs {
         self.target.aws.is_production()
     }
 
-    /// Finds the target. In production STS is asked for the account.
+    /// Finds the target beside a user pool. Where the pool is the real one and the table is not, what
+    /// was said about AWS is said about the pool.
     ///
     /// # Errors
     ///
     /// As [`TargetArgs::target`].
-    pub async fn target(&self, context: &Context) -> Result<Target, Failure> {
-        self.target.target(context).await
+    pub async fn target_beside(
+        &self,
+        pool: &PoolArgs,
+        context: &Context,
+    ) -> Result<Target, Failure> {
+        let mut options = self.target.options();
+        if !options.prod && pool.is_aws(&context.environment) {
+            options.profile = None;
+            options.expect_account = None;
+            options.sts_endpoint_url = None;
+        }
+        self.target.resolve(&options, context).await
     }
 
     /// Returns the name of the table.
@@ -146,6 +186,22 @@ impl TableArgs {
         let table = self.table(&context.environment)?;
         let target = self.target.target(context).await?;
         Ok(Site::new(target, table, users, context))
+    }
+
+    /// Finds the table and the streams beside it, and says where the table is.
+    ///
+    /// # Errors
+    ///
+    /// As [`TargetArgs::target`].
+    pub async fn open_with_streams(&self, context: &Context) -> Result<(Site, Streams), Failure> {
+        let table = self.table(&context.environment)?;
+        let options = TargetOptions {
+            with_streams: true,
+            ..self.target.options()
+        };
+        let target = self.target.resolve(&options, context).await?;
+        let streams = target.streams(&options, &context.environment)?;
+        Ok((Site::new(target, table, None, context), streams))
     }
 }
 

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use ddb_core::key::KeyError;
 use ddb_core::timestamp::Timestamp;
 
 /// An instant as people type it.
@@ -46,6 +47,15 @@ impl FromStr for When {
                 "not a time; use 2026-03-22T08:35:09Z, 2026-03-22, `now` or -1d".to_owned()
             })
     }
+}
+
+/// Parses an id in any spelling of a uuid's letters: keys have the lower-case one.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn id<T: FromStr<Err = KeyError>>(text: &str) -> Result<T, KeyError> {
+    text.to_ascii_lowercase().parse()
 }
 
 /// Parses a duration: `90s`, `1m30s`.

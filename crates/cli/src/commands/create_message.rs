@@ -7,7 +7,7 @@ use ddb_core::timestamp::Timestamp;
 use serde::Serialize;
 
 use super::utc;
-use crate::args::{CommonArgs, TableArgs, UsersArgs, WriteArgs};
+use crate::args::{CommonArgs, TableArgs, UsersArgs, WriteArgs, id};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(value_name = "TEXT")]
     text: Text,
     /// Id of the conversation
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = id::<MessageGroupId>)]
     group: MessageGroupId,
     /// Who writes it
     #[arg(long, value_name = "HANDLE")]

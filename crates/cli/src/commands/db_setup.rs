@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use clap::Parser;
-use ddb_core::guard::WriteToken;
+use ddb_core::guard::{DestroyToken, WriteToken};
 use ddb_core::users::{
     Address, Created, Database, DatabaseName, Findings, Setup, Users, UsersError, Wait,
 };
 use serde::Serialize;
 
-use super::update_cognito_user_ids::{Matching, refuse_ambiguous};
+use super::update_cognito_user_ids::Matching;
 use crate::args::{
     AwsArgs, CommonArgs, DatabaseArgs, PoolArgs, WriteArgs, allow_destroying, duration, show,
 };
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::ui::Ui;
@@ -100,7 +100,11 @@ impl Command for Args {
         // What else is needed is looked at before anything is written.
         let pool = match self.with_cognito {
             true => Some(self.pool.open(&self.aws, &context).await?),
-            false => None,
+            // Nothing of AWS is needed then, but what was said about it has to hold.
+            false => {
+                self.aws.hold(&context).await?;
+                None
+            }
         };
         let realm = if production { "production" } else { "local" };
         let mut shown = format!("{realm} postgres {address}");
@@ -109,10 +113,16 @@ impl Command for Args {
         }
         show(&address, &shown, ui);
 
-        if self.reset {
-            self.destroy(&address, &shown).await?;
-        }
+        // Every permission is there before anything is destroyed.
+        let reset = match self.reset {
+            true => Some(self.allow_destroying(&address, &shown)?),
+            false => None,
+        };
         let token = self.write.allow(&address, &shown)?;
+        if let Some(reset) = reset {
+            let destroyed = Database::destroy(reset, &address, Wait(self.wait)).await;
+            destroyed.map_err(UsersError::of_database(&address))?;
+        }
         let (database, setup) = self.set_up(&address, &token).await?;
         say_findings(&setup.findings, ui);
         let mut printer = ui.printer::<Row>();
@@ -126,7 +136,16 @@ impl Command for Args {
         printer.finish(Totals::default())?;
         if let Some(pool) = pool {
             let mut matching = Matching::open(&pool.directory, &address).await?;
-            refuse_ambiguous(&matching.found)?;
+            if !matching.found.ambiguous.is_empty() {
+                return Err(Failure::new(
+                    Exit::Partly,
+                    format!(
+                        "the database is set up, but no Cognito id was set: several users have the handle {}",
+                        matching.found.ambiguous.join(", ")
+                    ),
+                )
+                .hint("`ddb update-cognito-user-ids --skip-ambiguous` leaves them out"));
+            }
             let changes = &matching.found.changes;
             let written = matching.database.set_identities(&token, changes).await;
             written.map_err(UsersError::of_database(&address))?;
@@ -137,11 +156,13 @@ impl Command for Args {
 }
 
 impl Args {
-    async fn destroy(&self, address: &Address, shown: &str) -> Result<(), Failure> {
+    fn allow_destroying(
+        &self,
+        address: &Address,
+        shown: &str,
+    ) -> Result<DestroyToken<DatabaseName>, Failure> {
         let name = DatabaseName::from(address);
-        let token = allow_destroying(address, shown, name, self.confirm.as_deref())?;
-        let destroyed = Database::destroy(token, address, Wait(self.wait)).await;
-        Ok(destroyed.map_err(UsersError::of_database(address))?)
+        allow_destroying(address, shown, name, self.confirm.as_deref())
     }
 
     async fn set_up(

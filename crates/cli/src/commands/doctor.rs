@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use clap::Parser;
-use ddb_core::schema::{Shape, TableSpec};
+use ddb_core::schema::{DEFAULT_TABLE, Shape, TableSpec};
 use ddb_core::store::{Scan, Segment, Store};
+use ddb_core::target::Target;
 use ddb_core::users::{Address, Database, UsersError, UsersPlan};
 use futures::TryStreamExt;
 use serde::Serialize;
 
 use super::counted;
-use crate::args::{CommonArgs, PoolArgs, TableArgs, UsersArgs};
+use crate::args::{CommonArgs, PoolArgs, TableArgs, UsersArgs, show};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::ui::Ui;
 
 /// Checks, side by side, all that the other commands need, and says what to type next.
 ///
@@ -65,7 +67,6 @@ impl Record for Row {
         Column::kept("check"),
         Column::kept("status"),
         Column::new("detail"),
-        Column::new("hint"),
     ];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
@@ -73,7 +74,6 @@ impl Record for Row {
             Cell::text(self.check),
             Cell::text(self.status.as_str()),
             Cell::text(&self.detail),
-            Cell::text(self.hint.as_deref().unwrap_or_default()),
         ]]
     }
 }
@@ -117,9 +117,11 @@ impl Command for Args {
     }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let target = self.target(&context).await;
+        let target = target.as_ref();
         let rows = futures::join!(
-            check("dynamodb", self.dynamodb(&context)),
-            check("table", self.table(&context)),
+            check("dynamodb", dynamodb(target)),
+            check("table", self.table(target, &context)),
             check("users", self.users(&context)),
             check("user ids", self.user_ids(&context)),
             check("cognito", self.cognito(&context)),
@@ -131,11 +133,24 @@ impl Command for Args {
             printer.print(row)?;
         }
         printer.finish(Totals::default())?;
+        for row in &rows {
+            say(row, &context.ui);
+        }
         Ok(if well {
             Outcome::Done
         } else {
             Outcome::Difference
         })
+    }
+}
+
+/// Says in whole lines what a table may have had to cut.
+fn say(row: &Row, ui: &Ui) {
+    if row.status != Status::Ok {
+        ui.warn(&format!("{}: {}", row.check, row.detail));
+    }
+    if let Some(hint) = &row.hint {
+        ui.hint(&format!("{}: {hint}", row.check));
     }
 }
 
@@ -173,30 +188,47 @@ async fn check(name: &'static str, found: impl Future<Output = Result<Found, Fai
     }
 }
 
+/// The target, or why there is none: a check that needs it says so.
+type MaybeTarget<'a> = Result<&'a Target, &'a Failure>;
+
+async fn dynamodb(target: MaybeTarget<'_>) -> Result<Found, Failure> {
+    let dynamodb = target.map_err(Failure::again)?.dynamodb();
+    let mut pages = std::pin::pin!(dynamodb.tables());
+    let tables = pages.try_next().await?.unwrap_or_default();
+    let tables = counted(tables.len() as u64, "table", "tables");
+    Ok(Found::ok(format!("{} answers, {tables}", dynamodb.place())))
+}
+
 impl Args {
-    async fn dynamodb(&self, context: &Context) -> Result<Found, Failure> {
-        let dynamodb = self.table.target(context).await?.dynamodb();
-        let mut pages = std::pin::pin!(dynamodb.tables());
-        let tables = pages.try_next().await?.unwrap_or_default();
-        let tables = counted(tables.len() as u64, "table", "tables");
-        Ok(Found::ok(format!("{} answers, {tables}", dynamodb.place())))
+    /// Finds the target once, for all checks; what goes wrong is a finding of theirs.
+    async fn target(&self, context: &Context) -> Result<Target, Failure> {
+        let target = self.table.target_beside(&self.pool, context).await?;
+        show(&target, &target.to_string(), &context.ui);
+        Ok(target)
     }
 
-    async fn table(&self, context: &Context) -> Result<Found, Failure> {
+    async fn table(&self, target: MaybeTarget<'_>, context: &Context) -> Result<Found, Failure> {
         let name = self.table.table(&context.environment)?;
-        let store = self.table.target(context).await?.store(name);
+        let store = target.map_err(Failure::again)?.store(name);
+        let load = match store.table().as_str() {
+            DEFAULT_TABLE => "ddb schema-load".to_owned(),
+            table => format!("ddb schema-load --table {table}"),
+        };
         let Some(table) = store.describe().await? else {
             let missing = format!("there is no table {}", store.table());
-            return Err(Failure::new(Exit::NotFound, missing).hint("`ddb schema-load`"));
+            return Err(Failure::new(Exit::NotFound, missing).hint(format!("`{load}` creates it")));
         };
-        let differences = TableSpec::default()
-            .shape()
-            .differences(&Shape::from(&table));
+        let spec = TableSpec::default();
+        let shape = Shape::from(&table);
+        let differences = spec.shape().differences(&shape);
         if !differences.is_empty() {
             let fields: Vec<&str> = differences.iter().map(|d| d.field.as_str()).collect();
             let detail = format!("{} differs in: {}", store.table(), fields.join(", "));
-            return Ok(Found::warn(detail)
-                .hint("`ddb schema-load` shows how, `ddb schema-load --apply` changes it"));
+            return Ok(Found::warn(detail).hint(if spec.is_mendable(&shape) {
+                format!("`{load}` shows how, `{load} --apply` changes it")
+            } else {
+                format!("`{load}` shows how; it cannot be changed in place")
+            }));
         }
         if is_empty(&store).await? {
             let detail = format!("{} is as it should be, and empty", store.table());
@@ -225,7 +257,8 @@ impl Args {
         let UsersPlan::Postgres(address) = self.plan(context)? else {
             return Ok(Found::ok("there is no database to look into"));
         };
-        user_ids(&address).await
+        let has_pool = self.pool.pool(&context.environment)?.is_some();
+        user_ids(&address, has_pool).await
     }
 
     async fn cognito(&self, context: &Context) -> Result<Found, Failure> {
@@ -269,7 +302,7 @@ async fn is_empty(store: &Store) -> Result<bool, Failure> {
 }
 
 /// Looks whether every user of the database has a Cognito id, and every handle one user.
-async fn user_ids(address: &Address) -> Result<Found, Failure> {
+async fn user_ids(address: &Address, has_pool: bool) -> Result<Found, Failure> {
     let failed = || UsersError::of_database(address);
     let database = Database::connect(address).await.map_err(failed())?;
     let users = database.identities().await.map_err(failed())?;
@@ -295,11 +328,13 @@ async fn user_ids(address: &Address) -> Result<Found, Failure> {
         .filter(|user| !user.cognito_user_id.as_deref().is_some_and(is_sub))
         .count() as u64;
     let all = counted(users.len() as u64, "user", "users");
-    if without > 0 {
-        return Ok(
-            Found::warn(format!("{without} of {all} have no Cognito id"))
-                .hint("`ddb update-cognito-user-ids` sets them from the pool"),
-        );
+    let detail = format!("{without} of {all} have no Cognito id");
+    match (without, has_pool) {
+        (0, _) => Ok(Found::ok(format!("{all}, each with a Cognito id"))),
+        // Without a pool there is nothing that they could have.
+        (_, false) => Ok(Found::ok(format!("{detail}, and no pool is named"))),
+        (_, true) => {
+            Ok(Found::warn(detail).hint("`ddb update-cognito-user-ids` sets them from the pool"))
+        }
     }
-    Ok(Found::ok(format!("{all}, each with a Cognito id")))
 }

@@ -9,7 +9,7 @@ use ddb_core::users::User;
 
 use super::SEEDED_GROUP;
 use super::partition::{Entry, Layout, Reading};
-use crate::args::{CommonArgs, LimitArgs, RangeArgs, TableArgs, UsersArgs, me};
+use crate::args::{CommonArgs, LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format};
@@ -27,7 +27,7 @@ enum Order {
 #[command(name = "get-conversation", version)]
 pub struct Args {
     /// Id of the conversation; the seeded one where none is given
-    #[arg(value_name = "GROUP_UUID", conflicts_with = "with")]
+    #[arg(value_name = "GROUP_UUID", conflicts_with = "with", value_parser = id::<MessageGroupId>)]
     group: Option<MessageGroupId>,
     /// Find the conversation with this person
     #[arg(long, value_name = "HANDLE")]

@@ -6,7 +6,7 @@ use ddb_core::store::Direction;
 use ddb_core::timestamp::TimeRange;
 
 use super::partition::{Entry, Layout, Reading};
-use crate::args::{CommonArgs, LimitArgs, TableArgs, UsersArgs, me};
+use crate::args::{CommonArgs, LimitArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Failure, Outcome};
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format};
@@ -19,10 +19,10 @@ pub struct Args {
     #[arg(value_name = "HANDLE", conflicts_with = "user_uuid")]
     handle: Option<String>,
     /// Whose conversations, by id, without looking the handle up
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = id::<UserId>)]
     user_uuid: Option<UserId>,
     /// Only those whose last message is of this calendar year, UTC
-    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(..=9999), help_heading = "Range")]
+    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(1000..=9999), help_heading = "Range")]
     year: Option<u16>,
     #[command(flatten)]
     limit: LimitArgs,

@@ -14,6 +14,7 @@ mod partition;
 pub mod scan;
 pub mod schema_load;
 pub mod seed;
+pub mod sync_conversations;
 pub mod update_cognito_user_ids;
 
 use std::time::Duration;
@@ -39,7 +40,11 @@ fn counted(count: u64, one: &str, many: &str) -> String {
 
 /// Returns `, 12.5 capacity units` where the service said so.
 fn capacity(consumed: Option<f64>) -> String {
-    consumed.map_or_else(String::new, |units| format!(", {units} capacity units"))
+    match consumed {
+        None => String::new(),
+        Some(1.0) => ", 1 capacity unit".to_owned(),
+        Some(units) => format!(", {units} capacity units"),
+    }
 }
 
 /// Adds what a page consumed to what was consumed before.

@@ -1,7 +1,6 @@
 //! `scan`: every item of the table, every page, as it comes.
 
 use std::io::Write;
-use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -63,8 +62,8 @@ pub struct Args {
     #[arg(long, value_name = "I/N")]
     segment: Option<Share>,
     /// Show at most this many items
-    #[arg(long, value_name = "N")]
-    limit: Option<NonZeroU32>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
     /// Show only items of this kind
     #[arg(long, value_enum, value_name = "KIND")]
     kind: Option<KindArg>,
@@ -215,7 +214,7 @@ impl Args {
         };
         // One more than the limit tells whether the limit cut anything.
         let page_size = match (self.limit, self.kind) {
-            (Some(limit), None) => Some(limit.get().saturating_add(1)),
+            (Some(limit), None) => Some(limit.saturating_add(1)),
             _ => None,
         };
         let scan = Scan {
@@ -238,7 +237,7 @@ impl Args {
         printer: &mut Printer<W>,
         totals: &mut Totals,
     ) -> Result<(), Failure> {
-        let limit = self.limit.map(|limit| u64::from(limit.get()));
+        let limit = self.limit.map(u64::from);
         let wanted = self.kind.map(Kind::from);
         while let Some(page) = pages.try_next().await? {
             add(&mut totals.consumed_capacity, page.consumed);

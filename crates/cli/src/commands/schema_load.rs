@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{TABLE_DEADLINE, counted};
 use crate::args::{CommonArgs, Site, TableArgs, WriteArgs};
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 
@@ -183,7 +183,7 @@ impl Command for Args {
             store.place(),
             counted(found, "field", "fields")
         ));
-        ui.hint(if self.apply {
+        ui.hint(if self.apply || !spec.is_mendable(&load.shape().await?) {
             "DynamoDB cannot change these in place: drop the table and load it anew, or use another --table"
         } else {
             "--apply changes what DynamoDB can change in place"
@@ -235,16 +235,20 @@ impl Load<'_> {
             Plan::InPlace(changes) => changes,
         };
         let token = self.site.allow_writing(self.write)?;
-        for change in &changes {
-            self.site
+        for (made, change) in changes.iter().enumerate() {
+            let changed = self
+                .site
                 .store
                 .change_table(&token, change, TABLE_DEADLINE)
-                .await?;
+                .await;
+            if let Err(error) = changed {
+                return Err(partly(made, changes.len(), error.into()));
+            }
         }
         match self.differences().await? {
             left if left.is_empty() => Ok((Action::Updated, self.spec.shape().differences(&found))),
             left => Err(Failure::new(
-                crate::failure::Exit::Partly,
+                Exit::Partly,
                 format!(
                     "UpdateTable on {}: the service took {}, but still differs in: {}",
                     self.site.store.place(),
@@ -256,6 +260,18 @@ impl Load<'_> {
                 ),
             )),
         }
+    }
+}
+
+/// Says how many changes were made before one failed.
+fn partly(made: usize, of: usize, failure: Failure) -> Failure {
+    match failure {
+        Failure::Error { message, hint, .. } if made > 0 => Failure::Error {
+            exit: Exit::Partly,
+            message: format!("{message}; {made} of {of} changes were made"),
+            hint: hint.or_else(|| Some("`ddb schema-load` shows what still differs".to_owned())),
+        },
+        failure => failure,
     }
 }
 

@@ -12,8 +12,8 @@ use ddb_core::timestamp::Timestamp;
 use ddb_core::users::Users;
 use serde::Serialize;
 
-use super::{SEEDED_GROUP, utc};
-use crate::args::{CommonArgs, TableArgs, UsersArgs, When, WriteArgs, duration, me};
+use super::{SEEDED_GROUP, counted, utc};
+use crate::args::{CommonArgs, TableArgs, UsersArgs, When, WriteArgs, duration, id, me};
 use crate::failure::{Failure, Outcome, exit_of_file};
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long = "speaker", value_name = "NAME=HANDLE")]
     speakers: Vec<String>,
     /// Id of the conversation
-    #[arg(long, value_name = "UUID", default_value_t = SEEDED_GROUP)]
+    #[arg(long, value_name = "UUID", default_value_t = SEEDED_GROUP, value_parser = id::<MessageGroupId>)]
     group_uuid: MessageGroupId,
     /// Time of the last message: RFC 3339, a date, `now`, or -1d
     #[arg(
@@ -139,6 +139,13 @@ impl Command for Args {
             ui.note("--ends-at is not used: messages that are there fix the time");
         }
 
+        if prepared.others() > 0 && !prepared.is_anchored() {
+            ui.warn(&format!(
+                "{} holds {} already; --group-uuid seeds another conversation",
+                self.group_uuid,
+                counted(prepared.others(), "other message", "other messages")
+            ));
+        }
         let mut row = row(&prepared, &seed, &users);
         if self.dry_run {
             ui.note("dry run: nothing is written; `written` is what would be");

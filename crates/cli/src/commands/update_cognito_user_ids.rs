@@ -217,7 +217,7 @@ impl Matching {
 }
 
 /// Refuses to go on where a handle is not one person's.
-pub(super) fn refuse_ambiguous(found: &Reconciliation) -> Result<(), Failure> {
+fn refuse_ambiguous(found: &Reconciliation) -> Result<(), Failure> {
     if found.ambiguous.is_empty() {
         return Ok(());
     }

@@ -54,6 +54,19 @@ pub fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// Hides what stands before the host of a URL, which may hold a password: `postgres://***@host/db`.
+/// Everything up to the last `@` goes, since a password may hold any character.
+pub fn without_passwords(text: &str) -> Cow<'_, str> {
+    const MARK: &str = "://";
+    let Some(start) = text.find(MARK).map(|at| at + MARK.len()) else {
+        return Cow::Borrowed(text);
+    };
+    match text[start..].rfind('@') {
+        Some(end) => Cow::Owned(format!("{}***{}", &text[..start], &text[start + end..])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// Neutralises a cell that a spreadsheet would run as a formula, by a leading `'`. The first
 /// characters are those that OWASP lists under "CSV Injection".
 pub fn spreadsheet(cell: Cow<'_, str>) -> Cow<'_, str> {
@@ -87,6 +100,24 @@ mod tests {
     #[test]
     fn messages_keep_their_backslash() {
         assert_eq!(line("a\\b\nc\u{1b}d"), "a\\b\\nc\\u{1b}d");
+    }
+
+    #[test]
+    fn p26_passwords_are_hidden_wherever_they_stand() {
+        for (text, shown) in [
+            (
+                "error: 'postgres://me:pw@h/db' found",
+                "error: 'postgres://***@h/db' found",
+            ),
+            ("postgres://me:p @:/?#%w@h/db", "postgres://***@h/db"),
+            (
+                "http://localhost:8000 is there",
+                "http://localhost:8000 is there",
+            ),
+            ("mail me@example.org", "mail me@example.org"),
+        ] {
+            assert_eq!(without_passwords(text), shown);
+        }
     }
 
     #[test]

@@ -126,6 +126,9 @@ pub trait Record: Serialize {
     /// Whether its table is only the bare value.
     const BARE: bool = false;
 
+    /// Whether its table is shown as it grows, and not once it is known how wide it is.
+    const LIVE: bool = false;
+
     /// Returns its rows in a table: one, as a rule.
     fn rows(&self) -> Vec<Vec<Cell>>;
 
@@ -172,7 +175,7 @@ impl<W: Write> Printer<W> {
     /// Begins the output. `terminal` is the width of the terminal, `None` where stdout is none.
     pub fn new<R: Record>(format: Format, terminal: Option<usize>, out: W) -> Self {
         let form = match format {
-            Format::Table => Form::Table(Drawing::new(R::COLUMNS, R::BARE, terminal)),
+            Format::Table => Form::Table(Drawing::new(R::COLUMNS, R::BARE, R::LIVE, terminal)),
             Format::Json => Form::Json,
             Format::Jsonl => Form::Jsonl,
             Format::DdbJson => Form::DdbJson,
@@ -251,6 +254,9 @@ impl<W: Write> Printer<W> {
     ///
     /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn flush(&mut self) -> Result<(), Failure> {
+        if let Form::Table(drawing) = &mut self.form {
+            drawing.flush(&mut self.out)?;
+        }
         Ok(self.out.flush()?)
     }
 

@@ -19,6 +19,8 @@ const GAP: u16 = 2;
 pub struct Drawing {
     columns: &'static [Column],
     bare: bool,
+    /// Whether rows are shown as soon as they are flushed.
+    live: bool,
     /// The columns of the terminal; `None` where cells are not cut.
     terminal: Option<usize>,
     sample: Vec<Vec<Cell>>,
@@ -27,10 +29,16 @@ pub struct Drawing {
 
 impl Drawing {
     /// Begins a table; a bare one has no header.
-    pub fn new(columns: &'static [Column], bare: bool, terminal: Option<usize>) -> Self {
+    pub fn new(
+        columns: &'static [Column],
+        bare: bool,
+        live: bool,
+        terminal: Option<usize>,
+    ) -> Self {
         Self {
             columns,
             bare,
+            live,
             terminal,
             sample: Vec::new(),
             widths: None,
@@ -45,6 +53,14 @@ impl Drawing {
         }
         self.sample.push(row);
         if self.sample.len() >= SAMPLE {
+            self.settle(out)?;
+        }
+        Ok(())
+    }
+
+    /// Shows what is held back, where rows are to be seen at once.
+    pub fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if self.live && self.widths.is_none() && !self.sample.is_empty() {
             self.settle(out)?;
         }
         Ok(())
@@ -178,7 +194,7 @@ mod tests {
     ];
 
     fn drawn(rows: &[[&str; 3]], terminal: Option<usize>) -> String {
-        let mut drawing = Drawing::new(COLUMNS, false, terminal);
+        let mut drawing = Drawing::new(COLUMNS, false, false, terminal);
         let mut out = Vec::new();
         for row in rows {
             let row = row.iter().map(|text| Cell::text(*text)).collect();

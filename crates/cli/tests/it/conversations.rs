@@ -331,6 +331,18 @@ async fn what_is_not_there_or_malformed_is_said() {
             2,
             "cannot be used with",
         ),
+        (
+            vec![
+                "get-conversation",
+                "--since",
+                "2026-12-10",
+                "--until",
+                "2026-11-01",
+            ],
+            2,
+            "is later than --until",
+        ),
+        (vec!["get-conversation", "--year", "26"], 2, "--year"),
         (vec!["get-conversation", "--limit", "0"], 2, "--limit"),
         (
             vec!["get-conversation", "--limit", "5", "--all"],
@@ -351,4 +363,17 @@ async fn what_is_not_there_or_malformed_is_said() {
     ] {
         tool.run(&arguments).fails_with_hint(code, part);
     }
+}
+
+/// An id may be typed in any case; keys have the lower-case one.
+#[tokio::test]
+async fn an_id_in_capitals_is_the_same_id() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    tool.run(&SEED).ok();
+    let id = GROUP.to_uppercase();
+    assert_eq!(
+        lines(tool.run(&["get-conversation", &id, "-o", "jsonl"])).len(),
+        20
+    );
 }

@@ -30,7 +30,7 @@ async fn a_conversation_is_begun_and_goes_on() {
         );
         assert_eq!(
             lines(tool.run(&["list-conversations", "-o", "jsonl"])),
-            [begun.clone()]
+            std::slice::from_ref(&begun)
         );
         assert_eq!(
             field(

@@ -61,7 +61,7 @@ async fn a_fresh_machine_and_each_step_from_there() {
         3,
         [
             ("ok", "answers"),
-            ("fail", "`ddb schema-load`"),
+            ("fail", "`ddb schema-load --table test-"),
             built_in,
             nothing,
             no_pool,
@@ -162,7 +162,7 @@ async fn a_complete_machine_and_what_may_be_missing_there() {
         [
             ok,
             ok,
-            ("ok", "postgres 127.0.0.1/ddb_test_"),
+            ("ok", "postgres 127.0.0.1:"),
             (
                 "warn",
                 "4 of 4 users have no Cognito id `ddb update-cognito-user-ids`",

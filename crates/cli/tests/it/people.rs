@@ -221,6 +221,52 @@ fn a_database_is_needed_and_named() {
     assert_eq!(cognito.requests(), 0);
 }
 
+/// What was said about AWS holds where nothing else of it is needed.
+#[test]
+fn p05_db_setup_expects_the_account_that_was_named() {
+    let cognito = Cognito::start(crowd(), Hardship::default());
+    let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Own)
+        .with("AWS_ACCESS_KEY_ID", "AKIATESTER")
+        .with("AWS_SECRET_ACCESS_KEY", "secret")
+        .with("DATABASE_URL", "postgres://me@127.0.0.1:1/db")
+        .with("PROD_DATABASE_URL", "postgres://me@127.0.0.1:1/db");
+    let setup = ["db-setup", "--yes"];
+    let url = cognito.url();
+    let prod = [
+        "--prod",
+        "--region",
+        "eu-west-1",
+        "--sts-endpoint-url",
+        &url,
+        "--expect-account",
+    ];
+    tool.run(&[&setup, &prod[..], &["999999999999"]].concat())
+        .fails_with_hint(2, "the credentials are for account 123456789012");
+    tool.run(&[&setup, &prod[..], &["123456789012"]].concat())
+        .fails_with_hint(1, "Connection refused");
+    tool.run(&["db-setup", "--profile", "x"])
+        .fails_with_hint(2, "--profile goes with --prod");
+    tool.run(&["db-setup", "--expect-account", "1"])
+        .fails_with_hint(2, "goes with --prod");
+}
+
+/// A password that is typed where it does not belong is not echoed.
+#[test]
+fn p26_a_misplaced_url_is_not_echoed() {
+    let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front);
+    let url = "postgres://me:cAnArY@h/db";
+    for arguments in [
+        vec!["db-setup", url],
+        vec!["scan", "--limit", url],
+        vec!["list-conversations", url],
+    ] {
+        let ran = tool.run(&arguments);
+        assert!(matches!(ran.code, Some(2 | 4)), "{ran:?}");
+        assert!(ran.stderr.contains("postgres://***@h/db"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("cAnArY"), "{}", ran.stderr);
+    }
+}
+
 const TWO: [(&str, &str); 2] = [
     ("user1", "0a0a0a0a-0a0a-4a0a-8a0a-0a0a0a0a0a0a"),
     ("stranger", "0b0b0b0b-0b0b-4b0b-8b0b-0b0b0b0b0b0b"),
@@ -557,9 +603,7 @@ async fn db_setup_copies_the_ids_on_demand_and_asks_in_production() {
     let refused = prod.run(&["db-setup", "--prod"]);
     refused.fails_with_hint(2, "nobody is there to be asked");
     assert!(
-        refused
-            .stderr
-            .contains("production postgres localhost/ddb_test_"),
+        refused.stderr.contains("production postgres localhost:"),
         "{}",
         refused.stderr
     );
@@ -575,6 +619,11 @@ async fn db_setup_copies_the_ids_on_demand_and_asks_in_production() {
     ])
     .fails(2, "is not its name");
     assert_eq!(ids(&database).await, set);
+    // The right name, but no permission to write: nothing is destroyed.
+    let name = database.name();
+    prod.run(&["db-setup", "--prod", "--reset", "--confirm", name])
+        .fails_with_hint(2, "nobody is there to be asked");
+    assert_eq!(ids(&database).await, set);
     prod.run(&["db-setup", "--prod", "--yes"]).ok();
     prod.run(&[
         "db-setup",
@@ -586,4 +635,70 @@ async fn db_setup_copies_the_ids_on_demand_and_asks_in_production() {
     ])
     .ok();
     assert_ne!(ids(&database).await, set);
+}
+
+/// Older schemas have the id in other types.
+#[tokio::test]
+#[ignore = "needs PostgreSQL: bin-scripts/test --real"]
+async fn p25_ids_are_set_whatever_the_type_of_the_column() {
+    for kind in ["text", "varchar(80)", "char(36)", "uuid"] {
+        let database = Postgres::open().await;
+        database
+            .execute(&format!(
+                "CREATE TABLE public.users (uuid uuid DEFAULT gen_random_uuid(), display_name text, handle text, \
+                 email text, cognito_user_id {kind}); INSERT INTO users (handle) VALUES ('user1'), ('user2')"
+            ))
+            .await;
+        let cognito = Cognito::start(crowd(), Hardship::default());
+        let tool = people(Door::Own, &cognito.url(), POOL).with("DATABASE_URL", &database.url());
+        for updated in [2, 0] {
+            let done = one(tool.run(&["update-cognito-user-ids", "-o", "jsonl"]));
+            assert_eq!(done["updated"], updated, "{kind}");
+        }
+        let set = database
+            .query("SELECT cognito_user_id::text FROM users ORDER BY handle")
+            .await;
+        assert_eq!(set, [[Some(sub(1))], [Some(sub(2))]], "{kind}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: bin-scripts/test --real"]
+async fn db_setups_at_once_make_one_database() {
+    let database = Postgres::absent();
+    let tool =
+        Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Own).with("DATABASE_URL", &database.url());
+    let running: Vec<_> = (0..4)
+        .map(|_| tool.spawn(&["db-setup", "-o", "jsonl"]))
+        .collect();
+    let mut created = 0;
+    for child in running {
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        created += usize::from(one(ran)["database"] == "created");
+    }
+    assert_eq!(created, 1);
+    assert_eq!(seed_rows(&database).await.len(), 4);
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: bin-scripts/test --real"]
+async fn db_setup_with_an_ambiguous_pool_says_what_was_done() {
+    let mut users = crowd();
+    users[1].handle = Some("bayko".to_owned());
+    users[2].handle = Some("bayko".to_owned());
+    let cognito = Cognito::start(users, Hardship::default());
+    let database = Postgres::absent();
+    let tool = people(Door::Own, &cognito.url(), POOL).with("DATABASE_URL", &database.url());
+    let ran = tool.run(&["db-setup", "--with-cognito"]);
+    ran.fails(
+        5,
+        "the database is set up, but no Cognito id was set: several users have the handle bayko",
+    );
+    assert!(
+        ran.stderr
+            .contains("`ddb update-cognito-user-ids --skip-ambiguous`"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(seed_rows(&database).await.len(), 4);
 }

@@ -349,6 +349,61 @@ fn what_is_for_production_is_refused_elsewhere() {
     }
 }
 
+/// Region variables: an empty one is none, and what is no region is no part of a host name.
+#[tokio::test]
+async fn a_region_is_found_as_the_aws_tools_find_it() {
+    let sandbox = Sandbox::with_table().await;
+    let aws = Aws::in_front_of(&sandbox, Backups::On);
+    let url = aws.url();
+    let options = ["--prod", "--endpoint-url", &url, "--sts-endpoint-url", &url];
+    let count = |variables: &[(&str, &str)], more: &[&str]| {
+        let mut tool = operator(Door::Own, &sandbox);
+        for (name, value) in variables {
+            tool = tool.with(name, value);
+        }
+        tool.run(&[&["scan", "--count"], &options[..], more].concat())
+    };
+    let both = [("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "eu-west-1")];
+    let found = count(&both, &[]);
+    assert!(
+        found.stderr.contains("123456789012 eu-west-1 at"),
+        "{}",
+        found.stderr
+    );
+    assert!(
+        count(&both, &["--region", "eu-west-3"])
+            .stderr
+            .contains("eu-west-3")
+    );
+    count(&both[..1], &[]).fails_with_hint(2, "no region");
+    count(&[], &["--region", "x.example.org/"]).fails_with_hint(2, "not a region");
+    count(&[], &["--region", ""]).fails_with_hint(2, "not a region");
+}
+
+/// What is configured and to be ignored leads a profile nowhere, and an empty variable is no fault.
+#[tokio::test]
+async fn p02_a_profile_is_led_nowhere_by_what_is_ignored() {
+    let sandbox = Sandbox::with_table().await;
+    let trap = Server::trap();
+    let config = "[profile plain]\nregion = eu-west-1\naws_access_key_id = AKIAPLAIN\naws_secret_access_key = plain\n";
+    let aws = Aws::in_front_of(&sandbox, Backups::On);
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", trap.url()),
+        ("AWS_ENDPOINT_URL_STS", trap.url()),
+        ("AWS_ENDPOINT_URL", String::new()),
+    ] {
+        let tool = operator(Door::Own, &sandbox)
+            .with(name, &value)
+            .with("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+        std::fs::create_dir(tool.home().join(".aws")).unwrap();
+        tool.file(".aws/config", config);
+        let ran = run(&tool, &aws, &["scan", "--count", "--profile", "plain"]);
+        assert!(ran.stderr.contains("production account"), "{}", ran.stderr);
+        ran.ok();
+    }
+    assert_eq!(trap.connections(), 0);
+}
+
 #[test]
 fn what_production_lacks_is_said_soon() {
     let sandbox = Sandbox::new();

@@ -154,9 +154,9 @@ async fn wrong_people_times_and_ids_are_refused() {
         (vec!["--me", "nobody"], 4, "no user `nobody`"),
         (vec!["--other", "prod"], 4, "no user `prod`"),
         (
-            vec!["--group-uuid", "5AE290ED-55d1-47a0-bc6d-fe2bc2700399"],
+            vec!["--group-uuid", "5ae290ed55d147a0bc6dfe2bc2700399"],
             2,
-            "lower case",
+            "with hyphens",
         ),
         (vec!["--ends-at", "2999-01-01"], 2, "later than now"),
         (vec!["--ends-at", "someday"], 2, "not a time"),
@@ -251,5 +251,37 @@ fn a_missing_table_is_said_with_the_way_to_make_it() {
     let sandbox = Sandbox::new();
     let ran = tool(Door::Own, &sandbox).run(&["seed"]);
     ran.fails_with_hint(4, "ResourceNotFoundException");
-    assert!(ran.stderr.contains("`ddb schema-load`"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("`ddb schema-load --table test-"),
+        "{}",
+        ran.stderr
+    );
+}
+
+/// Another script in the same conversation is said; two seeds at the same time are found afterwards.
+#[tokio::test]
+async fn what_is_mixed_or_doubled_is_said() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    tool.run(&["seed", "--ends-at", PAST]).ok();
+    tool.file("other.txt", "Person 1: another talk\n");
+    let mixed = tool.run(&["seed", "--conversation", "other.txt"]);
+    assert!(
+        mixed.stderr.contains("holds 103 other messages already"),
+        "{}",
+        mixed.stderr
+    );
+    mixed.ok();
+    // As if a second seed had run at once: the same message under another key.
+    let mut twin = sandbox.items().await;
+    twin.retain(|item| item["sk"].as_s().unwrap() == PAST && item.contains_key("message_uuid"));
+    let mut twin = twin.remove(0);
+    let later = "2026-03-22T08:35:09.123473+00:00".to_owned();
+    twin.insert(
+        "sk".to_owned(),
+        aws_sdk_dynamodb::types::AttributeValue::S(later),
+    );
+    sandbox.put(twin).await;
+    tool.run(&["seed"])
+        .fails_with_hint(2, "message 103 of the script is there more than once");
 }

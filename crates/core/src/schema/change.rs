@@ -73,6 +73,11 @@ impl TableSpec {
         Plan::InPlace(changes)
     }
 
+    /// Tells whether a table can become the wanted one in place.
+    pub fn is_mendable(&self, found: &Shape) -> bool {
+        matches!(self.plan(found), Plan::InPlace(_))
+    }
+
     fn billing_change(&self, found: &Shape) -> Option<Change> {
         let index_found = found.indexes.get(GROUP_INDEX);
         let mode = (self.billing.as_str() != found.billing.as_str()).then_some(self.billing);

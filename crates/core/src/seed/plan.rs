@@ -40,6 +40,16 @@ pub enum PlanError {
         /// Where it belongs.
         planned: Timestamp,
     },
+    /// A message of the script is there more than once: two seeds ran at the same time.
+    #[error("message {number} of the script is there more than once: at {first} and at {second}")]
+    Doubled {
+        /// Its number, from 1.
+        number: usize,
+        /// Where it is.
+        first: SortKey,
+        /// Where it is, too.
+        second: SortKey,
+    },
     /// A time is outside the years 0000 to 9999.
     #[error("the conversation reaches outside the years 0000 to 9999")]
     OutOfRange,
@@ -70,10 +80,19 @@ pub(super) fn plan(
     interval: Duration,
 ) -> Result<Plan, PlanError> {
     let interval = i64::try_from(interval.as_micros()).map_err(|_| PlanError::OutOfRange)?;
-    let by_id: HashMap<&MessageId, &SortKey> = present
-        .iter()
-        .filter_map(|(key, id)| Some((id.as_ref()?, key)))
-        .collect();
+    let mut by_id: HashMap<&MessageId, &SortKey> = HashMap::new();
+    for (key, id) in present {
+        if let Some(id) = id
+            && let Some(first) = by_id.insert(id, key)
+            && let Some(place) = ids.iter().position(|wanted| wanted == id)
+        {
+            return Err(PlanError::Doubled {
+                number: place + 1,
+                first: first.clone(),
+                second: key.clone(),
+            });
+        }
+    }
     let taken: BTreeSet<&str> = present.iter().map(|(key, _)| key.as_str()).collect();
     let anchor = ids
         .iter()
@@ -265,6 +284,18 @@ mod tests {
         assert!(matches!(
             plan(&script, &there, None, later, MINUTE * 2),
             Err(PlanError::WouldMove { number: 2, .. })
+        ));
+    }
+
+    #[test]
+    fn a_script_that_is_there_twice_is_refused() {
+        let script = ids(3);
+        let first = plan(&script, &[], None, now(), MINUTE).unwrap();
+        let mut there = written(&first, &script, &[0, 1, 2]);
+        there.push((now().plus_micros(-17).unwrap().into(), Some(script[2])));
+        assert!(matches!(
+            plan(&script, &there, None, now(), MINUTE),
+            Err(PlanError::Doubled { number: 3, .. })
         ));
     }
 

@@ -1,5 +1,6 @@
 //! Carrying a plan out: what is there, what is missing, messages first and group rows last.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::TryStreamExt;
@@ -78,6 +79,7 @@ pub struct Prepared<'a> {
     seed: &'a Seed,
     messages: Vec<Message>,
     plan: Plan,
+    others: u64,
 }
 
 /// Says what a seeding did.
@@ -120,6 +122,9 @@ pub async fn prepare<'a>(
         .collect();
 
     let present = look(store, seed).await?;
+    let own: HashSet<&MessageId> = ids.iter().collect();
+    let others = present.iter().filter_map(|(_, id)| id.as_ref());
+    let others = others.filter(|id| !own.contains(id)).count() as u64;
     let plan = plan::plan(&ids, &present, seed.ends_at, now, seed.interval).map_err(|error| {
         SeedError::Plan {
             group: seed.group,
@@ -145,6 +150,7 @@ pub async fn prepare<'a>(
         seed,
         messages,
         plan,
+        others,
     })
 }
 
@@ -202,6 +208,11 @@ impl Prepared<'_> {
     /// Returns how many messages are not there yet.
     pub fn absent(&self) -> u64 {
         self.plan.absent.len() as u64
+    }
+
+    /// Returns how many messages of the conversation are not of the script.
+    pub fn others(&self) -> u64 {
+        self.others
     }
 
     /// Tells whether messages that are there decided about the time, and not the caller.

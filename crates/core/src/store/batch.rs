@@ -100,14 +100,11 @@ impl Store {
         let mut written = 0;
         for batch in pack(items)? {
             let size = batch.len() as u64;
-            let (left, cause) = match self.put_batch(batch).await {
-                Ok(left) => (left, None),
-                Err(error) => (size, Some(error)),
-            };
-            written += size - left;
-            match cause {
-                Some(error) if written == 0 => return Err(error.into()),
-                None if left == 0 => {}
+            let left = self.put_batch(batch).await;
+            written += size - left.items;
+            match left.cause {
+                None if left.items == 0 => {}
+                Some(error) if written == 0 && !error.is_throttling() => return Err(error.into()),
                 cause => {
                     return Err(Error::PartlyWritten {
                         place: self.place.to_string(),
@@ -121,8 +118,8 @@ impl Store {
         Ok(Written { items: written })
     }
 
-    /// Puts one batch and returns how many of it the service would not take.
-    async fn put_batch(&self, batch: Vec<RawItem>) -> Result<u64, CallError> {
+    /// Puts one batch, as far as the service takes it.
+    async fn put_batch(&self, batch: Vec<RawItem>) -> Left {
         let mut requests: Vec<WriteRequest> = batch.into_iter().map(put).collect();
         let mut backoff = Backoff::for_bulk();
         loop {
@@ -133,19 +130,31 @@ impl Store {
                 .send()
                 .await
                 .map_err(self.failed("BatchWriteItem"));
-            match answer {
+            let cause = match answer {
                 Ok(answer) => {
                     let unprocessed: HashMap<_, _> = answer.unprocessed_items.unwrap_or_default();
                     requests = unprocessed.into_values().flatten().collect();
+                    None
                 }
-                Err(error) if error.is_throttling() => {}
-                Err(error) => return Err(error),
-            }
-            if requests.is_empty() || !backoff.again().await {
-                return Ok(requests.len() as u64);
+                Err(error) => Some(error),
+            };
+            let passing = cause.as_ref().is_none_or(CallError::is_throttling);
+            if requests.is_empty() || !passing || !backoff.again().await {
+                return Left {
+                    items: requests.len() as u64,
+                    cause,
+                };
             }
         }
     }
+}
+
+/// What remains of a batch.
+struct Left {
+    /// How many items the service did not take, or of which that is not known.
+    items: u64,
+    /// What ended it; `None` where the service left them unprocessed to the last.
+    cause: Option<CallError>,
 }
 
 #[cfg(test)]

@@ -160,11 +160,21 @@ impl Store {
         change: &Change,
         deadline: Duration,
     ) -> Result<(), Error> {
-        change
-            .request(&self.table)
-            .send_with(&self.client)
-            .await
-            .map_err(self.failed("UpdateTable"))?;
+        let what = format!("{} to take a change", self.place);
+        wait_until(&what, deadline, self.poll, || async {
+            let answer = change
+                .request(&self.table)
+                .send_with(&self.client)
+                .await
+                .map_err(self.failed("UpdateTable"));
+            match answer {
+                Ok(_) => Ok(Some(())),
+                // A description may say ACTIVE before the last change is done everywhere.
+                Err(error) if error.is_passing_for_tables() => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await?;
         self.wait_until_active(deadline).await?;
         Ok(())
     }

@@ -98,16 +98,19 @@ impl CognitoTarget {
             let prod = Prod::resolve(&options, environment).await?;
             return Ok(Self::Prod(Box::new(prod)));
         }
-        let endpoint = options
-            .endpoint_url
-            .or_else(|| environment.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"));
-        if endpoint == Some(AWS) {
+        if Self::is_aws(options.endpoint_url, environment) {
             options.endpoint_url = None;
             let aws = Prod::resolve(&options, environment).await?;
             return Ok(Self::Aws(Box::new(aws)));
         }
         options.refuse_production_only()?;
         Local::resolve(&options, environment).map(Self::Local)
+    }
+
+    /// Tells whether a flag, or the variable in its place, is the word that means the real service.
+    pub fn is_aws(endpoint_url: Option<&str>, environment: &Environment) -> bool {
+        let variable = || environment.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER");
+        endpoint_url.or_else(variable) == Some(AWS)
     }
 
     /// Makes a client of one pool. Nothing is contacted.

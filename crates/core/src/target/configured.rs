@@ -20,33 +20,30 @@ pub enum Service {
     /// Items and tables.
     #[default]
     DynamoDb,
+    /// The streams of tables.
+    DynamoDbStreams,
     /// User pools.
     Cognito,
     /// Who am I.
     Sts,
-    /// Credentials of a single sign-on.
-    Sso,
-    /// Tokens of a single sign-on.
-    SsoOidc,
 }
 
 impl Service {
     const fn id(self) -> &'static str {
         match self {
             Self::DynamoDb => "DynamoDB",
+            Self::DynamoDbStreams => "DynamoDB Streams",
             Self::Cognito => "Cognito Identity Provider",
             Self::Sts => "STS",
-            Self::Sso => "SSO",
-            Self::SsoOidc => "SSO OIDC",
         }
     }
 
     /// Returns the flag that names an endpoint of the service.
     pub(super) const fn flag(self) -> &'static str {
         match self {
-            Self::DynamoDb => "--endpoint-url",
+            Self::DynamoDb | Self::DynamoDbStreams => "--endpoint-url",
             Self::Cognito => "--cognito-endpoint-url",
-            Self::Sts | Self::Sso | Self::SsoOidc => "--sts-endpoint-url",
+            Self::Sts => "--sts-endpoint-url",
         }
     }
 
@@ -213,7 +210,7 @@ dynamodb =
     /// p02: whatever configures an endpoint for a service is found, and named.
     #[tokio::test]
     async fn p02_every_way_to_configure_an_endpoint_is_found() {
-        use Service::{Cognito, DynamoDb, Sso, SsoOidc, Sts};
+        use Service::{Cognito, DynamoDb, DynamoDbStreams, Sts};
         let files = Files::new(CONFIG);
         let url = "http://localhost:3";
         for (service, profile, variables, found) in [
@@ -239,22 +236,22 @@ dynamodb =
             ),
             (Sts, None, vec![("AWS_ENDPOINT_URL_DYNAMODB", url)], None),
             (
+                DynamoDbStreams,
+                None,
+                vec![("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", url)],
+                Some("the variable AWS_ENDPOINT_URL_DYNAMODB_STREAMS"),
+            ),
+            (
+                DynamoDb,
+                None,
+                vec![("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", url)],
+                None,
+            ),
+            (
                 Sts,
                 None,
                 vec![("AWS_ENDPOINT_URL_STS", url)],
                 Some("the variable AWS_ENDPOINT_URL_STS"),
-            ),
-            (
-                Sso,
-                None,
-                vec![("AWS_ENDPOINT_URL_SSO", url)],
-                Some("the variable AWS_ENDPOINT_URL_SSO"),
-            ),
-            (
-                SsoOidc,
-                None,
-                vec![("AWS_ENDPOINT_URL_SSO_OIDC", url)],
-                Some("the variable AWS_ENDPOINT_URL_SSO_OIDC"),
             ),
             (
                 DynamoDb,

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use super::configured::Service;
 use super::endpoint::Endpoint;
 use super::retries::DeadIsDead;
-use super::{TargetError, TargetOptions};
+use super::{TargetError, TargetOptions, check_region};
 use crate::environment::Environment;
 use crate::store::DynamoDb;
 
@@ -21,6 +21,14 @@ const DEFAULT_REGION: &str = "us-east-1";
 /// Returns where the endpoint of a service is looked for: the variables, in order, and the default.
 const fn places(service: Service) -> (&'static [&'static str], &'static str) {
     match service {
+        Service::DynamoDbStreams => (
+            &[
+                "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
+                "AWS_ENDPOINT_URL_DYNAMODB",
+                "AWS_ENDPOINT_URL",
+            ],
+            "http://localhost:8000",
+        ),
         Service::Cognito => (
             &["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"],
             "http://localhost:9229",
@@ -56,7 +64,8 @@ impl fmt::Display for Local {
 
 impl Local {
     /// Finds the endpoint of a service: the flag, then variables (for DynamoDB
-    /// `AWS_ENDPOINT_URL_DYNAMODB` and `AWS_ENDPOINT_URL`, then `http://localhost:8000`; for Cognito
+    /// `AWS_ENDPOINT_URL_DYNAMODB` and `AWS_ENDPOINT_URL`, then `http://localhost:8000`; for its streams
+    /// `AWS_ENDPOINT_URL_DYNAMODB_STREAMS` before these; for Cognito
     /// `AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER`, then `http://localhost:9229`); and the region: the flag, `AWS_REGION`, `AWS_DEFAULT_REGION`, then
     /// `us-east-1`. No file is read and nothing is contacted.
     ///
@@ -87,16 +96,7 @@ impl Local {
             .map(|region| ("--region", region))
             .or_else(|| environment.first(&REGION_VARIABLES))
             .unwrap_or(("the default region", DEFAULT_REGION));
-        if region.is_empty()
-            || !region
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        {
-            return Err(TargetError::Region {
-                origin: region_origin,
-                region: region.to_owned(),
-            });
-        }
+        check_region(region_origin, region)?;
         Ok(Self {
             endpoint,
             origin,
@@ -145,6 +145,20 @@ impl Local {
             .retry_classifier(DeadIsDead::LOCAL);
         config.set_http_client(self.http_client());
         aws_sdk_cognitoidentityprovider::Client::from_conf(config.build())
+    }
+
+    /// Makes a client of DynamoDB Streams, from as bare a configuration.
+    pub(super) fn streams(&self) -> aws_sdk_dynamodbstreams::Client {
+        let mut config = aws_sdk_dynamodbstreams::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .credentials_provider(credentials())
+            .region(Region::new(self.region.clone()))
+            .endpoint_url(self.endpoint.to_string())
+            .timeout_config(timeouts())
+            .retry_config(retries())
+            .retry_classifier(DeadIsDead::LOCAL);
+        config.set_http_client(self.http_client());
+        aws_sdk_dynamodbstreams::Client::from_conf(config.build())
     }
 
     /// Without TLS no root certificates need loading.

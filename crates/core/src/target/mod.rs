@@ -3,6 +3,7 @@
 mod cognito;
 mod configured;
 mod endpoint;
+mod guarded;
 mod local;
 mod prod;
 mod retries;
@@ -19,6 +20,7 @@ use crate::environment::Environment;
 use crate::error::CallError;
 use crate::schema::TableName;
 use crate::store::{DynamoDb, Store};
+use crate::stream::Streams;
 use crate::users::Address;
 
 /// What the command line said about the target.
@@ -28,6 +30,8 @@ pub struct TargetOptions<'a> {
     pub prod: bool,
     /// The service that requests are for.
     pub service: Service,
+    /// Whether the streams of tables are used, too.
+    pub with_streams: bool,
     /// `--endpoint-url`, or that of another service.
     pub endpoint_url: Option<&'a str>,
     /// `--region`.
@@ -40,9 +44,25 @@ pub struct TargetOptions<'a> {
     pub sts_endpoint_url: Option<&'a str>,
 }
 
+/// Refuses what cannot be a region: it becomes part of a host name.
+fn check_region(origin: &'static str, region: &str) -> Result<(), TargetError> {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    if region.is_empty() || !region.bytes().all(word) {
+        return Err(TargetError::Region {
+            origin,
+            region: region.to_owned(),
+        });
+    }
+    Ok(())
+}
+
 impl TargetOptions<'_> {
     /// Refuses the flags that only production knows.
-    fn refuse_production_only(&self) -> Result<(), TargetError> {
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError::ProductionOnly`], which names the flag.
+    pub fn refuse_production_only(&self) -> Result<(), TargetError> {
         for (flag, given) in [
             ("--profile", self.profile),
             ("--expect-account", self.expect_account),
@@ -192,6 +212,30 @@ impl Target {
         }
         options.refuse_production_only()?;
         Local::resolve(options, environment).map(Self::Local)
+    }
+
+    /// Makes a client of the streams of tables. Locally they may have an endpoint of their own, which is
+    /// found as that of the tables is. Nothing is contacted.
+    ///
+    /// # Errors
+    ///
+    /// Where that endpoint is malformed, or AWS.
+    pub fn streams(
+        &self,
+        options: &TargetOptions<'_>,
+        environment: &Environment,
+    ) -> Result<Streams, TargetError> {
+        match self {
+            Self::Local(_) => {
+                let options = TargetOptions {
+                    service: Service::DynamoDbStreams,
+                    ..options.clone()
+                };
+                let local = Local::resolve(&options, environment)?;
+                Ok(Streams::new(local.streams(), &local.to_string()))
+            }
+            Self::Prod(prod) => Ok(Streams::new(prod.streams(), &prod.to_string())),
+        }
     }
 
     /// Makes a client of the service. Nothing is contacted.

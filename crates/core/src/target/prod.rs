@@ -1,9 +1,9 @@
 //! The production half: AWS itself, by the normal credential chain.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
@@ -12,12 +12,14 @@ use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_types::os_shim_internal::Env;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use super::configured::{Service, Surroundings};
 use super::endpoint::Endpoint;
+use super::guarded::GuardedClient;
 use super::retries::DeadIsDead;
-use super::{TargetError, TargetOptions};
+use super::{TargetError, TargetOptions, check_region};
 use crate::environment::Environment;
 use crate::error::CallError;
 use crate::store::DynamoDb;
@@ -80,16 +82,20 @@ impl Prod {
         if options.prod {
             if endpoint.is_none() {
                 surroundings.refuse_endpoint(options.service)?;
+                if options.with_streams {
+                    surroundings.refuse_endpoint(Service::DynamoDbStreams)?;
+                }
             }
             if sts_endpoint.is_none() {
                 surroundings.refuse_endpoint(Service::Sts)?;
             }
-            surroundings.refuse_endpoint(Service::Sso)?;
-            surroundings.refuse_endpoint(Service::SsoOidc)?;
         }
 
-        let config = load(options, surroundings.profile()).await;
+        let flags = [&endpoint, &sts_endpoint];
+        let flags = flags.into_iter().flatten().cloned().collect();
+        let config = load(options, surroundings.profile(), environment, flags).await;
         let region = config.region().ok_or(TargetError::NoRegion)?.to_string();
+        check_region("the region", &region)?;
         let account = identify(&config, sts_endpoint.as_ref(), &region).await?;
         if let Some(expected) = options.expect_account
             && expected != account
@@ -133,27 +139,58 @@ impl Prod {
     }
 }
 
-async fn load(options: &TargetOptions<'_>, profile: &str) -> SdkConfig {
+impl Prod {
+    /// Makes a client of DynamoDB Streams whose requests go to AWS, or where a flag says, and nowhere
+    /// else.
+    pub(super) fn streams(&self) -> aws_sdk_dynamodbstreams::Client {
+        let mut config = aws_sdk_dynamodbstreams::config::Builder::from(&self.config)
+            .retry_classifier(DeadIsDead::PRODUCTION)
+            .interceptor(OnlyTo::new(self.endpoint.as_ref()));
+        config.set_endpoint_url(self.endpoint.as_ref().map(ToString::to_string));
+        aws_sdk_dynamodbstreams::Client::from_conf(config.build())
+    }
+}
+
+/// Variables that hold credentials. A profile that is named by a flag comes before them, as in the AWS
+/// CLI: they may be for another account.
+const CREDENTIALS: [&str; 5] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+];
+
+/// Loads region and credentials in an environment of our own: without empty variables, and without
+/// configured endpoints, which were refused or are to be ignored. The credential chain has clients of its
+/// own, which would obey them.
+async fn load(
+    options: &TargetOptions<'_>,
+    profile: &str,
+    environment: &Environment,
+    flags: Vec<Endpoint>,
+) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(OPERATION)
         .build();
+    let named = options.profile.is_some();
+    let variables: HashMap<String, String> = environment
+        .iter()
+        .filter(|(name, _)| !name.starts_with("AWS_ENDPOINT_URL"))
+        .filter(|(name, _)| !(named && CREDENTIALS.contains(name)))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .env(Env::from(variables))
+        .http_client(GuardedClient::new(flags, environment))
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(5))
         .profile_name(profile);
     if let Some(region) = options.region {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    if let Some(profile) = options.profile {
-        // As in the AWS CLI, a profile that is named by a flag comes before credentials in variables:
-        // they may be for another account.
-        let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile);
-        loader = loader.credentials_provider(credentials.build());
-    }
-    // Configured endpoints were refused above, or are to be ignored; an empty variable would be taken
-    // for an endpoint all the same.
     let mut config = loader.load().await.into_builder();
     config.set_service_config(Some(NothingConfigured));
     config.set_endpoint_url(None);

@@ -10,14 +10,14 @@ use crate::key::UserId;
 #[derive(Debug, thiserror::Error)]
 pub enum UsersError {
     /// Nobody has the handle or the id.
-    #[error("no user `{wanted}` among the users of {origin}")]
+    #[error("no user `{wanted}` (users: {origin})")]
     NotFound {
         /// The handle or the id.
         wanted: String,
         /// Where was looked.
         origin: String,
-        /// The handles that are there, where they are few.
-        known: Vec<String>,
+        /// The handles that are there, where they are known: the first few.
+        known: Option<Vec<String>>,
     },
     /// Several users have one handle; none of them is guessed.
     #[error("the handle `{handle}` has {} users in {origin}: {}", ids.len(), join(ids))]

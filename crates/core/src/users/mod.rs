@@ -132,14 +132,17 @@ impl Users {
     fn not_found(&self, wanted: &str) -> UsersError {
         const FEW: usize = 12;
         let known = match &self.people {
-            People::Listed(listed) => listed.as_slice(),
-            People::Database(_) => &[],
+            People::Listed(listed) => {
+                let handles = listed.iter().take(FEW).map(|user| user.handle.clone());
+                Some(handles.collect())
+            }
+            // A database is asked only for whoever is wanted.
+            People::Database(_) => None,
         };
-        let known = known.iter().take(FEW).map(|user| user.handle.clone());
         UsersError::NotFound {
             wanted: wanted.to_owned(),
             origin: self.source.to_string(),
-            known: known.collect(),
+            known,
         }
     }
 }
@@ -162,10 +165,7 @@ mod tests {
             assert!(user.email.contains('@'));
         }
         let error = users.by_handle("nobody").await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "no user `nobody` among the users of built-in"
-        );
+        assert_eq!(error.to_string(), "no user `nobody` (users: built-in)");
     }
 
     #[tokio::test]

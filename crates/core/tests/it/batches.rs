@@ -1,8 +1,15 @@
-//! Batches on a real engine: everything arrives, and an item that is too large stops all.
+//! Batches: everything arrives, an item that is too large stops all, and leftovers are counted.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ddb_core::Error;
+use ddb_core::environment::Environment;
 use ddb_core::item::RawItem;
+use ddb_core::store::Store;
+use ddb_core::target::{Local, Target, TargetOptions};
 use ddb_test_support::Sandbox;
+use ddb_test_support::http::{Answer, Server, forward};
+use serde_json::{Value, json};
 
 use crate::data::{at, group, message, raw};
 
@@ -80,4 +87,99 @@ async fn a_missing_table_is_said_by_the_service() {
     let said = error.to_string();
     assert!(said.starts_with("BatchWriteItem on local http"), "{said}");
     assert!(said.contains(sandbox.table().as_str()), "{said}");
+}
+
+/// Takes half of each batch and leaves the rest unprocessed, as a table short of capacity does; after
+/// `patience` batches it answers as `last` says.
+fn reluctant(sandbox: &Sandbox, patience: usize, last: fn() -> Answer) -> Server {
+    let engine = sandbox.url();
+    let asked = AtomicUsize::new(0);
+    Server::start(move |request| {
+        if asked.fetch_add(1, Ordering::SeqCst) >= patience {
+            return last();
+        }
+        let mut body: Value = serde_json::from_slice(&request.body).unwrap();
+        let tables = body["RequestItems"].as_object().unwrap();
+        let table = tables.keys().next().unwrap().clone();
+        let requests = body["RequestItems"][&table].as_array().unwrap().clone();
+        let taken = (requests.len() / 2).max(1);
+        body["RequestItems"][&table] = requests[..taken].into();
+        forward(&request.with_body(body.to_string()), &engine);
+        let left = &requests[taken..];
+        let left = match left {
+            [] => json!({}),
+            left => json!({table: left}),
+        };
+        Answer::json(200, json!({"UnprocessedItems": left}).to_string())
+    })
+}
+
+fn store_at(server: &Server, sandbox: &Sandbox) -> Store {
+    let url = server.url();
+    let options = TargetOptions {
+        endpoint_url: Some(&url),
+        ..TargetOptions::default()
+    };
+    let local = Local::resolve(&options, &Environment::default()).unwrap();
+    Target::Local(local).store(sandbox.table().clone())
+}
+
+fn denied() -> Answer {
+    Answer::json(
+        400,
+        r#"{"__type":"x#AccessDeniedException","Message":"no more"}"#,
+    )
+}
+
+fn throttled() -> Answer {
+    Answer::json(
+        400,
+        r#"{"__type":"x#ProvisionedThroughputExceededException","message":"slow down"}"#,
+    )
+}
+
+#[tokio::test]
+async fn p11_leftovers_are_sent_again_until_none_is_left() {
+    let sandbox = Sandbox::with_table().await;
+    let server = reluctant(&sandbox, usize::MAX, denied);
+    let store = store_at(&server, &sandbox);
+    let token = sandbox.write_token();
+    let written = store.put_batches(&token, items(60, "x")).await.unwrap();
+    assert_eq!(written.items, 60);
+    assert_eq!(sandbox.items().await.len(), 60);
+    let batches = server.operations().len();
+    assert!(
+        (12..=21).contains(&batches),
+        "halves of three batches: {batches}"
+    );
+}
+
+/// What was written is counted, whatever ends it.
+#[tokio::test]
+async fn p11_what_remains_is_counted_truthfully() {
+    for (last, said) in [
+        (denied as fn() -> Answer, "AccessDeniedException: no more"),
+        (
+            throttled,
+            "ProvisionedThroughputExceededException: slow down",
+        ),
+    ] {
+        let sandbox = Sandbox::with_table().await;
+        let server = reluctant(&sandbox, 2, last);
+        let store = store_at(&server, &sandbox);
+        let token = sandbox.write_token();
+        let error = store.put_batches(&token, items(60, "x")).await.unwrap_err();
+        let there = sandbox.items().await.len() as u64;
+        assert_eq!(there, 18, "12 of 25, then 6 of 13");
+        let text = error.to_string();
+        let Error::PartlyWritten {
+            written, unwritten, ..
+        } = error
+        else {
+            panic!("{text}");
+        };
+        assert_eq!((written, unwritten), (there, 60 - there));
+        assert!(text.contains("18 of 60 items written"), "{text}");
+        assert!(text.contains(said), "{text}");
+    }
 }

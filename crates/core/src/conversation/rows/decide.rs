@@ -68,7 +68,10 @@ pub(super) fn decide(
 ) -> Result<Decision, UserId> {
     let mut decision = Decision {
         actions: Vec::new(),
-        settled: Settled::default(),
+        settled: Settled {
+            newest: Some(newest.clone()),
+            ..Settled::default()
+        },
     };
     let mut owners: Vec<UserId> = rows.iter().map(|row| row.owner).collect();
     owners.sort();

@@ -42,6 +42,8 @@ pub struct Settlement {
 /// Says what was done and what was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settled {
+    /// The newest message: the target. `None` where there is no message.
+    pub newest: Option<Message>,
     /// Rows that were made.
     pub created: Vec<GroupRow>,
     /// Rows that were moved: as they were, and as they are now.

@@ -10,11 +10,14 @@ FROM (SELECT to_jsonb(u) AS r FROM public.users u) rows
 WHERE r->>'handle' IS NOT NULL ORDER BY 1, 2";
 
 /// Each row is written only where it is still as it was read. Handles that repeat never come here, so
-/// that the join cannot pick one at random.
+/// that the join cannot pick one at random. The value takes the type of its column by way of JSON: an older
+/// schema may have another than text.
 const WRITE: &str = "\
-UPDATE public.users AS u SET cognito_user_id = c.wanted
+UPDATE public.users AS u SET cognito_user_id = (jsonb_populate_record(
+    NULL::public.users, jsonb_build_object('cognito_user_id', c.wanted))).cognito_user_id
 FROM unnest($1::text[], $2::text[], $3::text[]) AS c (handle, was, wanted)
-WHERE u.handle::text = c.handle AND u.cognito_user_id::text IS NOT DISTINCT FROM c.was";
+WHERE to_jsonb(u)->>'handle' = c.handle
+  AND to_jsonb(u)->>'cognito_user_id' IS NOT DISTINCT FROM c.was";
 
 impl Database {
     /// Reads the handle and the Cognito id of every user that has a handle.

@@ -84,6 +84,9 @@ pub struct Findings {
     pub missing_columns: Vec<String>,
 }
 
+/// Held to the end of the transaction; the number is this project's own.
+const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(7305801)";
+
 const COLUMNS: [&str; 5] = ["uuid", "display_name", "handle", "email", "cognito_user_id"];
 
 impl Database {
@@ -121,13 +124,13 @@ impl Database {
         }
         let server = Self::connect(&address.maintenance()).await?;
         let create = format!("CREATE DATABASE {}", DatabaseName::from(address).quoted());
-        match bounded(server.client.batch_execute(&create)).await {
-            Ok(()) => {}
-            // Somebody else was faster.
-            Err(error) if error.code() == Some(SqlState::DUPLICATE_DATABASE) => {}
+        let created = match bounded(server.client.batch_execute(&create)).await {
+            Ok(()) => Created::Now,
+            // Somebody else was faster, or is just about to be.
+            Err(error) if error.is_duplicate() => Created::Before,
             Err(error) => return Err(error),
-        }
-        Ok((Self::connect(address).await?, Created::Now))
+        };
+        Ok((Self::connect(address).await?, created))
     }
 
     /// Drops a database with all that is in it, connections of others included.
@@ -159,6 +162,8 @@ impl Database {
         seed: &[User],
     ) -> Result<Setup, PostgresError> {
         let transaction = bounded(self.client.transaction()).await?;
+        // Two of these at once would both make the table, and both insert.
+        bounded(transaction.batch_execute(ONE_AT_A_TIME)).await?;
         let there = "SELECT to_regclass('public.users') IS NOT NULL";
         let row = bounded(transaction.query_one(there, &[])).await?;
         let schema = if get::<bool>(&row, 0)? {
@@ -167,7 +172,7 @@ impl Database {
             bounded(transaction.batch_execute(SCHEMA)).await?;
             Created::Now
         };
-        // Two of these at once would both insert.
+        // Others may write, too.
         let lock = "LOCK TABLE public.users IN SHARE ROW EXCLUSIVE MODE";
         bounded(transaction.batch_execute(lock)).await?;
         let mut setup = Setup {
@@ -186,6 +191,12 @@ impl Database {
 }
 
 impl PostgresError {
+    /// Tells whether a database is there already: two that are made at once clash in the catalogue.
+    fn is_duplicate(&self) -> bool {
+        let duplicate = [SqlState::DUPLICATE_DATABASE, SqlState::UNIQUE_VIOLATION];
+        self.code().is_some_and(|code| duplicate.contains(&code))
+    }
+
     /// Tells whether a server that is starting says so.
     fn may_pass(&self) -> bool {
         match self {

@@ -23,6 +23,9 @@ pub enum UrlError {
         "it cannot be read; are the special characters of the password encoded, as in %23 for `#`?"
     )]
     Unreadable,
+    /// A parameter is none that the driver knows. Only a word of lower-case letters is quoted.
+    #[error("its parameter `{0}` is not known")]
+    Parameter(String),
     /// The parameter `sslmode` has another value.
     #[error("its sslmode is none of disable, allow, prefer, require, verify-ca, verify-full")]
     SslMode,
@@ -107,7 +110,7 @@ impl Address {
         let shown = shown(&config)?;
         // Many a server on a laptop has a certificate that nobody signed. On the loopback interface
         // there is nobody in between, and `prefer` promises nothing.
-        let loopback = mode == SslMode::Prefer && config.get_hosts().iter().all(is_loopback);
+        let loopback = mode == SslMode::Prefer && is_loopback(&config);
         config.ssl_mode(if loopback { SslMode::Disable } else { mode });
         Ok(Self {
             config,
@@ -118,8 +121,9 @@ impl Address {
     }
 }
 
-fn is_loopback(host: &Host) -> bool {
-    match host {
+/// Tells whether a server is on this machine. Where an address is given, it is what counts.
+fn is_loopback(config: &Config) -> bool {
+    let of_host = |host: &Host| match host {
         Host::Tcp(name) if name == "localhost" => true,
         Host::Tcp(name) => name
             .trim_matches(['[', ']'])
@@ -127,8 +131,37 @@ fn is_loopback(host: &Host) -> bool {
             .is_ok_and(|address| address.is_loopback()),
         #[cfg(unix)]
         Host::Unix(_) => true,
+    };
+    if config.get_hostaddrs().is_empty() {
+        config.get_hosts().iter().all(of_host)
+    } else {
+        config.get_hostaddrs().iter().all(IpAddr::is_loopback)
     }
 }
+
+/// What may stand after the `?` of a URL.
+const PARAMETERS: [&str; 20] = [
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "load_balance_hosts",
+    "options",
+    "password",
+    "port",
+    "sslmode",
+    "sslnegotiation",
+    "sslrootcert",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+];
 
 /// Takes `sslmode` and `sslrootcert` out of a URL, since the driver knows other values, or none.
 fn split(url: &str) -> Result<(String, Vec<(String, String)>), UrlError> {
@@ -146,6 +179,10 @@ fn split(url: &str) -> Result<(String, Vec<(String, String)>), UrlError> {
     let mut kept = url::form_urlencoded::Serializer::new(String::new());
     let mut taken = Vec::new();
     for (key, value) in url::form_urlencoded::parse(&url.as_bytes()[query + 1..]) {
+        let is_word = |key: &str| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        if authority > 0 && is_word(&key) && !PARAMETERS.contains(&key.as_ref()) {
+            return Err(UrlError::Parameter(key.into_owned()));
+        }
         if matches!(key.as_ref(), "sslmode" | "sslrootcert") {
             taken.push((key.into_owned(), value.into_owned()));
         } else {
@@ -189,22 +226,27 @@ fn fill(config: &mut Config, environment: &Environment) -> Result<(), UrlError> 
     Ok(())
 }
 
-/// Returns the host and the database for people, after checking that the host can be one: with an
+/// Returns host, port and database for people, after checking that the host can be one: with an
 /// unencoded `@` in the password, its tail would be looked up as part of the host name.
 fn shown(config: &Config) -> Result<String, UrlError> {
     let mut hosts = Vec::new();
-    for host in config.get_hosts() {
+    for (index, host) in config.get_hosts().iter().enumerate() {
+        let port = config.get_ports().get(index).or(config.get_ports().first());
+        let port = port.map_or_else(String::new, |port| format!(":{port}"));
+        // An address goes before the name, which is only checked then.
+        let address = config.get_hostaddrs().get(index);
+        let address = address.map_or_else(String::new, |address| format!(" ({address})"));
         match host {
             Host::Tcp(name) => {
-                let name = name.trim_start_matches('[').trim_end_matches(']');
-                if name.contains('@') {
+                let plain = name.trim_start_matches('[').trim_end_matches(']');
+                if plain.contains('@') {
                     return Err(UrlError::UnencodedPassword);
                 }
                 let part_of_a_name = |c: char| c.is_alphanumeric() || ".-_:%".contains(c);
-                if !name.chars().all(part_of_a_name) {
+                if !plain.chars().all(part_of_a_name) {
                     return Err(UrlError::Unreadable);
                 }
-                hosts.push(name.to_owned());
+                hosts.push(format!("{name}{address}{port}"));
             }
             #[cfg(unix)]
             Host::Unix(path) => hosts.push(path.display().to_string()),
@@ -243,14 +285,14 @@ mod tests {
         .into_iter()
         .collect();
         let filled = Address::parse("postgres://", false, None, &environment).unwrap();
-        assert_eq!(filled.shown, "db.example.org/cruddur");
+        assert_eq!(filled.shown, "db.example.org:6543/cruddur");
         assert_eq!(filled.config.get_ports(), [6543]);
         assert_eq!(filled.config.get_user(), Some("someone"));
         assert_eq!(filled.config.get_password(), Some(b"secret".as_slice()));
         assert_eq!(filled.config.get_ssl_mode(), SslMode::Disable);
         let url = "postgresql://me:pw@127.0.0.1:5432/other?sslmode=require";
         let given = Address::parse(url, false, None, &environment).unwrap();
-        assert_eq!(given.shown, "127.0.0.1/other");
+        assert_eq!(given.shown, "127.0.0.1:5432/other");
         assert_eq!(given.config.get_ports(), [5432]);
         assert_eq!(given.config.get_user(), Some("me"));
         assert_eq!(given.config.get_ssl_mode(), SslMode::Require);
@@ -323,10 +365,11 @@ mod tests {
                 .ca
                 .is_none()
         );
-        assert_eq!(
-            parse("postgres://me@h/db?bogus=1").unwrap_err(),
-            UrlError::Unreadable
-        );
+        let unknown = parse("postgres://me@h/db?bogus=1").unwrap_err();
+        assert_eq!(unknown, UrlError::Parameter("bogus".to_owned()));
+        let elsewhere = parse("postgres://me@localhost/db?hostaddr=10.0.0.1").unwrap();
+        assert_eq!(elsewhere.shown, "localhost (10.0.0.1):5432/db");
+        assert_eq!(elsewhere.config.get_ssl_mode(), SslMode::Prefer);
     }
 
     /// p26: no part of a password is shown, and none becomes part of a host name.
@@ -344,7 +387,8 @@ mod tests {
             ] {
                 match parse(&url) {
                     Ok(address) => {
-                        assert_eq!(address.shown, "db.example.org/cruddur", "{url}");
+                        let shown = address.shown.replace(":5432", "");
+                        assert_eq!(shown, "db.example.org/cruddur", "{url}");
                         assert!(!format!("{address:?}").contains(CANARY));
                     }
                     Err(error) => {

@@ -1,0 +1,13 @@
+//! The stream of the table: which conversations got messages, read so that nothing is missed.
+//!
+//! A record is only a hint: it names a conversation, and what is written is decided by
+//! [`crate::conversation::settle`] from the table itself. So order, duplicates and replay cannot matter.
+
+mod checkpoint;
+mod client;
+mod follower;
+mod shards;
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use client::Streams;
+pub use follower::{Batch, Begin, Follower};
