@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    create_conversation, create_message, db_setup, doctor, drop, get_conversation,
-    list_conversations, list_tables, list_users, local, scan, schema_load, seed,
+    check_conversations, create_conversation, create_message, db_setup, doctor, drop,
+    get_conversation, list_conversations, list_tables, list_users, local, scan, schema_load, seed,
     sync_conversations, update_cognito_user_ids,
 };
 use crate::launch;
@@ -41,6 +41,7 @@ enum Front {
     CreateMessage(create_message::Args),
     CreateConversation(create_conversation::Args),
     SyncConversations(sync_conversations::Args),
+    CheckConversations(check_conversations::Args),
     ListUsers(list_users::Args),
     UpdateCognitoUserIds(update_cognito_user_ids::Args),
     DbSetup(db_setup::Args),
@@ -62,6 +63,7 @@ pub fn run() -> ExitCode {
             Front::CreateMessage(command) => launch::run(command),
             Front::CreateConversation(command) => launch::run(command),
             Front::SyncConversations(command) => launch::run(command),
+            Front::CheckConversations(command) => launch::run(command),
             Front::ListUsers(command) => launch::run(command),
             Front::UpdateCognitoUserIds(command) => launch::run(command),
             Front::DbSetup(command) => launch::run(command),

@@ -6,7 +6,7 @@ use clap::Args;
 use ddb_core::directory::Directory;
 use ddb_core::environment::Environment;
 use ddb_core::target::{CognitoTarget, PoolId, Service};
-use ddb_core::users::{self, Address, DatabaseOptions, Users, UsersOptions, UsersPlan};
+use ddb_core::users::{self, Address, DatabaseOptions, Users, UsersError, UsersOptions, UsersPlan};
 
 use super::TARGET;
 use super::target::AwsArgs;
@@ -125,13 +125,22 @@ impl UsersArgs {
     /// # Errors
     ///
     /// Where the URL of a database cannot be used, or production has only local users.
-    pub fn plan(&self, context: &Context, production: bool) -> Result<UsersPlan, Failure> {
+    pub fn choose(&self, context: &Context, production: bool) -> Result<UsersPlan, UsersError> {
         let options = UsersOptions {
             file: self.users.as_deref(),
             database: self.database.options(),
             production,
         };
-        Ok(UsersPlan::choose(&options, &context.environment)?)
+        UsersPlan::choose(&options, &context.environment)
+    }
+
+    /// Chooses the source of users, as [`UsersArgs::choose`].
+    ///
+    /// # Errors
+    ///
+    /// The same, as the failure of a command.
+    pub fn plan(&self, context: &Context, production: bool) -> Result<UsersPlan, Failure> {
+        Ok(self.choose(context, production)?)
     }
 
     /// Opens the users, and says where they come from.

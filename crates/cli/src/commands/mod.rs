@@ -1,5 +1,6 @@
 //! One utility a file: its options, its work, and what it shows.
 
+pub mod check_conversations;
 pub mod create_conversation;
 pub mod create_message;
 pub mod db_setup;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use ddb_core::conversation::{Missing, Settled, Settlement, settle};
+use ddb_core::conversation::{Doubled, Missing, Settled, Settlement, settle};
 use ddb_core::guard::WriteToken;
 use ddb_core::key::MessageGroupId;
 use ddb_core::store::Store;
@@ -229,6 +229,7 @@ impl Sync<'_> {
             let settlement = Settlement {
                 group,
                 missing: Missing::PassOver,
+                doubled: Doubled::Leave,
                 never_back: false,
             };
             let settled = settle(self.store, self.token, &settlement).await?;

@@ -16,6 +16,7 @@ mod scan;
 mod schema_load;
 mod seed;
 mod setup;
+mod sync;
 mod tables;
 mod terminal;
 mod users;

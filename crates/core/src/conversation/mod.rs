@@ -1,12 +1,14 @@
 //! Conversations: reading them (access patterns A and B), writing them (C and D), and keeping the participants' rows at the
 //! newest message (access pattern E).
 
+mod check;
 mod create;
 mod read;
 mod rows;
 
+pub use check::{Example, Finding, Inspection, Invariant, Pass, inspect, repair};
 pub use create::{
     MAX_TEXT, Membership, Text, TextError, create_conversation, create_message, membership,
 };
 pub use read::{Slice, group_between, has_items, newest_message, read};
-pub use rows::{Missing, Settled, Settlement, settle};
+pub use rows::{Doubled, Missing, Settled, Settlement, look, settle};

@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 
 use super::plan::{self, Plan, PlanError};
 use super::script::{Script, Side};
-use crate::conversation::{Missing, Settled, Settlement, settle};
+use crate::conversation::{Doubled, Missing, Settled, Settlement, settle};
 use crate::error::{CallError, Error};
 use crate::guard::WriteToken;
 use crate::item::{Item, Message, Person, RawItem};
@@ -237,6 +237,7 @@ impl Prepared<'_> {
         let settlement = Settlement {
             group: self.seed.group,
             missing: Missing::Create(Box::new(self.seed.people())),
+            doubled: Doubled::Leave,
             never_back: true,
         };
         let rows = settle(self.store, token, &settlement).await?;

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::Store;
 use crate::error::{CallError, Error};
 use crate::guard::WriteToken;
-use crate::item::{Message, RawItem};
+use crate::item::{Message, Person, RawItem};
 use crate::key::SortKey;
 use crate::schema::attribute;
 
@@ -54,6 +54,50 @@ impl Store {
             first: wanted.to_string(),
             last: message.created_at.to_string(),
         })
+    }
+
+    /// Brings the name and the handle that an item has of somebody up to date, where it still has the old
+    /// ones. Returns `false` where it does not.
+    ///
+    /// # Errors
+    ///
+    /// When the request fails.
+    pub async fn rename(
+        &self,
+        _token: &WriteToken,
+        item: &RawItem,
+        person: &Person,
+    ) -> Result<bool, CallError> {
+        let old = |name: &str| {
+            item.get(name)
+                .cloned()
+                .unwrap_or(AttributeValue::Null(true))
+        };
+        let key = [attribute::PK, attribute::SK].map(|name| (name.to_owned(), old(name)));
+        let new = |text: &str| AttributeValue::S(text.to_owned());
+        let answer = self
+            .client
+            .update_item()
+            .table_name(self.table.as_str())
+            .set_key(Some(key.into()))
+            .update_expression("SET #name = :name, #handle = :handle")
+            .condition_expression("#id = :id AND #name = :old_name AND #handle = :old_handle")
+            .expression_attribute_names("#id", attribute::USER_UUID)
+            .expression_attribute_names("#name", attribute::USER_DISPLAY_NAME)
+            .expression_attribute_names("#handle", attribute::USER_HANDLE)
+            .expression_attribute_values(":id", new(&person.id.to_string()))
+            .expression_attribute_values(":name", new(&person.display_name))
+            .expression_attribute_values(":handle", new(&person.handle))
+            .expression_attribute_values(":old_name", old(attribute::USER_DISPLAY_NAME))
+            .expression_attribute_values(":old_handle", old(attribute::USER_HANDLE))
+            .send()
+            .await
+            .map_err(self.failed("UpdateItem"));
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns `false` where another message holds the key.

@@ -109,7 +109,7 @@ impl Users {
     ///
     /// [`UsersError::NotFound`], [`UsersError::Doubled`], and what a database answers with.
     pub async fn by_handle(&self, handle: &str) -> Result<User, UsersError> {
-        let mut found = match &self.people {
+        let found = match &self.people {
             People::Listed(listed) => {
                 let same = listed.iter().filter(|user| user.handle == handle);
                 same.cloned().collect()
@@ -119,14 +119,38 @@ impl Users {
                 .await
                 .map_err(postgres::failed(database.shown()))?,
         };
+        self.only(handle, found)
+    }
+
+    /// Finds the user with an id.
+    ///
+    /// # Errors
+    ///
+    /// As [`Users::by_handle`].
+    pub async fn by_id(&self, id: UserId) -> Result<User, UsersError> {
+        let found = match &self.people {
+            People::Listed(listed) => {
+                let same = listed.iter().filter(|user| user.uuid == id);
+                same.cloned().collect()
+            }
+            People::Database(database) => database
+                .by_id(id)
+                .await
+                .map_err(postgres::failed(database.shown()))?,
+        };
+        self.only(&id.to_string(), found)
+    }
+
+    /// Takes the one user that was found.
+    fn only(&self, wanted: &str, mut found: Vec<User>) -> Result<User, UsersError> {
         if found.len() > 1 {
             return Err(UsersError::Doubled {
-                handle: handle.to_owned(),
+                handle: wanted.to_owned(),
                 origin: self.source.to_string(),
                 ids: found.iter().map(|user| user.uuid).collect(),
             });
         }
-        found.pop().ok_or_else(|| self.not_found(handle))
+        found.pop().ok_or_else(|| self.not_found(wanted))
     }
 
     fn not_found(&self, wanted: &str) -> UsersError {

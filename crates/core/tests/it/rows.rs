@@ -1,6 +1,6 @@
 //! Access pattern E on an engine: rows follow the newest message.
 
-use ddb_core::conversation::{Missing, Settled, Settlement, settle};
+use ddb_core::conversation::{Doubled, Missing, Settled, Settlement, settle};
 use ddb_core::item::{GroupRow, Item};
 use ddb_core::key::SortKey;
 use ddb_test_support::Sandbox;
@@ -14,6 +14,7 @@ async fn run(sandbox: &Sandbox, group_number: u128, missing: Missing, never_back
     let settlement = Settlement {
         group: group(group_number),
         missing,
+        doubled: Doubled::Leave,
         never_back,
     };
     settle(&sandbox.store(), &sandbox.write_token(), &settlement)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Missing, Settled, Settlement};
+use super::{Doubled, Missing, Settled, Settlement};
 use crate::item::{GroupRow, Message};
 use crate::key::{SortKey, UserId};
 use crate::store::{Action, MAX_BUMP_MICROS};
@@ -18,7 +18,7 @@ pub(super) fn last_key(newest: &SortKey) -> Option<Timestamp> {
 }
 
 /// Tells whether a row carries the newest message and stands within 1 ms after it.
-fn is_at_target(row: &GroupRow, newest: &Message) -> bool {
+pub(in crate::conversation) fn is_at_target(row: &GroupRow, newest: &Message) -> bool {
     row.text == newest.text
         && (row.last_message_at == newest.created_at
             || match (row.last_message_at.time(), newest.created_at.time()) {
@@ -30,7 +30,7 @@ fn is_at_target(row: &GroupRow, newest: &Message) -> bool {
 }
 
 /// Tells whether a row is later than its conversation's newest message can explain.
-pub(super) fn is_ahead(row: &GroupRow, newest: &Message) -> bool {
+pub(in crate::conversation) fn is_ahead(row: &GroupRow, newest: &Message) -> bool {
     match (row.last_message_at.time(), newest.created_at.time()) {
         (Ok(row), Ok(newest)) => row.micros() > newest.micros() + MAX_BUMP_MICROS,
         _ => row.last_message_at > newest.created_at,
@@ -82,10 +82,24 @@ pub(super) fn decide(
             .filter(|row| row.owner == *owner)
             .cloned()
             .collect();
-        // The row at the target, or else the latest one, is the participant's; others are surplus.
-        own.sort_by_key(|row| (is_at_target(row, newest), row.last_message_at.clone()));
+        // The row at the target is the participant's, or else the one under its key, which nothing else
+        // can take, or else the latest; others are surplus.
+        let key = free_key(*owner, newest, taken);
+        own.sort_by_key(|row| {
+            let under_key = Some(&row.last_message_at) == key.as_ref();
+            (
+                is_at_target(row, newest),
+                under_key,
+                row.last_message_at.clone(),
+            )
+        });
         if let Some(row) = own.pop() {
             decision.place(row, newest, settlement, taken)?;
+        }
+        if settlement.doubled == Doubled::Delete {
+            decision
+                .actions
+                .extend(own.iter().cloned().map(Action::DeleteRow));
         }
         decision.settled.doubled.extend(own);
     }
@@ -158,6 +172,7 @@ mod tests {
         Settlement {
             group: sample::GROUP.parse().unwrap(),
             missing,
+            doubled: Doubled::Leave,
             never_back,
         }
     }
@@ -244,6 +259,43 @@ mod tests {
         assert!(decision.actions.is_empty());
         assert_eq!(decision.settled.unchanged, [at]);
         assert_eq!(decision.settled.doubled, [old, ahead]);
+    }
+
+    /// The one at the target stays, and the put of a moved row never meets the delete of another.
+    #[test]
+    fn surplus_rows_go_in_the_same_transaction() {
+        let at = sample::group_row(T, "newest");
+        let old = sample::group_row("2020-01-01T00:00:00.000000+00:00", "old");
+        let older = sample::group_row("2019-01-01T00:00:00.000000+00:00", "older");
+        let delete = Settlement {
+            doubled: Doubled::Delete,
+            ..settlement(Missing::PassOver, false)
+        };
+        let kept = decide_for(vec![old.clone(), at.clone()], &delete);
+        assert_eq!(kept.actions, [Action::DeleteRow(old.clone())]);
+        let moved = decide_for(vec![older.clone(), old.clone()], &delete);
+        assert_eq!(
+            moved.actions,
+            [
+                Action::DeleteRow(old),
+                Action::PutRow(at.clone()),
+                Action::DeleteRow(older)
+            ]
+        );
+        // A surplus row stands where the latest one has to go: it is what is replaced.
+        let stale = sample::group_row(T, "stale");
+        let future = sample::group_row("2030-01-01T00:00:00.000000+00:00", "future");
+        let swapped = decide_for(vec![stale.clone(), future.clone()], &delete);
+        assert_eq!(
+            swapped.actions,
+            [
+                Action::ReplaceRow {
+                    old: stale,
+                    new: at
+                },
+                Action::DeleteRow(future)
+            ]
+        );
     }
 
     #[test]

@@ -17,7 +17,8 @@ use crate::item::{GroupRow, Item, Message, Person};
 use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
 use crate::pace::Backoff;
 use crate::store::{Partition, Query, Store, Transacted};
-use decide::{TakenKeys, decide, is_ahead, last_key};
+use decide::{TakenKeys, decide, last_key};
+pub(super) use decide::{is_ahead, is_at_target};
 
 /// Tells what to do where a participant has no row.
 #[derive(Debug, Clone)]
@@ -28,6 +29,15 @@ pub enum Missing {
     Create(Box<[Person; 2]>),
 }
 
+/// Tells what to do where a participant has more than one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubled {
+    /// Leaves and counts them.
+    Leave,
+    /// Deletes all but the one at the target, or else the latest, in the same transaction.
+    Delete,
+}
+
 /// Asks for the rows of one conversation to be moved to its newest message.
 #[derive(Debug, Clone)]
 pub struct Settlement {
@@ -35,6 +45,8 @@ pub struct Settlement {
     pub group: MessageGroupId,
     /// What happens where a row is missing.
     pub missing: Missing,
+    /// What happens where a participant has several rows.
+    pub doubled: Doubled,
     /// Whether a row that is later than the newest message stays where it is.
     pub never_back: bool,
 }
@@ -50,7 +62,7 @@ pub struct Settled {
     pub moved: Vec<(GroupRow, GroupRow)>,
     /// Rows that were at the target already.
     pub unchanged: Vec<GroupRow>,
-    /// Second and further rows of a participant; left alone.
+    /// Second and further rows of a participant; left alone, or deleted where that was asked for.
     pub doubled: Vec<GroupRow>,
     /// Rows that are later than the newest message; left alone.
     pub ahead: Vec<GroupRow>,
@@ -72,8 +84,12 @@ pub async fn settle(
 ) -> Result<Settled, Error> {
     let mut backoff = Backoff::for_bulk();
     let mut taken = TakenKeys::default();
+    let known: Vec<UserId> = match &settlement.missing {
+        Missing::PassOver => Vec::new(),
+        Missing::Create(people) => people.iter().map(|person| person.id).collect(),
+    };
     loop {
-        let Some((newest, rows)) = look(store, settlement).await? else {
+        let Some((newest, rows)) = look(store, settlement.group, &known).await? else {
             return Ok(Settled::default());
         };
         let decision = decide(&newest, rows, settlement, &taken)
@@ -124,21 +140,27 @@ fn no_free_key(store: &Store, newest: &Message, owner: UserId) -> Error {
     }
 }
 
-/// Reads the newest message and the rows as they are.
-async fn look(
+/// Reads the newest message of a conversation and its rows, consistently. `known` are people who may have
+/// rows that neither the index nor the messages hint at.
+///
+/// # Errors
+///
+/// When a request fails.
+pub async fn look(
     store: &Store,
-    settlement: &Settlement,
+    group: MessageGroupId,
+    known: &[UserId],
 ) -> Result<Option<(Message, Vec<GroupRow>)>, CallError> {
-    let Some(newest) = newest_message(store, settlement.group).await? else {
+    let Some(newest) = newest_message(store, group).await? else {
         return Ok(None);
     };
-    let rows = find_rows(store, settlement, &newest).await?;
+    let rows = find_rows(store, group, &newest, known).await?;
     if !rows.iter().any(|row| is_ahead(row, &newest)) {
         return Ok(Some((newest, rows)));
     }
     // A row may be ahead only because another writer moved it, for a message that came after our
     // look: a second look, after the rows, cannot miss that message.
-    let newest = newest_message(store, settlement.group).await?;
+    let newest = newest_message(store, group).await?;
     Ok(newest.map(|newest| (newest, rows)))
 }
 
@@ -146,10 +168,10 @@ async fn look(
 /// where fewer than two participants are confirmed, their partitions are searched.
 async fn find_rows(
     store: &Store,
-    settlement: &Settlement,
+    group: MessageGroupId,
     newest: &Message,
+    known: &[UserId],
 ) -> Result<Vec<GroupRow>, CallError> {
-    let group = settlement.group;
     let hints = group_rows(store.query(Query::new(Partition::GroupIndex(group)))).await?;
     let mut rows: Vec<GroupRow> = Vec::new();
     let mut seen: HashSet<(UserId, SortKey)> = HashSet::new();
@@ -174,9 +196,7 @@ async fn find_rows(
     let mut to_search: Vec<UserId> = vec![newest.sender.id];
     to_search.extend(hints.iter().map(|hint| hint.owner));
     to_search.extend(rows.iter().map(|row| row.other.id));
-    if let Missing::Create(people) = &settlement.missing {
-        to_search.extend(people.iter().map(|person| person.id));
-    }
+    to_search.extend(known);
     while let Some(owner) = to_search.pop() {
         if !searched.insert(owner) {
             continue;

@@ -12,6 +12,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use super::{User, UsersError};
+use crate::key::UserId;
 pub use setup::{Created, DatabaseName, Findings, Setup, Wait};
 pub use tls::TlsError;
 pub use url::{Address, UrlError};
@@ -115,11 +116,15 @@ impl std::fmt::Debug for Database {
     }
 }
 
-/// Every column is taken as text, whatever type an older schema gave it, and may be missing.
-const BY_HANDLE: &str = "\
-SELECT r->>'uuid', r->>'display_name', r->>'handle', r->>'email', r->>'cognito_user_id'
-FROM (SELECT to_jsonb(u) AS r FROM public.users u WHERE u.handle::text = $1 LIMIT 12) rows
-ORDER BY 1";
+/// Returns the query for the users with a value in a column. Every column is taken as text, whatever type
+/// an older schema gave it, and may be missing.
+fn select_by(column: &str) -> String {
+    format!(
+        "SELECT r->>'uuid', r->>'display_name', r->>'handle', r->>'email', r->>'cognito_user_id' \
+         FROM (SELECT to_jsonb(u) AS r FROM public.users u WHERE u.{column}::text = $1 LIMIT 12) rows \
+         ORDER BY 1"
+    )
+}
 
 impl Database {
     /// Connects. It takes 2.5 s at most.
@@ -163,8 +168,18 @@ impl Database {
     ///
     /// [`PostgresError`].
     pub async fn by_handle(&self, handle: &str) -> Result<Vec<User>, PostgresError> {
-        let rows = bounded(self.client.query(BY_HANDLE, &[&handle])).await?;
-        rows.iter().map(|row| user(handle, row)).collect()
+        let rows = bounded(self.client.query(&select_by("handle"), &[&handle])).await?;
+        rows.iter().map(user).collect()
+    }
+
+    /// Finds the users with an id: one at the most, but in a table without a primary key.
+    ///
+    /// # Errors
+    ///
+    /// [`PostgresError`].
+    pub async fn by_id(&self, id: UserId) -> Result<Vec<User>, PostgresError> {
+        let rows = bounded(self.client.query(&select_by("uuid"), &[&id.to_string()])).await?;
+        rows.iter().map(user).collect()
     }
 }
 
@@ -179,14 +194,15 @@ async fn bounded<T>(
         .map_err(|error| PostgresError::new(&error))
 }
 
-fn user(handle: &str, row: &Row) -> Result<User, PostgresError> {
-    let malformed = |reason: String| PostgresError::Row {
-        handle: handle.to_owned(),
-        reason,
-    };
+fn user(row: &Row) -> Result<User, PostgresError> {
     let field = |index: usize| {
         row.try_get::<_, Option<String>>(index)
-            .map_err(|error| malformed(crate::error::root_cause(&error)))
+            .map_err(|error| PostgresError::new(&error))
+    };
+    let handle = field(2)?.unwrap_or_default();
+    let malformed = |reason: String| PostgresError::Row {
+        handle: handle.clone(),
+        reason,
     };
     let uuid = field(0)?.ok_or_else(|| malformed("it has no uuid".to_owned()))?;
     Ok(User {
@@ -196,8 +212,8 @@ fn user(handle: &str, row: &Row) -> Result<User, PostgresError> {
         // An item has to say a name; older databases may have none.
         display_name: field(1)?
             .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| handle.to_owned()),
-        handle: field(2)?.unwrap_or_default(),
+            .unwrap_or_else(|| handle.clone()),
+        handle: handle.clone(),
         email: field(3)?.unwrap_or_default(),
         cognito_user_id: field(4)?.unwrap_or_default(),
     })

@@ -1,0 +1,363 @@
+//! `check-conversations`: what does not hold between messages and group rows, and mending it.
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use clap::Parser;
+use ddb_core::conversation::{Finding, Inspection, Invariant, Pass, Settled, inspect, repair};
+use ddb_core::guard::WriteToken;
+use ddb_core::item::{GroupRow, Item, Person};
+use ddb_core::key::{MessageGroupId, UserId};
+use ddb_core::store::{Scan, Segment, Store};
+use ddb_core::users::{Users, UsersError, UsersPlan};
+use futures::TryStreamExt;
+use serde::Serialize;
+
+use super::counted;
+use crate::args::{CommonArgs, Site, TableArgs, UsersArgs, WriteArgs};
+use crate::failure::{Failure, Outcome};
+use crate::launch::{Command, Context};
+use crate::output::{Cell, Column, Format, Printer, Record, Totals};
+use crate::ui::Ui;
+
+/// Reports what does not hold between messages and group rows; the exit code is 3 then.
+///
+/// 1: every group row has its group's newest message, and a time within 1 ms after it.
+/// 2: one group row per participant and group.
+/// 3: every group with messages has its two rows, and they name each other.
+/// 4: a sort key is a time, and sorts as its time does.
+/// 5: names and handles in items are those of the users.
+#[derive(Debug, Parser)]
+#[command(name = "check-conversations", version, verbatim_doc_comment)]
+pub struct Args {
+    /// Mend what can be mended: 1, 2 and 3, each conversation in one transaction
+    #[arg(long)]
+    repair: bool,
+    /// With --repair, bring names and handles up to date, too
+    #[arg(long, requires = "repair")]
+    names: bool,
+    #[command(flatten)]
+    users: UsersArgs,
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    table: TableArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    invariant: Option<u8>,
+    pk: String,
+    sk: String,
+    group_uuid: Option<String>,
+    reason: String,
+    repaired: bool,
+}
+
+impl Row {
+    fn new(finding: Finding, repaired: bool) -> Self {
+        Self {
+            invariant: finding.invariant.map(Invariant::number),
+            pk: finding.pk,
+            sk: finding.sk,
+            group_uuid: finding.group.map(|group| group.to_string()),
+            reason: finding.reason,
+            repaired,
+        }
+    }
+}
+
+impl Record for Row {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("invariant"),
+        Column::id("pk"),
+        Column::id("sk"),
+        Column::new("reason"),
+        Column::kept("repaired"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![
+            Cell::number_or_blank(self.invariant),
+            Cell::text(&self.pk),
+            Cell::text(&self.sk),
+            Cell::text(&self.reason),
+            Cell::text(if self.repaired { "yes" } else { "no" }),
+        ]]
+    }
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::BASIC;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let ui = &context.ui;
+        let users = self.open_users(&context).await?;
+        let source = users.as_ref().map(Users::source);
+        let site = self.table.open(&context, source).await?;
+        let mut check = Check {
+            site: &site,
+            write: self.repair.then_some(&self.write),
+            token: None,
+            users: users.as_ref(),
+            ui,
+            broken: 0,
+            repaired: 0,
+            unknown: 0,
+        };
+        let mut printer = ui.printer::<Row>();
+        if let Err(failure) = check.run(self.names, &mut printer).await {
+            printer.abandon();
+            return Err(failure);
+        }
+        printer.finish(Totals::default())?;
+        Ok(check.end(self.repair))
+    }
+}
+
+impl Args {
+    /// Opens the users, where there are any: without them, names are not checked.
+    async fn open_users(&self, context: &Context) -> Result<Option<Users>, Failure> {
+        let plan: UsersPlan = match self.users.choose(context, self.table.is_production()) {
+            Ok(plan) => plan,
+            Err(UsersError::LocalUsers) => {
+                context
+                    .ui
+                    .note("no users of production are named; names are not checked");
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        context.ui.note(&format!("users: {}", plan.source()));
+        Ok(Some(plan.open().await?))
+    }
+}
+
+struct Check<'a> {
+    site: &'a Site,
+    /// How writing is allowed; `None` where nothing is to be mended.
+    write: Option<&'a WriteArgs>,
+    token: Option<WriteToken>,
+    users: Option<&'a Users>,
+    ui: &'a Ui,
+    broken: u64,
+    repaired: u64,
+    unknown: u64,
+}
+
+const EVERYTHING: Scan = Scan {
+    segment: Segment::WHOLE,
+    consistent: false,
+    count_only: false,
+    page_size: None,
+};
+
+impl Check<'_> {
+    async fn run<W: Write>(
+        &mut self,
+        names: bool,
+        printer: &mut Printer<W>,
+    ) -> Result<(), Failure> {
+        let store = &self.site.store;
+        let mut pass = Pass::default();
+        let mut pages = std::pin::pin!(store.scan(EVERYTHING));
+        while let Some(page) = pages.try_next().await? {
+            for item in page.items {
+                if let Some(finding) = pass.take(item) {
+                    self.report(finding, false, printer)?;
+                }
+            }
+            printer.flush()?;
+        }
+        for group in pass.suspects() {
+            let inspection = inspect(store, group, &pass.owners(group), self.users).await?;
+            self.judge(group, inspection, printer).await?;
+        }
+        self.names(&pass, names, printer).await
+    }
+
+    fn report<W: Write>(
+        &mut self,
+        finding: Finding,
+        repaired: bool,
+        printer: &mut Printer<W>,
+    ) -> Result<(), Failure> {
+        match finding.invariant {
+            None => self.unknown += 1,
+            Some(_) if repaired => self.repaired += 1,
+            Some(_) => self.broken += 1,
+        }
+        printer.print(&Row::new(finding, repaired))
+    }
+
+    /// Reports what was found in a conversation, after mending it where that is wanted and possible.
+    async fn judge<W: Write>(
+        &mut self,
+        group: MessageGroupId,
+        inspection: Inspection,
+        printer: &mut Printer<W>,
+    ) -> Result<(), Failure> {
+        if inspection.findings.is_empty() {
+            return Ok(());
+        }
+        let mended = match (self.write, inspection.people) {
+            (None, _) => false,
+            (Some(_), Err(why)) => {
+                self.ui.warn(&format!("{group} is left as it is: {why}"));
+                false
+            }
+            (Some(write), Ok(people)) => {
+                let token = allowed(&mut self.token, self.site, write)?;
+                let settled = repair(&self.site.store, token, group, people).await?;
+                say_repair(group, &settled, self.ui);
+                true
+            }
+        };
+        for finding in inspection.findings {
+            self.report(finding, mended, printer)?;
+        }
+        printer.flush()
+    }
+
+    /// Compares the names that items have with those of the users.
+    async fn names<W: Write>(
+        &mut self,
+        pass: &Pass,
+        repair: bool,
+        printer: &mut Printer<W>,
+    ) -> Result<(), Failure> {
+        let Some(users) = self.users else {
+            return Ok(());
+        };
+        let mut stale: HashMap<UserId, Person> = HashMap::new();
+        let mut strangers = 0;
+        let mut findings = Vec::new();
+        for (id, (name, handle), at) in pass.copied() {
+            let user = match users.by_id(id).await {
+                Ok(user) => user.person(),
+                Err(UsersError::NotFound { .. }) => {
+                    strangers += 1;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if user.display_name != *name || user.handle != *handle {
+                findings.push(Finding {
+                    invariant: Some(Invariant::Names),
+                    pk: at.pk.clone(),
+                    sk: at.sk.clone(),
+                    group: None,
+                    reason: format!(
+                        "`{name}` ({handle}) is `{}` ({}) among the users; so in {}",
+                        user.display_name,
+                        user.handle,
+                        counted(at.items, "item", "items")
+                    ),
+                });
+                stale.insert(id, user);
+            }
+        }
+        if strangers > 0 {
+            let names = counted(strangers, "name", "names");
+            self.ui.note(&format!(
+                "{names} of people who are not among the users were not checked"
+            ));
+        }
+        let mended = match (repair, self.write) {
+            (true, Some(write)) if !stale.is_empty() => {
+                let token = allowed(&mut self.token, self.site, write)?;
+                let renamed = rename(&self.site.store, token, &stale).await?;
+                self.ui.note(&format!(
+                    "names brought up to date in {}",
+                    counted(renamed, "item", "items")
+                ));
+                true
+            }
+            _ => false,
+        };
+        for finding in findings {
+            self.report(finding, mended, printer)?;
+        }
+        Ok(())
+    }
+
+    /// Says how it ended.
+    fn end(&self, repair: bool) -> Outcome {
+        let found = counted(self.broken + self.repaired, "finding", "findings");
+        let unknown = counted(
+            self.unknown,
+            "item of unknown shape",
+            "items of unknown shape",
+        );
+        self.ui
+            .note(&format!("{found}, {} repaired; {unknown}", self.repaired));
+        if self.broken == 0 {
+            return Outcome::Done;
+        }
+        if !repair {
+            self.ui
+                .hint("--repair mends what can be mended of 1, 2 and 3");
+        }
+        Outcome::Difference
+    }
+}
+
+/// Gets the permission to write, once.
+fn allowed<'t>(
+    token: &'t mut Option<WriteToken>,
+    site: &Site,
+    write: &WriteArgs,
+) -> Result<&'t WriteToken, Failure> {
+    if token.is_none() {
+        *token = Some(site.allow_writing(write)?);
+    }
+    token
+        .as_ref()
+        .ok_or_else(|| Failure::refused("not allowed to write"))
+}
+
+/// Brings the names of people up to date in every item that has old ones.
+async fn rename(
+    store: &Store,
+    token: &WriteToken,
+    stale: &HashMap<UserId, Person>,
+) -> Result<u64, Failure> {
+    let mut renamed = 0;
+    let mut pages = std::pin::pin!(store.scan(EVERYTHING));
+    while let Some(page) = pages.try_next().await? {
+        for raw in page.items {
+            let copied = match Item::decode(raw.clone()) {
+                Item::Message(message) => message.sender,
+                Item::GroupRow(row) => row.other,
+                Item::Unknown { .. } => continue,
+            };
+            if let Some(person) = stale.get(&copied.id).filter(|person| **person != copied) {
+                renamed += u64::from(store.rename(token, &raw, person).await?);
+            }
+        }
+    }
+    Ok(renamed)
+}
+
+/// Says what was there before, and what is there now.
+fn say_repair(group: MessageGroupId, settled: &Settled, ui: &Ui) {
+    let row = |row: &GroupRow| format!("GRP#{} {} `{}`", row.owner, row.last_message_at, row.text);
+    for (old, new) in &settled.moved {
+        ui.note(&format!("{group}: {} becomes {}", row(old), row(new)));
+    }
+    for made in &settled.created {
+        ui.note(&format!("{group}: {} was missing and is made", row(made)));
+    }
+    for surplus in &settled.doubled {
+        ui.note(&format!(
+            "{group}: {} was one too many and is deleted",
+            row(surplus)
+        ));
+    }
+}

@@ -1,0 +1,237 @@
+//! `sync-conversations`: rows follow the newest message.
+
+use std::io::{BufRead, BufReader};
+use std::time::{Duration, Instant};
+
+use ddb_test_support::aws::{Aws, Backups};
+use ddb_test_support::{Door, Sandbox, Tool};
+use serde_json::Value;
+
+use crate::faults::kill;
+use crate::setup::{GROUP, field, lines, message, one, through_both_doors, tool};
+
+fn begin(tool: &Tool) -> String {
+    let begin = [
+        "create-conversation",
+        "--from",
+        "andrewbrown",
+        "--to",
+        "londo",
+        "hello",
+        "-o",
+        "jsonl",
+    ];
+    one(tool.run(&begin))["uuid"].as_str().unwrap().to_owned()
+}
+
+fn write(tool: &Tool, group: &str, from: &str, text: &str) -> Value {
+    one(tool.run(&[
+        "create-message",
+        "--group",
+        group,
+        "--from",
+        from,
+        text,
+        "-o",
+        "jsonl",
+    ]))
+}
+
+fn rows(tool: &Tool) -> Vec<Value> {
+    lines(tool.run(&["scan", "--kind", "group", "-o", "jsonl", "--consistent"]))
+}
+
+#[tokio::test]
+async fn both_rows_carry_the_fortieth_message() {
+    through_both_doors(async |sandbox, tool| {
+        let group = begin(tool);
+        let mut last = Value::Null;
+        for n in 1..=40 {
+            last = write(
+                tool,
+                &group,
+                ["andrewbrown", "londo"][n % 2],
+                &format!("message {n}"),
+            );
+        }
+        let synced = tool.run(&["sync-conversations", "--once", "-o", "jsonl"]);
+        assert!(
+            synced.stderr.contains("1 conversation moved"),
+            "{}",
+            synced.stderr
+        );
+        let moved = one(synced);
+        assert_eq!(
+            (&moved["group_uuid"], &moved["message"]),
+            (&last["message_group_uuid"], &last["message"])
+        );
+        assert_eq!(moved["to"], last["created_at"]);
+        assert!(moved["from"].as_str() < moved["to"].as_str());
+        let after = rows(tool);
+        assert_eq!(field(&after, "message"), ["message 40", "message 40"]);
+        assert_eq!(
+            field(&after, "sk"),
+            [last["created_at"].as_str().unwrap(); 2]
+        );
+
+        // From the start again, and with a message dated years back, nothing changes.
+        let table = sandbox.items().await;
+        assert_eq!(
+            lines(tool.run(&["sync-conversations", "--once", "-o", "jsonl"])).len(),
+            0
+        );
+        assert_eq!(sandbox.items().await, table);
+        let mut late = message("2001-01-01T00:00:00.000000+00:00", "late");
+        let partition = format!("MSG#{group}");
+        late.insert(
+            "pk".to_owned(),
+            aws_sdk_dynamodb::types::AttributeValue::S(partition),
+        );
+        sandbox.put(late).await;
+        assert_eq!(
+            lines(tool.run(&["sync-conversations", "--once", "-o", "jsonl"])).len(),
+            0
+        );
+        assert_eq!(rows(tool), after);
+    })
+    .await;
+}
+
+/// One terminal follows while another writes; Ctrl-C ends it with 0.
+#[tokio::test]
+async fn a_move_shows_while_it_follows() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Front, &sandbox);
+    let group = begin(&tool);
+    let mut following = tool.spawn(&["sync-conversations", "-o", "jsonl"]);
+    let mut shown = BufReader::new(following.stdout.take().unwrap());
+    for n in 0..3 {
+        let text = format!("live {n}");
+        write(&tool, &group, "londo", &text);
+        let start = Instant::now();
+        let mut line = String::new();
+        shown.read_line(&mut line).unwrap();
+        // The bound that the contract gives to a person who waits.
+        assert!(
+            start.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            start.elapsed()
+        );
+        let moved: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(moved["message"], text);
+    }
+    kill(&following, "INT");
+    assert_eq!(following.wait().unwrap().code(), Some(0));
+    assert_eq!(field(&rows(&tool), "message"), ["live 2", "live 2"]);
+}
+
+#[tokio::test]
+async fn a_checkpoint_goes_on_where_it_ended() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    let group = begin(&tool);
+    write(&tool, &group, "londo", "one");
+    let sync = ["sync-conversations", "--once", "--checkpoint", "c.json"];
+    let first = tool.run(&sync);
+    assert!(
+        first.stderr.contains("1 conversation moved"),
+        "{}",
+        first.stderr
+    );
+    first.ok();
+    let kept: Value =
+        serde_json::from_slice(&std::fs::read(tool.home().join("c.json")).unwrap()).unwrap();
+    assert!(
+        kept["stream_arn"]
+            .as_str()
+            .unwrap()
+            .contains(sandbox.table().as_str())
+    );
+    assert_eq!(kept["shards"].as_object().unwrap().len(), 1);
+    // What the sync itself wrote is read, and is no reason to write again.
+    tool.run(&sync).ok();
+    let idle = tool.run(&sync);
+    assert!(
+        idle.stderr.contains("0 records, 0 conversations moved"),
+        "{}",
+        idle.stderr
+    );
+    write(&tool, &group, "londo", "two");
+    let second = tool.run(&sync);
+    assert!(
+        second.stderr.contains(" records, 1 conversation moved"),
+        "{}",
+        second.stderr
+    );
+
+    tool.file(
+        "c.json",
+        r#"{"stream_arn": "arn:of:another", "shards": {}}"#,
+    );
+    tool.run(&sync)
+        .fails_with_hint(2, "it is of the stream arn:of:another");
+    tool.file("c.json", "nonsense");
+    tool.run(&sync).fails_with_hint(2, "not a checkpoint");
+}
+
+#[tokio::test]
+async fn rows_that_are_not_there_are_never_invented() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    sandbox
+        .put(message("2026-03-22T08:35:09.123456+00:00", "lonely"))
+        .await;
+    let ran = tool.run(&["sync-conversations", "--once"]);
+    assert!(
+        ran.stderr
+            .contains(&format!("{GROUP} has messages and no rows")),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.contains("0 conversations moved, 1 passed over"),
+        "{}",
+        ran.stderr
+    );
+    ran.ok();
+    assert_eq!(rows(&tool).len(), 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_followed_is_said() {
+    let sandbox = Sandbox::new();
+    let tool = tool(Door::Own, &sandbox);
+    tool.run(&["sync-conversations", "--once"])
+        .fails_with_hint(4, "there is no such table");
+    tool.run(&["schema-load", "--no-stream"]).ok();
+    tool.run(&["sync-conversations", "--once"])
+        .fails_with_hint(2, "the table has no stream");
+    let elsewhere = crate::setup::tool(Door::Own, &sandbox).with(
+        "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
+        "https://streams.dynamodb.eu-west-1.amazonaws.com",
+    );
+    elsewhere
+        .run(&["sync-conversations", "--once"])
+        .fails_with_hint(2, "is AWS");
+}
+
+#[tokio::test]
+async fn p05_production_is_asked_first() {
+    let sandbox = Sandbox::with_table().await;
+    let local = tool(Door::Own, &sandbox);
+    let group = begin(&local);
+    write(&local, &group, "londo", "new");
+    let aws = Aws::in_front_of(&sandbox, Backups::On);
+    let prod = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Own)
+        .with("DDB_MESSAGE_TABLE", sandbox.table().as_str())
+        .with("AWS_ACCESS_KEY_ID", "AKIATESTER")
+        .with("AWS_SECRET_ACCESS_KEY", "secret");
+    let options = aws.options();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let sync = [&["sync-conversations", "--once"], &options[..]].concat();
+    prod.run(&sync)
+        .fails_with_hint(2, "nobody is there to be asked");
+    assert_eq!(aws.writes(), [""; 0]);
+    prod.run(&[&sync[..], &["--yes"]].concat()).ok();
+    assert_eq!(aws.writes(), ["TransactWriteItems"]);
+}
