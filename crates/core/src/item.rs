@@ -118,7 +118,7 @@ pub enum UnknownReason {
     #[error("its `{0}` is not a string")]
     NotAString(&'static str),
     /// A key or an id has another form.
-    #[error("its `{0}` is {1}")]
+    #[error("its `{0}`: {1}")]
     Malformed(&'static str, KeyError),
     /// A message carries the attribute that would put it into the index.
     #[error("it is a message with a `message_group_uuid`, so the index lists it as a group")]

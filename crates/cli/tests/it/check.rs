@@ -1,0 +1,369 @@
+//! `check-conversations`: a table as the old scripts left it, and what becomes of it.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ddb_core::item::RawItem;
+use ddb_test_support::aws::{Aws, Backups};
+use ddb_test_support::{Door, Sandbox, Tool};
+use serde_json::{Value, json};
+
+use crate::setup::{ANDREW, BAYKO, GROUP, lines, message, strings, through_both_doors, tool};
+
+const LAST: &str = "2026-03-22T08:35:09.123456+00:00";
+const LONDO: &str = "e94a2b70-3c5d-4f18-b6c9-08d7f1a5e264";
+
+fn group(n: u8) -> String {
+    format!("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa{n:02}")
+}
+
+fn person(id: &str) -> (&'static str, &'static str) {
+    match id {
+        ANDREW => ("Andrew Brown", "andrewbrown"),
+        BAYKO => ("Andrew Bayko", "bayko"),
+        _ => ("Londo Mollari", "londo"),
+    }
+}
+
+fn row(owner: &str, other: &str, group: &str, sk: &str, text: &str) -> RawItem {
+    let (name, handle) = person(other);
+    strings(&[
+        ("pk", &format!("GRP#{owner}")),
+        ("sk", sk),
+        ("message_group_uuid", group),
+        ("message", text),
+        ("user_uuid", other),
+        ("user_display_name", name),
+        ("user_handle", handle),
+    ])
+}
+
+fn said(group: &str, sk: &str, from: &str, text: &str) -> RawItem {
+    let (name, handle) = person(from);
+    let mut item = message(sk, text);
+    for (attribute, value) in [
+        ("pk", format!("MSG#{group}")),
+        ("user_uuid", from.to_owned()),
+        ("user_display_name", name.to_owned()),
+        ("user_handle", handle.to_owned()),
+    ] {
+        item.insert(attribute.to_owned(), AttributeValue::S(value));
+    }
+    item
+}
+
+fn check(tool: &Tool, options: &[&str]) -> (Option<i32>, Vec<Value>, String) {
+    let ran = tool.run(&[&["check-conversations", "-o", "jsonl"], options].concat());
+    let found = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    (ran.code, found, ran.stderr)
+}
+
+fn of(found: &[Value], invariant: Option<u8>) -> Vec<&Value> {
+    found
+        .iter()
+        .filter(|finding| finding["invariant"] == json!(invariant))
+        .collect()
+}
+
+/// A time of its own for each conversation: rows of one person cannot share one.
+fn last(n: u8) -> String {
+    format!("2026-03-22T08:35:09.1234{n:02}+00:00")
+}
+
+/// Puts a conversation whose rows are as they should be.
+async fn sound(sandbox: &Sandbox, group: &str) {
+    sound_at(sandbox, group, LAST).await;
+}
+
+async fn sound_at(sandbox: &Sandbox, group: &str, last: &str) {
+    sandbox
+        .put(said(
+            group,
+            "2026-03-22T08:34:09.123456+00:00",
+            BAYKO,
+            "first",
+        ))
+        .await;
+    sandbox.put(said(group, last, ANDREW, "last")).await;
+    sandbox.put(row(ANDREW, BAYKO, group, last, "last")).await;
+    sandbox.put(row(BAYKO, ANDREW, group, last, "last")).await;
+}
+
+#[tokio::test]
+async fn a_table_as_the_old_scripts_left_it() {
+    through_both_doors(async |sandbox, tool| {
+        // The old seed wrote a filler text and a time of its own into the rows, a row more each run, in
+        // naive local time that may be in the future.
+        sandbox
+            .put(said(GROUP, "2023-05-01T10:00:00.000001", ANDREW, "hello"))
+            .await;
+        sandbox
+            .put(said(GROUP, "2023-05-01T10:01:00.000001", BAYKO, "hi there"))
+            .await;
+        for (owner, other) in [(ANDREW, BAYKO), (BAYKO, ANDREW)] {
+            sandbox
+                .put(row(
+                    owner,
+                    other,
+                    GROUP,
+                    "2023-05-01T12:00:00.000002",
+                    "this is a filler message",
+                ))
+                .await;
+            sandbox
+                .put(row(
+                    owner,
+                    other,
+                    GROUP,
+                    "2099-05-01T12:00:00.000002",
+                    "this is a filler message",
+                ))
+                .await;
+        }
+        let (code, found, _) = check(tool, &[]);
+        assert_eq!(code, Some(3));
+        assert_eq!(of(&found, Some(1)).len(), 2, "{found:?}");
+        assert_eq!(of(&found, Some(2)).len(), 2, "{found:?}");
+        assert_eq!(of(&found, Some(4)).len(), 6, "{found:?}");
+        assert!(found.iter().all(|finding| finding["repaired"] == false));
+
+        let (code, mended, said) = check(tool, &["--repair"]);
+        assert_eq!(code, Some(3), "naive times stay, and are said");
+        assert!(
+            of(&mended, Some(1))
+                .iter()
+                .chain(&of(&mended, Some(2)))
+                .all(|f| f["repaired"] == true)
+        );
+        assert!(
+            of(&mended, Some(4))
+                .iter()
+                .all(|finding| finding["repaired"] == false)
+        );
+        assert!(said.contains("was one too many and is deleted"), "{said}");
+        assert!(said.contains("becomes GRP#"), "{said}");
+        let rows = lines(tool.run(&["scan", "--kind", "group", "-o", "jsonl"]));
+        assert_eq!(rows.len(), 2);
+        for row in &rows {
+            assert_eq!(
+                (&row["message"], &row["sk"]),
+                (&json!("hi there"), &json!("2023-05-01T10:01:00.000001"))
+            );
+        }
+        let (_, left, _) = check(tool, &[]);
+        assert_eq!(left.len(), of(&left, Some(4)).len(), "{left:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sound_table_is_said_to_be_sound() {
+    through_both_doors(async |sandbox, tool| {
+        tool.run(&["seed"]).ok();
+        sound(sandbox, &group(1)).await;
+        let table = sandbox.items().await;
+        for options in [&[][..], &["--repair"], &["--repair", "--names"]] {
+            let (code, found, said) = check(tool, options);
+            assert_eq!((code, found.len()), (Some(0), 0), "{found:?}");
+            assert!(said.contains("0 findings"), "{said}");
+        }
+        assert_eq!(sandbox.items().await, table);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    // 1: a lost row, of somebody who wrote. 2: a lost row of somebody who did not. 3: both lost, two
+    // senders. 4: both lost, one sender. 5: a stale preview. 6: a strange sort key. 7: rows alone.
+    for n in 1..=3 {
+        sandbox
+            .put(said(
+                &group(n),
+                "2026-03-22T08:34:09.123456+00:00",
+                BAYKO,
+                "first",
+            ))
+            .await;
+        sandbox
+            .put(said(&group(n), &last(n), ANDREW, &format!("last {n}")))
+            .await;
+    }
+    sandbox
+        .put(row(BAYKO, ANDREW, &group(1), &last(1), "last 1"))
+        .await;
+    sandbox
+        .delete(&said(
+            &group(2),
+            "2026-03-22T08:34:09.123456+00:00",
+            BAYKO,
+            "",
+        ))
+        .await;
+    sandbox
+        .put(row(ANDREW, LONDO, &group(2), &last(2), "last 2"))
+        .await;
+    sandbox
+        .put(said(&group(4), &last(4), ANDREW, "monologue"))
+        .await;
+    sound_at(&sandbox, &group(5), &last(5)).await;
+    let stale = "2026-03-22T08:00:00.000000+00:00";
+    sandbox
+        .delete(&row(BAYKO, ANDREW, &group(5), &last(5), ""))
+        .await;
+    sandbox
+        .put(row(BAYKO, ANDREW, &group(5), stale, "older"))
+        .await;
+    sandbox.put(said(&group(6), "soon", BAYKO, "strange")).await;
+    sandbox
+        .put(row(ANDREW, BAYKO, &group(6), "soon", "strange"))
+        .await;
+    sandbox
+        .put(row(BAYKO, ANDREW, &group(6), "soon", "strange"))
+        .await;
+    sandbox
+        .put(row(LONDO, ANDREW, &group(7), stale, "stray"))
+        .await;
+    let mut odd = strings(&[("pk", "ODD#1"), ("sk", "1")]);
+    let digits = "12345678901234567890123456789012345678".to_owned();
+    odd.insert("digits".to_owned(), AttributeValue::N(digits));
+    odd.insert(
+        "set".to_owned(),
+        AttributeValue::Ss(vec!["a".to_owned(), "b".to_owned()]),
+    );
+    sandbox.put(odd.clone()).await;
+
+    let (code, found, _) = check(&tool, &[]);
+    assert_eq!(code, Some(3));
+    let lost = |n: u8| -> Vec<&Value> {
+        let of_group = of(&found, Some(3)).into_iter();
+        of_group
+            .filter(|finding| finding["group_uuid"] == group(n))
+            .collect()
+    };
+    assert_eq!(
+        [1, 2, 3, 4].map(|n| lost(n).len()),
+        [1, 1, 2, 1],
+        "{found:?}"
+    );
+    assert_eq!(lost(1)[0]["pk"], format!("GRP#{ANDREW}"));
+    assert_eq!(lost(2)[0]["pk"], format!("GRP#{LONDO}"));
+    let stale_rows: Vec<&Value> = of(&found, Some(1))
+        .iter()
+        .map(|finding| &finding["group_uuid"])
+        .collect();
+    assert_eq!(stale_rows, [&json!(group(5)), &json!(group(7))]);
+    assert_eq!(of(&found, Some(4)).len(), 3);
+    let unknown = of(&found, None);
+    assert_eq!((unknown.len(), &unknown[0]["pk"]), (1, &json!("ODD#1")));
+
+    let (code, mended, said) = check(&tool, &["--repair"]);
+    assert_eq!(code, Some(3), "what cannot be mended is left");
+    assert!(
+        said.contains(&format!(
+            "{} is left as it is: its messages do not have exactly two senders",
+            group(4)
+        )),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("{} is left as it is: without a message", group(7))),
+        "{said}"
+    );
+    let repaired = mended
+        .iter()
+        .filter(|finding| finding["repaired"] == true)
+        .count();
+    assert_eq!(repaired, 1 + 1 + 2 + 1);
+    assert!(
+        sandbox.items().await.contains(&odd),
+        "the rest is untouched"
+    );
+    for n in [1, 3, 5] {
+        let text = if n == 5 {
+            "last".to_owned()
+        } else {
+            format!("last {n}")
+        };
+        for (owner, other) in [(ANDREW, BAYKO), (BAYKO, ANDREW)] {
+            let listed =
+                lines(tool.run(&["list-conversations", "--user-uuid", owner, "-o", "jsonl"]));
+            let own = listed.iter().find(|row| row["uuid"] == group(n)).unwrap();
+            assert_eq!(
+                (&own["message"], &own["handle"]),
+                (&json!(text), &json!(person(other).1))
+            );
+        }
+    }
+    let (_, left, _) = check(&tool, &["--repair"]);
+    assert_eq!(
+        left.len(),
+        mended.len() - repaired,
+        "a second repair finds nothing more to mend"
+    );
+}
+
+#[tokio::test]
+async fn names_are_reported_and_mended_on_demand() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    sound(&sandbox, &group(1)).await;
+    let mut users = include_str!("../../../../seed-data/users.csv").to_owned();
+    users = users.replace("Andrew Bayko,bayko", "Andrew B.,bayko");
+    tool.file("users.csv", users);
+    let named = ["--users", "users.csv"];
+    let (code, found, _) = check(&tool, &named);
+    assert_eq!((code, found.len()), (Some(3), 1), "{found:?}");
+    assert_eq!(found[0]["invariant"], 5);
+    assert!(
+        found[0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("so in 2 items"),
+        "{found:?}"
+    );
+    assert_eq!(
+        check(&tool, &[&named[..], &["--repair"]].concat()).0,
+        Some(3),
+        "only with --names"
+    );
+    let (code, mended, said) = check(&tool, &[&named[..], &["--repair", "--names"]].concat());
+    assert_eq!(
+        (code, &mended[0]["repaired"]),
+        (Some(0), &json!(true)),
+        "{said}"
+    );
+    assert_eq!(check(&tool, &named).0, Some(0));
+    tool.run(&["check-conversations", "--names"])
+        .fails(2, "--repair");
+}
+
+#[tokio::test]
+async fn p05_production_is_asked_before_it_is_mended() {
+    let sandbox = Sandbox::with_table().await;
+    sound(&sandbox, &group(1)).await;
+    sandbox
+        .delete(&row(BAYKO, ANDREW, &group(1), LAST, ""))
+        .await;
+    let aws = Aws::in_front_of(&sandbox, Backups::On);
+    let prod = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Own)
+        .with("DDB_MESSAGE_TABLE", sandbox.table().as_str())
+        .with("AWS_ACCESS_KEY_ID", "AKIATESTER")
+        .with("AWS_SECRET_ACCESS_KEY", "secret");
+    let options = aws.options();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let (code, found, said) = check(&prod, &options);
+    assert_eq!((code, found.len()), (Some(3), 1));
+    assert!(said.contains("names are not checked"), "{said}");
+    let repair = [&["--repair"], &options[..]].concat();
+    let (code, _, said) = check(&prod, &repair);
+    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(aws.writes(), [""; 0]);
+    assert_eq!(check(&prod, &[&repair[..], &["--yes"]].concat()).0, Some(0));
+    assert_eq!(aws.writes(), ["TransactWriteItems"]);
+    assert_eq!(sandbox.items().await.len(), 4);
+}
