@@ -117,18 +117,17 @@ impl Sandbox {
     }
 
     fn target(&self) -> Target {
-        let url = self.url();
-        let options = TargetOptions {
-            endpoint_url: Some(&url),
-            ..TargetOptions::default()
-        };
-        let local = Local::resolve(&options, &Environment::default());
-        Target::Local(local.expect("the URL is a local endpoint"))
+        target_at(&self.url())
     }
 
     /// Returns a client of the table.
     pub fn store(&self) -> Store {
-        self.target().store(self.table.clone())
+        self.store_at(&self.url())
+    }
+
+    /// Returns a client of the table by way of something that stands before the engine.
+    pub fn store_at(&self, url: &str) -> Store {
+        target_at(url).store(self.table.clone())
     }
 
     /// Returns a client of the service.
@@ -270,6 +269,15 @@ impl Sandbox {
         items.sort_by_key(key);
         items
     }
+}
+
+fn target_at(url: &str) -> Target {
+    let options = TargetOptions {
+        endpoint_url: Some(url),
+        ..TargetOptions::default()
+    };
+    let local = Local::resolve(&options, &Environment::default());
+    Target::Local(local.expect("the URL is a local endpoint"))
 }
 
 /// Nobody answers in a test.

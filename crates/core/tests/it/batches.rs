@@ -3,10 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ddb_core::Error;
-use ddb_core::environment::Environment;
 use ddb_core::item::RawItem;
-use ddb_core::store::Store;
-use ddb_core::target::{Local, Target, TargetOptions};
 use ddb_test_support::Sandbox;
 use ddb_test_support::http::{Answer, Server, forward};
 use serde_json::{Value, json};
@@ -114,16 +111,6 @@ fn reluctant(sandbox: &Sandbox, patience: usize, last: fn() -> Answer) -> Server
     })
 }
 
-fn store_at(server: &Server, sandbox: &Sandbox) -> Store {
-    let url = server.url();
-    let options = TargetOptions {
-        endpoint_url: Some(&url),
-        ..TargetOptions::default()
-    };
-    let local = Local::resolve(&options, &Environment::default()).unwrap();
-    Target::Local(local).store(sandbox.table().clone())
-}
-
 fn denied() -> Answer {
     Answer::json(
         400,
@@ -142,7 +129,7 @@ fn throttled() -> Answer {
 async fn p11_leftovers_are_sent_again_until_none_is_left() {
     let sandbox = Sandbox::with_table().await;
     let server = reluctant(&sandbox, usize::MAX, denied);
-    let store = store_at(&server, &sandbox);
+    let store = sandbox.store_at(&server.url());
     let token = sandbox.write_token();
     let written = store.put_batches(&token, items(60, "x")).await.unwrap();
     assert_eq!(written.items, 60);
@@ -166,7 +153,7 @@ async fn p11_what_remains_is_counted_truthfully() {
     ] {
         let sandbox = Sandbox::with_table().await;
         let server = reluctant(&sandbox, 2, last);
-        let store = store_at(&server, &sandbox);
+        let store = sandbox.store_at(&server.url());
         let token = sandbox.write_token();
         let error = store.put_batches(&token, items(60, "x")).await.unwrap_err();
         let there = sandbox.items().await.len() as u64;

@@ -5,6 +5,7 @@
 mod batches;
 mod create;
 mod data;
+mod kills;
 mod pages;
 mod put;
 mod rows;

@@ -164,6 +164,8 @@ impl Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::item::Person;
+    use crate::key::MessageGroupId;
     use crate::sample;
 
     const T: &str = "2026-03-22T08:35:09.123456+00:00";
@@ -334,5 +336,125 @@ mod tests {
         )
         .unwrap();
         assert_eq!(decision.settled.unchanged, [row]);
+    }
+
+    use proptest::prelude::*;
+
+    /// A table that knows only what a decision needs: the messages of each group, and everybody's rows.
+    #[derive(Default)]
+    struct Model {
+        messages: HashMap<MessageGroupId, Vec<Message>>,
+        rows: Vec<GroupRow>,
+    }
+
+    impl Model {
+        /// Takes the actions, all or none, under their conditions.
+        fn apply(&mut self, actions: &[Action]) -> bool {
+            let mut rows = self.rows.clone();
+            for action in actions {
+                let held = |rows: &[GroupRow], row: &GroupRow| {
+                    let same = |held: &&GroupRow| {
+                        held.owner == row.owner && held.last_message_at == row.last_message_at
+                    };
+                    self.rows.iter().any(|held| same(&held)) && rows.iter().any(|held| same(&held))
+                };
+                match action {
+                    Action::DeleteRow(row) => {
+                        assert!(self.rows.contains(row), "it is as it was read");
+                        rows.retain(|held| held != row);
+                    }
+                    Action::PutRow(row) if held(&rows, row) => return false,
+                    Action::PutRow(row) => rows.push(row.clone()),
+                    Action::ReplaceRow { old, new } => {
+                        rows.retain(|held| held != old);
+                        rows.push(new.clone());
+                    }
+                    Action::PutMessage(_) => unreachable!("a move writes no message"),
+                }
+            }
+            self.rows = rows;
+            true
+        }
+
+        /// Moves the rows of a group, as the store does it: a refusal is answered with what is taken.
+        fn settle(&mut self, group: MessageGroupId, people: &[Person; 2]) {
+            let Some(newest) = self.messages[&group]
+                .iter()
+                .max_by_key(|m| m.created_at.clone())
+            else {
+                return;
+            };
+            let newest = newest.clone();
+            let settlement = Settlement {
+                group,
+                missing: Missing::Create(Box::new(people.clone())),
+                doubled: Doubled::Leave,
+                never_back: false,
+            };
+            let mut taken = TakenKeys::default();
+            loop {
+                let own = self
+                    .rows
+                    .iter()
+                    .filter(|row| row.group == group)
+                    .cloned()
+                    .collect();
+                let decision = decide(&newest, own, &settlement, &taken).unwrap();
+                if self.apply(&decision.actions) {
+                    return;
+                }
+                for person in people {
+                    let others = self.rows.iter().filter(|row| row.group != group);
+                    let of_owner = others.filter(|row| row.owner == person.id);
+                    let keys = of_owner.map(|row| row.last_message_at.clone()).collect();
+                    taken.0.insert(person.id, keys);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        /// p19: records of many groups, shuffled, doubled and replayed, always end at the newest message,
+        /// with one row per participant, however many conversations share an instant.
+        #[test]
+        fn p19_any_order_of_records_ends_at_the_newest_message(
+            messages in prop::collection::vec((0u128..5, 0i64..4), 1..30),
+            replays in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
+        ) {
+            let people = [sample::andrew(), sample::bayko()];
+            let group = |n: u128| MessageGroupId::new(uuid::Uuid::from_u128(n + 1));
+            let start = sample::message(T, "x").created_at.time().unwrap();
+            let mut model = Model::default();
+            for (place, (n, micros)) in messages.iter().enumerate() {
+                let mut message = sample::message("", &format!("m{place}"));
+                message.group = group(*n);
+                let own = model.messages.entry(group(*n)).or_default();
+                // Messages never share a key: they move on, as the store has them do.
+                let mut time = start.plus_micros(*micros).unwrap();
+                while own.iter().any(|other| other.created_at == time.into()) {
+                    time = time.plus_micros(1).unwrap();
+                }
+                message.created_at = time.into();
+                own.push(message);
+                // A record that comes in the middle sees only what is there by then.
+                if let Some(replay) = replays.get(place) {
+                    let n = messages[replay.index(place + 1)].0;
+                    model.settle(group(n), &people);
+                }
+            }
+            for replay in &replays {
+                model.settle(group(messages[replay.index(messages.len())].0), &people);
+            }
+            for (n, _) in &messages {
+                model.settle(group(*n), &people);
+            }
+            for (id, own) in &model.messages {
+                let newest = own.iter().max_by_key(|m| m.created_at.clone()).unwrap();
+                let rows: Vec<&GroupRow> = model.rows.iter().filter(|row| row.group == *id).collect();
+                prop_assert_eq!(rows.len(), 2);
+                prop_assert!(rows[0].owner != rows[1].owner);
+                prop_assert!(rows.iter().all(|row| is_at_target(row, newest)), "{rows:?} {newest:?}");
+            }
+        }
     }
 }
