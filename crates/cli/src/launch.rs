@@ -23,11 +23,13 @@ use crate::ui::Ui;
 pub trait Command: Parser + Send + 'static {
     /// The forms of output that it has.
     const FORMATS: &'static [Format];
-    /// Whether a signal is its regular end.
-    const ENDS_ON_SIGNAL: bool = false;
-
     /// Returns the options that all commands have.
     fn common(&self) -> &CommonArgs;
+
+    /// Tells whether a signal is its regular end.
+    fn ends_on_signal(&self) -> bool {
+        false
+    }
 
     /// Does the work.
     fn run(self, context: Context) -> impl Future<Output = Result<Outcome, Failure>> + Send;
@@ -138,6 +140,7 @@ fn supervise<C: Command>(command: C, ui: &Ui) -> Result<Exit, Failure> {
         return Err(unknown_format(format, C::FORMATS));
     }
     let timeout = command.common().timeout;
+    let ends_on_signal = command.ends_on_signal();
     let stop = Arc::new(Notify::new());
     let context = Context {
         ui: ui.clone(),
@@ -167,7 +170,7 @@ fn supervise<C: Command>(command: C, ui: &Ui) -> Result<Exit, Failure> {
             _ = interrupt.recv() => Exit::Interrupted,
             _ = terminate.recv() => Exit::Terminated,
         };
-        if !C::ENDS_ON_SIGNAL {
+        if !ends_on_signal {
             return Ok(exit);
         }
         stop.notify_one();

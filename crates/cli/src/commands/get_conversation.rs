@@ -1,5 +1,7 @@
 //! `get-conversation`: access pattern A, the messages of a conversation.
 
+use std::collections::HashSet;
+
 use clap::Parser;
 use ddb_core::conversation::{group_between, has_items};
 use ddb_core::key::{MessageGroupId, PartitionKey};
@@ -8,7 +10,8 @@ use ddb_core::timestamp::Timestamp;
 use ddb_core::users::User;
 
 use super::SEEDED_GROUP;
-use super::partition::{Entry, Layout, Reading};
+use super::follow::Following;
+use super::partition::{Entry, Layout, Reading, Stdout};
 use crate::args::{CommonArgs, LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::launch::{Command, Context};
@@ -38,6 +41,9 @@ pub struct Args {
     /// Order in which the messages are shown
     #[arg(long, value_enum, default_value = "asc", value_name = "ORDER")]
     order: Order,
+    /// Go on showing new messages as they come, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["year", "until", "order"])]
+    follow: bool,
     #[command(flatten)]
     limit: LimitArgs,
     #[command(flatten)]
@@ -76,6 +82,10 @@ impl Command for Args {
         &self.common
     }
 
+    fn ends_on_signal(&self) -> bool {
+        self.follow
+    }
+
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         let range = self.range.range(Timestamp::now())?;
@@ -83,7 +93,12 @@ impl Command for Args {
             Some(with) => Some(self.people(with, &context).await?),
             None => None,
         };
-        let store = self.table.open(&context, None).await?.store;
+        let (store, streams) = if self.follow {
+            let (site, streams) = self.table.open_with_streams(&context).await?;
+            (site.store, Some(streams))
+        } else {
+            (self.table.open(&context, None).await?.store, None)
+        };
         let group = match people {
             Some(people) => find_group(&store, &people).await?,
             None => self.group.unwrap_or(SEEDED_GROUP),
@@ -111,8 +126,22 @@ impl Command for Args {
                 "`ddb list-conversations HANDLE` shows those of a user"
             }))
         };
+        // What comes while the conversation is read is not to be missed, so the following begins before.
+        let following = match streams {
+            Some(streams) => Some(Following::begin(&store, streams, group).await?),
+            None => None,
+        };
+        let follow = async |printer: &mut Stdout, shown: HashSet<String>| match following {
+            Some(following) => {
+                context.ui.note("following; Ctrl-C ends it");
+                following
+                    .go_on::<Transcript>(printer, shown, &context)
+                    .await
+            }
+            None => Ok(()),
+        };
         reading
-            .show::<Transcript>(&store, ui, ("message", "messages"), absent)
+            .show::<Transcript>(&store, ui, ("message", "messages"), absent, follow)
             .await?;
         Ok(Outcome::Done)
     }

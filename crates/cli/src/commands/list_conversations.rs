@@ -81,8 +81,15 @@ impl Command for Args {
             shown: Direction::Descending,
         };
         let nothing_wrong = async || Ok(());
+        let nothing_more = async |_: &mut _, _| Ok(());
         reading
-            .show::<Conversations>(&store, ui, ("conversation", "conversations"), nothing_wrong)
+            .show::<Conversations>(
+                &store,
+                ui,
+                ("conversation", "conversations"),
+                nothing_wrong,
+                nothing_more,
+            )
             .await?;
         Ok(Outcome::Done)
     }

@@ -48,10 +48,13 @@ impl Record for Row {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-    const ENDS_ON_SIGNAL: bool = true;
 
     fn common(&self) -> &CommonArgs {
         &self.common
+    }
+
+    fn ends_on_signal(&self) -> bool {
+        true
     }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {

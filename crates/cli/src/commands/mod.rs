@@ -6,6 +6,7 @@ pub mod create_message;
 pub mod db_setup;
 pub mod doctor;
 pub mod drop;
+mod follow;
 pub mod get_conversation;
 pub mod list_conversations;
 pub mod list_tables;

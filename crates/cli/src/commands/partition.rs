@@ -1,7 +1,7 @@
 //! What `get-conversation` and `list-conversations` share: reading one partition, newest first.
 
-use std::collections::VecDeque;
-use std::io::Write;
+use std::collections::{HashSet, VecDeque};
+use std::io::{self, BufWriter, Write};
 use std::marker::PhantomData;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -65,6 +65,9 @@ impl Entry {
     }
 }
 
+/// The printer of a command.
+pub(super) type Stdout = Printer<BufWriter<io::Stdout>>;
+
 /// How a command lays an entry out in a table. All other forms are the same for all commands.
 pub(super) trait Layout {
     const COLUMNS: &'static [Column];
@@ -73,7 +76,7 @@ pub(super) trait Layout {
 }
 
 /// An entry in the layout of a command.
-struct Row<L> {
+pub(super) struct Row<L> {
     entry: Entry,
     layout: PhantomData<L>,
 }
@@ -84,7 +87,18 @@ impl<L> Serialize for Row<L> {
     }
 }
 
+impl<L> Row<L> {
+    /// Lays an item of a partition of messages out.
+    pub fn of_message(item: RawItem) -> Self {
+        Self {
+            entry: Entry::new(attribute::MESSAGE_UUID, item),
+            layout: PhantomData,
+        }
+    }
+}
+
 impl<L: Layout> Record for Row<L> {
+    const LIVE: bool = true;
     const COLUMNS: &'static [Column] = L::COLUMNS;
     const CSV: Option<&'static [&'static str]> =
         Some(&["uuid", "display_name", "handle", "message", "created_at"]);
@@ -124,18 +138,21 @@ struct Read {
     totals: Totals,
     undated: u64,
     unknown: u64,
+    shown: HashSet<String>,
 }
 
 impl Reading {
     /// Reads and prints. With a limit the newest entries are held back until all are there, at most
     /// that many; without one, every page is printed as it comes. `if_empty` decides, before anything
-    /// is printed, whether an empty answer is a failure.
+    /// is printed, whether an empty answer is a failure; `after` may go on printing before the end, and is
+    /// given the sort keys that were shown.
     pub async fn show<L: Layout>(
         &self,
         store: &Store,
         ui: &Ui,
         (one, many): (&str, &str),
         if_empty: impl AsyncFnOnce() -> Result<(), Failure>,
+        after: impl AsyncFnOnce(&mut Stdout, HashSet<String>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut printer = ui.printer::<Row<L>>();
         let mut read = Read {
@@ -146,6 +163,7 @@ impl Reading {
             },
             undated: 0,
             unknown: 0,
+            shown: HashSet::new(),
         };
         let mut result = match self.limit {
             Some(limit) => {
@@ -158,10 +176,16 @@ impl Reading {
         if result.is_ok() && printed == 0 {
             result = if_empty().await;
         }
+        if result.is_ok() {
+            printer.flush()?;
+            let shown = std::mem::take(&mut read.shown);
+            result = after(&mut printer, shown).await;
+        }
         if let Err(failure) = result {
             printer.abandon();
             return Err(failure);
         }
+        let printed = printer.printed();
         printer.finish(read.totals)?;
         let shown = match printed {
             0 => format!("no {many}"),
@@ -249,6 +273,7 @@ impl Read {
         printer: &mut Printer<W>,
     ) -> Result<(), Failure> {
         self.unknown += u64::from(entry.kind == Kind::Unknown);
+        self.shown.extend(entry.created_at.clone());
         printer.print(&Row {
             entry,
             layout: PhantomData::<L>,

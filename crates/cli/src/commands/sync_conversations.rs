@@ -112,10 +112,13 @@ impl Record for Row {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-    const ENDS_ON_SIGNAL: bool = true;
 
     fn common(&self) -> &CommonArgs {
         &self.common
+    }
+
+    fn ends_on_signal(&self) -> bool {
+        true
     }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
@@ -150,8 +153,8 @@ impl Command for Args {
     }
 }
 
-/// Returns the stream of the table.
-pub(super) async fn stream_of(store: &Store) -> Result<String, Failure> {
+/// Returns the stream of the table, where it has one.
+pub(super) async fn stream_if_any(store: &Store) -> Result<Option<String>, Failure> {
     let missing = || {
         let message = format!("DescribeTable on {}: there is no such table", store.place());
         Failure::new(Exit::NotFound, message).hint("`ddb schema-load` creates the table")
@@ -160,14 +163,17 @@ pub(super) async fn stream_of(store: &Store) -> Result<String, Failure> {
     let enabled = table
         .stream_specification()
         .is_some_and(|stream| stream.stream_enabled());
-    table
+    Ok(table
         .latest_stream_arn()
         .filter(|_| enabled)
-        .map(str::to_owned)
-        .ok_or_else(|| {
-            Failure::refused(format!("{}: the table has no stream", store.place()))
-                .hint("`ddb schema-load --apply` turns it on")
-        })
+        .map(str::to_owned))
+}
+
+async fn stream_of(store: &Store) -> Result<String, Failure> {
+    stream_if_any(store).await?.ok_or_else(|| {
+        Failure::refused(format!("{}: the table has no stream", store.place()))
+            .hint("`ddb schema-load --apply` turns it on")
+    })
 }
 
 impl Args {

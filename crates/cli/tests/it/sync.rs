@@ -235,3 +235,62 @@ async fn p05_production_is_asked_first() {
     prod.run(&[&sync[..], &["--yes"]].concat()).ok();
     assert_eq!(aws.writes(), ["TransactWriteItems"]);
 }
+
+/// New messages show as they come, from the stream or by asking; a late older one, too, where the stream
+/// tells of it.
+#[tokio::test]
+async fn a_conversation_is_followed_with_and_without_a_stream() {
+    for stream in [true, false] {
+        let sandbox = Sandbox::new();
+        let tool = tool(Door::Front, &sandbox);
+        let load: &[&str] = if stream {
+            &["schema-load"]
+        } else {
+            &["schema-load", "--no-stream"]
+        };
+        tool.run(load).ok();
+        tool.run(&["seed"]).ok();
+        let follow = [
+            "get-conversation",
+            "--follow",
+            "--limit",
+            "2",
+            "-o",
+            "jsonl",
+        ];
+        let mut following = tool.spawn(&follow);
+        let mut shown = BufReader::new(following.stdout.take().unwrap());
+        let mut next = || -> String {
+            let mut line = String::new();
+            shown.read_line(&mut line).unwrap();
+            let value: Value = serde_json::from_str(&line).unwrap();
+            value["message"].as_str().unwrap().to_owned()
+        };
+        next();
+        assert!(next().starts_with("I see you both!"));
+        for text in ["one more", "and another"] {
+            write(&tool, GROUP, "bayko", text);
+            assert_eq!(next(), text, "stream: {stream}");
+        }
+        if stream {
+            sandbox
+                .put(message("2001-01-01T00:00:00.000000+00:00", "late"))
+                .await;
+            assert_eq!(next(), "late");
+        }
+        kill(&following, "INT");
+        assert_eq!(following.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_followed_together_is_refused() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    for options in [["--order", "desc"], ["--until", "now"], ["--year", "2026"]] {
+        tool.run(&[&["get-conversation", "--follow"], &options[..]].concat())
+            .fails(2, "--follow");
+    }
+    tool.run(&["get-conversation", "--follow"])
+        .fails_with_hint(4, "no conversation");
+}
