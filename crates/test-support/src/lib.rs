@@ -16,5 +16,5 @@ mod terminal;
 
 pub use postgres::Postgres;
 pub use process::{Door, Ran, Tool};
-pub use sandbox::{Engine, Sandbox};
+pub use sandbox::{Engine, Sandbox, streams_at};
 pub use terminal::Terminal;

@@ -12,6 +12,7 @@ use ddb_core::guard::{self, DestroyToken, Operator, WriteToken};
 use ddb_core::item::RawItem;
 use ddb_core::schema::{TableName, TableSpec};
 use ddb_core::store::{DynamoDb, Store};
+use ddb_core::stream::Streams;
 use ddb_core::target::{Local, Target, TargetOptions};
 use ddb_local::{Endpoint, Storage};
 
@@ -269,6 +270,20 @@ impl Sandbox {
         items.sort_by_key(key);
         items
     }
+}
+
+/// Returns a client of the streams behind a URL.
+///
+/// # Panics
+///
+/// Where the URL is none.
+pub fn streams_at(url: &str) -> Streams {
+    let options = TargetOptions {
+        endpoint_url: Some(url),
+        ..TargetOptions::default()
+    };
+    let streams = target_at(url).streams(&options, &Environment::default());
+    streams.expect("the URL is a local endpoint")
 }
 
 fn target_at(url: &str) -> Target {

@@ -3,6 +3,7 @@
 mod cognito;
 mod configured;
 mod endpoint;
+mod function;
 mod guarded;
 mod local;
 mod prod;
@@ -13,6 +14,7 @@ use std::fmt;
 pub use cognito::{CognitoTarget, PoolId, PoolIdError};
 pub use configured::Service;
 pub use endpoint::{Endpoint, EndpointError};
+pub use function::Function;
 pub use local::Local;
 pub use prod::Prod;
 

@@ -10,4 +10,5 @@ mod pages;
 mod put;
 mod rows;
 mod seeding;
+mod streams;
 mod tables;

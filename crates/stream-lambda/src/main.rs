@@ -1,0 +1,95 @@
+//! Access pattern E as an AWS Lambda function behind the table's stream.
+//!
+//! Every record of a batch is looked at; a new message only names its conversation, and each conversation
+//! is settled once. What failed is reported by sequence number, so that the service sends it again, and
+//! only from there on (`ReportBatchItemFailures`).
+
+// The future of a request through the SDK and the runtime is nested deeply.
+#![recursion_limit = "256"]
+
+use std::collections::BTreeMap;
+
+use aws_lambda_events::event::dynamodb::{Event, EventRecord};
+use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use ddb_core::conversation::{Doubled, Missing, Settlement, settle};
+use ddb_core::guard::{self, WriteToken};
+use ddb_core::key::{MessageGroupId, PartitionKey};
+use ddb_core::schema::{DEFAULT_TABLE, TableName, attribute};
+use ddb_core::store::Store;
+use ddb_core::target::Function;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let function = Function::load().await;
+    let table = std::env::var("DDB_MESSAGE_TABLE").ok();
+    let table: TableName = table.as_deref().unwrap_or(DEFAULT_TABLE).parse()?;
+    let (store, token) = (function.store(table), guard::allow_function(&function));
+    let (store, token) = (&store, &token);
+    run(service_fn(|event: LambdaEvent<Event>| async move {
+        Ok::<_, Error>(handle(store, token, &event.payload.records).await)
+    }))
+    .await
+}
+
+/// Settles every conversation that the records name, and reports those that failed.
+async fn handle(
+    store: &Store,
+    token: &WriteToken,
+    records: &[EventRecord],
+) -> DynamoDbEventResponse {
+    let mut response = DynamoDbEventResponse::default();
+    for (group, sequence_number) in first_records(records) {
+        let settlement = Settlement {
+            group,
+            missing: Missing::PassOver,
+            doubled: Doubled::Leave,
+            never_back: false,
+        };
+        match settle(store, token, &settlement).await {
+            Ok(settled) if settled.newest.is_some() && settled.missing > 0 => {
+                log(&format!(
+                    "{group} has {} rows too few; passed over",
+                    settled.missing
+                ));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                log(&format!("{group}: {error}"));
+                let mut failure = DynamoDbBatchItemFailure::default();
+                failure.item_identifier = Some(sequence_number);
+                response.batch_item_failures.push(failure);
+            }
+        }
+    }
+    response
+}
+
+/// Returns the conversations that got messages, each with the sequence number of its first record.
+fn first_records(records: &[EventRecord]) -> BTreeMap<MessageGroupId, String> {
+    let mut first = BTreeMap::new();
+    for record in records
+        .iter()
+        .filter(|record| record.event_name == "INSERT")
+    {
+        let key = record.change.keys.get(attribute::PK);
+        let key = key.and_then(|key| match key {
+            serde_dynamo::AttributeValue::S(key) => key.parse().ok(),
+            _ => None,
+        });
+        if let Some(PartitionKey::Messages(group)) = key {
+            let number = record.change.sequence_number.clone().unwrap_or_default();
+            first.entry(group).or_insert(number);
+        }
+    }
+    first
+}
+
+/// Writes a line to the function's log.
+#[expect(
+    clippy::print_stderr,
+    reason = "stderr is the log of a Lambda function"
+)]
+fn log(line: &str) {
+    eprintln!("{line}");
+}
