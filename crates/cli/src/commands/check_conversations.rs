@@ -20,7 +20,7 @@ use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
 use crate::ui::Ui;
 
-/// Reports what does not hold between messages and group rows; the exit code is 3 then.
+/// Reports what does not hold between messages and group rows; the exit code is 3 then
 ///
 /// 1: every group row has its group's newest message, and a time within 1 ms after it.
 /// 2: one group row per participant and group.

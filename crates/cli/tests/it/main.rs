@@ -5,6 +5,7 @@
 mod check;
 mod conversations;
 mod create;
+mod db_setup;
 mod doctor;
 mod doors;
 mod drop;

@@ -6,7 +6,7 @@ mod create;
 mod read;
 mod rows;
 
-pub use check::{Example, Finding, Inspection, Invariant, Pass, inspect, repair};
+pub use check::{Copied, Example, Finding, Inspection, Invariant, Pass, inspect, repair};
 pub use create::{
     MAX_TEXT, Membership, Text, TextError, create_conversation, create_message, membership,
 };

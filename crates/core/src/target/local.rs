@@ -56,6 +56,24 @@ pub struct Local {
     region: String,
 }
 
+/// Makes a client of a service from a bare configuration: no profile file, no variable and no metadata
+/// service has a say in it. The services have types of their own, so this cannot be a function.
+macro_rules! bare_client {
+    ($service:ident, $local:expr) => {{
+        let local: &Local = $local;
+        let mut config = $service::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .credentials_provider(credentials())
+            .region(Region::new(local.region.clone()))
+            .endpoint_url(local.endpoint.to_string())
+            .timeout_config(timeouts())
+            .retry_config(retries())
+            .retry_classifier(DeadIsDead::LOCAL);
+        config.set_http_client(local.http_client());
+        $service::Client::from_conf(config.build())
+    }};
+}
+
 impl fmt::Display for Local {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "local {}", self.endpoint)
@@ -114,51 +132,19 @@ impl Local {
         &self.region
     }
 
-    /// Makes a client from a bare configuration of the service: no profile file, no variable and no
-    /// metadata service has a say in it.
+    /// Makes a client of DynamoDB.
     pub(super) fn dynamodb(&self) -> DynamoDb {
-        let mut config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .credentials_provider(credentials())
-            .region(Region::new(self.region.clone()))
-            .endpoint_url(self.endpoint.to_string())
-            .timeout_config(timeouts())
-            .retry_config(retries())
-            .retry_classifier(DeadIsDead::LOCAL);
-        config.set_http_client(self.http_client());
-        DynamoDb::new(
-            aws_sdk_dynamodb::Client::from_conf(config.build()),
-            self.to_string(),
-            POLL,
-        )
+        DynamoDb::new(bare_client!(aws_sdk_dynamodb, self), self.to_string(), POLL)
     }
 
-    /// Makes a client of Cognito, from as bare a configuration.
+    /// Makes a client of Cognito.
     pub(super) fn cognito(&self) -> aws_sdk_cognitoidentityprovider::Client {
-        let mut config = aws_sdk_cognitoidentityprovider::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .credentials_provider(credentials())
-            .region(Region::new(self.region.clone()))
-            .endpoint_url(self.endpoint.to_string())
-            .timeout_config(timeouts())
-            .retry_config(retries())
-            .retry_classifier(DeadIsDead::LOCAL);
-        config.set_http_client(self.http_client());
-        aws_sdk_cognitoidentityprovider::Client::from_conf(config.build())
+        bare_client!(aws_sdk_cognitoidentityprovider, self)
     }
 
-    /// Makes a client of DynamoDB Streams, from as bare a configuration.
+    /// Makes a client of DynamoDB Streams.
     pub(super) fn streams(&self) -> aws_sdk_dynamodbstreams::Client {
-        let mut config = aws_sdk_dynamodbstreams::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .credentials_provider(credentials())
-            .region(Region::new(self.region.clone()))
-            .endpoint_url(self.endpoint.to_string())
-            .timeout_config(timeouts())
-            .retry_config(retries())
-            .retry_classifier(DeadIsDead::LOCAL);
-        config.set_http_client(self.http_client());
-        aws_sdk_dynamodbstreams::Client::from_conf(config.build())
+        bare_client!(aws_sdk_dynamodbstreams, self)
     }
 
     /// Without TLS no root certificates need loading.

@@ -55,6 +55,19 @@ impl fmt::Display for Prod {
     }
 }
 
+/// Makes a client of a service whose requests go to AWS, or where a flag says, and nowhere else. The
+/// services have types of their own, so this cannot be a function.
+macro_rules! client {
+    ($service:ident, $config:expr, $endpoint:expr) => {{
+        let endpoint: Option<&Endpoint> = $endpoint;
+        let mut config = $service::config::Builder::from($config)
+            .retry_classifier(DeadIsDead::PRODUCTION)
+            .interceptor(OnlyTo::new(endpoint));
+        config.set_endpoint_url(endpoint.map(ToString::to_string));
+        $service::Client::from_conf(config.build())
+    }};
+}
+
 impl Prod {
     /// Finds region and credentials as the AWS tools do, and asks STS whose account they are for.
     ///
@@ -114,40 +127,28 @@ impl Prod {
         })
     }
 
-    /// Makes a client whose requests go to AWS, or where a flag says, and nowhere else.
+    /// Makes a client of DynamoDB.
     pub(super) fn dynamodb(&self) -> DynamoDb {
-        let mut config = aws_sdk_dynamodb::config::Builder::from(&self.config)
-            .retry_classifier(DeadIsDead::PRODUCTION)
-            .interceptor(OnlyTo::new(self.endpoint.as_ref()));
-        config.set_endpoint_url(self.endpoint.as_ref().map(ToString::to_string));
-        DynamoDb::new(
-            aws_sdk_dynamodb::Client::from_conf(config.build()),
-            self.to_string(),
-            POLL,
+        let client = client!(aws_sdk_dynamodb, &self.config, self.endpoint.as_ref());
+        DynamoDb::new(client, self.to_string(), POLL)
+    }
+
+    /// Makes a client of DynamoDB Streams.
+    pub(super) fn streams(&self) -> aws_sdk_dynamodbstreams::Client {
+        client!(
+            aws_sdk_dynamodbstreams,
+            &self.config,
+            self.endpoint.as_ref()
         )
     }
-}
 
-impl Prod {
-    /// Makes a client of Cognito whose requests go to AWS, or where a flag says, and nowhere else.
+    /// Makes a client of Cognito.
     pub(super) fn cognito(&self) -> aws_sdk_cognitoidentityprovider::Client {
-        let mut config = aws_sdk_cognitoidentityprovider::config::Builder::from(&self.config)
-            .retry_classifier(DeadIsDead::PRODUCTION)
-            .interceptor(OnlyTo::new(self.endpoint.as_ref()));
-        config.set_endpoint_url(self.endpoint.as_ref().map(ToString::to_string));
-        aws_sdk_cognitoidentityprovider::Client::from_conf(config.build())
-    }
-}
-
-impl Prod {
-    /// Makes a client of DynamoDB Streams whose requests go to AWS, or where a flag says, and nowhere
-    /// else.
-    pub(super) fn streams(&self) -> aws_sdk_dynamodbstreams::Client {
-        let mut config = aws_sdk_dynamodbstreams::config::Builder::from(&self.config)
-            .retry_classifier(DeadIsDead::PRODUCTION)
-            .interceptor(OnlyTo::new(self.endpoint.as_ref()));
-        config.set_endpoint_url(self.endpoint.as_ref().map(ToString::to_string));
-        aws_sdk_dynamodbstreams::Client::from_conf(config.build())
+        client!(
+            aws_sdk_cognitoidentityprovider,
+            &self.config,
+            self.endpoint.as_ref()
+        )
     }
 }
 
@@ -212,15 +213,11 @@ async fn identify(
     endpoint: Option<&Endpoint>,
     region: &str,
 ) -> Result<String, TargetError> {
-    let mut sts = aws_sdk_sts::config::Builder::from(config)
-        .retry_classifier(DeadIsDead::PRODUCTION)
-        .interceptor(OnlyTo::new(endpoint));
-    sts.set_endpoint_url(endpoint.map(ToString::to_string));
     let place = match endpoint {
         Some(endpoint) => format!("production {region} at {endpoint}"),
         None => format!("production {region}"),
     };
-    let answer = aws_sdk_sts::Client::from_conf(sts.build())
+    let answer = client!(aws_sdk_sts, config, endpoint)
         .get_caller_identity()
         .send()
         .await

@@ -1,221 +1,20 @@
-//! Checking what holds between messages and group rows, in one pass whose memory grows with the
-//! conversations, and mending what can be mended.
-//!
-//! The pass only raises suspicions: it reads without a lock, while others write. Each suspicion is read
-//! again, consistently, before it is reported.
+//! One conversation, looked at consistently, and mended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
 
-use super::rows::{Doubled, Missing, Settled, Settlement, is_ahead, is_at_target, look, settle};
+use super::super::read::group_rows;
+use super::super::rows::{
+    Doubled, Missing, Settled, Settlement, is_ahead, is_at_target, look, settle,
+};
+use super::{Finding, Invariant};
 use crate::error::{CallError, Error};
 use crate::guard::WriteToken;
-use crate::item::{GroupRow, Item, Message, Person, RawItem, UnknownReason};
-use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
+use crate::item::{GroupRow, Item, Message, Person};
+use crate::key::{MessageGroupId, PartitionKey, UserId};
 use crate::store::{Direction, Partition, Query, Store};
 use crate::users::Users;
-
-/// The rules that hold in a table that is as it should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Invariant {
-    /// Every group row has its group's newest message, and a sort key within 1 ms after it.
-    NewestMessage,
-    /// One group row per participant and group.
-    OneRow,
-    /// Every group with messages has its two rows, and they name each other.
-    TwoRows,
-    /// A sort key is a time, and sorts as its time does.
-    SortKey,
-    /// Names and handles copied into items are those of the users.
-    Names,
-}
-
-impl Invariant {
-    /// Returns its number, from 1.
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::NewestMessage => 1,
-            Self::OneRow => 2,
-            Self::TwoRows => 3,
-            Self::SortKey => 4,
-            Self::Names => 5,
-        }
-    }
-}
-
-/// One thing that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The rule; `None` for an item of unknown shape, which no rule is about.
-    pub invariant: Option<Invariant>,
-    /// The partition key of the item it is about; of the row that should be there, where one is missing.
-    pub pk: String,
-    /// Its sort key; empty where there is no item.
-    pub sk: String,
-    /// The conversation.
-    pub group: Option<MessageGroupId>,
-    /// What is wrong.
-    pub reason: String,
-}
-
-/// What a pass remembers of one conversation: enough to suspect something.
-#[derive(Debug, Clone, Default)]
-struct Group {
-    newest: Option<(SortKey, String)>,
-    rows: Vec<RowSeen>,
-}
-
-#[derive(Debug, Clone)]
-struct RowSeen {
-    owner: UserId,
-    other: UserId,
-    row: GroupRow,
-}
-
-/// Goes over the items of a table, in any order.
-#[derive(Debug, Default)]
-pub struct Pass {
-    groups: BTreeMap<MessageGroupId, Group>,
-    people: BTreeMap<UserId, BTreeMap<(String, String), Example>>,
-}
-
-/// Where a name was seen first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Example {
-    /// The partition key.
-    pub pk: String,
-    /// The sort key.
-    pub sk: String,
-    /// How many items have the same.
-    pub items: u64,
-}
-
-/// A name and a handle of somebody, as items have them, and where.
-pub type Copied<'a> = (UserId, &'a (String, String), &'a Example);
-
-impl Pass {
-    /// Takes one item. What can be said about it alone is returned.
-    pub fn take(&mut self, raw: RawItem) -> Option<Finding> {
-        match Item::decode(raw) {
-            Item::Message(message) => {
-                let pk = PartitionKey::Messages(message.group);
-                let finding = sort_key_finding(&pk, &message.created_at, message.group);
-                self.see(&message.sender, &pk, &message.created_at);
-                let group = self.groups.entry(message.group).or_default();
-                if group
-                    .newest
-                    .as_ref()
-                    .is_none_or(|(sk, _)| *sk < message.created_at)
-                {
-                    group.newest = Some((message.created_at, message.text));
-                }
-                finding
-            }
-            Item::GroupRow(row) => {
-                let pk = PartitionKey::Groups(row.owner);
-                let finding = sort_key_finding(&pk, &row.last_message_at, row.group);
-                self.see(&row.other, &pk, &row.last_message_at);
-                let seen = RowSeen {
-                    owner: row.owner,
-                    other: row.other.id,
-                    row: row.clone(),
-                };
-                self.groups.entry(row.group).or_default().rows.push(seen);
-                finding
-            }
-            Item::Unknown { raw, reason } => Some(unknown_finding(&raw, &reason)),
-        }
-    }
-
-    fn see(&mut self, person: &Person, pk: &PartitionKey, sk: &SortKey) {
-        let names = (person.display_name.clone(), person.handle.clone());
-        let copies = self.people.entry(person.id).or_default();
-        let example = copies.entry(names).or_insert_with(|| Example {
-            pk: pk.to_string(),
-            sk: sk.to_string(),
-            items: 0,
-        });
-        example.items += 1;
-    }
-
-    /// Returns the conversations in which something seems to be wrong.
-    pub fn suspects(&self) -> Vec<MessageGroupId> {
-        let suspects = self.groups.iter().filter(|(_, group)| group.is_suspect());
-        suspects.map(|(id, _)| *id).collect()
-    }
-
-    /// Returns the owners of the rows of a conversation, as the pass saw them.
-    pub fn owners(&self, group: MessageGroupId) -> Vec<UserId> {
-        let rows = self.groups.get(&group).map(|group| group.rows.as_slice());
-        rows.unwrap_or_default()
-            .iter()
-            .map(|seen| seen.owner)
-            .collect()
-    }
-
-    /// Returns every name that items have for somebody.
-    pub fn copied(&self) -> impl Iterator<Item = Copied<'_>> {
-        let people = self.people.iter();
-        people.flat_map(|(id, copies)| copies.iter().map(|(names, at)| (*id, names, at)))
-    }
-}
-
-impl Group {
-    fn is_suspect(&self) -> bool {
-        let Some((sk, text)) = &self.newest else {
-            return true;
-        };
-        let [one, two] = self.rows.as_slice() else {
-            return true;
-        };
-        let is_settled = |seen: &RowSeen| {
-            seen.row.text == *text
-                && (seen.row.last_message_at == *sk || is_within(&seen.row.last_message_at, sk))
-        };
-        one.owner != two.other || two.owner != one.other || !is_settled(one) || !is_settled(two)
-    }
-}
-
-fn is_within(row: &SortKey, newest: &SortKey) -> bool {
-    match (row.time(), newest.time()) {
-        (Ok(row), Ok(newest)) => (0..=1_000).contains(&(row.micros() - newest.micros())),
-        _ => false,
-    }
-}
-
-fn sort_key_finding(pk: &PartitionKey, sk: &SortKey, group: MessageGroupId) -> Option<Finding> {
-    if sk.is_written_form() {
-        return None;
-    }
-    let reason = match sk.time() {
-        Ok(time) => {
-            format!("the time is written in another form than {time}, and may sort wrongly")
-        }
-        Err(_) => "the sort key is not a time".to_owned(),
-    };
-    Some(Finding {
-        invariant: Some(Invariant::SortKey),
-        pk: pk.to_string(),
-        sk: sk.to_string(),
-        group: Some(group),
-        reason,
-    })
-}
-
-fn unknown_finding(raw: &RawItem, reason: &UnknownReason) -> Finding {
-    let text = |name: &str| match raw.get(name).map(|value| value.as_s()) {
-        Some(Ok(text)) => text.clone(),
-        _ => String::new(),
-    };
-    Finding {
-        invariant: None,
-        pk: text(crate::schema::attribute::PK),
-        sk: text(crate::schema::attribute::SK),
-        group: None,
-        reason: format!("unknown shape: {reason}"),
-    }
-}
 
 /// A conversation as a consistent look found it.
 #[derive(Debug, Clone)]
@@ -311,9 +110,7 @@ async fn rows_of(
     let mut rows = Vec::new();
     for owner in owners.iter().collect::<BTreeSet<_>>() {
         let query = Query::new(Partition::Table(PartitionKey::Groups(*owner)));
-        rows.extend(
-            super::read::group_rows(store.query(query.of_group(group).consistent())).await?,
-        );
+        rows.extend(group_rows(store.query(query.of_group(group).consistent())).await?);
     }
     Ok(rows)
 }

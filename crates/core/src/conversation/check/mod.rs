@@ -1,0 +1,56 @@
+//! Checking what holds between messages and group rows, in one pass whose memory grows with the
+//! conversations, and mending what can be mended.
+//!
+//! The pass only raises suspicions: it reads without a lock, while others write. Each suspicion is read
+//! again, consistently, before it is reported.
+
+mod inspect;
+mod pass;
+
+pub use inspect::{Inspection, inspect, repair};
+pub use pass::{Copied, Example, Pass};
+
+use crate::key::MessageGroupId;
+
+/// The rules that hold in a table that is as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    /// Every group row has its group's newest message, and a sort key within 1 ms after it.
+    NewestMessage,
+    /// One group row per participant and group.
+    OneRow,
+    /// Every group with messages has its two rows, and they name each other.
+    TwoRows,
+    /// A sort key is a time, and sorts as its time does.
+    SortKey,
+    /// Names and handles copied into items are those of the users.
+    Names,
+}
+
+impl Invariant {
+    /// Returns its number, from 1.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::NewestMessage => 1,
+            Self::OneRow => 2,
+            Self::TwoRows => 3,
+            Self::SortKey => 4,
+            Self::Names => 5,
+        }
+    }
+}
+
+/// One thing that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule; `None` for an item of unknown shape, which no rule is about.
+    pub invariant: Option<Invariant>,
+    /// The partition key of the item it is about; of the row that should be there, where one is missing.
+    pub pk: String,
+    /// Its sort key; empty where there is no item.
+    pub sk: String,
+    /// The conversation.
+    pub group: Option<MessageGroupId>,
+    /// What is wrong.
+    pub reason: String,
+}
