@@ -3,22 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::{Finding, Invariant};
-use crate::item::{GroupRow, Item, Person, RawItem, UnknownReason};
+use crate::conversation::rows::is_at_target;
+use crate::item::{GroupRow, Item, Message, Person, RawItem, UnknownReason};
 use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute;
 
 /// What a pass remembers of one conversation: enough to suspect something.
 #[derive(Debug, Clone, Default)]
 struct Group {
-    newest: Option<(SortKey, String)>,
-    rows: Vec<RowSeen>,
-}
-
-#[derive(Debug, Clone)]
-struct RowSeen {
-    owner: UserId,
-    other: UserId,
-    row: GroupRow,
+    newest: Option<Message>,
+    rows: Vec<GroupRow>,
 }
 
 /// Goes over the items of a table, in any order.
@@ -54,9 +48,9 @@ impl Pass {
                 if group
                     .newest
                     .as_ref()
-                    .is_none_or(|(sk, _)| *sk < message.created_at)
+                    .is_none_or(|newest| newest.created_at < message.created_at)
                 {
-                    group.newest = Some((message.created_at, message.text));
+                    group.newest = Some(message);
                 }
                 finding
             }
@@ -64,12 +58,7 @@ impl Pass {
                 let pk = PartitionKey::Groups(row.owner);
                 let finding = sort_key_finding(&pk, &row.last_message_at, row.group);
                 self.see(&row.other, &pk, &row.last_message_at);
-                let seen = RowSeen {
-                    owner: row.owner,
-                    other: row.other.id,
-                    row: row.clone(),
-                };
-                self.groups.entry(row.group).or_default().rows.push(seen);
+                self.groups.entry(row.group).or_default().rows.push(row);
                 finding
             }
             Item::Unknown { raw, reason } => Some(unknown_finding(&raw, &reason)),
@@ -98,7 +87,7 @@ impl Pass {
         let rows = self.groups.get(&group).map(|group| group.rows.as_slice());
         rows.unwrap_or_default()
             .iter()
-            .map(|seen| seen.owner)
+            .map(|row| row.owner)
             .collect()
     }
 
@@ -111,24 +100,16 @@ impl Pass {
 
 impl Group {
     fn is_suspect(&self) -> bool {
-        let Some((sk, text)) = &self.newest else {
+        let Some(newest) = &self.newest else {
             return true;
         };
         let [one, two] = self.rows.as_slice() else {
             return true;
         };
-        let is_settled = |seen: &RowSeen| {
-            seen.row.text == *text
-                && (seen.row.last_message_at == *sk || is_within(&seen.row.last_message_at, sk))
-        };
-        one.owner != two.other || two.owner != one.other || !is_settled(one) || !is_settled(two)
-    }
-}
-
-fn is_within(row: &SortKey, newest: &SortKey) -> bool {
-    match (row.time(), newest.time()) {
-        (Ok(row), Ok(newest)) => (0..=1_000).contains(&(row.micros() - newest.micros())),
-        _ => false,
+        one.owner != two.other.id
+            || two.owner != one.other.id
+            || !is_at_target(one, newest)
+            || !is_at_target(two, newest)
     }
 }
 
