@@ -6,6 +6,7 @@ pub mod failure;
 pub mod front;
 pub mod launch;
 pub mod output;
+pub mod progress;
 pub mod ui;
 
 use std::process::ExitCode;

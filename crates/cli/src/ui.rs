@@ -7,6 +7,7 @@ use ddb_core::guard::Operator;
 use crate::args::{ColorChoice, CommonArgs};
 use crate::failure::Failure;
 use crate::output::{Format, Printer, Record, escape};
+use crate::progress::Progress;
 
 /// Speaks to people on stderr, and opens the printer for data on stdout.
 #[derive(Debug, Clone)]
@@ -15,6 +16,7 @@ pub struct Ui {
     quiet: bool,
     verbose: bool,
     color: bool,
+    progress: bool,
 }
 
 const RED: &str = "\u{1b}[1;31m";
@@ -35,6 +37,7 @@ impl Ui {
             quiet: common.quiet,
             verbose: common.verbose > 0,
             color,
+            progress: !common.quiet && !common.no_progress && io::stderr().is_terminal(),
         }
     }
 
@@ -45,6 +48,7 @@ impl Ui {
             quiet: true,
             verbose: false,
             color: colored(),
+            progress: false,
         }
     }
 
@@ -67,6 +71,12 @@ impl Ui {
             terminal,
             BufWriter::with_capacity(BUFFER, stdout),
         )
+    }
+
+    /// Begins to say how far something is, on a terminal. `total` is what the end will be, where that is
+    /// known.
+    pub fn progress(&self, what: &'static str, total: Option<u64>) -> Progress {
+        Progress::new(self.progress, what, total)
     }
 
     /// Says where the command is about to act.
