@@ -10,6 +10,7 @@ mod doctor;
 mod doors;
 mod drop;
 mod faults;
+mod generate;
 mod launchers;
 mod local;
 mod people;
