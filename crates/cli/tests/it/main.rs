@@ -10,6 +10,8 @@ mod doctor;
 mod doors;
 mod drop;
 mod faults;
+mod hardship;
+mod kills;
 mod launchers;
 mod local;
 mod people;
