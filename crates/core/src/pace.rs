@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::error::Error;
+use crate::error::{CallError, Error};
 
 /// Bounds a series of attempts, with exponential backoff and full jitter between them: a random wait
 /// from 0 to `base` times 2 to the power of the attempt, at most `cap`. See "Exponential Backoff And
@@ -55,6 +55,25 @@ impl Backoff {
     }
 }
 
+/// Asks again, with backoff and jitter and a bounded number of times, while the service asks for less
+/// load. The SDK does so, too, but its budget is small and shared by all calls of a client.
+///
+/// # Errors
+///
+/// What `ask` fails with: throttling at the last attempt, anything else at once.
+pub async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, CallError>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
+    let mut backoff = Backoff::for_bulk();
+    loop {
+        match ask().await {
+            Err(error) if error.is_throttling() && backoff.again().await => {}
+            answer => return answer,
+        }
+    }
+}
+
 /// Asks again and again until there is an answer, at intervals that grow from 10 ms to `poll`.
 ///
 /// # Errors
@@ -95,7 +114,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn a_wait_ends_at_its_deadline_and_says_what_for() {
+    async fn p10_a_wait_ends_at_its_deadline_and_says_what_for() {
         let start = Instant::now();
         let asked = Cell::new(0);
         let error = wait_until("the table to be gone", SECOND * 60, SECOND, || {
@@ -121,6 +140,29 @@ mod tests {
             async move { Ok(answer) }
         });
         assert_eq!(answer.await.unwrap(), "there");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_throttling_is_asked_again_and_not_for_ever() {
+        for (code, asked) in [("ThrottlingException", 10), ("AccessDeniedException", 1)] {
+            let count = Cell::new(0);
+            let error = patiently(|| {
+                count.set(count.get() + 1);
+                async {
+                    Err::<(), _>(CallError {
+                        operation: "Scan",
+                        place: "here".to_owned(),
+                        cause: crate::Cause::Service {
+                            code: code.to_owned(),
+                            message: "no".to_owned(),
+                        },
+                    })
+                }
+            })
+            .await
+            .unwrap_err();
+            assert_eq!((error.code(), count.get()), (Some(code), asked));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,9 +15,15 @@ pub fn is_deep() -> bool {
     std::env::var(DEEP).is_ok_and(|value| !value.is_empty())
 }
 
-/// Says a figure of a test to whoever runs it.
-pub fn note(text: &str) {
-    // It goes by the capturing of the tests' output.
+/// Says a figure of a test, where the tests take their time.
+pub fn note(figure: &str) {
+    if is_deep() {
+        say(figure);
+    }
+}
+
+/// Says something that the capturing of the tests' output does not swallow.
+fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "note: {text}");
 }
 
@@ -64,7 +70,7 @@ struct Replay(u64);
 impl Drop for Replay {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            note(&format!("{SEED}={} brings this failure back", self.0));
+            say(&format!("{SEED}={} brings this failure back", self.0));
         }
     }
 }

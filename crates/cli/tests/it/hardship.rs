@@ -17,8 +17,6 @@ const FEW: u64 = 4;
 const MANY: u64 = 200;
 /// One request of so many meets a fault.
 const ODDS: u64 = 6;
-/// What hangs is given up after that.
-const TIMEOUT: [&str; 2] = ["--timeout", "2s"];
 const NEWER: &str = "2026-04-01T00:00:00.000000+00:00";
 
 /// Counts what happened over all seeds.
@@ -68,7 +66,8 @@ fn run_under_faults(
     tally: &Mutex<Tally>,
     arguments: &[&str],
 ) -> (Ran, bool) {
-    let ran = proxy.run(tool, &[arguments, &TIMEOUT].concat());
+    // What hangs is given up; following a stream takes two seconds of silence by itself.
+    let ran = proxy.run(tool, &[arguments, &["--timeout", "5s"]].concat());
     tally.lock().unwrap().add(&ran, proxy);
     let done = is_done(&ran);
     (ran, done)

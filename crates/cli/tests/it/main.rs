@@ -9,6 +9,7 @@ mod db_setup;
 mod doctor;
 mod doors;
 mod drop;
+mod fault_matrix;
 mod faults;
 mod hardship;
 mod kills;

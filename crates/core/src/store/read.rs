@@ -7,6 +7,7 @@ use super::Store;
 use crate::error::CallError;
 use crate::item::{RawItem, primary_key};
 use crate::key::{MessageGroupId, PartitionKey, SortKey};
+use crate::pace::patiently;
 use crate::schema::{GROUP_INDEX, attribute};
 
 /// One page of an answer.
@@ -178,7 +179,7 @@ impl Store {
         let store = self.clone();
         pages(move |last| {
             let (store, query) = (store.clone(), query.clone());
-            async move { store.query_page(&query, last).await }
+            async move { patiently(|| store.query_page(&query, last.clone())).await }
         })
     }
 
@@ -247,7 +248,7 @@ impl Store {
         let store = self.clone();
         pages(move |last| {
             let store = store.clone();
-            async move { store.scan_page(scan, last).await }
+            async move { patiently(|| store.scan_page(scan, last.clone())).await }
         })
     }
 
