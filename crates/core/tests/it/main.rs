@@ -10,5 +10,6 @@ mod pages;
 mod put;
 mod rows;
 mod seeding;
+mod stale;
 mod streams;
 mod tables;
