@@ -17,6 +17,7 @@ mod kills;
 mod launchers;
 mod local;
 mod people;
+mod policies;
 mod production;
 mod scan;
 mod scan_at_length;
