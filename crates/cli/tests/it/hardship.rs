@@ -10,7 +10,7 @@ use ddb_test_support::proxy::{Fault, Proxy};
 use ddb_test_support::{Door, Postgres, Ran, Sandbox, Tool, is_deep, note, run_seeds};
 use serde_json::Value;
 
-use crate::kills::{Talk, block_on, by_way_of, rows, seeded};
+use crate::kills::{Talk, block_on, by_way_of, rows, seed};
 use crate::setup::{message, tool};
 
 const FEW: u64 = 4;
@@ -71,6 +71,10 @@ fn run_under_faults(
     tally.lock().unwrap().add(&ran, proxy);
     let done = is_done(&ran);
     (ran, done)
+}
+
+fn seeded() -> Sandbox {
+    seed(block_on(Sandbox::with_table()))
 }
 
 /// Reads `W of T items written` in an error.
