@@ -7,6 +7,7 @@ mod conversations;
 mod create;
 mod db_setup;
 mod doctor;
+mod documents;
 mod doors;
 mod drop;
 mod drop_waits;
