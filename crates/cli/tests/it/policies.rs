@@ -184,6 +184,16 @@ fn a_seed_writes_with_what_the_policy_grants() {
             .put(message("2026-04-01T00:00:00.000000+00:00", "newer")),
     );
     recorder.run(&seed).ok();
+    let load = [
+        "seed",
+        "--generate",
+        "60",
+        "--ends-at",
+        "2026-03-22",
+        "--yes",
+    ];
+    recorder.run(&load).ok();
+    recorder.run(&load).ok();
     recorder.is_what_is_granted("seed");
 }
 
