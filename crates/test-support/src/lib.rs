@@ -12,6 +12,7 @@ pub mod http;
 mod postgres;
 mod process;
 mod sandbox;
+mod shell;
 mod terminal;
 
 pub use postgres::Postgres;

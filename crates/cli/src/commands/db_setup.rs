@@ -14,17 +14,21 @@ use crate::args::{
     AwsArgs, CommonArgs, DatabaseArgs, PoolArgs, WriteArgs, allow_destroying, duration, show,
 };
 use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::ui::Ui;
 
-/// Creates the database where it is missing, applies the users schema, and inserts or updates the seed
-/// users with their fixed ids.
+/// Makes the database of users ready.
 ///
-/// It may be run again and again. The Cognito id of a row that is there is never touched, and what an
+/// It creates the database where it is missing, applies the users schema, and inserts or updates the seed
+/// users with their fixed ids. It may be run again and again. The Cognito id of a row that is there is never touched, and what an
 /// older database has otherwise is said and left.
 #[derive(Debug, Parser)]
-#[command(name = "db-setup", version)]
+#[command(name = "db-setup", version, after_help = examples(&[
+    ("Wait for a server that is still starting", "ddb db-setup --wait 30s"), 
+    ("Copy the ids of the Cognito pool, too", "ddb db-setup --with-cognito"),
+]))]
 pub struct Args {
     /// Copy the Cognito ids after it, as `update-cognito-user-ids` does
     #[arg(long)]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::TABLE_DEADLINE;
 use crate::args::{CommonArgs, Site, TargetArgs};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::ui::Ui;
@@ -16,7 +17,9 @@ use crate::ui::Ui;
 ///
 /// A deletion protection is reported, never lifted.
 #[derive(Debug, Parser)]
-#[command(name = "drop", version)]
+#[command(name = "drop", version, after_help = examples(&[
+    ("Begin again with an empty table", "ddb drop cruddur-messages && ddb schema-load"),
+]))]
 pub struct Args {
     /// The table; there is no default
     #[arg(value_name = "TABLE")]

@@ -14,6 +14,7 @@ use super::follow::Following;
 use super::partition::{Entry, Layout, Reading, Stdout};
 use crate::args::{CommonArgs, LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format};
 
@@ -25,9 +26,13 @@ enum Order {
     Desc,
 }
 
-/// Shows the messages of a conversation: the newest 20, oldest first.
+/// Shows the newest messages of a conversation.
 #[derive(Debug, Parser)]
-#[command(name = "get-conversation", version)]
+#[command(name = "get-conversation", version, after_help = examples(&[
+    ("The newest five messages of the seeded conversation", "ddb get-conversation --limit 5"), 
+    ("What bayko and you wrote since yesterday, as it comes", "ddb get-conversation --with bayko --since -1d --follow"), 
+    ("All of it, for a spreadsheet", "ddb get-conversation --all -o csv > conversation.csv"),
+]))]
 pub struct Args {
     /// Id of the conversation; the seeded one where none is given
     #[arg(value_name = "GROUP_UUID", conflicts_with = "with", value_parser = id::<MessageGroupId>)]
@@ -38,8 +43,14 @@ pub struct Args {
     /// Whose conversation --with finds [env: DDB_ME] [default: andrewbrown]
     #[arg(long, value_name = "HANDLE", requires = "with")]
     me: Option<String>,
-    /// Order in which the messages are shown
-    #[arg(long, value_enum, default_value = "asc", value_name = "ORDER")]
+    /// Order of the messages: asc, the oldest first, or desc
+    #[arg(
+        long,
+        value_enum,
+        default_value = "asc",
+        value_name = "ORDER",
+        hide_possible_values = true
+    )]
     order: Order,
     /// Go on showing new messages as they come, until Ctrl-C
     #[arg(long, conflicts_with_all = ["year", "until", "order"])]

@@ -15,6 +15,7 @@ use serde::{Serialize, Serializer};
 use super::{add, capacity, counted};
 use crate::args::{CommonArgs, TableArgs};
 use crate::failure::{Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals, json};
 use crate::ui::Ui;
@@ -51,9 +52,13 @@ impl From<KindArg> for Kind {
     }
 }
 
-/// Shows every item of the table, every page, as it comes.
+/// Shows every item of the table, as it comes.
 #[derive(Debug, Parser)]
-#[command(name = "scan", version)]
+#[command(name = "scan", version, after_help = examples(&[
+    ("Look at a few items", "ddb scan --limit 5"), 
+    ("What is neither a message nor a group row", "ddb scan --kind unknown -o jsonl"), 
+    ("All of it in the form that an import from S3 takes", "ddb scan --segments 4 -o ddb-json > items.jsonl"),
+]))]
 pub struct Args {
     /// Read the table in N segments at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(Segment::MAX_TOTAL)), conflicts_with = "segment")]

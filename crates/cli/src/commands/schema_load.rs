@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{TABLE_DEADLINE, counted};
 use crate::args::{CommonArgs, Site, TableArgs, WriteArgs};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 
@@ -20,13 +21,16 @@ enum BillingArg {
     OnDemand,
 }
 
-/// Creates the table and waits until it and its index are ACTIVE.
+/// Creates the table, or says how it differs.
 ///
-/// An equal table is left alone. A different one is not touched either: the differences are shown,
+/// It waits until the table and its index are ACTIVE. An equal table is left alone. A different one is not touched either: the differences are shown,
 /// field by field, and the exit code is 3. With --apply, those that DynamoDB can mend in place are
 /// mended; if one cannot be, none is.
 #[derive(Debug, Parser)]
-#[command(name = "schema-load", version)]
+#[command(name = "schema-load", version, after_help = examples(&[
+    ("Print what would be sent to DynamoDB, and do nothing", "ddb schema-load --print"), 
+    ("Mend a table that differs, as far as that can be done in place", "ddb schema-load --apply"),
+]))]
 pub struct Args {
     /// Change the table where it differs
     #[arg(long, conflicts_with = "print")]
