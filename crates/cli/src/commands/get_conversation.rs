@@ -11,12 +11,13 @@ use ddb_core::users::User;
 
 use super::SEEDED_GROUP;
 use super::follow::Following;
-use super::partition::{Entry, Layout, Reading, Stdout};
+use super::partition::{Entry, Layout, Reading, Row, Stdout};
 use crate::args::{CommonArgs, LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format};
+use crate::ui::Ui;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Order {
@@ -55,6 +56,9 @@ pub struct Args {
     /// Go on showing new messages as they come, until Ctrl-C
     #[arg(long, conflicts_with_all = ["year", "until", "order"])]
     follow: bool,
+    /// Show the plain table at a terminal, too
+    #[arg(long)]
+    no_transcript: bool,
     #[command(flatten)]
     limit: LimitArgs,
     #[command(flatten)]
@@ -68,9 +72,9 @@ pub struct Args {
 }
 
 /// Lays a message out in a table.
-struct Transcript;
+struct Messages;
 
-impl Layout for Transcript {
+impl Layout for Messages {
     const COLUMNS: &'static [Column] = &[
         Column::kept("time (UTC)"),
         Column::new("from"),
@@ -145,20 +149,32 @@ impl Command for Args {
         let follow = async |printer: &mut Stdout, shown: HashSet<String>| match following {
             Some(following) => {
                 context.ui.note("following; Ctrl-C ends it");
-                following
-                    .go_on::<Transcript>(printer, shown, &context)
-                    .await
+                following.go_on::<Messages>(printer, shown, &context).await
             }
             None => Ok(()),
         };
         reading
-            .show::<Transcript>(&store, ui, ("message", "messages"), absent, follow)
+            .show::<Messages>(
+                &store,
+                self.printer(ui),
+                ui,
+                ("message", "messages"),
+                absent,
+                follow,
+            )
             .await?;
         Ok(Outcome::Done)
     }
 }
 
 impl Args {
+    /// Opens a transcript at a terminal, unless the table is wanted.
+    fn printer(&self, ui: &Ui) -> Stdout {
+        let wanted = !self.no_transcript;
+        let transcript = wanted.then(|| ui.transcript()).flatten();
+        transcript.unwrap_or_else(|| ui.printer::<Row<Messages>>())
+    }
+
     /// Finds the two people of `--with` and `--me`.
     async fn people(&self, with: &str, context: &Context) -> Result<[User; 2], Failure> {
         let me = me(self.me.as_deref(), &context.environment);

@@ -5,7 +5,7 @@ use ddb_core::key::{PartitionKey, UserId};
 use ddb_core::store::Direction;
 use ddb_core::timestamp::TimeRange;
 
-use super::partition::{Entry, Layout, Reading};
+use super::partition::{Entry, Layout, Reading, Row};
 use crate::args::{CommonArgs, LimitArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
@@ -91,6 +91,7 @@ impl Command for Args {
         reading
             .show::<Conversations>(
                 &store,
+                ui.printer::<Row<Conversations>>(),
                 ui,
                 ("conversation", "conversations"),
                 nothing_wrong,

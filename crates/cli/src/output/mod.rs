@@ -3,6 +3,7 @@
 pub mod escape;
 pub mod json;
 mod table;
+mod transcript;
 pub mod width;
 
 use std::io::{self, Write};
@@ -12,7 +13,10 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use table::Drawing;
+use transcript::Transcript;
 use width::Rank;
+
+pub use transcript::Said;
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -137,6 +141,11 @@ pub trait Record: Serialize {
         self.rows()
     }
 
+    /// Returns what a transcript shows of it, where it is a message.
+    fn said(&self) -> Option<Said<'_>> {
+        None
+    }
+
     /// Returns the item behind it, where it is one.
     fn item(&self) -> Option<&RawItem> {
         None
@@ -158,6 +167,7 @@ pub struct Totals {
 
 enum Form {
     Table(Drawing),
+    Transcript(Transcript),
     Json,
     Jsonl,
     Csv { header: Vec<&'static str> },
@@ -193,6 +203,15 @@ impl<W: Write> Printer<W> {
         }
     }
 
+    /// Begins a transcript for a terminal with so many columns; it shows messages alone.
+    pub fn transcript(columns: usize, colored: bool, out: W) -> Self {
+        Self {
+            form: Form::Transcript(Transcript::new(columns, colored)),
+            out,
+            printed: 0,
+        }
+    }
+
     /// Prints one record.
     ///
     /// # Errors
@@ -205,6 +224,11 @@ impl<W: Write> Printer<W> {
             Form::Table(drawing) => {
                 for row in record.rows() {
                     drawing.row(row, &mut self.out)?;
+                }
+            }
+            Form::Transcript(transcript) => {
+                if let Some(said) = record.said() {
+                    transcript.take(said);
                 }
             }
             Form::Json => {
@@ -254,8 +278,10 @@ impl<W: Write> Printer<W> {
     ///
     /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn flush(&mut self) -> Result<(), Failure> {
-        if let Form::Table(drawing) = &mut self.form {
-            drawing.flush(&mut self.out)?;
+        match &mut self.form {
+            Form::Table(drawing) => drawing.flush(&mut self.out)?,
+            Form::Transcript(transcript) => transcript.flush(&mut self.out)?,
+            _ => {}
         }
         Ok(self.out.flush()?)
     }
