@@ -54,12 +54,21 @@ impl Ui {
         self.format
     }
 
+    /// Returns the width of the terminal that stdout is, if it is one.
+    pub fn columns(&self) -> Option<usize> {
+        let stdout = io::stdout();
+        let size = stdout
+            .is_terminal()
+            .then(|| terminal_size::terminal_size_of(&stdout));
+        size.flatten().map(|(width, _)| usize::from(width.0))
+    }
+
     /// Opens the printer of one command.
     pub fn printer<R: Record>(&self) -> Printer<BufWriter<Stdout>> {
         const BUFFER: usize = 64 * 1024;
         Printer::new::<R>(
             self.format,
-            columns(),
+            self.columns(),
             BufWriter::with_capacity(BUFFER, io::stdout()),
         )
     }
@@ -67,7 +76,7 @@ impl Ui {
     /// Opens a printer that shows messages as a chat, where stdout is a terminal and no other form is
     /// wanted.
     pub fn transcript(&self) -> Option<Printer<BufWriter<Stdout>>> {
-        let columns = columns().filter(|_| self.format == Format::Table)?;
+        let columns = self.columns().filter(|_| self.format == Format::Table)?;
         let colored = shows_colors(self.choice, &io::stdout());
         let out = BufWriter::new(io::stdout());
         Some(Printer::transcript(columns, colored, out))
@@ -139,15 +148,6 @@ fn shows_colors(choice: ColorChoice, stream: &impl RawStream) -> bool {
         ColorChoice::Never => false,
         ColorChoice::Auto => AutoStream::choice(stream) != anstream::ColorChoice::Never,
     }
-}
-
-/// Returns the width of the terminal that stdout is, if it is one.
-fn columns() -> Option<usize> {
-    let stdout = io::stdout();
-    let size = stdout
-        .is_terminal()
-        .then(|| terminal_size::terminal_size_of(&stdout));
-    size.flatten().map(|(width, _)| usize::from(width.0))
 }
 
 /// Whoever sits at the terminal.

@@ -12,7 +12,7 @@ use clap::{Command, CommandFactory, Parser, Subcommand};
 use crate::commands::{
     check_conversations, create_conversation, create_message, db_setup, doctor, drop,
     get_conversation, list_conversations, list_tables, list_users, local, scan, schema_load, seed,
-    sync_conversations, update_cognito_user_ids,
+    stats, sync_conversations, update_cognito_user_ids,
 };
 use crate::failure::{Exit, Failure};
 use crate::{help, launch};
@@ -47,7 +47,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "list-tables",
         ],
     ),
-    ("Watch:", &["sync-conversations"]),
+    ("Watch:", &["stats", "sync-conversations"]),
     (
         "People:",
         &["db-setup", "list-users", "update-cognito-user-ids"],
@@ -73,6 +73,7 @@ enum Front {
     CreateConversation(create_conversation::Args),
     SyncConversations(sync_conversations::Args),
     CheckConversations(check_conversations::Args),
+    Stats(stats::Args),
     ListUsers(list_users::Args),
     UpdateCognitoUserIds(update_cognito_user_ids::Args),
     DbSetup(db_setup::Args),
@@ -97,6 +98,7 @@ pub fn run() -> ExitCode {
             Front::CreateConversation(command) => launch::run(command),
             Front::SyncConversations(command) => launch::run(command),
             Front::CheckConversations(command) => launch::run(command),
+            Front::Stats(command) => launch::run(command),
             Front::ListUsers(command) => launch::run(command),
             Front::UpdateCognitoUserIds(command) => launch::run(command),
             Front::DbSetup(command) => launch::run(command),

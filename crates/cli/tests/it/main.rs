@@ -20,6 +20,7 @@ mod schema_load;
 mod seed;
 mod setup;
 mod shells;
+mod stats;
 mod sync;
 mod tables;
 mod terminal;
