@@ -7,6 +7,7 @@ pub mod front;
 pub mod help;
 pub mod launch;
 pub mod output;
+pub mod progress;
 pub mod ui;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use ddb_core::guard::Operator;
 use crate::args::{ColorChoice, CommonArgs};
 use crate::failure::Failure;
 use crate::output::{Format, Printer, Record, escape};
+use crate::progress::Progress;
 
 /// Speaks to people on stderr, and opens the printer for data on stdout.
 #[derive(Debug, Clone)]
@@ -19,6 +20,7 @@ pub struct Ui {
     choice: ColorChoice,
     /// Whether stderr shows colours.
     color: bool,
+    progress: bool,
 }
 
 const RED: &str = "\u{1b}[1;31m";
@@ -35,6 +37,7 @@ impl Ui {
             verbose: common.verbose > 0,
             choice: common.color,
             color: shows_colors(common.color, &io::stderr()),
+            progress: !common.quiet && !common.no_progress && io::stderr().is_terminal(),
         }
     }
 
@@ -46,6 +49,7 @@ impl Ui {
             verbose: false,
             choice: ColorChoice::Auto,
             color: shows_colors(ColorChoice::Auto, &io::stderr()),
+            progress: false,
         }
     }
 
@@ -80,6 +84,12 @@ impl Ui {
         let colored = shows_colors(self.choice, &io::stdout());
         let out = BufWriter::new(io::stdout());
         Some(Printer::transcript(columns, colored, out))
+    }
+
+    /// Begins to say how far something is, on a terminal. `total` is what the end will be, where that is
+    /// known.
+    pub fn progress(&self, what: &'static str, total: Option<u64>) -> Progress {
+        Progress::new(self.progress, what, total)
     }
 
     /// Says where the command is about to act.

@@ -92,6 +92,17 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Returns the request that failed, where one did.
+    pub(crate) fn into_cause(self) -> Option<Box<CallError>> {
+        match self {
+            Self::Call(cause) => Some(Box::new(cause)),
+            Self::PartlyWritten { cause, .. } => cause,
+            _ => None,
+        }
+    }
+}
+
 fn because(cause: &Option<Box<CallError>>) -> String {
     match cause {
         Some(cause) => format!(": {cause}"),
@@ -252,7 +263,7 @@ pub(crate) fn is_connect(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// Tells whether an answer ended in its middle.
-fn is_cut(error: &(dyn StdError + 'static)) -> bool {
+pub(crate) fn is_cut(error: &(dyn StdError + 'static)) -> bool {
     chain(error).any(|error| error.is::<hyper::Error>() || error.is::<std::io::Error>())
 }
 

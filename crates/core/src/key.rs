@@ -25,8 +25,9 @@ pub enum KeyError {
 /// Parses the one text form that the store uses for a uuid.
 fn canonical_uuid(text: &str) -> Result<Uuid, KeyError> {
     let uuid = Uuid::try_parse(text).map_err(|_| KeyError::NotAUuid(text.to_owned()))?;
-    let mut buffer = Uuid::encode_buffer();
-    if *uuid.hyphenated().encode_lower(&mut buffer) == *text {
+    // Of all forms of a uuid, only that with hyphens and without more has this length.
+    let hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
+    if hyphenated && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Ok(uuid)
     } else {
         Err(KeyError::NotCanonical(text.to_owned()))

@@ -7,6 +7,7 @@ pub mod db_setup;
 pub mod doctor;
 pub mod drop;
 mod follow;
+mod generate;
 pub mod get_conversation;
 pub mod list_conversations;
 pub mod list_tables;

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ddb_core::conversation::{self, Slice};
-use ddb_core::item::{Kind, RawItem};
+use ddb_core::item::{Kind, RawItem, View};
 use ddb_core::key::PartitionKey;
 use ddb_core::schema::attribute;
 use ddb_core::store::{Direction, Store};
@@ -40,7 +40,7 @@ impl Entry {
         let shown = |name: &str| {
             item.get(name).map(|value| match value {
                 AttributeValue::S(text) => text.clone(),
-                value => json::text(&json::PlainValue(value)),
+                value => json::text(&json::PlainValue(&value.into())),
             })
         };
         Self {
@@ -134,8 +134,8 @@ impl<L: Layout> Record for Row<L> {
         Some(self.entry.said())
     }
 
-    fn item(&self) -> Option<&RawItem> {
-        Some(&self.entry.item)
+    fn item<T>(&self, see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
+        Some(see(&View::from(&self.entry.item)))
     }
 }
 

@@ -1,23 +1,25 @@
 //! `scan`: every item of the table, every page, as it comes.
 
 use std::io::Write;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use clap::Parser;
 use ddb_core::CallError;
-use ddb_core::item::{Kind, RawItem};
+use ddb_core::item::{Kind, Value, View};
+use ddb_core::pace::Rate;
 use ddb_core::schema::attribute;
-use ddb_core::store::{Page, Scan, Segment, Store};
+use ddb_core::store::{Folded, Scan, Segment, Store};
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{add, capacity, counted};
 use crate::args::{CommonArgs, TableArgs};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
-use crate::output::{Cell, Column, Format, Printer, Record, Totals, json};
+use crate::output::json::WriteJson;
+use crate::output::{Cell, Column, Format, Printer, Record, Sheet, Totals, json};
 use crate::ui::Ui;
 
 /// One share of the table: `0/4` to `3/4`.
@@ -78,6 +80,9 @@ pub struct Args {
     /// Read strongly consistent, for twice the capacity
     #[arg(long)]
     consistent: bool,
+    /// Use at most N read capacity units a second, by what the service reports
+    #[arg(long, value_name = "N")]
+    max_rcu: Option<NonZeroU32>,
     #[command(flatten)]
     table: TableArgs,
     #[command(flatten)]
@@ -85,18 +90,18 @@ pub struct Args {
 }
 
 /// An item, under the columns of the contract.
-struct Row {
+struct Row<'a> {
     kind: Kind,
-    item: RawItem,
+    item: &'a View<'a>,
 }
 
-impl Serialize for Row {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl WriteJson for Row<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) {
         let plain = json::Plain {
             kind: self.kind,
-            item: &self.item,
+            item: self.item,
         };
-        plain.serialize(serializer)
+        plain.write_json(out);
     }
 }
 
@@ -111,7 +116,7 @@ const ATTRIBUTES: [&str; 8] = [
     attribute::MESSAGE,
 ];
 
-impl Record for Row {
+impl Record for Row<'_> {
     const COLUMNS: &'static [Column] = &[
         Column::kept("kind"),
         Column::id(attribute::PK),
@@ -127,34 +132,23 @@ impl Record for Row {
 
     fn rows(&self) -> Vec<Vec<Cell>> {
         let mut row = vec![Cell::text(self.kind.as_str())];
-        row.extend(ATTRIBUTES.iter().map(|name| match self.item.get(*name) {
+        row.extend(ATTRIBUTES.iter().map(|name| match self.item.get(name) {
             None => Cell::text(""),
-            Some(AttributeValue::S(text)) => Cell::text(text),
-            Some(AttributeValue::N(number)) => Cell::number(number),
+            Some(Value::S(text)) => Cell::text(text.as_ref()),
+            Some(Value::N(number)) => Cell::number(number),
             Some(value) => Cell::text(json::text(&json::PlainValue(value))),
         }));
-        row.push(Cell::text(self.other()));
+        let other = self.item.without(|name| ATTRIBUTES.contains(&name));
+        row.push(Cell::text(if other.is_empty() {
+            String::new()
+        } else {
+            json::text(&json::PlainMap(&other))
+        }));
         vec![row]
     }
 
-    fn item(&self) -> Option<&RawItem> {
-        Some(&self.item)
-    }
-}
-
-impl Row {
-    /// Returns the attributes that have no column, as JSON; nothing where there are none.
-    fn other(&self) -> String {
-        let other: RawItem = self
-            .item
-            .iter()
-            .filter(|(name, _)| !ATTRIBUTES.contains(&name.as_str()))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        if other.is_empty() {
-            return String::new();
-        }
-        json::text(&json::PlainValue(&AttributeValue::M(other)))
+    fn item<T>(&self, see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
+        Some(see(self.item))
     }
 }
 
@@ -187,17 +181,16 @@ impl Command for Args {
             ));
         }
         let site = self.table.open(&context, None).await?;
-        let mut pages = std::pin::pin!(self.pages(&site.store));
         if self.count {
-            return self.print_count(&mut pages, ui).await;
+            return self.print_count(&site.store, ui).await;
         }
-        let mut printer = ui.printer::<Row>();
+        let mut printer = ui.printer::<Row<'_>>();
         let mut totals = Totals {
             scanned_count: Some(0),
             truncated: Some(false),
             ..Totals::default()
         };
-        match self.print(&mut pages, &mut printer, &mut totals).await {
+        match self.print(&site.store, &mut printer, &mut totals).await {
             Ok(()) => {}
             Err(failure) => {
                 printer.abandon();
@@ -212,7 +205,12 @@ impl Command for Args {
 }
 
 impl Args {
-    fn pages(&self, store: &Store) -> impl Stream<Item = Result<Page, CallError>> + use<> {
+    /// Streams what `fold` makes of each page of all segments. Nothing but one page of each segment is held.
+    fn pages<T: Default + Send + 'static>(
+        &self,
+        store: &Store,
+        fold: impl Fn(&mut T, &View<'_>) + Clone + Send + 'static,
+    ) -> impl Stream<Item = Result<Folded<T>, CallError>> + Unpin {
         let segments: Vec<Segment> = match self.segment {
             Some(Share(segment)) => vec![segment],
             None => Segment::all(self.segments).collect(),
@@ -228,58 +226,57 @@ impl Args {
             count_only: self.count && self.kind.is_none(),
             page_size,
         };
-        stream::select_all(
-            segments
-                .into_iter()
-                .map(|segment| store.scan(Scan { segment, ..scan }).boxed()),
-        )
+        let rate = self.max_rcu.map(Rate::new);
+        let pages = segments.into_iter().map(|segment| {
+            let scan = Scan { segment, ..scan };
+            store.scan_folded(scan, rate.clone(), fold.clone()).boxed()
+        });
+        stream::select_all(pages)
     }
 
-    /// Prints page by page; nothing between the socket and the writer holds more than a page.
     async fn print<W: Write>(
         &self,
-        pages: &mut (impl Stream<Item = Result<Page, CallError>> + Unpin),
+        store: &Store,
         printer: &mut Printer<W>,
         totals: &mut Totals,
     ) -> Result<(), Failure> {
-        let limit = self.limit.map(u64::from);
+        let limit = self.limit.map_or(u64::MAX, u64::from);
         let wanted = self.kind.map(Kind::from);
-        while let Some(page) = pages.try_next().await? {
+        let format = printer.format();
+        let mut pages = self.pages(store, move |sheet: &mut Sheet, item: &View<'_>| {
+            let kind = Kind::of(item);
+            if wanted.is_none_or(|wanted| wanted == kind) {
+                sheet.add(format, &Row { kind, item });
+            }
+        });
+        while let Some(mut page) = pages.try_next().await? {
             add(&mut totals.consumed_capacity, page.consumed);
             *totals.scanned_count.get_or_insert(0) += page.scanned;
-            for item in page.items {
-                let kind = Kind::of(&item);
-                if wanted.is_some_and(|wanted| wanted != kind) {
-                    continue;
-                }
-                if limit == Some(printer.printed()) {
-                    totals.truncated = Some(true);
-                    return Ok(());
-                }
-                printer.print(&Row { kind, item })?;
-            }
+            let left = limit - printer.printed();
+            printer.print_sheet(&mut page.value, left)?;
             printer.flush()?;
+            if page.value.len() > left {
+                totals.truncated = Some(true);
+                return Ok(());
+            }
         }
         Ok(())
     }
 
-    async fn print_count(
-        &self,
-        pages: &mut (impl Stream<Item = Result<Page, CallError>> + Unpin),
-        ui: &Ui,
-    ) -> Result<Outcome, Failure> {
+    async fn print_count(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
+        let kind = self.kind.map(Kind::from);
+        let mut pages = self.pages(store, move |count: &mut u64, item: &View<'_>| {
+            *count += u64::from(kind == Some(Kind::of(item)));
+        });
         let mut count = 0;
         let mut totals = Totals::default();
         while let Some(page) = pages.try_next().await? {
             add(&mut totals.consumed_capacity, page.consumed);
             *totals.scanned_count.get_or_insert(0) += page.scanned;
-            count += match self.kind.map(Kind::from) {
-                None => page.count,
-                Some(kind) => page
-                    .items
-                    .iter()
-                    .filter(|item| Kind::of(item) == kind)
-                    .count() as u64,
+            count += if kind.is_some() {
+                page.value
+            } else {
+                page.count
             };
         }
         let mut printer = ui.printer::<Count>();

@@ -7,11 +7,12 @@ use clap::Parser;
 use ddb_core::conversation::Settled;
 use ddb_core::item::GroupRow;
 use ddb_core::key::MessageGroupId;
-use ddb_core::seed::{Prepared, Script, Seed, Side, Speakers, prepare};
+use ddb_core::seed::{Prepared, Script, Seed, Side, Speakers, Synthetic, prepare};
 use ddb_core::timestamp::Timestamp;
 use ddb_core::users::Users;
 use serde::Serialize;
 
+use super::generate::GenerateArgs;
 use super::{SEEDED_GROUP, counted, utc};
 use crate::args::{CommonArgs, TableArgs, UsersArgs, When, WriteArgs, duration, id, me};
 use crate::failure::{Failure, Outcome, exit_of_file};
@@ -68,6 +69,8 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    generate: GenerateArgs,
+    #[command(flatten)]
     users: UsersArgs,
     #[command(flatten)]
     write: WriteArgs,
@@ -120,26 +123,68 @@ impl Command for Args {
     }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
-        let (ui, environment) = (&context.ui, &context.environment);
+        let ui = &context.ui;
         let now = Timestamp::now();
         if self.interval < Duration::from_micros(1) {
             return Err(Failure::refused(
                 "--interval must be at least 1us: two messages cannot have one time",
             ));
         }
-        let me = me(self.me.as_deref(), environment);
+        let row = match self.generate.load(&self.ends_at, self.interval, now)? {
+            Some(load) => self.generate(load, &context).await?,
+            None => self.converse(now, &context).await?,
+        };
+        let mut printer = ui.printer::<Row>();
+        printer.print(&row)?;
+        printer.finish(Totals::default())?;
+        Ok(Outcome::Done)
+    }
+}
+
+const DRY_RUN: &str = "dry run: nothing is written; `written` is what would be";
+
+impl Args {
+    /// Makes a synthetic load.
+    async fn generate(&self, load: Synthetic, context: &Context) -> Result<Row, Failure> {
+        let site = self.table.open(context, None).await?;
+        let ui = &context.ui;
+        if self.dry_run {
+            ui.note(DRY_RUN);
+        }
+        let generated = self
+            .generate
+            .run(load, &site, &self.write, self.dry_run, ui)
+            .await?;
+        let newest = generated.load.group(0);
+        let [one, _] = &newest.people;
+        ui.hint(&format!(
+            "look: ddb get-conversation {}; ddb list-conversations --user-uuid {}",
+            newest.id, one.id
+        ));
+        Ok(Row {
+            group_uuid: newest.id.to_string(),
+            messages: generated.load.messages(),
+            written: generated.loaded.written,
+            unchanged: generated.loaded.unchanged,
+            first_at: generated.load.first_at().to_string(),
+            last_at: newest.ends_at.to_string(),
+            users_source: "generated".to_owned(),
+        })
+    }
+
+    /// Loads a conversation.
+    async fn converse(&self, now: Timestamp, context: &Context) -> Result<Row, Failure> {
+        let ui = &context.ui;
+        let me = me(self.me.as_deref(), &context.environment);
         if me == self.other {
             return Err(Failure::refused(format!(
                 "--me and --other are both `{me}`: a conversation has two people"
             )));
         }
         let script = self.script(me)?;
-        let users = self
-            .users
-            .open(&context, self.table.is_production())
-            .await?;
+        let users = self.users.open(context, self.table.is_production()).await?;
         let seed = self.seed(me, &users, now).await?;
-        let site = self.table.open(&context, Some(users.source())).await?;
+        let site = self.table.open(context, Some(users.source())).await?;
         let prepared = prepare(&site.store, &seed, &script, now).await?;
         if prepared.is_anchored() && self.ends_at != When::Now {
             ui.note("--ends-at is not used: messages that are there fix the time");
@@ -154,21 +199,16 @@ impl Command for Args {
         }
         let mut row = row(&prepared, &seed, &users);
         if self.dry_run {
-            ui.note("dry run: nothing is written; `written` is what would be");
+            ui.note(DRY_RUN);
         } else {
             let token = site.allow_writing(&self.write)?;
             let report = prepared.write(&token).await?;
             row.written = report.written;
             say_rows(&report.rows, ui);
         }
-        let mut printer = ui.printer::<Row>();
-        printer.print(&row)?;
-        printer.finish(Totals::default())?;
-        Ok(Outcome::Done)
+        Ok(row)
     }
-}
 
-impl Args {
     fn script(&self, me: &str) -> Result<Script, Failure> {
         let mut speakers = Speakers::new(me, &self.other);
         for speaker in &self.speakers {

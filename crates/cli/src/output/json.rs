@@ -1,29 +1,35 @@
-//! JSON: what serde_json writes, with every unsafe character escaped, and items in two notations.
+//! JSON, with every unsafe character escaped: any value by serde_json, and items by hand, since there may be
+//! millions of them.
 
 use std::io::{self, Write};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ddb_core::item::{Kind, RawItem};
-use ddb_core::schema::attribute;
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use ddb_core::item::{Kind, Value, View};
+use serde::Serialize;
 use serde_json::ser::Formatter;
 use serde_json::value::RawValue;
 
 use super::escape::is_unsafe;
 
-/// Writes a value as one line of JSON, without the line break.
-pub fn write<W: Write>(out: W, value: &impl Serialize) -> io::Result<()> {
-    let mut serializer = serde_json::Serializer::with_formatter(out, Safe);
-    value.serialize(&mut serializer).map_err(io::Error::from)
+/// What can be written as one line of JSON.
+pub trait WriteJson {
+    /// Appends the line, without the line break.
+    fn write_json(&self, out: &mut Vec<u8>);
+}
+
+impl<T: Serialize> WriteJson for T {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        let mut serializer = serde_json::Serializer::with_formatter(out, Safe);
+        // Writing to a Vec cannot fail, and no value here has a key that is not a string.
+        let _ = self.serialize(&mut serializer);
+    }
 }
 
 /// Returns a value as one line of JSON.
-pub fn text(value: &impl Serialize) -> String {
+pub fn text(value: &impl WriteJson) -> String {
     let mut bytes = Vec::new();
-    // Writing to a Vec cannot fail, and no value here has a key that is not a string.
-    let _ = write(&mut bytes, value);
+    value.write_json(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -36,6 +42,11 @@ impl Formatter for Safe {
     where
         W: ?Sized + Write,
     {
+        // Whatever is unsafe begins with one of these bytes in UTF-8.
+        let suspicious = |byte: u8| matches!(byte, 0x7f | 0xc2 | 0xd8 | 0xe2);
+        if !fragment.bytes().any(suspicious) {
+            return out.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe(*c)) {
             out.write_all(&rest.as_bytes()[..at])?;
@@ -47,16 +58,46 @@ impl Formatter for Safe {
     }
 }
 
-/// Orders the attributes of an item: `pk`, `sk`, then by name.
-fn ordered(item: &RawItem) -> Vec<(&String, &AttributeValue)> {
-    let rank = |name: &str| match name {
-        attribute::PK => 0,
-        attribute::SK => 1,
-        _ => 2,
-    };
-    let mut attributes: Vec<_> = item.iter().collect();
-    attributes.sort_by(|(a, _), (b, _)| (rank(a), a).cmp(&(rank(b), b)));
-    attributes
+/// Writes a string. Most are ASCII with nothing to escape; all bytes are looked at, without a branch for
+/// each, so that the compiler can take many at once.
+fn string(out: &mut Vec<u8>, text: &str) {
+    let clean = |byte: u8| (byte >= b' ') & (byte < 0x7f) & (byte != b'"') & (byte != b'\\');
+    if text.bytes().fold(true, |all, byte| all & clean(byte)) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        text.write_json(out);
+    }
+}
+
+/// Writes things in brackets, with commas between them.
+fn enclosed<T>(
+    out: &mut Vec<u8>,
+    [open, close]: [u8; 2],
+    things: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(&mut Vec<u8>, T),
+) {
+    out.push(open);
+    for (place, thing) in things.into_iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write(out, thing);
+    }
+    out.push(close);
+}
+
+const OBJECT: [u8; 2] = *b"{}";
+const ARRAY: [u8; 2] = *b"[]";
+
+fn member(out: &mut Vec<u8>, name: &str) {
+    string(out, name);
+    out.push(b':');
+}
+
+fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    string(out, &STANDARD.encode(bytes));
 }
 
 /// An item in plain JSON: its kind, then every attribute under its own name. Numbers keep all their
@@ -65,137 +106,125 @@ pub struct Plain<'a> {
     /// What the item is.
     pub kind: Kind,
     /// The item.
-    pub item: &'a RawItem,
+    pub item: &'a View<'a>,
 }
 
-impl Serialize for Plain<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.item.len() + 1))?;
-        map.serialize_entry("kind", self.kind.as_str())?;
-        for (name, value) in ordered(self.item) {
+impl WriteJson for Plain<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"kind\":");
+        string(out, self.kind.as_str());
+        for (name, value) in self.item.iter() {
+            out.push(b',');
             // An attribute named `kind` gives way, by an underscore; so does one that would be
             // mistaken for it then.
             if name.starts_with("kind") && name["kind".len()..].bytes().all(|b| b == b'_') {
-                map.serialize_entry(&format!("{name}_"), &PlainValue(value))?;
+                member(out, &format!("{name}_"));
             } else {
-                map.serialize_entry(name, &PlainValue(value))?;
+                member(out, name);
             }
+            PlainValue(value).write_json(out);
         }
-        map.end()
+        out.push(b'}');
+    }
+}
+
+/// Attributes in plain JSON.
+pub struct PlainMap<'a>(pub &'a View<'a>);
+
+impl WriteJson for PlainMap<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        enclosed(out, OBJECT, self.0.iter(), |out, (name, value)| {
+            member(out, name);
+            PlainValue(value).write_json(out);
+        });
     }
 }
 
 /// An attribute value in plain JSON.
-pub struct PlainValue<'a>(pub &'a AttributeValue);
+pub struct PlainValue<'a>(pub &'a Value<'a>);
 
-/// A DynamoDB number as a JSON number with the same digits.
-struct Number<'a>(&'a str);
-
-impl Serialize for Number<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match RawValue::from_string(self.0.to_owned()) {
-            Ok(number) => number.serialize(serializer),
-            Err(_) => serializer.serialize_str(self.0),
+impl WriteJson for PlainValue<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        match self.0 {
+            Value::S(text) => string(out, text),
+            Value::N(number) => plain_number(out, number),
+            Value::B(bytes) => base64(out, bytes),
+            Value::Bool(true) => out.extend_from_slice(b"true"),
+            Value::Bool(false) => out.extend_from_slice(b"false"),
+            Value::Null => out.extend_from_slice(b"null"),
+            Value::L(list) => enclosed(out, ARRAY, list, |out, value| {
+                PlainValue(value).write_json(out);
+            }),
+            Value::M(map) => PlainMap(map).write_json(out),
+            Value::Ss(set) => enclosed(out, ARRAY, set, |out, text| string(out, text)),
+            Value::Ns(set) => enclosed(out, ARRAY, set, |out, number| plain_number(out, number)),
+            Value::Bs(set) => enclosed(out, ARRAY, set, |out, bytes| base64(out, bytes)),
         }
     }
 }
 
-fn sorted<T: Ord>(set: &[T]) -> Vec<&T> {
-    let mut members: Vec<&T> = set.iter().collect();
-    members.sort();
-    members
-}
-
-impl Serialize for PlainValue<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            AttributeValue::S(text) => serializer.serialize_str(text),
-            AttributeValue::N(number) => Number(number).serialize(serializer),
-            AttributeValue::B(blob) => serializer.serialize_str(&STANDARD.encode(blob)),
-            AttributeValue::Bool(value) => serializer.serialize_bool(*value),
-            AttributeValue::L(values) => {
-                let mut array = serializer.serialize_seq(Some(values.len()))?;
-                for value in values {
-                    array.serialize_element(&PlainValue(value))?;
-                }
-                array.end()
-            }
-            AttributeValue::M(map) => {
-                let mut object = serializer.serialize_map(Some(map.len()))?;
-                for (name, value) in ordered(map) {
-                    object.serialize_entry(name, &PlainValue(value))?;
-                }
-                object.end()
-            }
-            AttributeValue::Ss(texts) => serializer.collect_seq(sorted(texts)),
-            AttributeValue::Ns(numbers) => {
-                serializer.collect_seq(sorted(numbers).into_iter().map(|n| Number(n)))
-            }
-            AttributeValue::Bs(blobs) => {
-                let encoded: Vec<String> = blobs.iter().map(|blob| STANDARD.encode(blob)).collect();
-                serializer.collect_seq(sorted(&encoded))
-            }
-            // NULL, and what a later version of the service may add.
-            _ => serializer.serialize_unit(),
-        }
+/// Writes a DynamoDB number as a JSON number with the same digits.
+fn plain_number(out: &mut Vec<u8>, number: &str) {
+    match serde_json::from_str::<&RawValue>(number) {
+        Ok(json) if json.get() == number => out.extend_from_slice(number.as_bytes()),
+        _ => string(out, number),
     }
 }
 
 /// An item in DynamoDB JSON, `{"Item": {"pk": {"S": "…"}}}`: a line of an export to S3 or of an import
 /// from there. See "DynamoDB table export output format" in the AWS developer guide.
-pub struct Export<'a>(pub &'a RawItem);
+pub struct Export<'a>(pub &'a View<'a>);
 
-impl Serialize for Export<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut line = serializer.serialize_map(Some(1))?;
-        line.serialize_entry("Item", &TypedMap(self.0))?;
-        line.end()
+impl WriteJson for Export<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"Item\":");
+        typed_map(out, self.0);
+        out.push(b'}');
     }
 }
 
-struct TypedMap<'a>(&'a RawItem);
-
-impl Serialize for TypedMap<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(
-            ordered(self.0)
-                .into_iter()
-                .map(|(name, value)| (name, TypedValue(value))),
-        )
-    }
+fn typed_map(out: &mut Vec<u8>, map: &View<'_>) {
+    enclosed(out, OBJECT, map.iter(), |out, (name, value)| {
+        member(out, name);
+        typed_value(out, value);
+    });
 }
 
-struct TypedValue<'a>(&'a AttributeValue);
-
-impl Serialize for TypedValue<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut typed = serializer.serialize_map(Some(1))?;
-        match self.0 {
-            AttributeValue::S(text) => typed.serialize_entry("S", text)?,
-            AttributeValue::N(number) => typed.serialize_entry("N", number)?,
-            AttributeValue::B(blob) => typed.serialize_entry("B", &STANDARD.encode(blob))?,
-            AttributeValue::Bool(value) => typed.serialize_entry("BOOL", value)?,
-            AttributeValue::L(values) => {
-                let values: Vec<TypedValue<'_>> = values.iter().map(TypedValue).collect();
-                typed.serialize_entry("L", &values)?;
-            }
-            AttributeValue::M(map) => typed.serialize_entry("M", &TypedMap(map))?,
-            AttributeValue::Ss(texts) => typed.serialize_entry("SS", &sorted(texts))?,
-            AttributeValue::Ns(numbers) => typed.serialize_entry("NS", &sorted(numbers))?,
-            AttributeValue::Bs(blobs) => {
-                let encoded: Vec<String> = blobs.iter().map(|blob| STANDARD.encode(blob)).collect();
-                typed.serialize_entry("BS", &sorted(&encoded))?;
-            }
-            _ => typed.serialize_entry("NULL", &true)?,
+fn typed_value(out: &mut Vec<u8>, value: &Value<'_>) {
+    let kind = match value {
+        Value::S(_) => "S",
+        Value::N(_) => "N",
+        Value::B(_) => "B",
+        Value::Bool(_) => "BOOL",
+        Value::Null => "NULL",
+        Value::L(_) => "L",
+        Value::M(_) => "M",
+        Value::Ss(_) => "SS",
+        Value::Ns(_) => "NS",
+        Value::Bs(_) => "BS",
+    };
+    out.push(b'{');
+    member(out, kind);
+    match value {
+        Value::N(number) => string(out, number),
+        Value::Null => out.extend_from_slice(b"true"),
+        Value::L(list) => enclosed(out, ARRAY, list, typed_value),
+        Value::M(map) => typed_map(out, map),
+        Value::Ns(set) => enclosed(out, ARRAY, set, |out, number| string(out, number)),
+        // The rest is as in plain JSON.
+        Value::S(_) | Value::B(_) | Value::Bool(_) | Value::Ss(_) | Value::Bs(_) => {
+            PlainValue(value).write_json(out);
         }
-        typed.end()
     }
+    out.push(b'}');
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use aws_sdk_dynamodb::primitives::Blob;
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use ddb_core::item::RawItem;
     use proptest::prelude::*;
 
     fn item(attributes: Vec<(&str, AttributeValue)>) -> RawItem {
@@ -208,7 +237,7 @@ mod tests {
     fn plain(item: &RawItem) -> String {
         text(&Plain {
             kind: Kind::Unknown,
-            item,
+            item: &item.into(),
         })
     }
 
@@ -245,7 +274,7 @@ mod tests {
     #[test]
     fn p30_the_export_form_has_every_type() {
         assert_eq!(
-            text(&Export(&everything())),
+            text(&Export(&View::from(&everything()))),
             r#"{"Item":{"pk":{"S":"1"},"sk":{"S":"2"},"alpha":{"N":"-12345678901234567890123456789012345678e-120"},"#
                 .to_owned()
                 + r#""b":{"B":"AP8="},"bs":{"BS":["AQ=="]},"l":{"L":[{"BOOL":true},{"S":"x"}]},"m":{"M":{"k":{"S":"v"}}},"#

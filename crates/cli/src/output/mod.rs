@@ -2,16 +2,18 @@
 
 pub mod escape;
 pub mod json;
+mod sheet;
 mod table;
 mod transcript;
 pub mod width;
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use ddb_core::item::RawItem;
-use serde::Serialize;
+use ddb_core::item::View;
 
 use crate::failure::Failure;
+use json::WriteJson;
+pub use sheet::Sheet;
 use table::Drawing;
 use transcript::Transcript;
 use width::Rank;
@@ -122,7 +124,7 @@ impl Cell {
 }
 
 /// One thing that a command shows.
-pub trait Record: Serialize {
+pub trait Record: WriteJson {
     /// The columns of its table.
     const COLUMNS: &'static [Column];
     /// The header of its CSV: by default that of the table.
@@ -146,8 +148,8 @@ pub trait Record: Serialize {
         None
     }
 
-    /// Returns the item behind it, where it is one.
-    fn item(&self) -> Option<&RawItem> {
+    /// Shows the item behind it, where it is one.
+    fn item<T>(&self, _see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
         None
     }
 }
@@ -168,17 +170,18 @@ pub struct Totals {
 enum Form {
     Table(Drawing),
     Transcript(Transcript),
-    Json,
-    Jsonl,
     Csv { header: Vec<&'static str> },
-    DdbJson,
+    Text,
 }
 
-/// Prints records of one type, one by one, in the chosen form.
+/// Prints records of one type, one by one or by the sheet, in the chosen form.
 pub struct Printer<W: Write> {
+    format: Format,
     form: Form,
     out: W,
     printed: u64,
+    /// Where single records are rendered; its room is used again.
+    sheet: Sheet,
 }
 
 impl<W: Write> Printer<W> {
@@ -186,29 +189,31 @@ impl<W: Write> Printer<W> {
     pub fn new<R: Record>(format: Format, terminal: Option<usize>, out: W) -> Self {
         let form = match format {
             Format::Table => Form::Table(Drawing::new(R::COLUMNS, R::BARE, R::LIVE, terminal)),
-            Format::Json => Form::Json,
-            Format::Jsonl => Form::Jsonl,
-            Format::DdbJson => Form::DdbJson,
             Format::Csv => Form::Csv {
                 header: R::CSV.map_or_else(
                     || R::COLUMNS.iter().map(|column| column.name).collect(),
                     <[&str]>::to_vec,
                 ),
             },
+            Format::Json | Format::Jsonl | Format::DdbJson => Form::Text,
         };
         Self {
+            format,
             form,
             out,
             printed: 0,
+            sheet: Sheet::default(),
         }
     }
 
     /// Begins a transcript for a terminal with so many columns; it shows messages alone.
     pub fn transcript(columns: usize, colored: bool, out: W) -> Self {
         Self {
+            format: Format::Table,
             form: Form::Transcript(Transcript::new(columns, colored)),
             out,
             printed: 0,
+            sheet: Sheet::default(),
         }
     }
 
@@ -218,40 +223,50 @@ impl<W: Write> Printer<W> {
     ///
     /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn print<R: Record>(&mut self, record: &R) -> Result<(), Failure> {
+        if let Form::Transcript(transcript) = &mut self.form {
+            if let Some(said) = record.said() {
+                transcript.take(said);
+                self.printed += 1;
+            }
+            return Ok(());
+        }
+        let mut sheet = std::mem::take(&mut self.sheet);
+        sheet.clear();
+        sheet.add(self.format, record);
+        self.print_sheet(&mut sheet, u64::MAX)?;
+        self.sheet = sheet;
+        Ok(())
+    }
+
+    /// Prints the records of a sheet, which was made for the same form: the first `at_most` of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::ClosedPipe`] where nobody reads any more.
+    pub fn print_sheet(&mut self, sheet: &mut Sheet, at_most: u64) -> Result<(), Failure> {
+        let records = at_most.min(sheet.len());
+        if records == 0 {
+            return Ok(());
+        }
         self.begin()?;
-        self.printed += 1;
         match &mut self.form {
             Form::Table(drawing) => {
-                for row in record.rows() {
+                for row in sheet.rows(records) {
                     drawing.row(row, &mut self.out)?;
                 }
             }
-            Form::Transcript(transcript) => {
-                if let Some(said) = record.said() {
-                    transcript.take(said);
+            // A transcript takes records one by one.
+            Form::Transcript(_) => {}
+            Form::Csv { .. } | Form::Text => {
+                let mut text = sheet.text(records);
+                // In a document every record but the first one comes after a comma.
+                if self.format == Format::Json && self.printed == 0 {
+                    text = &text[1..];
                 }
-            }
-            Form::Json => {
-                let separator: &[u8] = if self.printed > 1 { b",\n" } else { b"\n" };
-                self.out.write_all(separator)?;
-                json::write(&mut self.out, record)?;
-            }
-            Form::Jsonl => {
-                json::write(&mut self.out, record)?;
-                self.out.write_all(b"\n")?;
-            }
-            Form::Csv { .. } => {
-                for row in record.csv_rows() {
-                    csv_row(&mut self.out, row.iter().map(csv_cell))?;
-                }
-            }
-            Form::DdbJson => {
-                if let Some(item) = record.item() {
-                    json::write(&mut self.out, &json::Export(item))?;
-                    self.out.write_all(b"\n")?;
-                }
+                self.out.write_all(text)?;
             }
         }
+        self.printed += records;
         Ok(())
     }
 
@@ -259,12 +274,19 @@ impl<W: Write> Printer<W> {
     fn begin(&mut self) -> Result<(), Failure> {
         if self.printed == 0 {
             match &self.form {
-                Form::Json => self.out.write_all(b"{\"items\":[")?,
-                Form::Csv { header } => csv_row(&mut self.out, header.iter().map(|h| (*h).into()))?,
+                Form::Csv { header } => {
+                    sheet::csv_row(&mut self.out, header.iter().map(|h| (*h).into()))?;
+                }
+                Form::Text if self.format == Format::Json => self.out.write_all(b"{\"items\":[")?,
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Returns the form of the output.
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     /// Returns how many records were printed.
@@ -295,7 +317,7 @@ impl<W: Write> Printer<W> {
         self.begin()?;
         match &mut self.form {
             Form::Table(drawing) => drawing.end(&mut self.out)?,
-            Form::Json => {
+            Form::Text if self.format == Format::Json => {
                 let count = totals.count.unwrap_or(self.printed);
                 if self.printed > 0 {
                     self.out.write_all(b"\n")?;
@@ -324,26 +346,10 @@ impl<W: Write> Printer<W> {
     }
 }
 
-fn csv_cell(cell: &Cell) -> String {
-    let text = escape::plain(&cell.text);
-    if cell.number {
-        text.into_owned()
-    } else {
-        escape::spreadsheet(text).into_owned()
-    }
-}
-
-fn csv_row(out: &mut impl Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new()
-        .buffer_capacity(512)
-        .from_writer(out);
-    writer.write_record(cells)?;
-    writer.flush()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Serialize;
 
     #[derive(Serialize)]
     struct Named {

@@ -1,9 +1,13 @@
 //! Seeding: a conversation file becomes messages and group rows, so that a second run changes nothing.
 
+mod generate;
+mod load;
 mod plan;
 mod run;
 mod script;
 
+pub use generate::{Synthetic, SyntheticError, SyntheticGroup};
+pub use load::{Loaded, Loading, load, survey};
 pub use plan::{Plan, PlanError};
 pub use run::{Prepared, Report, Seed, SeedError, prepare};
 pub use script::{Line, Script, ScriptError, Side, Speakers};

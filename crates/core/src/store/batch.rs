@@ -1,20 +1,24 @@
 //! Writing many items: batches within the service's limits, and what it leaves of them.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 
 use super::Store;
+use super::body::GivenBody;
 use crate::error::{CallError, Error};
 use crate::guard::WriteToken;
-use crate::item::{RawItem, size};
-use crate::pace::Backoff;
-use crate::schema::attribute;
+use crate::item::{GroupRow, Message, RawItem, size};
+use crate::pace::{Backoff, Rate, Window};
+use crate::schema::{TableName, attribute};
 
 /// Limits of BatchWriteItem in the API reference: 25 requests, 16 MB, 400 KB an item, no key twice.
 const MAX_ITEMS: usize = 25;
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 const MAX_ITEM_BYTES: usize = crate::item::MAX_SIZE;
+/// A write capacity unit writes so much of an item: "Provisioned capacity mode" in the AWS developer guide.
+const UNIT_BYTES: usize = 1024;
 /// What the wire adds to an item's own bytes at the most: every byte of a text escaped as `\u00XX`.
 const WIRE_FACTOR: usize = 6;
 
@@ -100,7 +104,8 @@ impl Store {
         let mut written = 0;
         for batch in pack(items)? {
             let size = batch.len() as u64;
-            let left = self.put_batch(batch).await;
+            let requests = batch.into_iter().map(put).collect();
+            let left = self.put_batch(requests).await;
             written += size - left.items;
             match left.cause {
                 None if left.items == 0 => {}
@@ -119,8 +124,7 @@ impl Store {
     }
 
     /// Puts one batch, as far as the service takes it.
-    async fn put_batch(&self, batch: Vec<RawItem>) -> Left {
-        let mut requests: Vec<WriteRequest> = batch.into_iter().map(put).collect();
+    async fn put_batch(&self, mut requests: Vec<WriteRequest>) -> Left {
         let mut backoff = Backoff::for_bulk();
         loop {
             let answer = self
@@ -145,6 +149,163 @@ impl Store {
                     cause,
                 };
             }
+        }
+    }
+}
+
+/// Items on their way to the service in one request, written in its JSON as they come.
+#[derive(Debug)]
+pub struct Batch {
+    body: Vec<u8>,
+    head: usize,
+    items: u64,
+    units: f64,
+}
+
+impl Batch {
+    /// Begins a batch for a table.
+    pub fn new(table: &TableName) -> Self {
+        let body = format!("{{\"RequestItems\":{{\"{table}\":[").into_bytes();
+        Self {
+            head: body.len(),
+            body,
+            items: 0,
+            units: 0.0,
+        }
+    }
+
+    /// Adds a message.
+    pub fn put_message(&mut self, message: &Message) {
+        self.put(&message.attributes());
+    }
+
+    /// Adds a group row.
+    pub fn put_row(&mut self, row: &GroupRow) {
+        self.put(&row.attributes());
+    }
+
+    fn put(&mut self, attributes: &[(&str, Cow<'_, str>)]) {
+        let separator: &[u8] = if self.items == 0 { b"" } else { b"," };
+        self.body.extend_from_slice(separator);
+        self.body.extend_from_slice(b"{\"PutRequest\":{\"Item\":{");
+        let mut bytes = 0;
+        for (place, (name, text)) in attributes.iter().enumerate() {
+            let separator: &[u8] = if place == 0 { b"\"" } else { b",\"" };
+            self.body.extend_from_slice(separator);
+            self.body.extend_from_slice(name.as_bytes());
+            self.body.extend_from_slice(b"\":{\"S\":");
+            // Writing a string to a Vec cannot fail.
+            let _ = serde_json::to_writer(&mut self.body, text);
+            self.body.push(b'}');
+            bytes += name.len() + text.len();
+        }
+        self.body.extend_from_slice(b"}}}");
+        self.items += 1;
+        self.units += bytes.div_ceil(UNIT_BYTES) as f64;
+    }
+
+    /// Returns how many items it holds.
+    pub fn len(&self) -> u64 {
+        self.items
+    }
+
+    /// Tells whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.items == 0
+    }
+
+    /// Tells whether it holds as much as one request may.
+    pub fn is_full(&self) -> bool {
+        self.items >= MAX_ITEMS as u64
+    }
+
+    /// Takes everything out; its room is kept.
+    pub fn clear(&mut self) {
+        self.body.truncate(self.head);
+        self.items = 0;
+        self.units = 0.0;
+    }
+
+    fn body(&self) -> Vec<u8> {
+        const TAIL: &[u8] = b"]},\"ReturnConsumedCapacity\":\"TOTAL\"}";
+        [&self.body, TAIL].concat()
+    }
+}
+
+impl Store {
+    /// Puts the items of a batch; no two of them may have one key, and none may be over the limit of 400
+    /// KB. The window bounds the requests in flight, a rate their capacity. What the service leaves
+    /// unprocessed or throttles is sent again with backoff and jitter, a bounded number of times.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PartlyWritten`] where items remain; otherwise when a request fails.
+    pub async fn put_encoded(
+        &self,
+        token: &WriteToken,
+        batch: &Batch,
+        window: &Window,
+        rate: Option<&Rate>,
+    ) -> Result<(), Error> {
+        let mut backoff = Backoff::for_bulk();
+        loop {
+            let place = window.enter().await;
+            if let Some(rate) = rate {
+                rate.reserve(batch.units).await;
+            }
+            let answer = self
+                .client
+                .batch_write_item()
+                .request_items(self.table.as_str(), Vec::new())
+                .customize()
+                .interceptor(GivenBody::new(batch.body()))
+                .send()
+                .await
+                .map_err(self.failed("BatchWriteItem"));
+            match answer {
+                Ok(answer) => {
+                    if let (Some(rate), Some(used)) = (rate, answer.consumed_capacity) {
+                        let used = used.iter().filter_map(|used| used.capacity_units);
+                        rate.settle(batch.units, used.sum());
+                    }
+                    let unprocessed = answer.unprocessed_items.unwrap_or_default();
+                    let left: Vec<_> = unprocessed.into_values().flatten().collect();
+                    if left.is_empty() {
+                        place.taken();
+                        return Ok(());
+                    }
+                    place.throttled();
+                    return self.put_left(token, left, batch.items).await;
+                }
+                Err(error) if error.is_throttling() => {
+                    place.throttled();
+                    if !backoff.again().await {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Puts what the service left of a batch of so many items.
+    async fn put_left(
+        &self,
+        _token: &WriteToken,
+        left: Vec<WriteRequest>,
+        items: u64,
+    ) -> Result<(), Error> {
+        // It was told to slow down: not at once.
+        Backoff::for_bulk().again().await;
+        let left = self.put_batch(left).await;
+        match (left.items, left.cause) {
+            (0, None) => Ok(()),
+            (unwritten, cause) => Err(Error::PartlyWritten {
+                place: self.place.to_string(),
+                written: items - unwritten,
+                unwritten,
+                cause: cause.map(Box::new),
+            }),
         }
     }
 }

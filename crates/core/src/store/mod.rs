@@ -1,7 +1,9 @@
 //! The table as a place to read from and write to.
 
 mod batch;
+mod body;
 mod read;
+mod scan_pace;
 mod table;
 mod transact;
 mod write;
@@ -13,8 +15,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-pub use batch::Written;
-pub use read::{Direction, Page, Partition, Query, Scan, Segment};
+pub use batch::{Batch, Written};
+pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
 pub(crate) use write::MAX_BUMP_MICROS;

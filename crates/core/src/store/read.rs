@@ -1,12 +1,20 @@
 //! Reading: pages as streams, from the socket to whoever asks.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, Select};
+use std::collections::{HashMap, HashSet};
+
+use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity, Select,
+};
 use futures::stream::{self, Stream};
 
 use super::Store;
-use crate::error::CallError;
-use crate::item::{RawItem, primary_key};
+use super::body::TakenBody;
+use super::scan_pace::ScanPace;
+use crate::error::{CallError, Cause};
+use crate::item::{RawItem, View, primary_key, read_page};
 use crate::key::{MessageGroupId, PartitionKey, SortKey};
+use crate::pace::{Backoff, Rate};
 use crate::schema::{GROUP_INDEX, attribute};
 
 /// One page of an answer.
@@ -22,12 +30,31 @@ pub struct Page {
     pub consumed: Option<f64>,
 }
 
+/// What was made of one page of an answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Folded<T> {
+    /// What was made of the items.
+    pub value: T,
+    /// How many items matched.
+    pub count: u64,
+    /// How many items the service read.
+    pub scanned: u64,
+    /// Capacity units that the service says it used.
+    pub consumed: Option<f64>,
+}
+
+const SCAN: &str = "Scan";
+
+#[derive(Debug, thiserror::Error)]
+#[error("it keeps leaving keys unprocessed")]
+struct Unprocessed;
+
 type LastKey = Option<RawItem>;
 
 /// Follows `LastEvaluatedKey` until there is none: an empty page is no end.
-fn pages<F>(mut fetch: impl FnMut(LastKey) -> F) -> impl Stream<Item = Result<Page, CallError>>
+fn pages<P, F>(mut fetch: impl FnMut(LastKey) -> F) -> impl Stream<Item = Result<P, CallError>>
 where
-    F: Future<Output = Result<(Page, LastKey), CallError>>,
+    F: Future<Output = Result<(P, LastKey), CallError>>,
 {
     stream::try_unfold(Some(None), move |next: Option<LastKey>| {
         let fetched = next.map(&mut fetch);
@@ -238,7 +265,7 @@ impl Store {
         Ok((page, answer.last_evaluated_key))
     }
 
-    /// Streams the pages of one segment of a scan.
+    /// Streams the pages of one segment of a scan, each item a map.
     ///
     /// # Errors
     ///
@@ -252,6 +279,18 @@ impl Store {
     }
 
     async fn scan_page(&self, scan: Scan, last: LastKey) -> Result<(Page, LastKey), CallError> {
+        let request = self.scan_request(scan, last);
+        let answer = request.send().await.map_err(self.failed(SCAN))?;
+        let page = Page {
+            count: natural(answer.count),
+            scanned: natural(answer.scanned_count),
+            consumed: units(answer.consumed_capacity()),
+            items: answer.items.unwrap_or_default(),
+        };
+        Ok((page, answer.last_evaluated_key))
+    }
+
+    fn scan_request(&self, scan: Scan, last: LastKey) -> ScanFluentBuilder {
         let mut request = self
             .client
             .scan()
@@ -274,14 +313,133 @@ impl Store {
         if scan.count_only {
             request = request.select(Select::Count);
         }
-        let answer = request.send().await.map_err(self.failed("Scan"))?;
-        let page = Page {
-            count: natural(answer.count),
-            scanned: natural(answer.scanned_count),
-            consumed: units(answer.consumed_capacity()),
-            items: answer.items.unwrap_or_default(),
-        };
-        Ok((page, answer.last_evaluated_key))
+        request
+    }
+
+    /// Streams what `fold` makes of each page of one segment of a scan, item by item, without a map per
+    /// item. It works on the threads for blocking work: other segments are fetched meanwhile. A throttled
+    /// request is made again, with backoff; all who share a `rate` keep to it together.
+    ///
+    /// # Errors
+    ///
+    /// The stream ends after the first error.
+    pub fn scan_folded<T>(
+        &self,
+        scan: Scan,
+        rate: Option<Rate>,
+        fold: impl Fn(&mut T, &View<'_>) + Clone + Send + 'static,
+    ) -> impl Stream<Item = Result<Folded<T>, CallError>> + Send
+    where
+        T: Default + Send + 'static,
+    {
+        let store = self.clone();
+        let pace = rate.map(|rate| ScanPace::new(rate, scan));
+        pages(move |last| {
+            let (store, fold, pace) = (store.clone(), fold.clone(), pace.clone());
+            async move {
+                let (scan, reserved) = match &pace {
+                    Some(pace) => pace.begin(scan).await,
+                    None => (scan, 0.0),
+                };
+                let body = store.scan_body(scan, last).await?;
+                let read = tokio::task::spawn_blocking(move || {
+                    let mut value = T::default();
+                    read_page(&body, |item| fold(&mut value, item)).map(|foot| (value, foot))
+                });
+                let (value, foot) = match read.await {
+                    Ok(read) => read.map_err(|fault| store.garbled(SCAN, &fault))?,
+                    Err(fault) => return Err(store.garbled(SCAN, &fault)),
+                };
+                let page = Folded {
+                    value,
+                    count: foot.count,
+                    scanned: foot.scanned,
+                    consumed: foot.consumed,
+                };
+                if let Some(pace) = &pace {
+                    let end = pace.end(reserved, page.scanned, page.consumed);
+                    end.map_err(|fault| store.garbled(SCAN, &fault))?;
+                }
+                Ok((page, foot.last))
+            }
+        })
+    }
+
+    async fn scan_body(&self, scan: Scan, last: LastKey) -> Result<Vec<u8>, CallError> {
+        let mut backoff = Backoff::for_bulk();
+        loop {
+            let body = TakenBody::default();
+            let request = self.scan_request(scan, last.clone()).customize();
+            let sent = request.interceptor(body.interceptor()).send().await;
+            match sent.map_err(self.failed(SCAN)) {
+                Ok(_) => {
+                    return body.read().await.map_err(|cause| CallError {
+                        operation: SCAN,
+                        place: self.place.to_string(),
+                        cause,
+                    });
+                }
+                Err(error) if error.is_throttling() && backoff.again().await => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn garbled(&self, operation: &'static str, fault: &dyn std::error::Error) -> CallError {
+        CallError {
+            operation,
+            place: self.place.to_string(),
+            cause: Cause::Garbled(fault.to_string()),
+        }
+    }
+
+    /// Tells which of at most 100 primary keys are there, strongly consistent.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails, or the service leaves keys unprocessed for too long.
+    pub async fn which_are_there(
+        &self,
+        keys: Vec<(String, String)>,
+    ) -> Result<HashSet<(String, String)>, CallError> {
+        const OPERATION: &str = "BatchGetItem";
+        let wanted = keys.into_iter().map(|(pk, sk)| {
+            RawItem::from([
+                (attribute::PK.to_owned(), AttributeValue::S(pk)),
+                (attribute::SK.to_owned(), AttributeValue::S(sk)),
+            ])
+        });
+        let keys = KeysAndAttributes::builder()
+            .set_keys(Some(wanted.collect()))
+            .consistent_read(true)
+            .projection_expression("pk, sk")
+            .build()
+            .map_err(|fault| self.garbled(OPERATION, &fault))?;
+        let mut left = HashMap::from([(self.table.to_string(), keys)]);
+        let mut there = HashSet::new();
+        let mut backoff = Backoff::for_bulk();
+        loop {
+            let request = self.client.batch_get_item();
+            let answer = request.set_request_items(Some(left.clone())).send().await;
+            match answer.map_err(self.failed(OPERATION)) {
+                Ok(answer) => {
+                    let items = answer.responses.unwrap_or_default().into_values();
+                    there.extend(items.flatten().filter_map(|item| {
+                        let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+                        Some((text(attribute::PK)?, text(attribute::SK)?))
+                    }));
+                    left = answer.unprocessed_keys.unwrap_or_default();
+                    if left.is_empty() {
+                        return Ok(there);
+                    }
+                    if !backoff.again().await {
+                        return Err(self.garbled(OPERATION, &Unprocessed));
+                    }
+                }
+                Err(error) if error.is_throttling() && backoff.again().await => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Reads one item, strongly consistent.
@@ -335,7 +493,7 @@ mod tests {
     #[tokio::test]
     async fn a_stream_ends_after_its_first_error() {
         let asked = std::cell::Cell::new(0);
-        let answers: Vec<_> = pages(|_| {
+        let answers: Vec<Result<Page, _>> = pages(|_| {
             asked.set(asked.get() + 1);
             async {
                 Err(CallError {

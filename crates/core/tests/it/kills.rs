@@ -17,7 +17,7 @@ const T: &str = "2026-03-22T08:35:09.123456+00:00";
 
 /// Lets `whole` requests through; of the next one the engine may see the request, but the client no reply;
 /// after that nothing gets through. It is as if the client had been killed there.
-fn killing(sandbox: &Sandbox, whole: usize, next_is_seen: bool) -> Server {
+pub fn killing(sandbox: &Sandbox, whole: usize, next_is_seen: bool) -> Server {
     let engine = sandbox.url();
     let asked = AtomicUsize::new(0);
     Server::start(move |request| {

@@ -6,6 +6,7 @@ mod batches;
 mod create;
 mod data;
 mod kills;
+mod loads;
 mod pages;
 mod put;
 mod rows;

@@ -1,5 +1,9 @@
 //! Items of the table: messages, group rows, and whatever else is found there.
 
+mod view;
+mod wire;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::str::FromStr;
 
@@ -7,6 +11,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::key::{KeyError, MessageGroupId, MessageId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute as name;
+
+pub use view::{Value, View};
+pub(crate) use wire::read_page;
 
 /// An item as the service gives and takes it: attribute names and typed values.
 pub type RawItem = HashMap<String, AttributeValue>;
@@ -34,8 +41,8 @@ impl Kind {
 
     /// Judges an item by its whole shape: the form of its keys, and exactly the attributes that its
     /// kind has, all of type S.
-    pub fn of(raw: &RawItem) -> Self {
-        match shape(raw) {
+    pub fn of(item: &impl Attributes) -> Self {
+        match shape(item) {
             Ok(Shape::Message(_)) => Self::Message,
             Ok(Shape::Group(_)) => Self::Group,
             Err(_) => Self::Unknown,
@@ -133,19 +140,62 @@ enum Shape {
     Group(UserId),
 }
 
-fn string<'a>(raw: &'a RawItem, attribute: &'static str) -> Result<&'a str, UnknownReason> {
-    match raw.get(attribute) {
-        Some(AttributeValue::S(text)) => Ok(text),
-        Some(_) => Err(UnknownReason::NotAString(attribute)),
-        None => Err(UnknownReason::Missing(attribute)),
+/// What the shape of an item is judged by.
+pub trait Attributes {
+    /// Returns an attribute: its text, or `Some(None)` where it is of another type than S.
+    fn text(&self, name: &str) -> Option<Option<&str>>;
+    /// Returns the names of all attributes.
+    fn names(&self) -> impl ExactSizeIterator<Item = &str>;
+}
+
+impl Attributes for RawItem {
+    fn text(&self, name: &str) -> Option<Option<&str>> {
+        let value = self.get(name)?;
+        Some(value.as_s().ok().map(String::as_str))
+    }
+
+    fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.keys().map(String::as_str)
     }
 }
 
+impl<A: Attributes> Attributes for &A {
+    fn text(&self, name: &str) -> Option<Option<&str>> {
+        (*self).text(name)
+    }
+
+    fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        (*self).names()
+    }
+}
+
+impl Attributes for View<'_> {
+    fn text(&self, name: &str) -> Option<Option<&str>> {
+        Some(match self.get(name)? {
+            Value::S(text) => Some(text.as_ref()),
+            _ => None,
+        })
+    }
+
+    fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
+    }
+}
+
+fn string<'a>(
+    item: &'a impl Attributes,
+    attribute: &'static str,
+) -> Result<&'a str, UnknownReason> {
+    item.text(attribute)
+        .ok_or(UnknownReason::Missing(attribute))?
+        .ok_or(UnknownReason::NotAString(attribute))
+}
+
 fn parsed<T: FromStr<Err = KeyError>>(
-    raw: &RawItem,
+    item: &impl Attributes,
     attribute: &'static str,
 ) -> Result<T, UnknownReason> {
-    string(raw, attribute)?
+    string(item, attribute)?
         .parse()
         .map_err(|error| UnknownReason::Malformed(attribute, error))
 }
@@ -170,31 +220,27 @@ const GROUP_ATTRIBUTES: [&str; 7] = [
     name::USER_HANDLE,
 ];
 
-fn shape(raw: &RawItem) -> Result<Shape, UnknownReason> {
-    let (shape, attributes) = match parsed(raw, name::PK)? {
-        PartitionKey::Messages(_) if raw.contains_key(name::MESSAGE_GROUP_UUID) => {
+fn shape(item: &impl Attributes) -> Result<Shape, UnknownReason> {
+    let (shape, attributes) = match parsed(item, name::PK)? {
+        PartitionKey::Messages(_) if item.text(name::MESSAGE_GROUP_UUID).is_some() => {
             return Err(UnknownReason::MessageInIndex);
         }
         PartitionKey::Messages(group) => {
-            parsed::<MessageId>(raw, name::MESSAGE_UUID)?;
+            parsed::<MessageId>(item, name::MESSAGE_UUID)?;
             (Shape::Message(group), &MESSAGE_ATTRIBUTES)
         }
         PartitionKey::Groups(owner) => {
-            parsed::<MessageGroupId>(raw, name::MESSAGE_GROUP_UUID)?;
+            parsed::<MessageGroupId>(item, name::MESSAGE_GROUP_UUID)?;
             (Shape::Group(owner), &GROUP_ATTRIBUTES)
         }
     };
-    parsed::<UserId>(raw, name::USER_UUID)?;
+    parsed::<UserId>(item, name::USER_UUID)?;
     for attribute in attributes {
-        string(raw, attribute)?;
+        string(item, attribute)?;
     }
-    if raw.len() > attributes.len() {
-        let mut extra: Vec<&String> = raw
-            .keys()
-            .filter(|key| !attributes.contains(&key.as_str()))
-            .collect();
-        extra.sort();
-        return Err(UnknownReason::Extra(extra[0].clone()));
+    if item.names().len() > attributes.len() {
+        let extra = item.names().filter(|name| !attributes.contains(name)).min();
+        return Err(UnknownReason::Extra(extra.unwrap_or_default().to_owned()));
     }
     Ok(shape)
 }
@@ -246,38 +292,64 @@ pub fn primary_key(pk: &PartitionKey, sk: &SortKey) -> RawItem {
     ])
 }
 
-fn strings<const N: usize>(attributes: [(&str, String); N]) -> RawItem {
+fn strings<const N: usize>(attributes: [(&str, impl Into<String>); N]) -> RawItem {
     attributes
         .into_iter()
-        .map(|(name, text)| (name.to_owned(), AttributeValue::S(text)))
+        .map(|(name, text)| (name.to_owned(), AttributeValue::S(text.into())))
         .collect()
+}
+
+impl Message {
+    /// Returns all attributes.
+    pub(crate) fn attributes(&self) -> [(&'static str, Cow<'_, str>); 7] {
+        [
+            (
+                name::PK,
+                PartitionKey::Messages(self.group).to_string().into(),
+            ),
+            (name::SK, self.created_at.as_str().into()),
+            (name::MESSAGE_UUID, self.id.to_string().into()),
+            (name::MESSAGE, self.text.as_str().into()),
+            (name::USER_UUID, self.sender.id.to_string().into()),
+            (
+                name::USER_DISPLAY_NAME,
+                self.sender.display_name.as_str().into(),
+            ),
+            (name::USER_HANDLE, self.sender.handle.as_str().into()),
+        ]
+    }
+}
+
+impl GroupRow {
+    /// Returns all attributes.
+    pub(crate) fn attributes(&self) -> [(&'static str, Cow<'_, str>); 7] {
+        [
+            (
+                name::PK,
+                PartitionKey::Groups(self.owner).to_string().into(),
+            ),
+            (name::SK, self.last_message_at.as_str().into()),
+            (name::MESSAGE_GROUP_UUID, self.group.to_string().into()),
+            (name::MESSAGE, self.text.as_str().into()),
+            (name::USER_UUID, self.other.id.to_string().into()),
+            (
+                name::USER_DISPLAY_NAME,
+                self.other.display_name.as_str().into(),
+            ),
+            (name::USER_HANDLE, self.other.handle.as_str().into()),
+        ]
+    }
 }
 
 impl From<&Message> for RawItem {
     fn from(message: &Message) -> Self {
-        strings([
-            (name::PK, PartitionKey::Messages(message.group).to_string()),
-            (name::SK, message.created_at.to_string()),
-            (name::MESSAGE_UUID, message.id.to_string()),
-            (name::MESSAGE, message.text.clone()),
-            (name::USER_UUID, message.sender.id.to_string()),
-            (name::USER_DISPLAY_NAME, message.sender.display_name.clone()),
-            (name::USER_HANDLE, message.sender.handle.clone()),
-        ])
+        strings(message.attributes())
     }
 }
 
 impl From<&GroupRow> for RawItem {
     fn from(row: &GroupRow) -> Self {
-        strings([
-            (name::PK, PartitionKey::Groups(row.owner).to_string()),
-            (name::SK, row.last_message_at.to_string()),
-            (name::MESSAGE_GROUP_UUID, row.group.to_string()),
-            (name::MESSAGE, row.text.clone()),
-            (name::USER_UUID, row.other.id.to_string()),
-            (name::USER_DISPLAY_NAME, row.other.display_name.clone()),
-            (name::USER_HANDLE, row.other.handle.clone()),
-        ])
+        strings(row.attributes())
     }
 }
 

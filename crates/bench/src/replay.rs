@@ -1,0 +1,241 @@
+//! A server that replays canned pages: just enough DynamoDB that the client, and not an engine, is measured.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use futures::stream;
+use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+/// The conversation that all canned messages belong to.
+const PARTITION: &str = "MSG#7d9a5b1c-6f7e-4b0a-9c55-0f3f5e1d2a10";
+/// The bytes of an item, as the service bills them.
+const ITEM_BYTES: usize = 400;
+/// The bytes of a page, as the service cuts it.
+const PAGE_BYTES: usize = 1024 * 1024;
+
+/// Returns how many items a whole page has.
+pub fn items_per_page() -> u64 {
+    (PAGE_BYTES / ITEM_BYTES) as u64
+}
+
+/// The pages of a table with a given number of items. They are all the same but for the last, which may
+/// be shorter.
+struct Pages {
+    full: Bytes,
+    last: Bytes,
+    last_count: u64,
+    /// How many pages there are.
+    count: u64,
+}
+
+impl Pages {
+    fn new(items: u64) -> Self {
+        let per_page = items_per_page();
+        let count = items.div_ceil(per_page).max(1);
+        let last_count = items - (count - 1) * per_page;
+        Self {
+            full: canned(per_page),
+            last: canned(last_count),
+            last_count,
+            count,
+        }
+    }
+
+    /// Returns the items of a page and how many they are.
+    fn page(&self, number: u64) -> (Bytes, u64) {
+        if number + 1 < self.count {
+            (self.full.clone(), items_per_page())
+        } else {
+            (self.last.clone(), self.last_count)
+        }
+    }
+}
+
+/// Writes items as the service does: attributes in no order, one in ten with characters that JSON escapes.
+fn canned(count: u64) -> Bytes {
+    let mut text = String::with_capacity(PAGE_BYTES * 2);
+    for number in 0..count {
+        let spice = match number % 10 {
+            0 => "he said \\\"no\\\"\\n",
+            1 => "früh, 早い 🙂 ",
+            _ => "",
+        };
+        let (minute, second) = (number / 60 % 60, number % 60);
+        let item = format!(
+            r#"{{"user_handle":{{"S":"andrewbrown"}},"message":{{"S":"{spice}{}"}},"pk":{{"S":"{PARTITION}"}},"user_display_name":{{"S":"Andrew Brown"}},"sk":{{"S":"2026-03-22T08:{minute:02}:{second:02}.{number:06}+00:00"}},"message_uuid":{{"S":"00000000-0000-5000-8000-{number:012x}"}},"user_uuid":{{"S":"e2c1a9d8-3b57-4f63-9a40-7e6f1d2b3c48"}}}}"#,
+            "a message of middling length, ".repeat(6),
+        );
+        if number > 0 {
+            text.push(',');
+        }
+        text.push_str(&item);
+    }
+    text.into()
+}
+
+/// What the server reads of a request.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Asked {
+    exclusive_start_key: Option<Value>,
+    segment: u64,
+    total_segments: Option<u64>,
+    select: String,
+    expression_attribute_values: Value,
+}
+
+impl Asked {
+    /// Returns the number of the page that is asked for: the key that ended the page before says it.
+    fn page(&self) -> u64 {
+        let key = self.exclusive_start_key.as_ref();
+        let next = key.and_then(|key| key["sk"]["S"].as_str()?.parse().ok());
+        next.unwrap_or(self.segment)
+    }
+}
+
+type Body = BoxBody<Bytes, Infallible>;
+
+fn answer(parts: Vec<Bytes>) -> Response<Body> {
+    let length: usize = parts.iter().map(Bytes::len).sum();
+    let frames = parts.into_iter().map(|part| Ok(Frame::data(part)));
+    let mut response = Response::new(StreamBody::new(stream::iter(frames)).boxed());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, length.into());
+    headers.insert(
+        CONTENT_TYPE,
+        hyper::header::HeaderValue::from_static("application/x-amz-json-1.0"),
+    );
+    response
+}
+
+fn page(pages: &Pages, asked: &Asked) -> Response<Body> {
+    let number = asked.page();
+    let step = asked.total_segments.unwrap_or(1).max(1);
+    let (items, count) = if number < pages.count {
+        pages.page(number)
+    } else {
+        (Bytes::new(), 0)
+    };
+    let units = count as f64 * ITEM_BYTES as f64 / 8192.0;
+    let capacity =
+        format!(r#""ConsumedCapacity":{{"CapacityUnits":{units},"TableName":"replay"}}"#);
+    let next = number + step;
+    let last = if next < pages.count {
+        format!(r#""LastEvaluatedKey":{{"pk":{{"S":"page"}},"sk":{{"S":"{next}"}}}},"#)
+    } else {
+        String::new()
+    };
+    if asked.select == "COUNT" {
+        let body = format!(r#"{{{capacity},"Count":{count},{last}"ScannedCount":{count}}}"#);
+        return answer(vec![body.into()]);
+    }
+    answer(vec![
+        format!(r#"{{{capacity},"Count":{count},"Items":["#).into(),
+        items,
+        format!(r#"],{last}"ScannedCount":{count}}}"#).into(),
+    ])
+}
+
+fn respond(pages: &Pages, operation: &str, body: &[u8]) -> Response<Body> {
+    let said = |text: &'static str| answer(vec![Bytes::from_static(text.as_bytes())]);
+    match operation {
+        "BatchWriteItem" => said(r#"{"UnprocessedItems":{}}"#),
+        "BatchGetItem" => said(r#"{"Responses":{},"UnprocessedKeys":{}}"#),
+        "Scan" => page(pages, &serde_json::from_slice(body).unwrap_or_default()),
+        "Query" => {
+            let asked: Asked = serde_json::from_slice(body).unwrap_or_default();
+            let canned = asked.expression_attribute_values[":partition"]["S"] == PARTITION;
+            if canned {
+                page(pages, &asked)
+            } else {
+                said(r#"{"Count":0,"Items":[],"ScannedCount":0}"#)
+            }
+        }
+        "ListTables" => said(r#"{"TableNames":["cruddur-messages"]}"#),
+        _ => said("{}"),
+    }
+}
+
+/// Serves on a port of 127.0.0.1 for ever; 0 takes any. Calls `listening` with the URL once it answers.
+///
+/// # Errors
+///
+/// Where the port cannot be had.
+pub async fn serve(port: u16, items: u64, listening: impl FnOnce(&str)) -> std::io::Result<()> {
+    let pages = Arc::new(Pages::new(items));
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    listening(&format!("http://{}", listener.local_addr()?));
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let pages = Arc::clone(&pages);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let pages = Arc::clone(&pages);
+            async move {
+                let target = request.headers().get("x-amz-target");
+                let operation = target.and_then(|target| target.to_str().ok()?.rsplit('.').next());
+                let operation = operation.unwrap_or_default().to_owned();
+                let body = request.into_body().collect().await?.to_bytes();
+                Ok::<_, hyper::Error>(respond(&pages, &operation, &body))
+            }
+        });
+        tokio::spawn(async move {
+            // A client that goes away in the middle is none of the server's business.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn ask(pages: &Pages, operation: &str, body: &str) -> Value {
+        let response = respond(pages, operation, body.as_bytes());
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn segments_hold_every_item_once() {
+        let pages = Pages::new(10_000);
+        for total in [1, 3, 7] {
+            let mut items = 0;
+            for segment in 0..total {
+                let mut start = Value::Null;
+                loop {
+                    let body = serde_json::json!({"Segment": segment, "TotalSegments": total, "ExclusiveStartKey": start});
+                    let page = ask(&pages, "Scan", &body.to_string()).await;
+                    let shown = page["Items"].as_array().unwrap().len() as u64;
+                    assert_eq!(page["Count"], shown);
+                    items += shown;
+                    start = page["LastEvaluatedKey"].clone();
+                    if start.is_null() {
+                        break;
+                    }
+                }
+            }
+            assert_eq!(items, 10_000);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_canned_conversation_is_there() {
+        let pages = Pages::new(3);
+        let query = |pk: &str| {
+            serde_json::json!({"ExpressionAttributeValues": {":partition": {"S": pk}}}).to_string()
+        };
+        assert_eq!(ask(&pages, "Query", &query(PARTITION)).await["Count"], 3);
+        assert_eq!(ask(&pages, "Query", &query("MSG#x")).await["Count"], 0);
+    }
+}

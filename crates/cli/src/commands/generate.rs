@@ -1,0 +1,123 @@
+//! `seed --generate`: a synthetic load, for tables of any size.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use clap::Args;
+use ddb_core::pace::Rate;
+use ddb_core::seed::{self, Loaded, Loading, Synthetic};
+use ddb_core::timestamp::Timestamp;
+
+use super::counted;
+use crate::args::{Site, When, WriteArgs};
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+const HEADING: &str = "Synthetic load";
+/// How often the progress is looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Options of a synthetic load.
+#[derive(Debug, Args)]
+pub(super) struct GenerateArgs {
+    /// Load N messages of invented conversations, in place of one conversation; needs --ends-at
+    #[arg(long, value_name = "N", help_heading = HEADING, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX) * 1000), conflicts_with_all = ["conversation", "me", "other", "speakers", "group_uuid", "users", "database_url"])]
+    generate: Option<u64>,
+    /// Messages of each conversation
+    #[arg(long, value_name = "N", help_heading = HEADING, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), requires = "generate")]
+    messages_per_group: u32,
+    /// How many people there are
+    #[arg(long, value_name = "N", help_heading = HEADING, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..), requires = "generate")]
+    people: u32,
+    /// Another number makes another load; the same one makes the same load
+    #[arg(long, value_name = "N", help_heading = HEADING, default_value_t = 1, requires = "generate")]
+    rng_seed: u64,
+    /// Use at most N write capacity units a second, by what the service reports
+    #[arg(long, value_name = "N", help_heading = HEADING, requires = "generate")]
+    max_wcu: Option<NonZeroU32>,
+}
+
+/// What was made, or would be.
+pub(super) struct Generated {
+    pub load: Synthetic,
+    pub loaded: Loaded,
+}
+
+impl GenerateArgs {
+    /// Returns the load that is asked for, where one is.
+    pub(super) fn load(
+        &self,
+        ends_at: &When,
+        interval: Duration,
+        now: Timestamp,
+    ) -> Result<Option<Synthetic>, Failure> {
+        let Some(messages) = self.generate else {
+            return Ok(None);
+        };
+        let When::At(ends_at) = *ends_at else {
+            return Err(Failure::refused(
+                "--generate needs --ends-at with a time that does not move",
+            )
+            .hint(format!(
+                "add --ends-at {}; with the same one a run that was cut goes on",
+                now.date()
+            )));
+        };
+        if ends_at > now {
+            return Err(Failure::refused(format!(
+                "--ends-at {ends_at} is later than now"
+            )));
+        }
+        let load = Synthetic::new(
+            messages,
+            self.messages_per_group,
+            self.people,
+            self.rng_seed,
+            ends_at,
+            interval,
+        );
+        load.map(Some)
+            .map_err(|error| Failure::refused(format!("--generate: {error}")))
+    }
+
+    /// Writes what is not there of a load, or only counts it.
+    pub(super) async fn run(
+        &self,
+        load: Synthetic,
+        site: &Site,
+        write: &WriteArgs,
+        dry_run: bool,
+        ui: &Ui,
+    ) -> Result<Generated, Failure> {
+        ui.note(&format!(
+            "{} in {} of {}",
+            counted(load.messages(), "message", "messages"),
+            counted(load.groups(), "conversation", "conversations"),
+            counted(self.people.into(), "person", "people"),
+        ));
+        let store = &site.store;
+        if dry_run {
+            let loaded = seed::survey(store, &load).await?;
+            return Ok(Generated { load, loaded });
+        }
+        let token = site.allow_writing(write)?;
+        let loading = Loading::default();
+        let mut progress = ui.progress("messages", Some(load.messages()));
+        let mut tick = tokio::time::interval(TICK);
+        let rate = self.max_wcu.map(Rate::new);
+        {
+            let mut writing = std::pin::pin!(seed::load(store, &token, &load, rate, &loading));
+            loop {
+                tokio::select! {
+                    done = &mut writing => break done?,
+                    _ = tick.tick() => {
+                        let loaded = loading.loaded();
+                        progress.set(loaded.written + loaded.unchanged);
+                    }
+                }
+            }
+        }
+        let loaded = loading.loaded();
+        Ok(Generated { load, loaded })
+    }
+}

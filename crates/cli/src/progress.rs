@@ -1,0 +1,88 @@
+//! Progress on stderr, for whatever takes more than a moment: only on a terminal, and gone at the end.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Nothing is shown before.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A line that says how far something is. It is erased when this value is dropped.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    begun: Instant,
+    /// Whether it is still to be shown.
+    waiting: bool,
+}
+
+impl Progress {
+    /// Begins; `total` is what the end will be, where that is known. Only a `visible` one is ever shown.
+    pub(crate) fn new(visible: bool, what: &'static str, total: Option<u64>) -> Self {
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        let form = match total {
+            Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} ({per_sec}, {eta_precise} to go)",
+            None => "{spinner} {msg} {human_pos} ({per_sec}, {elapsed_precise})",
+        };
+        // The forms are constants, and a test draws both.
+        if let Ok(style) = ProgressStyle::with_template(form) {
+            bar.set_style(style);
+        }
+        Self {
+            bar: bar.with_message(what),
+            begun: Instant::now(),
+            waiting: visible,
+        }
+    }
+
+    /// Says how far it is.
+    pub fn set(&mut self, position: u64) {
+        self.bar.set_position(position);
+        self.show();
+    }
+
+    /// Says that the end will be elsewhere.
+    pub fn set_total(&mut self, total: u64) {
+        self.bar.set_length(total);
+    }
+
+    /// Writes to the same terminal, around the line.
+    pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bar.suspend(write)
+    }
+
+    fn show(&mut self) {
+        if self.waiting && self.begun.elapsed() >= PATIENCE {
+            self.waiting = false;
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indicatif::{InMemoryTerm, TermLike};
+
+    #[test]
+    fn both_forms_can_be_drawn() {
+        for (total, wanted) in [(Some(10_000), "1,000/10,000"), (None, "items 1,000")] {
+            let term = InMemoryTerm::new(4, 100);
+            let mut progress = Progress::new(false, "items", total);
+            let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
+            progress.bar.set_draw_target(target);
+            progress.set(1_000);
+            progress.bar.tick();
+            assert!(term.contents().contains(wanted), "{}", term.contents());
+            assert!(term.width() == 100);
+            drop(progress);
+            assert_eq!(term.contents(), "");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! An item as whoever shows it sees it: borrowed from a page or from a map, in one order.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::RawItem;
+use crate::schema::attribute;
+
+/// Attributes with their values, ordered: `pk`, `sk`, then by name. An item, or a value of type M.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct View<'a> {
+    attributes: Vec<(Cow<'a, str>, Value<'a>)>,
+}
+
+/// A value of an attribute. Sets are sorted as their text is; binary is decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A string.
+    S(Cow<'a, str>),
+    /// A number, with every digit that the service has of it.
+    N(Cow<'a, str>),
+    /// Binary.
+    B(Cow<'a, [u8]>),
+    /// A truth value.
+    Bool(bool),
+    /// NULL, or a type that is not known.
+    Null,
+    /// A list.
+    L(Vec<Value<'a>>),
+    /// A map.
+    M(View<'a>),
+    /// A set of strings.
+    Ss(Vec<Cow<'a, str>>),
+    /// A set of numbers.
+    Ns(Vec<Cow<'a, str>>),
+    /// A set of binaries.
+    Bs(Vec<Cow<'a, [u8]>>),
+}
+
+fn order(a: &str, b: &str) -> Ordering {
+    let rank = |name: &str| match name {
+        attribute::PK => 0,
+        attribute::SK => 1,
+        _ => 2,
+    };
+    (rank(a), a).cmp(&(rank(b), b))
+}
+
+impl<'a> View<'a> {
+    /// Returns the attributes in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value<'a>)> {
+        self.attributes
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value))
+    }
+
+    /// Returns how many attributes there are.
+    pub fn len(&self) -> usize {
+        self.attributes.len()
+    }
+
+    /// Tells whether there is no attribute.
+    pub fn is_empty(&self) -> bool {
+        self.attributes.is_empty()
+    }
+
+    /// Returns the value of an attribute.
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// Returns the item without the attributes that `seen` tells of.
+    #[must_use]
+    pub fn without(&self, seen: impl Fn(&str) -> bool) -> Self {
+        let attributes = self.attributes.iter().filter(|(name, _)| !seen(name));
+        Self {
+            attributes: attributes.cloned().collect(),
+        }
+    }
+
+    /// Takes the attributes of another item, in whatever order `next` gives them; the room of those that
+    /// were there is used again.
+    ///
+    /// # Errors
+    ///
+    /// The first one of `next`.
+    pub(super) fn refill<E>(
+        &mut self,
+        mut next: impl FnMut() -> Result<Option<(Cow<'a, str>, Value<'a>)>, E>,
+    ) -> Result<(), E> {
+        self.attributes.clear();
+        while let Some(attribute) = next()? {
+            self.attributes.push(attribute);
+        }
+        self.attributes
+            .sort_unstable_by(|(a, _), (b, _)| order(a, b));
+        Ok(())
+    }
+}
+
+impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for View<'a> {
+    fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Value<'a>)>>(attributes: I) -> Self {
+        let mut attributes: Vec<_> = attributes.into_iter().collect();
+        attributes.sort_unstable_by(|(a, _), (b, _)| order(a, b));
+        Self { attributes }
+    }
+}
+
+impl<'a> From<&'a RawItem> for View<'a> {
+    fn from(item: &'a RawItem) -> Self {
+        item.iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect()
+    }
+}
+
+impl<'a> From<&'a AttributeValue> for Value<'a> {
+    fn from(value: &'a AttributeValue) -> Self {
+        let texts = |texts: &'a [String]| texts.iter().map(Cow::from).collect();
+        let bytes = |blob: &'a Blob| Cow::from(blob.as_ref());
+        match value {
+            AttributeValue::S(text) => Self::S(text.into()),
+            AttributeValue::N(number) => Self::N(number.into()),
+            AttributeValue::B(blob) => Self::B(bytes(blob)),
+            AttributeValue::Bool(value) => Self::Bool(*value),
+            AttributeValue::L(values) => Self::L(values.iter().map(Self::from).collect()),
+            AttributeValue::M(map) => Self::M(map.into()),
+            AttributeValue::Ss(set) => Self::strings(texts(set)),
+            AttributeValue::Ns(set) => Self::numbers(texts(set)),
+            AttributeValue::Bs(set) => Self::binaries(set.iter().map(bytes).collect()),
+            // NULL, and what a later version of the service may add.
+            _ => Self::Null,
+        }
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn strings(mut set: Vec<Cow<'a, str>>) -> Self {
+        set.sort_unstable();
+        Self::Ss(set)
+    }
+
+    pub(super) fn numbers(mut set: Vec<Cow<'a, str>>) -> Self {
+        set.sort_unstable();
+        Self::Ns(set)
+    }
+
+    pub(super) fn binaries(mut set: Vec<Cow<'a, [u8]>>) -> Self {
+        set.sort_unstable();
+        Self::Bs(set)
+    }
+}

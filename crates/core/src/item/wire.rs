@@ -1,0 +1,478 @@
+//! A page of items as the service writes it: DynamoDB JSON, read without a map per item.
+//!
+//! The form of a value is in "DynamoDB low-level API" of the AWS developer guide: an object with one
+//! member, whose name is the type: `{"S": "text"}`, `{"N": "1"}`, `{"M": {"name": {"BOOL": true}}}`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{
+    self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+
+use super::{RawItem, Value, View};
+
+/// What a page says beside its items.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Foot {
+    /// `Count`: how many items matched.
+    pub(crate) count: u64,
+    /// `ScannedCount`: how many items the service read.
+    pub(crate) scanned: u64,
+    /// `ConsumedCapacity.CapacityUnits`.
+    pub(crate) consumed: Option<f64>,
+    /// `LastEvaluatedKey`: where the next page begins.
+    pub(crate) last: Option<RawItem>,
+}
+
+/// Reads the answer to Scan or Query, and hands on item by item.
+///
+/// # Errors
+///
+/// Where it is not such an answer. Items before the fault were handed on.
+pub(crate) fn read_page(
+    body: &[u8],
+    mut each: impl FnMut(&View<'_>),
+) -> Result<Foot, serde_json::Error> {
+    let mut foot = Foot::default();
+    let mut json = serde_json::Deserializer::from_slice(body);
+    Page {
+        foot: &mut foot,
+        each: &mut each,
+    }
+    .deserialize(&mut json)?;
+    json.end()?;
+    Ok(foot)
+}
+
+struct Page<'f, F> {
+    foot: &'f mut Foot,
+    each: F,
+}
+
+impl<'de, F: FnMut(&View<'_>)> DeserializeSeed<'de> for Page<'_, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de, F: FnMut(&View<'_>)> Visitor<'de> for Page<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a page of items")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Capacity {
+            capacity_units: Option<f64>,
+        }
+        while let Some(Text(name)) = map.next_key()? {
+            match name.as_ref() {
+                "Items" => map.next_value_seed(Items(&mut self.each))?,
+                "Count" => self.foot.count = map.next_value()?,
+                "ScannedCount" => self.foot.scanned = map.next_value()?,
+                "ConsumedCapacity" => {
+                    let capacity: Option<Capacity> = map.next_value()?;
+                    self.foot.consumed = capacity.and_then(|capacity| capacity.capacity_units);
+                }
+                "LastEvaluatedKey" => {
+                    let key: Option<View<'de>> = map.next_value()?;
+                    self.foot.last = key.map(|key| key.to_raw());
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Items<F>(F);
+
+impl<'de, F: FnMut(&View<'_>)> DeserializeSeed<'de> for Items<F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de, F: FnMut(&View<'_>)> Visitor<'de> for Items<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        // One view for all of them: its room is used again.
+        let mut view = View::default();
+        while items.next_element_seed(Refill(&mut view))?.is_some() {
+            (self.0)(&view);
+        }
+        Ok(())
+    }
+}
+
+/// Reads an item into a view that is there.
+struct Refill<'v, 'de>(&'v mut View<'de>);
+
+impl<'de> DeserializeSeed<'de> for Refill<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Refill<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("attributes")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.0.refill(|| {
+            let attribute: Option<(Text<'de>, Value<'de>)> = map.next_entry()?;
+            Ok(attribute.map(|(Text(name), value)| (name, value)))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for View<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let mut view = Self::default();
+        Refill(&mut view).deserialize(json)?;
+        Ok(view)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Typed;
+
+        impl<'de> Visitor<'de> for Typed {
+            type Value = Value<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an attribute value")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
+                let none = || de::Error::custom("an attribute value without a type");
+                let Text(kind) = map.next_key()?.ok_or_else(none)?;
+                let value = match kind.as_ref() {
+                    "S" => Value::S(map.next_value::<Text<'de>>()?.0),
+                    "N" => Value::N(map.next_value::<Text<'de>>()?.0),
+                    "B" => Value::B(map.next_value::<Binary>()?.0.into()),
+                    "BOOL" => Value::Bool(map.next_value()?),
+                    "L" => Value::L(map.next_value()?),
+                    "M" => Value::M(map.next_value()?),
+                    "SS" => Value::strings(texts(map.next_value()?)),
+                    "NS" => Value::numbers(texts(map.next_value()?)),
+                    "BS" => {
+                        let set: Vec<Binary> = map.next_value()?;
+                        Value::binaries(set.into_iter().map(|blob| blob.0.into()).collect())
+                    }
+                    _ => {
+                        map.next_value::<IgnoredAny>()?;
+                        Value::Null
+                    }
+                };
+                match map.next_key::<IgnoredAny>()? {
+                    None => Ok(value),
+                    Some(_) => Err(de::Error::custom("an attribute value of two types")),
+                }
+            }
+        }
+
+        json.deserialize_map(Typed)
+    }
+}
+
+fn texts(set: Vec<Text<'_>>) -> Vec<Cow<'_, str>> {
+    set.into_iter().map(|Text(text)| text).collect()
+}
+
+/// A string, borrowed where JSON escapes nothing in it.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Borrow;
+
+        impl<'de> Visitor<'de> for Borrow {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        json.deserialize_str(Borrow)
+    }
+}
+
+/// Binary, which JSON has as base64 (RFC 4648, section 4).
+struct Binary(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Binary {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let Text(text) = Text::deserialize(json)?;
+        let bytes = STANDARD.decode(text.as_bytes());
+        bytes.map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl View<'_> {
+    /// Returns the item as the SDK has it.
+    fn to_raw(&self) -> RawItem {
+        self.iter()
+            .map(|(name, value)| (name.to_owned(), value.to_raw()))
+            .collect()
+    }
+}
+
+impl Value<'_> {
+    fn to_raw(&self) -> AttributeValue {
+        let texts =
+            |set: &[Cow<'_, str>]| set.iter().map(|text| text.clone().into_owned()).collect();
+        match self {
+            Self::S(text) => AttributeValue::S(text.clone().into_owned()),
+            Self::N(number) => AttributeValue::N(number.clone().into_owned()),
+            Self::B(bytes) => AttributeValue::B(Blob::new(bytes.as_ref())),
+            Self::Bool(value) => AttributeValue::Bool(*value),
+            Self::Null => AttributeValue::Null(true),
+            Self::L(values) => AttributeValue::L(values.iter().map(Self::to_raw).collect()),
+            Self::M(map) => AttributeValue::M(map.to_raw()),
+            Self::Ss(set) => AttributeValue::Ss(texts(set)),
+            Self::Ns(set) => AttributeValue::Ns(texts(set)),
+            Self::Bs(set) => {
+                AttributeValue::Bs(set.iter().map(|bytes| Blob::new(bytes.as_ref())).collect())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+    use aws_smithy_types::body::SdkBody;
+    use proptest::prelude::*;
+    use serde_json::{Value as Json, json};
+
+    /// Answers every request with one body.
+    #[derive(Debug)]
+    struct Canned(String);
+
+    impl HttpConnector for Canned {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            let status = 200.try_into().expect("a status");
+            let response = HttpResponse::new(status, SdkBody::from(self.0.as_str()));
+            HttpConnectorFuture::ready(Ok(response))
+        }
+    }
+
+    /// Reads a page as the SDK does: a map per item.
+    fn by_the_sdk(body: &str) -> (Vec<RawItem>, Foot) {
+        let connector = SharedHttpConnector::new(Canned(body.to_owned()));
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .credentials_provider(Credentials::new("a", "b", None, None, "test"))
+            .region(Region::new("us-east-1"))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let page = runtime
+            .block_on(client.scan().table_name("table").send())
+            .unwrap();
+        let foot = Foot {
+            count: page.count.try_into().unwrap(),
+            scanned: page.scanned_count.try_into().unwrap(),
+            consumed: page.consumed_capacity.and_then(|used| used.capacity_units),
+            last: page.last_evaluated_key,
+        };
+        (page.items.unwrap_or_default(), foot)
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        let any = prop_oneof![any::<char>(), prop::char::range('\0', '\u{a0}')];
+        prop::collection::vec(any, 0..12).prop_map(|text| text.into_iter().collect())
+    }
+
+    fn number() -> impl Strategy<Value = String> {
+        "-?[1-9][0-9]{0,37}(\\.[0-9]{1,5})?(E-?[0-9]{1,2})?"
+    }
+
+    fn value() -> impl Strategy<Value = Json> {
+        let binary = || prop::collection::vec(any::<u8>(), 0..9).prop_map(|b| STANDARD.encode(b));
+        let leaf = prop_oneof![
+            text().prop_map(|text| json!({"S": text})),
+            number().prop_map(|number| json!({"N": number})),
+            binary().prop_map(|binary| json!({"B": binary})),
+            any::<bool>().prop_map(|value| json!({"BOOL": value})),
+            Just(json!({"NULL": true})),
+            Just(json!({"LATER": [{"S": "x"}]})),
+            prop::collection::vec(text(), 1..4).prop_map(|set| json!({"SS": set})),
+            prop::collection::vec(number(), 1..4).prop_map(|set| json!({"NS": set})),
+            prop::collection::vec(binary(), 1..4).prop_map(|set| json!({"BS": set})),
+        ];
+        leaf.prop_recursive(4, 16, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|list| json!({"L": list})),
+                prop::collection::hash_map(text(), inner, 0..4).prop_map(|map| json!({"M": map})),
+            ]
+        })
+    }
+
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("pk".to_owned()),
+            Just("sk".to_owned()),
+            "kind_?",
+            text()
+        ]
+    }
+
+    fn item() -> impl Strategy<Value = Json> {
+        prop::collection::hash_map(name(), value(), 0..6).prop_map(|item| json!(item))
+    }
+
+    /// Escapes what it can in all strings, as a server may: `\u00e9`. Not what base64 consists of, where the
+    /// SDK knows no escapes.
+    fn escaped(json: &str) -> String {
+        let mut out = String::new();
+        let mut inside = false;
+        let mut chars = json.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '"' => {
+                    inside = !inside;
+                    out.push(c);
+                }
+                '\\' => {
+                    out.push(c);
+                    let escape = chars.next();
+                    out.extend(escape);
+                    let digits = if escape == Some('u') { 4 } else { 0 };
+                    out.extend(chars.by_ref().take(digits));
+                }
+                c if inside && !c.is_ascii_alphanumeric() && !"+/=".contains(c) => {
+                    let mut units = [0; 2];
+                    for unit in c.encode_utf16(&mut units) {
+                        out.push_str(&format!("\\u{unit:04x}"));
+                    }
+                }
+                c => out.push(c),
+            }
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_is_what_the_sdk_reads_in_it(
+            items in prop::collection::vec(item(), 0..5),
+            last in prop::option::of(text()),
+            scanned in 0..1000,
+            units in prop::option::of(0..1000),
+        ) {
+            let page = json!({
+                "Items": items,
+                "Count": items.len(),
+                "ScannedCount": scanned,
+                "LastEvaluatedKey": last.map(|sk| json!({"pk": {"S": "p"}, "sk": {"S": sk}})),
+                "ConsumedCapacity": units.map(|units| json!({"CapacityUnits": f64::from(units) / 2.0})),
+                "More": {"of": ["the", "future"]},
+            });
+            let plain = page.to_string();
+            for body in [&plain, &escaped(&plain)] {
+                let (maps, foot) = by_the_sdk(body);
+                let mut wanted = maps.iter().map(View::from);
+                let mut kinds = Vec::new();
+                let read = read_page(body.as_bytes(), |item| {
+                    assert_eq!(Some(item), wanted.next().as_ref());
+                    kinds.push(crate::item::Kind::of(item));
+                });
+                prop_assert_eq!(read.unwrap(), foot);
+                prop_assert!(wanted.next().is_none());
+                let by_map: Vec<_> = maps.iter().map(crate::item::Kind::of).collect();
+                prop_assert_eq!(kinds, by_map);
+            }
+        }
+
+        #[test]
+        fn no_answer_makes_the_reader_panic(body in ".*", cut in 0usize..200) {
+            let page = r#"{"Items":[{"pk":{"S":"a\u00e9"},"n":{"NS":["1","2"]}}],"Count":1}"#;
+            let _ = read_page(body.as_bytes(), |_| {});
+            if cut < page.len() {
+                let read = read_page(&page.as_bytes()[..cut], |_| {});
+                prop_assert!(read.is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_attribute_value_is_refused() {
+        for value in [
+            r#"{}"#,
+            r#"{"S":1}"#,
+            r#"{"B":"?"}"#,
+            r#"{"S":"a","N":"1"}"#,
+            r#"[]"#,
+        ] {
+            let body = format!(r#"{{"Items":[{{"pk":{value}}}]}}"#);
+            assert!(read_page(body.as_bytes(), |_| {}).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn an_order_of_attributes_and_sets() {
+        let body = r#"{"Items":[{"b":{"SS":["y","x"]},"sk":{"S":"2"},"a":{"BS":["/w==","AA=="]},"pk":{"S":"1"}}]}"#;
+        let mut seen = Vec::new();
+        read_page(body.as_bytes(), |item| {
+            seen = item
+                .iter()
+                .map(|(name, value)| format!("{name}: {value:?}"))
+                .collect();
+        })
+        .unwrap();
+        assert_eq!(
+            seen,
+            [
+                r#"pk: S("1")"#,
+                r#"sk: S("2")"#,
+                "a: Bs([[0], [255]])",
+                r#"b: Ss(["x", "y"])"#
+            ]
+        );
+    }
+}

@@ -1,0 +1,65 @@
+//! A scan that keeps to a rate of read capacity units.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Scan;
+use crate::pace::Rate;
+
+/// What a page of 1 MB costs at the most: 4 KB a unit, read consistently. See "Read consistency" and
+/// "Provisioned capacity mode" in the AWS developer guide.
+const PAGE_UNITS: f64 = 256.0;
+
+/// The service did not say what a request cost.
+#[derive(Debug, thiserror::Error)]
+#[error("it does not say what capacity it used, so no rate can be kept")]
+pub(super) struct Silent;
+
+/// Bounds the pages of one segment so that none costs more than a second of the rate.
+#[derive(Debug, Clone)]
+pub(super) struct ScanPace {
+    rate: Rate,
+    /// Units an item, by the last page.
+    price: Arc<Mutex<f64>>,
+}
+
+impl ScanPace {
+    pub(super) fn new(rate: Rate, scan: Scan) -> Self {
+        // An item of 4 KB, until the first page says better.
+        let price = if scan.consistent { 1.0 } else { 0.5 };
+        Self {
+            rate,
+            price: Arc::new(Mutex::new(price)),
+        }
+    }
+
+    /// Waits for a page's turn; returns how to ask for it, and what was reserved.
+    pub(super) async fn begin(&self, scan: Scan) -> (Scan, f64) {
+        let price = *self.price.lock().unwrap_or_else(PoisonError::into_inner);
+        let affordable = (self.rate.per_second() / price).clamp(1.0, f64::from(i32::MAX));
+        // Where a whole page is no more than a second of the rate, the service may cut it as ever.
+        let bound = (self.rate.per_second() < PAGE_UNITS).then_some(affordable as u32);
+        let page_size = match (scan.page_size, bound) {
+            (Some(wanted), Some(bound)) => Some(wanted.min(bound)),
+            (wanted, bound) => wanted.or(bound),
+        };
+        let items = page_size.map_or(f64::INFINITY, f64::from);
+        let reserved = (items * price).min(PAGE_UNITS);
+        self.rate.reserve(reserved).await;
+        (Scan { page_size, ..scan }, reserved)
+    }
+
+    /// Settles what a page cost.
+    pub(super) fn end(
+        &self,
+        reserved: f64,
+        scanned: u64,
+        consumed: Option<f64>,
+    ) -> Result<(), Silent> {
+        let used = consumed.ok_or(Silent)?;
+        self.rate.settle(reserved, used);
+        if scanned > 0 && used > 0.0 {
+            *self.price.lock().unwrap_or_else(PoisonError::into_inner) = used / scanned as f64;
+        }
+        Ok(())
+    }
+}
