@@ -268,10 +268,10 @@ impl Args {
 
     async fn cognito(&self, context: &Context) -> Result<Found, Failure> {
         if self.pool.pool(&context.environment)?.is_none() {
-            return Ok(Found::ok(
-                "no user pool is named, and only the commands about people need one",
-            )
-            .hint("AWS_COGNITO_USER_POOL_ID names one"));
+            return Ok(
+                Found::ok("no user pool is named; only commands about people need one")
+                    .hint("AWS_COGNITO_USER_POOL_ID names one"),
+            );
         }
         let pool = self.pool.open(self.table.aws(), context).await?;
         let mut pages = std::pin::pin!(pool.directory.users(None));

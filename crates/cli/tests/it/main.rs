@@ -6,6 +6,7 @@ mod check;
 mod conversations;
 mod create;
 mod db_setup;
+mod docs;
 mod doctor;
 mod doors;
 mod drop;
