@@ -6,7 +6,7 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
-use crate::replay::items_per_page;
+use ddb_bench::replay::items_per_page;
 
 /// Fetches the pages of a table with so many items from a replay server; returns how many bytes they have.
 ///

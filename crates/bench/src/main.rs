@@ -1,12 +1,16 @@
 //! Measures the tools beside others. `bin-scripts/bench` calls it.
 
 mod floor;
-mod replay;
+mod measure;
+mod suite;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use ddb_bench::replay;
+use suite::Suite;
 
 #[derive(Debug, Parser)]
 #[command(name = "ddb-bench")]
@@ -26,6 +30,20 @@ enum Task {
         #[arg(long)]
         items: u64,
     },
+    /// Measure everything, several times in turn, and print one table
+    Run {
+        /// The project's folder
+        project: PathBuf,
+        /// Runs of each, after one that warms up
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Leave out what takes minutes
+        #[arg(long)]
+        quick: bool,
+        /// Form of the result
+        #[arg(short, long, value_enum, default_value_t = Form::Table)]
+        output: Form,
+    },
     /// Fetch the pages of a replay server and throw them away
     Floor {
         /// The server
@@ -33,6 +51,12 @@ enum Task {
         /// Items in its table
         items: u64,
     },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Form {
+    Table,
+    Json,
 }
 
 fn main() -> ExitCode {
@@ -52,6 +76,21 @@ fn work(task: Task) -> Result<(), Fault> {
         .enable_all()
         .build()?;
     match task {
+        Task::Run {
+            project,
+            rounds,
+            quick,
+            output,
+        } => {
+            let own = std::env::current_exe()?;
+            let binaries = own.parent().ok_or("no folder")?;
+            let report = Suite::new(binaries, &project.canonicalize()?, rounds)?.run(quick)?;
+            let text = match output {
+                Form::Table => report.table(),
+                Form::Json => serde_json::to_string_pretty(&report)?,
+            };
+            Ok(writeln!(io::stdout(), "{text}")?)
+        }
         Task::Replay { port, items } => {
             let listening = |url: &str| {
                 let _ = writeln!(io::stdout(), "{url}");

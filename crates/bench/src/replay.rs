@@ -26,6 +26,14 @@ pub fn items_per_page() -> u64 {
     (PAGE_BYTES / ITEM_BYTES) as u64
 }
 
+/// Returns one answer to Scan with so many items.
+pub fn page_of(items: u64) -> Vec<u8> {
+    let mut page = format!(r#"{{"Count":{items},"Items":["#).into_bytes();
+    page.extend_from_slice(&canned(items));
+    page.extend_from_slice(format!(r#"],"ScannedCount":{items}}}"#).as_bytes());
+    page
+}
+
 /// The pages of a table with a given number of items. They are all the same but for the last, which may
 /// be shorter.
 struct Pages {

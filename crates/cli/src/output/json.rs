@@ -61,7 +61,7 @@ impl Formatter for Safe {
 /// Writes a string. Most are ASCII with nothing to escape; all bytes are looked at, without a branch for
 /// each, so that the compiler can take many at once.
 fn string(out: &mut Vec<u8>, text: &str) {
-    let clean = |byte: u8| (byte >= b' ') & (byte < 0x7f) & (byte != b'"') & (byte != b'\\');
+    let clean = |byte: u8| (b' '..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\');
     if text.bytes().fold(true, |all, byte| all & clean(byte)) {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());

@@ -11,6 +11,7 @@ mod doctor;
 mod doors;
 mod drop;
 mod faults;
+mod generate;
 mod help;
 mod launchers;
 mod local;

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ddb_core::item::RawItem;
+use ddb_test_support::http::{Answer, Server, forward};
 use ddb_test_support::{Door, Sandbox};
 use serde_json::{Value, json};
 
@@ -221,6 +224,57 @@ async fn an_empty_table_is_an_empty_answer() {
         );
     })
     .await;
+}
+
+/// Pages are bounded so that none costs more than a second of the rate, and a rate that cannot be kept is said.
+#[tokio::test]
+async fn a_rate_bounds_the_pages() {
+    let sandbox = Sandbox::with_table().await;
+    let items = (0..40)
+        .map(|n| message(&format!("2026-03-22T08:35:09.{n:06}+00:00"), "x"))
+        .collect();
+    let token = sandbox.write_token();
+    sandbox.store().put_batches(&token, items).await.unwrap();
+    let engine = sandbox.url();
+    let limits = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&limits);
+    let server = Server::start(move |request| {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        seen.lock().unwrap().push(body["Limit"].clone());
+        forward(request, &engine)
+    });
+    let tool = tool(Door::Own, &sandbox).with("AWS_ENDPOINT_URL_DYNAMODB", &server.url());
+    let scanned = tool.run(&["scan", "--max-rcu", "2", "-ojsonl", "--timeout", "60s"]);
+    assert_eq!(lines(scanned).len(), 40);
+    // Two units read 4 items of unknown size, and far more of the small ones that they are.
+    let limits = std::mem::take(&mut *limits.lock().unwrap());
+    assert_eq!(limits[0], 4);
+    assert!(limits[1].as_u64().unwrap() > 4, "{limits:?}");
+
+    let silent = Server::start(|_| Answer::json(200, r#"{"Count":0,"Items":[],"ScannedCount":0}"#));
+    let tool = tool.with("AWS_ENDPOINT_URL_DYNAMODB", &silent.url());
+    tool.run(&["scan", "--max-rcu", "2"])
+        .fails(1, "does not say what capacity it used");
+    assert_eq!(tool.run(&["scan", "-q"]).ok(), "");
+}
+
+#[tokio::test]
+async fn a_throttled_scan_goes_on() {
+    let sandbox = Sandbox::with_table().await;
+    sandbox
+        .put(message("2026-03-22T08:35:09.123456+00:00", "x"))
+        .await;
+    let engine = sandbox.url();
+    let asked = AtomicUsize::new(0);
+    let server = Server::start(move |request| match asked.fetch_add(1, Ordering::SeqCst) {
+        0..8 => Answer::json(
+            400,
+            r#"{"__type":"ThrottlingException","message":"slower"}"#,
+        ),
+        _ => forward(request, &engine),
+    });
+    let tool = tool(Door::Own, &sandbox).with("AWS_ENDPOINT_URL_DYNAMODB", &server.url());
+    assert_eq!(lines(tool.run(&["scan", "-ojsonl"])).len(), 1);
 }
 
 #[tokio::test]

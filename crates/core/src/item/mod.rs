@@ -13,7 +13,7 @@ use crate::key::{KeyError, MessageGroupId, MessageId, PartitionKey, SortKey, Use
 use crate::schema::attribute as name;
 
 pub use view::{Value, View};
-pub(crate) use wire::read_page;
+pub use wire::{Foot, read_page};
 
 /// An item as the service gives and takes it: attribute names and typed values.
 pub type RawItem = HashMap<String, AttributeValue>;

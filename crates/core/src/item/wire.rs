@@ -18,15 +18,15 @@ use super::{RawItem, Value, View};
 
 /// What a page says beside its items.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Foot {
+pub struct Foot {
     /// `Count`: how many items matched.
-    pub(crate) count: u64,
+    pub count: u64,
     /// `ScannedCount`: how many items the service read.
-    pub(crate) scanned: u64,
+    pub scanned: u64,
     /// `ConsumedCapacity.CapacityUnits`.
-    pub(crate) consumed: Option<f64>,
+    pub consumed: Option<f64>,
     /// `LastEvaluatedKey`: where the next page begins.
-    pub(crate) last: Option<RawItem>,
+    pub last: Option<RawItem>,
 }
 
 /// Reads the answer to Scan or Query, and hands on item by item.
@@ -34,10 +34,7 @@ pub(crate) struct Foot {
 /// # Errors
 ///
 /// Where it is not such an answer. Items before the fault were handed on.
-pub(crate) fn read_page(
-    body: &[u8],
-    mut each: impl FnMut(&View<'_>),
-) -> Result<Foot, serde_json::Error> {
+pub fn read_page(body: &[u8], mut each: impl FnMut(&View<'_>)) -> Result<Foot, serde_json::Error> {
     let mut foot = Foot::default();
     let mut json = serde_json::Deserializer::from_slice(body);
     Page {

@@ -23,7 +23,7 @@ pub enum SyntheticError {
     #[error("the time between two messages must be at least 1us")]
     NoInterval,
     /// The load would begin before the year 0000.
-    #[error("the load reaches back beyond the year 0000")]
+    #[error("the load reaches back to before the year 0000")]
     OutOfRange,
 }
 

@@ -1,0 +1,3 @@
+//! What the tools are measured with: see `bin-scripts/bench`, and `cargo bench` for the hot path inside.
+
+pub mod replay;
