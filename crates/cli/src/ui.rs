@@ -92,6 +92,18 @@ impl Ui {
         Progress::new(self.progress, what, total)
     }
 
+    /// Begins to say how far something is whose result goes to stdout: where that is the terminal, too,
+    /// the result is what shows it.
+    pub fn progress_beside_output(&self, what: &'static str, total: Option<u64>) -> Progress {
+        let visible = self.progress && self.columns().is_none();
+        Progress::new(visible, what, total)
+    }
+
+    /// Does something that can only be waited for, and says so on a terminal.
+    pub async fn wait<T>(&self, what: &'static str, work: impl Future<Output = T>) -> T {
+        Progress::waiting(self.progress, what).during(work).await
+    }
+
     /// Says where the command is about to act.
     pub fn target(&self, place: &str) {
         self.say(!self.quiet, DIM, "", place);

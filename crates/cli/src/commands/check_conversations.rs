@@ -32,7 +32,7 @@ use crate::ui::Ui;
 /// 5: names and handles in items are those of the users.
 #[derive(Debug, Parser)]
 #[command(name = "check-conversations", version, verbatim_doc_comment, after_help = examples(&[
-    ("Look for what does not hold", "ddb check-conversations"), 
+    ("Look for what does not hold", "ddb check-conversations"),
     ("Mend it, and bring names and handles up to date", "ddb check-conversations --repair --names"),
 ]))]
 pub struct Args {
@@ -173,14 +173,25 @@ impl Check<'_> {
         let store = &self.site.store;
         let mut pass = Pass::default();
         let mut pages = std::pin::pin!(store.scan(EVERYTHING));
+        let mut progress = self.ui.progress("items", None);
+        let mut scanned = 0;
         while let Some(page) = pages.try_next().await? {
-            for item in page.items {
-                if let Some(finding) = pass.take(item) {
+            scanned += page.scanned;
+            progress.set(scanned);
+            let findings: Vec<Finding> = page
+                .items
+                .into_iter()
+                .filter_map(|item| pass.take(item))
+                .collect();
+            // Both may be the same terminal.
+            progress.suspend(|| {
+                for finding in findings {
                     self.report(finding, false, printer)?;
                 }
-            }
-            printer.flush()?;
+                printer.flush()
+            })?;
         }
+        drop(progress);
         for group in pass.suspects() {
             let inspection = inspect(store, group, &pass.owners(group), self.users).await?;
             self.judge(group, inspection, printer).await?;

@@ -24,7 +24,7 @@ use crate::ui::Ui;
 /// The exit code is 3 when something is not right.
 #[derive(Debug, Parser)]
 #[command(name = "doctor", version, after_help = examples(&[
-    ("Look at everything", "ddb doctor"), 
+    ("Look at everything", "ddb doctor"),
     ("For a script", "ddb doctor -o jsonl"),
 ]))]
 pub struct Args {

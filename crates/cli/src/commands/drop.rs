@@ -94,7 +94,8 @@ async fn destroy(site: &Site, confirm: Option<&str>, ui: &Ui) -> Result<TableSta
         say_recovery(&site.store, ui).await;
     }
     let token = site.allow_destroying(confirm)?;
-    Ok(site.store.delete_table(token, TABLE_DEADLINE).await?)
+    let deleting = site.store.delete_table(token, TABLE_DEADLINE);
+    Ok(ui.wait("waiting until it is gone", deleting).await?)
 }
 
 /// Says whether the table could be brought back.

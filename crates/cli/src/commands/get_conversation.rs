@@ -30,8 +30,8 @@ enum Order {
 /// Shows the newest messages of a conversation.
 #[derive(Debug, Parser)]
 #[command(name = "get-conversation", version, after_help = examples(&[
-    ("The newest five messages of the seeded conversation", "ddb get-conversation --limit 5"), 
-    ("What bayko and you wrote since yesterday, as it comes", "ddb get-conversation --with bayko --since -1d --follow"), 
+    ("The newest five messages of the seeded conversation", "ddb get-conversation --limit 5"),
+    ("What bayko and you wrote since yesterday, as it comes", "ddb get-conversation --with bayko --since -1d --follow"),
     ("All of it, for a spreadsheet", "ddb get-conversation --all -o csv > conversation.csv"),
 ]))]
 pub struct Args {

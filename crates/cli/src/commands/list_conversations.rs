@@ -17,7 +17,7 @@ use crate::output::{Cell, Column, Format};
 /// Each is shown by the other person and the last message.
 #[derive(Debug, Parser)]
 #[command(name = "list-conversations", version, after_help = examples(&[
-    ("Those of somebody else", "ddb list-conversations bayko"), 
+    ("Those of somebody else", "ddb list-conversations bayko"),
     ("The newest one, for a script", "ddb list-conversations --limit 1 -o jsonl"),
 ]))]
 pub struct Args {

@@ -15,7 +15,7 @@ use crate::output::{Cell, Column, Format, Record, Totals};
 /// Lists the users of the Cognito pool, every page.
 #[derive(Debug, Parser)]
 #[command(name = "list-users", version, after_help = examples(&[
-    ("Those whose address begins with ann", "ddb list-users --filter 'email^=ann'"), 
+    ("Those whose address begins with ann", "ddb list-users --filter 'email^=ann'"),
     ("The pool's handles and ids, for a spreadsheet", "ddb list-users -o csv > users.csv"),
 ]))]
 pub struct Args {

@@ -35,7 +35,7 @@ const BUILT_IN_NAME: &str = "the built-in conversation";
 #[command(name = "seed", version, after_help = examples(&[
     ("Load another conversation, between two other people", "printf 'londo: Tea?\\nPerson 2: Always.\\n' > tea.txt\n    \
         ddb seed --me londo --other altbrown --conversation tea.txt \\\n      \
-        --group-uuid 0b6c8e5e-6f0a-4f6e-9d3f-3a1b7c2d4e5f"), 
+        --group-uuid 0b6c8e5e-6f0a-4f6e-9d3f-3a1b7c2d4e5f"),
     ("See what would be written", "ddb seed --dry-run"),
 ]))]
 pub struct Args {

@@ -17,6 +17,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::progress::Progress;
 use crate::ui::Ui;
 
 /// Shows what the table holds, and roughly what it costs.
@@ -232,7 +233,13 @@ impl Command for Args {
             scanned_count: Some(0),
             ..Totals::default()
         };
-        let statistics = self.read(&store, &mut totals).await?;
+        // The service counts from time to time, and an emulator may not.
+        let items = table
+            .item_count()
+            .and_then(|items| u64::try_from(items).ok());
+        let mut progress = ui.progress("items", items.filter(|items| *items > 0));
+        let statistics = self.read(&store, &mut totals, &mut progress).await?;
+        drop(progress);
         let mut report = self.report(&store, &statistics, &Shape::from(&table));
         if ui.format() == Format::Table {
             self.draw(&mut report, ui)?;
@@ -248,7 +255,12 @@ impl Command for Args {
 
 impl Args {
     /// Counts page by page; nothing holds more than a page of each segment.
-    async fn read(&self, store: &Store, totals: &mut Totals) -> Result<Statistics, Failure> {
+    async fn read(
+        &self,
+        store: &Store,
+        totals: &mut Totals,
+        progress: &mut Progress,
+    ) -> Result<Statistics, Failure> {
         let mut statistics = Statistics::default();
         let segments = Segment::all(self.segments).map(|segment| {
             let scan = Scan {
@@ -262,7 +274,9 @@ impl Args {
         let mut pages = stream::select_all(segments);
         while let Some(page) = pages.try_next().await? {
             add(&mut totals.consumed_capacity, page.consumed);
-            *totals.scanned_count.get_or_insert(0) += page.scanned;
+            let scanned = totals.scanned_count.get_or_insert(0);
+            *scanned += page.scanned;
+            progress.set(*scanned);
             for item in &page.items {
                 statistics.add(item);
             }

@@ -27,7 +27,7 @@ use crate::ui::Ui;
 /// and reading the stream again changes nothing.
 #[derive(Debug, Parser)]
 #[command(name = "sync-conversations", version, after_help = examples(&[
-    ("Catch up with the stream, and end", "ddb sync-conversations --once"), 
+    ("Catch up with the stream, and end", "ddb sync-conversations --once"),
     ("Go on, and begin next time where this one ended", "ddb sync-conversations --checkpoint stream.json"),
 ]))]
 pub struct Args {

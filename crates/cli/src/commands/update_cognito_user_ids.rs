@@ -20,7 +20,7 @@ use crate::ui::Ui;
 /// is never guessed: it is named, and nothing is written, unless --skip-ambiguous.
 #[derive(Debug, Parser)]
 #[command(name = "update-cognito-user-ids", version, after_help = examples(&[
-    ("See what would change", "ddb update-cognito-user-ids --dry-run"), 
+    ("See what would change", "ddb update-cognito-user-ids --dry-run"),
     ("Tell a script whether anything would, by exit code 3", "ddb update-cognito-user-ids --check --quiet"),
 ]))]
 pub struct Args {
