@@ -1,5 +1,6 @@
 //! Data on its way to stdout: one printer, five forms.
 
+mod cell;
 pub mod escape;
 pub mod json;
 mod sheet;
@@ -12,13 +13,12 @@ use std::io::Write;
 use ddb_core::item::View;
 
 use crate::failure::Failure;
+pub use cell::{Cell, Column};
 use json::WriteJson;
 pub use sheet::Sheet;
 use table::Drawing;
-use transcript::Transcript;
-use width::Rank;
-
 pub use transcript::Said;
+use transcript::Transcript;
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -48,79 +48,6 @@ impl Format {
         Self::Csv,
         Self::DdbJson,
     ];
-}
-
-/// A column of a table.
-#[derive(Debug, Clone, Copy)]
-pub struct Column {
-    name: &'static str,
-    rank: Rank,
-    optional: bool,
-}
-
-impl Column {
-    /// A column of text.
-    pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            rank: Rank::Normal,
-            optional: false,
-        }
-    }
-
-    /// A column that is cut last: people compare and copy what stands in it.
-    pub const fn kept(name: &'static str) -> Self {
-        Self {
-            rank: Rank::High,
-            ..Self::new(name)
-        }
-    }
-
-    /// A column of ids beside others that say more; cut first.
-    pub const fn id(name: &'static str) -> Self {
-        Self {
-            rank: Rank::Low,
-            ..Self::new(name)
-        }
-    }
-
-    /// A column that is left out where nothing stands in it.
-    pub const fn optional(name: &'static str) -> Self {
-        Self {
-            optional: true,
-            ..Self::new(name)
-        }
-    }
-}
-
-/// What stands in one column of one row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cell {
-    text: String,
-    number: bool,
-}
-
-impl Cell {
-    /// A cell with text.
-    pub fn text(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            number: false,
-        }
-    }
-
-    /// A cell with a number: aligned to the right, and no formula.
-    pub fn number(number: impl ToString) -> Self {
-        Self {
-            text: number.to_string(),
-            number: true,
-        }
-    }
-
-    /// A cell with a number, or with nothing.
-    pub fn number_or_blank(number: Option<impl ToString>) -> Self {
-        number.map_or_else(|| Self::text(""), Self::number)
-    }
 }
 
 /// One thing that a command shows.
