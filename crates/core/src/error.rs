@@ -226,6 +226,8 @@ impl Cause {
                         code: code.to_owned(),
                         message: error.message().unwrap_or("no message").to_owned(),
                     },
+                    // What cannot be read is an error of the service to the SDK, whatever its status.
+                    None if context.raw().status().is_success() => Self::Garbled(root_cause(error)),
                     None => Self::Garbled(format!("HTTP status {status}")),
                 }
             }

@@ -2,6 +2,79 @@
 //!
 //! A function that writes takes a [`WriteToken`], one that destroys a [`DestroyToken`]; neither can
 //! be made outside this module, so a command that forgets its check does not compile.
+//!
+//! With the tokens in hand, this does; what follows differs from it in the token alone:
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # use ddb_core::guard::{DestroyToken, WriteToken};
+//! # use ddb_core::{item::Message, schema::TableName, store::Store};
+//! async fn write(store: &Store, message: Message, token: &WriteToken) {
+//!     let _ = store.put_message(token, message).await;
+//! }
+//! async fn destroy(store: &Store, wait: Duration, token: DestroyToken<TableName>) {
+//!     let _ = store.delete_table(token, wait).await;
+//! }
+//! ```
+//!
+//! Nothing is written without a token:
+//!
+//! ```compile_fail,E0061
+//! # use ddb_core::guard::WriteToken;
+//! # use ddb_core::{item::Message, store::Store};
+//! async fn write(store: &Store, message: Message, token: &WriteToken) {
+//!     let _ = store.put_message(message).await;
+//! }
+//! ```
+//!
+//! Nothing is destroyed without one, nor with that for writing:
+//!
+//! ```compile_fail,E0061
+//! # use std::time::Duration;
+//! # use ddb_core::guard::DestroyToken;
+//! # use ddb_core::{schema::TableName, store::Store};
+//! async fn destroy(store: &Store, wait: Duration, token: DestroyToken<TableName>) {
+//!     let _ = store.delete_table(wait).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use std::time::Duration;
+//! # use ddb_core::guard::WriteToken;
+//! # use ddb_core::{schema::TableName, store::Store};
+//! async fn destroy(store: &Store, wait: Duration, token: WriteToken) {
+//!     let _ = store.delete_table(token, wait).await;
+//! }
+//! ```
+//!
+//! A token serves once where it is for destroying, and none can be made up:
+//!
+//! ```compile_fail,E0382
+//! # use std::time::Duration;
+//! # use ddb_core::guard::DestroyToken;
+//! # use ddb_core::{schema::TableName, store::Store};
+//! async fn destroy(store: &Store, wait: Duration, token: DestroyToken<TableName>) {
+//!     let _ = store.delete_table(token, wait).await;
+//!     let _ = store.delete_table(token, wait).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0423
+//! # use ddb_core::guard::WriteToken;
+//! # use ddb_core::{item::Message, store::Store};
+//! async fn write(store: &Store, message: Message) {
+//!     let _ = store.put_message(&WriteToken(()), message).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0451
+//! # use std::time::Duration;
+//! # use ddb_core::guard::DestroyToken;
+//! # use ddb_core::{schema::TableName, store::Store};
+//! async fn destroy(store: &Store, wait: Duration, what: TableName) {
+//!     let _ = store.delete_table(DestroyToken { what }, wait).await;
+//! }
+//! ```
 
 use std::fmt::Display;
 

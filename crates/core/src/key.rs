@@ -266,6 +266,21 @@ mod tests {
             prop_assert_eq!(key.to_string().parse(), Ok(key));
         }
 
+        /// What is taken for a key is its one written form: another spelling would be another key.
+        #[test]
+        fn only_the_written_form_is_a_key(
+            prefix in "(MSG#|GRP#|msg#|MSG|#|)",
+            uuid in "(\\{|urn:uuid:|)[0-9a-fA-F]{8}-?[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-fA-F]{12}(\\}| |)",
+        ) {
+            let text = format!("{prefix}{uuid}");
+            if let Ok(key) = text.parse::<PartitionKey>() {
+                prop_assert_eq!(key.to_string(), text);
+            }
+            if let Ok(id) = uuid.parse::<MessageGroupId>() {
+                prop_assert_eq!(id.to_string(), uuid);
+            }
+        }
+
         #[test]
         fn no_text_makes_the_parser_panic(text in ".*") {
             let _ = text.parse::<PartitionKey>();

@@ -258,18 +258,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_order_is_time_order(a in any_time(), b in any_time()) {
+        fn p16_text_order_is_time_order(a in any_time(), b in any_time()) {
             prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
         }
 
         #[test]
-        fn the_written_form_is_read_back(time in any_time()) {
+        fn p16_the_written_form_is_read_back(time in any_time()) {
             prop_assert_eq!(time.to_string().len(), 32);
             prop_assert_eq!(time.to_string().parse(), Ok(time));
         }
 
         #[test]
-        fn any_offset_is_the_same_instant_and_inside_the_net(
+        fn p16_any_offset_is_the_same_instant_and_inside_the_net(
             time in any_time(),
             minutes in -1439i32..=1439,
             digits in 0u32..=6,

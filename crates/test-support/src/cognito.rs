@@ -1,5 +1,6 @@
 //! A strict Cognito of our own: it lists users as the real one does, and refuses what that refuses.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use aws_sdk_cognitoidentityprovider::Client;
@@ -72,8 +73,8 @@ pub struct Hardship {
 struct State {
     requests: usize,
     pages: usize,
-    /// The token that the last page gave, and where the next page starts.
-    token: Option<(String, usize)>,
+    /// The tokens that pages gave, and where the next page starts. Each may be used again.
+    tokens: HashMap<String, usize>,
 }
 
 /// A running fake.
@@ -151,15 +152,13 @@ fn list(state: &mut State, users: &[PoolUser], hardship: Hardship, request: &Req
         Some(matching) => matching,
         None => return invalid("Error while parsing filter."),
     };
-    let start = match (body["PaginationToken"].as_str(), &state.token) {
-        (None, _) => 0,
-        (Some(_), _)
-            if hardship.tokens_expire_after > 0 && state.pages >= hardship.tokens_expire_after =>
-        {
-            return invalid("Invalid pagination token given.");
-        }
-        (Some(given), Some((token, start))) if given == token => *start,
-        (Some(_), _) => return invalid("Invalid pagination token given."),
+    let expired = hardship.tokens_expire_after > 0 && state.pages >= hardship.tokens_expire_after;
+    let start = match body["PaginationToken"].as_str() {
+        None => 0,
+        Some(token) => match state.tokens.get(token) {
+            Some(start) if !expired => *start,
+            _ => return invalid("Invalid pagination token given."),
+        },
     };
     state.pages += 1;
     // Pages are shorter than asked for, and every third is empty.
@@ -174,9 +173,10 @@ fn list(state: &mut State, users: &[PoolUser], hardship: Hardship, request: &Req
         .map(|user| user.json())
         .collect();
     let mut answer = json!({ "Users": page });
-    state.token = (end < matching.len()).then(|| (format!("token-{}", state.requests), end));
-    if let Some((token, _)) = &state.token {
+    if end < matching.len() {
+        let token = format!("token-{}", state.requests);
         answer["PaginationToken"] = json!(token);
+        state.tokens.insert(token, end);
     }
     Answer::Body(200, "application/x-amz-json-1.1", answer.to_string())
 }

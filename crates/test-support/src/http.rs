@@ -1,9 +1,12 @@
 //! A small HTTP server for tests: it answers as it is told, and remembers what it was asked.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use socket2::SockRef;
 
 /// One request.
 #[derive(Debug, Clone)]
@@ -17,6 +20,14 @@ pub struct Request {
 }
 
 impl Request {
+    /// Returns the value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
     /// Returns the request with another body.
     #[must_use]
     pub fn with_body(&self, body: impl Into<Vec<u8>>) -> Self {
@@ -46,7 +57,27 @@ pub enum Answer {
     Body(u16, &'static str, String),
     /// The bytes of a whole answer, as another server gave them.
     Raw(Vec<u8>),
+    /// The bytes of a whole answer, which do not arrive as they should.
+    Broken(Breakage, Vec<u8>),
 }
+
+/// How the bytes of an answer fail to arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breakage {
+    /// None comes, and the connection stays open.
+    Hung,
+    /// They come one by one, slowly.
+    Dripped,
+    /// None comes: the connection is reset.
+    Reset,
+    /// None comes: the server ends its half of the connection, and leaves the other half open.
+    HalfClosed,
+    /// The first half comes, and then the connection is closed.
+    Truncated,
+}
+
+/// The pause between two bytes of an answer that drips.
+const DRIP: Duration = Duration::from_millis(20);
 
 impl Answer {
     /// Answers in the JSON of DynamoDB.
@@ -54,9 +85,22 @@ impl Answer {
         Self::Body(status, "application/x-amz-json-1.0", body.into())
     }
 
+    /// Returns the same answer, which does not arrive as it should.
+    #[must_use]
+    pub fn broken(self, breakage: Breakage) -> Self {
+        Self::Broken(breakage, self.bytes())
+    }
+
+    /// Returns the JSON of the body; `None` where it has none.
+    pub fn to_json(&self) -> Option<serde_json::Value> {
+        let bytes = self.clone().bytes();
+        let body = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+        serde_json::from_slice(&bytes[body + 4..]).ok()
+    }
+
     fn bytes(self) -> Vec<u8> {
         match self {
-            Self::Raw(bytes) => bytes,
+            Self::Raw(bytes) | Self::Broken(_, bytes) => bytes,
             Self::Body(status, kind, body) => format!(
                 "HTTP/1.1 {status} Said\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
                 body.len()
@@ -82,6 +126,10 @@ impl Server {
     ///
     /// Where no port is free.
     pub fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        Self::listen(move |stream, seen| serve(stream, seen, &answer))
+    }
+
+    fn listen(serve: impl Fn(TcpStream, &Mutex<Vec<String>>) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let server = Self {
             address: listener.local_addr().expect("an address"),
@@ -94,7 +142,7 @@ impl Server {
             Arc::clone(&server.connections),
             Arc::clone(&server.ended),
         );
-        let answer = Arc::new(answer);
+        let serve = Arc::new(serve);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if ended.load(Ordering::SeqCst) {
@@ -102,11 +150,22 @@ impl Server {
                 }
                 let Ok(stream) = stream else { continue };
                 connections.fetch_add(1, Ordering::SeqCst);
-                let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
-                std::thread::spawn(move || serve(stream, &seen, answer.as_ref()));
+                let (seen, serve) = (Arc::clone(&seen), Arc::clone(&serve));
+                std::thread::spawn(move || serve(stream, &seen));
             }
         });
         server
+    }
+
+    /// Starts a server that answers whoever connects, whatever is asked and in whatever protocol.
+    ///
+    /// # Panics
+    ///
+    /// Where no port is free.
+    pub fn blunt(breakage: Breakage, bytes: &'static [u8]) -> Self {
+        Self::listen(move |stream, _| {
+            let _ = breakage.send(stream, bytes);
+        })
     }
 
     /// Starts a server that nobody should come to.
@@ -147,8 +206,35 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<String>>, answer: &dyn Fn(&Request)
     if let Ok(mut seen) = seen.lock() {
         seen.push(request.operation.clone());
     }
-    let mut stream = stream;
-    let _ = stream.write_all(&answer(&request).bytes());
+    // Where the client is gone there is nobody to tell.
+    let _ = match answer(&request) {
+        Answer::Broken(breakage, bytes) => breakage.send(stream, &bytes),
+        answer => (&stream).write_all(&answer.bytes()),
+    };
+}
+
+impl Breakage {
+    fn send(self, mut stream: TcpStream, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Hung => await_end(&stream),
+            Self::Dripped => bytes.iter().try_for_each(|byte| {
+                std::thread::sleep(DRIP);
+                stream.write_all(&[*byte])
+            }),
+            // Closing a socket that lingers for no time at all resets the connection.
+            Self::Reset => SockRef::from(&stream).set_linger(Some(Duration::ZERO)),
+            Self::HalfClosed => {
+                stream.shutdown(Shutdown::Write)?;
+                await_end(&stream)
+            }
+            Self::Truncated => stream.write_all(&bytes[..bytes.len() / 2]),
+        }
+    }
+}
+
+/// Waits until the client closes the connection.
+fn await_end(mut stream: &TcpStream) -> io::Result<()> {
+    io::copy(&mut stream, &mut io::sink()).map(drop)
 }
 
 fn read(stream: &TcpStream) -> Option<Request> {
@@ -159,29 +245,25 @@ fn read(stream: &TcpStream) -> Option<Request> {
             return None;
         }
     }
-    let header = |name: &str| {
-        head.lines().find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name)
-                .then(|| value.trim().to_owned())
-        })
+    let mut request = Request {
+        operation: String::new(),
+        head,
+        body: Vec::new(),
     };
-    let length = header("content-length").and_then(|length| length.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body).ok()?;
-    let operation = match header("x-amz-target") {
+    let length = request
+        .header("content-length")
+        .and_then(|length| length.parse().ok());
+    request.body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut request.body).ok()?;
+    request.operation = match request.header("x-amz-target") {
         Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
         // The query protocol names it in the body.
-        None => String::from_utf8_lossy(&body)
+        None => String::from_utf8_lossy(&request.body)
             .split('&')
             .find_map(|pair| pair.strip_prefix("Action=").map(str::to_owned))
             .unwrap_or_default(),
     };
-    Some(Request {
-        operation,
-        head,
-        body,
-    })
+    Some(request)
 }
 
 /// Hands a request on to another server, and returns its answer.

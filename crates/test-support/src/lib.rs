@@ -8,13 +8,16 @@
 
 pub mod aws;
 pub mod cognito;
+mod deep;
 pub mod http;
 mod postgres;
 mod process;
+pub mod proxy;
 mod sandbox;
 mod shell;
 mod terminal;
 
+pub use deep::{is_deep, note, run_seeds, side_by_side};
 pub use postgres::Postgres;
 pub use process::{Door, Ran, Tool};
 pub use sandbox::{Engine, Sandbox, streams_at};

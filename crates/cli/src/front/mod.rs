@@ -147,6 +147,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn every_command_stands_in_one_group() {
@@ -189,8 +190,48 @@ mod tests {
         assert_eq!(binaries, commands);
     }
 
+    /// Every word that the command line knows, and some that it does not.
+    fn words() -> Vec<String> {
+        let mut words: Vec<String> = [
+            "-",
+            "--",
+            "",
+            "prod",
+            "0/4",
+            "-1d",
+            "now",
+            "\u{1b}[2J",
+            "--=",
+            "-qv",
+            "é",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        for command in Ddb::command().get_subcommands() {
+            words.push(command.get_name().to_owned());
+            let options = command
+                .get_arguments()
+                .filter_map(|argument| argument.get_long());
+            words.extend(options.map(|name| format!("--{name}")));
+        }
+        words
+    }
+
+    proptest! {
+        /// Any words are a command or an error that says something.
+        #[test]
+        fn any_words_are_a_command_or_an_error(
+            words in prop::collection::vec(prop_oneof![prop::sample::select(words()), ".{0,6}"], 0..7)
+        ) {
+            let all = std::iter::once("ddb").chain(words.iter().map(String::as_str));
+            if let Err(error) = command().try_get_matches_from(all) {
+                prop_assert!(!error.render().to_string().is_empty());
+            }
+        }
+    }
+
     #[test]
-    fn the_definitions_hold() {
+    fn the_command_line_is_consistent() {
         command().debug_assert();
     }
 }

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn formulas_are_neutralised() {
+    fn p30_formulas_are_neutralised() {
         for cell in ["=1+1", "+1", "-1", "@x", "＝1"] {
             assert_eq!(spreadsheet(cell.into()), format!("'{cell}"));
         }

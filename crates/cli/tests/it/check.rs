@@ -92,7 +92,7 @@ async fn sound_at(sandbox: &Sandbox, group: &str, last: &str) {
 }
 
 #[tokio::test]
-async fn a_table_as_the_old_scripts_left_it() {
+async fn p16_a_table_as_the_old_scripts_left_it() {
     through_both_doors(async |sandbox, tool| {
         // The old seed wrote a filler text and a time of its own into the rows, a row more each run, in
         // naive local time that may be in the future.

@@ -1,9 +1,13 @@
 //! `create-conversation` and `create-message`.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ddb_test_support::aws::{Aws, Backups};
+use ddb_test_support::proxy::{Fault, Proxy};
 use ddb_test_support::{Door, Sandbox, Tool};
 use serde_json::json;
 
+use crate::kills::{block_on, by_way_of, seeded};
 use crate::setup::{ANDREW, GROUP, field, lines, one, through_both_doors};
 
 #[tokio::test]
@@ -227,4 +231,29 @@ async fn p05_production_is_asked_first() {
         .fails_with_hint(2, "nobody is there to be asked");
     tool.run(&[&write, &options[..], &["--yes"]].concat()).ok();
     assert_eq!(aws.writes(), ["TransactWriteItems", "PutItem"]);
+}
+
+/// A write that was done, and whose reply is lost, is asked for again, and is done once.
+#[test]
+fn p17_a_lost_reply_writes_nothing_twice() {
+    let message = "create-message --group 5ae290ed-55d1-47a0-bc6d-fe2bc2700399 --from bayko once";
+    let conversation = "create-conversation --from londo --to bayko once";
+    for (command, write, items) in [
+        (message, "PutItem", 1),
+        (conversation, "TransactWriteItems", 3),
+    ] {
+        let sandbox = seeded();
+        let lost = AtomicUsize::new(0);
+        let proxy = Proxy::start(&sandbox.url(), move |_, request| {
+            let first = request.operation == write && lost.fetch_add(1, Ordering::SeqCst) == 0;
+            first.then_some(Fault::ReplyLost)
+        });
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let ran = proxy.run(&by_way_of(&proxy, &sandbox), &arguments);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(proxy.injected()[&Fault::ReplyLost], 1);
+        let writes = proxy.operations();
+        assert_eq!(writes.iter().filter(|name| *name == write).count(), 2);
+        assert_eq!(block_on(sandbox.items()).len(), 106 + items, "{command}");
+    }
 }

@@ -1,11 +1,14 @@
 //! `schema-load`: create, leave alone, tell apart, change.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate,
     KeySchemaElement, KeyType, Projection, ProjectionType, ProvisionedThroughput,
     ScalarAttributeType, StreamSpecification, StreamViewType,
 };
 use ddb_core::schema::TableSpec;
+use ddb_test_support::http::{Answer, Server, forward};
 use ddb_test_support::{Door, Sandbox, Tool};
 use serde_json::{Value, json};
 
@@ -269,5 +272,37 @@ fn what_contradicts_itself_is_refused() {
         let ran = tool.run(&[&["schema-load"], &options[..]].concat());
         assert_eq!(ran.code, Some(2), "{options:?}");
         assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+    }
+}
+
+/// A table may be ACTIVE long before its index is, or the other way round.
+#[test]
+fn p09_it_waits_for_the_table_and_for_the_index() {
+    for (table, index) in [("ACTIVE", "CREATING"), ("CREATING", "ACTIVE")] {
+        let sandbox = Sandbox::new();
+        let engine = sandbox.url();
+        let looks = AtomicUsize::new(0);
+        let server = Server::start(move |request| {
+            let answer = forward(request, &engine);
+            let Some(mut body) = answer.to_json().filter(|body| body["Table"].is_object()) else {
+                return answer;
+            };
+            if looks.fetch_add(1, Ordering::SeqCst) < 5 {
+                body["Table"]["TableStatus"] = table.into();
+                body["Table"]["GlobalSecondaryIndexes"][0]["IndexStatus"] = index.into();
+            }
+            Answer::json(200, body.to_string())
+        });
+        let tool = tool(Door::Own, &sandbox).with("AWS_ENDPOINT_URL_DYNAMODB", &server.url());
+        let (code, record) = load(&tool, &[]);
+        assert_eq!((code, &record["action"]), (Some(0), &json!("created")));
+        let operations = server.operations();
+        let made = operations.iter().position(|name| name == "CreateTable");
+        let looks = &operations[made.unwrap() + 1..];
+        assert!(looks.len() >= 6, "{operations:?}");
+        assert!(
+            looks.iter().all(|name| name == "DescribeTable"),
+            "{operations:?}"
+        );
     }
 }

@@ -294,3 +294,23 @@ async fn what_cannot_be_followed_together_is_refused() {
     tool.run(&["get-conversation", "--follow"])
         .fails_with_hint(4, "no conversation");
 }
+
+/// Rows that were seeded, moved and seeded again stay one for each person.
+#[tokio::test]
+async fn p15_seed_sync_seed_leaves_one_row_each() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    tool.run(&["seed"]).ok();
+    let newer = write(&tool, GROUP, "bayko", "after the seed");
+    tool.run(&["sync-conversations", "--once"]).ok();
+    let moved = rows(&tool);
+    let at = newer["created_at"].as_str().unwrap();
+    assert_eq!(field(&moved, "sk"), [at, at]);
+    assert_ne!(moved[0]["pk"], moved[1]["pk"]);
+    let table = sandbox.items().await;
+    let again = one(tool.run(&["seed", "-o", "jsonl"]));
+    assert_eq!(again["written"], 0);
+    assert_eq!(sandbox.items().await, table);
+    tool.run(&["sync-conversations", "--once"]).ok();
+    assert_eq!(sandbox.items().await, table);
+}

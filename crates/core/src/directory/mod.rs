@@ -12,7 +12,7 @@ use futures::stream::{self, Stream};
 pub use reconcile::{Change, Identity, Reconciliation};
 
 use crate::error::{CallError, LIST_USERS};
-use crate::pace::Backoff;
+use crate::pace::patiently;
 use crate::target::PoolId;
 
 /// The attribute that holds a handle.
@@ -150,10 +150,8 @@ impl Directory {
         filter: Option<&Filter>,
         token: Option<String>,
     ) -> Result<(Vec<CognitoUser>, Option<String>), CallError> {
-        let mut backoff = Backoff::for_bulk();
-        loop {
-            let answer = self
-                .client
+        let answer = patiently(|| async {
+            self.client
                 .list_users()
                 .user_pool_id(self.pool.as_str())
                 .limit(PAGE)
@@ -161,17 +159,12 @@ impl Directory {
                 .set_pagination_token(token.clone())
                 .send()
                 .await
-                .map_err(|error| CallError::new(LIST_USERS, &self.place, error));
-            match answer {
-                Ok(answer) => {
-                    let users = answer.users.unwrap_or_default();
-                    let users = users.into_iter().map(CognitoUser::from).collect();
-                    return Ok((users, answer.pagination_token));
-                }
-                Err(error) if error.is_throttling() && backoff.again().await => {}
-                Err(error) => return Err(error),
-            }
-        }
+                .map_err(|error| CallError::new(LIST_USERS, &self.place, error))
+        })
+        .await?;
+        let users = answer.users.unwrap_or_default();
+        let users = users.into_iter().map(CognitoUser::from).collect();
+        Ok((users, answer.pagination_token))
     }
 }
 

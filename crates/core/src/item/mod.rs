@@ -389,6 +389,61 @@ fn value_size(value: &AttributeValue) -> usize {
 mod tests {
     use super::*;
     use crate::sample;
+    use aws_sdk_dynamodb::primitives::Blob;
+    use proptest::prelude::*;
+
+    fn any_value() -> impl Strategy<Value = AttributeValue> {
+        let leaf = prop_oneof![
+            ".{0,8}".prop_map(AttributeValue::S),
+            "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}"
+                .prop_map(AttributeValue::S),
+            any::<i64>().prop_map(|number| AttributeValue::N(number.to_string())),
+            any::<bool>().prop_map(AttributeValue::Bool),
+            any::<Vec<u8>>().prop_map(|bytes| AttributeValue::B(Blob::new(bytes))),
+            prop::collection::vec(".{0,3}", 1..3).prop_map(AttributeValue::Ss),
+            Just(AttributeValue::Null(true)),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(AttributeValue::L),
+                prop::collection::hash_map(".{0,3}", inner, 0..3).prop_map(AttributeValue::M),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Whatever an item holds, it is decoded without loss, and its kind is that of its shape.
+        #[test]
+        fn any_item_is_decoded_without_loss(
+            text in ".{0,20}",
+            is_row: bool,
+            changes in prop::collection::vec(
+                (prop::sample::select(vec![
+                    name::PK, name::SK, name::MESSAGE, name::MESSAGE_UUID, name::USER_UUID,
+                    name::USER_HANDLE, name::MESSAGE_GROUP_UUID, "other",
+                ]), prop::option::of(any_value())),
+                0..3,
+            ),
+        ) {
+            let mut raw = match is_row {
+                true => RawItem::from(&sample::group_row("2026-03-22T08:35:09Z", &text)),
+                false => RawItem::from(&sample::message("2026-03-22T08:35:09Z", &text)),
+            };
+            for (name, value) in changes {
+                match value {
+                    Some(value) => raw.insert(name.to_owned(), value),
+                    None => raw.remove(name),
+                };
+            }
+            let kind = Kind::of(&raw);
+            let (decoded, back) = match Item::decode(raw.clone()) {
+                Item::Message(message) => (Kind::Message, RawItem::from(&message)),
+                Item::GroupRow(row) => (Kind::Group, RawItem::from(&row)),
+                Item::Unknown { raw, .. } => (Kind::Unknown, raw),
+            };
+            prop_assert_eq!((decoded, back), (kind, raw));
+        }
+    }
 
     #[test]
     fn messages_and_group_rows_survive_the_table() {

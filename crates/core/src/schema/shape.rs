@@ -317,7 +317,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn any_single_changed_field_is_named() {
+    fn p09_any_single_changed_field_is_named() {
         let wanted = TableSpec::default().shape();
         assert_eq!(wanted.differences(&wanted), []);
         for (field, change) in mutations() {

@@ -231,5 +231,33 @@ mod tests {
         fn no_bytes_make_the_parser_panic(bytes: Vec<u8>) {
             let _ = parse_bytes(&bytes);
         }
+
+        /// Whatever lines a file is made of, each is a message, is skipped, or is named in the error.
+        #[test]
+        fn every_line_is_taken_skipped_or_named(
+            lines in prop::collection::vec(
+                prop_oneof![
+                    "(Person [1-3]|me|other|https?|): ?[ -~]{0,6}",
+                    "[ \\t]*#?[^\\n\\r]{0,6}",
+                ],
+                0..8,
+            ),
+            end in prop::sample::select(vec!["\n", "\r\n"]),
+        ) {
+            let skipped = |line: &&String| line.trim().is_empty() || line.trim_start().starts_with('#');
+            let file: String = lines.iter().map(|line| format!("{line}{end}")).collect();
+            let messages = lines.len() - lines.iter().filter(skipped).count();
+            match parse(&file) {
+                Ok(parsed) => {
+                    prop_assert_eq!(parsed.len(), messages);
+                    prop_assert!(parsed.iter().all(|(_, text)| !text.is_empty()));
+                }
+                Err(ScriptError { problem: Problem::Empty, .. }) => prop_assert_eq!(messages, 0),
+                Err(error) => {
+                    let line = &lines[error.line - 1];
+                    prop_assert!(!skipped(&line), "{}", line);
+                }
+            }
+        }
     }
 }

@@ -3,7 +3,6 @@
 mod batch;
 mod body;
 mod read;
-mod scan_pace;
 mod table;
 mod transact;
 mod write;

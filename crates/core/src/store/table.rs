@@ -109,11 +109,6 @@ impl Store {
         Ok(state)
     }
 
-    async fn is_protected(&self) -> Result<bool, CallError> {
-        let table = self.describe().await?;
-        Ok(table.is_some_and(|table| table.deletion_protection_enabled() == Some(true)))
-    }
-
     /// Tells whether the table is not there, or about to be gone.
     ///
     /// # Errors
@@ -230,7 +225,10 @@ impl Store {
         deadline: Duration,
     ) -> Result<TableState, Error> {
         let table = token.what();
-        if self.is_protected().await? {
+        let Some(found) = self.describe().await? else {
+            return Ok(TableState::Unchanged);
+        };
+        if found.deletion_protection_enabled() == Some(true) {
             return Err(Error::DeletionProtected {
                 place: self.place.to_string(),
             });
@@ -246,7 +244,8 @@ impl Store {
                 .map_err(self.failed("DeleteTable"));
             match answer {
                 Ok(_) => Ok(Some(TableState::Changed)),
-                Err(error) if error.is_missing() => Ok(Some(TableState::Unchanged)),
+                // It was there: a reply was lost, or somebody else was faster.
+                Err(error) if error.is_missing() => Ok(Some(TableState::Changed)),
                 Err(error) if error.code() == Some("ResourceInUseException") => {
                     let deleting = self.is_being_deleted().await?;
                     Ok(deleting.then_some(TableState::Changed))

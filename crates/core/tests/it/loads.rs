@@ -148,14 +148,14 @@ fn throttling(sandbox: &Sandbox) -> Server {
             return forward(request, &engine);
         }
         let nth = asked.fetch_add(1, Ordering::SeqCst);
-        if nth % 2 == 1 {
+        if !nth.is_multiple_of(2) {
             let code = "ProvisionedThroughputExceededException";
             return Answer::json(
                 400,
                 json!({"__type": code, "message": "slower"}).to_string(),
             );
         }
-        if nth % 3 != 0 {
+        if !nth.is_multiple_of(3) {
             return forward(request, &engine);
         }
         let mut body: Value = serde_json::from_slice(&request.body).unwrap();
@@ -215,7 +215,7 @@ async fn a_load_keeps_to_its_rate() {
     )
     .await
     .unwrap();
-    let times = times.lock().unwrap();
+    let times = std::mem::take(&mut *times.lock().unwrap());
     let batches = times.len() as u32;
     // Some are in flight before the first one is settled; a batch costs 0.2 s.
     let least = Duration::from_millis(200) * (batches - 1 - 4);

@@ -11,5 +11,6 @@ mod pages;
 mod put;
 mod rows;
 mod seeding;
+mod stale;
 mod streams;
 mod tables;

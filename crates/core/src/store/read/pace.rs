@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Scan;
+use super::scan::Scan;
 use crate::pace::Rate;
 
 /// What a page of 1 MB costs at the most: 4 KB a unit, read consistently. See "Read consistency" and

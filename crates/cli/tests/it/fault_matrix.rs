@@ -1,0 +1,191 @@
+//! Each command against each way that a service can be unwell: it ends in time, with one clear error.
+
+use std::time::{Duration, Instant};
+
+use ddb_test_support::cognito::{Cognito, Hardship, POOL, PoolUser};
+use ddb_test_support::http::{Breakage, Server};
+use ddb_test_support::proxy::{Fault, Proxy};
+use ddb_test_support::{Door, Ran, Sandbox, is_deep, note, side_by_side};
+
+use crate::kills::{block_on, by_way_of, seeded};
+use crate::setup::{GROUP, tool};
+
+const TIMEOUT: &str = "1500ms";
+/// Long after the timeout: what is not over by then hangs.
+const HANGS: Duration = Duration::from_secs(20);
+
+const COMMANDS: [&[&str]; 13] = [
+    &["list-tables", "--details"],
+    &["schema-load", "--no-stream", "--apply"],
+    &["scan", "--segments", "2"],
+    &["seed"],
+    &["get-conversation", "--with", "bayko"],
+    &["get-conversation", "--follow"],
+    &["list-conversations"],
+    &["create-message", "--group", GROUP, "--from", "bayko", "x"],
+    &[
+        "create-conversation",
+        "--from",
+        "londo",
+        "--to",
+        "bayko",
+        "x",
+    ],
+    &["sync-conversations", "--once"],
+    &["check-conversations", "--repair"],
+    &["drop"],
+    &["list-users"],
+];
+
+/// Says what an error may say about a fault; that the time is over may be said of all of them, since
+/// what passes is tried again.
+fn causes(fault: Fault) -> &'static [&'static str] {
+    match fault {
+        Fault::Throttled => &["slow down", "throttled"],
+        Fault::ServerError => &["InternalServerError"],
+        Fault::Hung | Fault::Dripped => &[],
+        Fault::Truncated => &["the connection broke", "makes no sense"],
+        Fault::Garbage => &["makes no sense"],
+        _ => &["the connection broke"],
+    }
+}
+
+/// Runs a command while the service is unwell from some request on. The command may end before that.
+fn run(command: &[&str], fault: Fault, first: usize) -> Ran {
+    let sandbox = match first {
+        0 => Sandbox::new(),
+        _ => seeded(),
+    };
+    let cognito = Cognito::start(
+        (0..99).map(PoolUser::numbered).collect(),
+        Hardship::default(),
+    );
+    let engine = match command {
+        ["list-users"] => cognito.url(),
+        _ => sandbox.url(),
+    };
+    let proxy = Proxy::failing_from(&engine, first, fault);
+    let tool = by_way_of(&proxy, &sandbox)
+        .with("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", &proxy.url())
+        .with("AWS_COGNITO_USER_POOL_ID", POOL);
+    let mut arguments = command.to_vec();
+    if command == ["drop"] {
+        arguments.push(sandbox.table().as_str());
+    }
+    let start = Instant::now();
+    let ran = proxy.run(&tool, &[&arguments, &["--timeout", TIMEOUT][..]].concat());
+    assert!(start.elapsed() < HANGS, "{command:?} {fault:?} at {first}");
+    ran
+}
+
+/// Checks that a run failed as it should.
+fn judge(ran: &Ran, fault: Fault, at: &str) {
+    let code = ran.code.unwrap_or_else(|| panic!("{at}: {ran:?}"));
+    assert!([1, 5].contains(&code), "{at}: {ran:?}");
+    ran.fails(code, "");
+    assert!(
+        !ran.stderr.contains("a fault in this program"),
+        "{at}: {ran:?}"
+    );
+    let in_time = causes(fault).iter().any(|cause| ran.stderr.contains(cause));
+    assert!(
+        in_time || ran.stderr.contains("not done within --timeout"),
+        "{at}: {ran:?}"
+    );
+    assert!(ran.stderr.contains("\nhint: "), "{at}: {ran:?}");
+}
+
+#[test]
+fn p23_every_command_ends_in_time_with_one_clear_error_whatever_the_service_does() {
+    let places: &[usize] = if is_deep() {
+        &[0, 1, 2, 3, 4, 5, 6]
+    } else {
+        &[0, 2]
+    };
+    let mut cells = Vec::new();
+    for command in COMMANDS {
+        for fault in Fault::UNWELL {
+            cells.extend(places.iter().map(|first| (command, fault, *first)));
+        }
+    }
+    side_by_side(&cells, |(command, fault, first)| {
+        let at = format!("{command:?} {fault:?} at {first}");
+        let ran = run(command, *fault, *first);
+        // It may have been done before the first fault.
+        if *first == 0 || ran.code != Some(0) {
+            judge(&ran, *fault, &at);
+        }
+    });
+    note(&format!(
+        "p23: {} faults at commands, all ended in time",
+        cells.len()
+    ));
+}
+
+/// A doctor reports, and does not fail.
+#[test]
+fn p23_the_doctor_tells_of_each_fault_and_ends_in_time() {
+    side_by_side(&Fault::UNWELL, |fault| {
+        let sandbox = seeded();
+        let proxy = Proxy::failing_from(&sandbox.url(), 0, *fault);
+        let tool = tool(Door::Front, &sandbox).with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.url());
+        let ran = tool.run(&["doctor", "--timeout", "5s"]);
+        match ran.code {
+            Some(3) => assert!(ran.stdout.contains("fail"), "{fault:?}: {ran:?}"),
+            _ => ran.fails(1, "not done within --timeout"),
+        }
+    });
+}
+
+/// Whoever expects PostgreSQL may find anything else.
+#[test]
+fn p23_a_database_that_is_unwell_is_a_clear_error() {
+    let cases = [
+        (Breakage::Hung, "".as_bytes()),
+        (Breakage::Dripped, &[b'x'; 4096]),
+        (Breakage::Reset, b""),
+        (Breakage::HalfClosed, b""),
+        (Breakage::Truncated, b"N"),
+        (
+            Breakage::Truncated,
+            b"HTTP/1.1 400 Bad Request\r\n\r\n<html></html>",
+        ),
+        (
+            Breakage::Truncated,
+            b"R\0\0\0\x08\0\0\0\x63E\0\0\0\x10SERROR\0C57P03\0M\0\0",
+        ),
+    ];
+    let commands: [&[&str]; 5] = [
+        &["seed"],
+        &["list-conversations"],
+        &[
+            "create-conversation",
+            "--from",
+            "londo",
+            "--to",
+            "bayko",
+            "x",
+        ],
+        &["db-setup"],
+        &["update-cognito-user-ids"],
+    ];
+    let sandbox = seeded();
+    let cognito = Cognito::start(Vec::new(), Hardship::default());
+    side_by_side(&cases, |(breakage, bytes)| {
+        let server = Server::blunt(*breakage, bytes);
+        let url = server.url().replace("http://", "postgres://me:secret@");
+        let tool = tool(Door::Own, &sandbox)
+            .with("DATABASE_URL", &format!("{url}/cruddur"))
+            .with("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", &cognito.url())
+            .with("AWS_COGNITO_USER_POOL_ID", POOL);
+        for command in commands {
+            let start = Instant::now();
+            let ran = tool.run(&[command, &["--timeout", TIMEOUT]].concat());
+            assert!(start.elapsed() < HANGS, "{command:?} {breakage:?}");
+            ran.fails(1, "");
+            assert!(!ran.stderr.contains("secret"), "{ran:?}");
+            assert!(ran.stderr.contains("\nhint: "), "{ran:?}");
+        }
+    });
+    assert_eq!(block_on(sandbox.items()).len(), 106);
+}

@@ -1,0 +1,365 @@
+//! The policies of `iam` grant what each command asks of AWS, and nothing else.
+
+use std::collections::BTreeSet;
+use std::fs::read_to_string;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use ddb_test_support::aws::{Aws, Backups};
+use ddb_test_support::cognito::{Cognito, Hardship, POOL, PoolUser};
+use ddb_test_support::http::{Request, Server, forward};
+use ddb_test_support::{Door, Postgres, Ran, Sandbox, Tool};
+use serde_json::Value;
+
+use crate::kills::{block_on, seeded};
+use crate::setup::{ANDREW, BAYKO, GROUP, message, strings};
+
+/// Actions, each with the kind of resource that it is for.
+type Permissions = BTreeSet<(String, &'static str)>;
+
+/// Returns the permissions that a request takes: see "Actions, resources, and condition keys" for each
+/// service in the Service Authorization Reference. A transaction takes those of its actions.
+fn permissions(request: &Request) -> Permissions {
+    let target = request.header("x-amz-target").unwrap_or_default();
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let (service, kind) = match target.split('.').next().unwrap_or_default() {
+        "AWSCognitoIdentityProviderService" => ("cognito-idp", "pool"),
+        "DynamoDBStreams_20120810" => ("dynamodb", "stream"),
+        "DynamoDB_20120810" if request.operation == "ListTables" => ("dynamodb", "any"),
+        "DynamoDB_20120810" if body["IndexName"].is_string() => ("dynamodb", "index"),
+        "DynamoDB_20120810" => ("dynamodb", "table"),
+        // Everybody may ask who they are.
+        _ if request.operation == "GetCallerIdentity" => return Permissions::new(),
+        other => panic!("a service that no policy knows: {other}"),
+    };
+    let actions: Vec<String> = match body["TransactItems"].as_array() {
+        None => vec![request.operation.clone()],
+        Some(items) => {
+            let names = items
+                .iter()
+                .flat_map(|item| item.as_object().unwrap().keys());
+            names.map(|name| format!("{name}Item")).collect()
+        }
+    };
+    let actions = actions.into_iter();
+    actions
+        .map(|action| (format!("{service}:{action}"), kind))
+        .collect()
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// Reads what a policy grants.
+fn granted(command: &str) -> Permissions {
+    let text = read_to_string(root().join(format!("iam/{command}.json"))).unwrap();
+    let policy: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(policy["Version"], "2012-10-17");
+    let mut granted = Permissions::new();
+    for statement in policy["Statement"].as_array().unwrap() {
+        assert_eq!(statement["Effect"], "Allow");
+        let kind = match statement["Resource"].as_str().unwrap() {
+            "*" => "any",
+            "arn:aws:dynamodb:REGION:ACCOUNT:table/cruddur-messages" => "table",
+            "arn:aws:dynamodb:REGION:ACCOUNT:table/cruddur-messages/index/message-group-sk-index" => {
+                "index"
+            }
+            "arn:aws:dynamodb:REGION:ACCOUNT:table/cruddur-messages/stream/*" => "stream",
+            "arn:aws:cognito-idp:REGION:ACCOUNT:userpool/POOL" => "pool",
+            other => panic!("{command}: {other}"),
+        };
+        for action in statement["Action"].as_array().unwrap() {
+            let action = action.as_str().unwrap();
+            assert!(!action.contains('*'), "{command}: {action}");
+            assert!(
+                granted.insert((action.to_owned(), kind)),
+                "{command}: {action} twice"
+            );
+        }
+    }
+    granted
+}
+
+/// Runs production commands and takes down what they ask for.
+struct Recorder {
+    sandbox: Sandbox,
+    server: Server,
+    tool: Tool,
+    asked: Arc<Mutex<Permissions>>,
+    _behind: (Aws, Cognito),
+}
+
+impl Recorder {
+    fn on(sandbox: Sandbox) -> Self {
+        let aws = Aws::in_front_of(&sandbox, Backups::On);
+        let cognito = Cognito::start(vec![PoolUser::numbered(1)], Hardship::default());
+        let asked = Arc::new(Mutex::new(Permissions::new()));
+        let taken = Arc::clone(&asked);
+        let (services, pool) = (aws.url(), cognito.url());
+        let server = Server::start(move |request| {
+            taken.lock().unwrap().extend(permissions(request));
+            match request.operation.as_str() {
+                "ListUsers" => forward(request, &pool),
+                _ => forward(request, &services),
+            }
+        });
+        let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front)
+            .with("DDB_MESSAGE_TABLE", sandbox.table().as_str())
+            .with("AWS_COGNITO_USER_POOL_ID", POOL)
+            .with("AWS_ACCESS_KEY_ID", "AKIATESTER")
+            .with("AWS_SECRET_ACCESS_KEY", "secret");
+        tool.file("users.csv", include_str!("../../../../seed-data/users.csv"));
+        Self {
+            sandbox,
+            server,
+            tool,
+            asked,
+            _behind: (aws, cognito),
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let url = self.server.url();
+        let options = [
+            "--prod",
+            "--region",
+            "eu-central-1",
+            "--sts-endpoint-url",
+            &url,
+        ];
+        let services: &[&str] = match arguments[0] {
+            "list-users" => &["--cognito-endpoint-url", &url],
+            "doctor" => &["--endpoint-url", &url, "--cognito-endpoint-url", &url],
+            _ => &["--endpoint-url", &url],
+        };
+        self.tool.run(&[arguments, &options, services].concat())
+    }
+
+    /// Checks that the policy of a command grants what was asked for, all of it and no more.
+    #[track_caller]
+    fn is_what_is_granted(&self, command: &str) {
+        assert_eq!(*self.asked.lock().unwrap(), granted(command), "{command}");
+    }
+}
+
+const USERS: [&str; 2] = ["--users", "users.csv"];
+
+fn with_users<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, &USERS].concat()
+}
+
+#[test]
+fn tables_are_listed_with_what_the_policy_grants() {
+    let recorder = Recorder::on(seeded());
+    recorder.run(&["list-tables", "--details"]).ok();
+    recorder.is_what_is_granted("list-tables");
+}
+
+#[test]
+fn a_table_is_made_changed_and_dropped_with_what_the_policies_grant() {
+    let recorder = Recorder::on(Sandbox::new());
+    recorder.run(&["schema-load", "--yes"]).ok();
+    recorder
+        .run(&["schema-load", "--no-stream", "--apply", "--yes"])
+        .ok();
+    recorder.is_what_is_granted("schema-load");
+
+    let Recorder { sandbox, .. } = recorder;
+    let recorder = Recorder::on(sandbox);
+    let table = recorder.sandbox.table().to_string();
+    recorder.run(&["drop", &table, "--confirm", &table]).ok();
+    recorder.is_what_is_granted("drop");
+}
+
+#[test]
+fn a_seed_writes_with_what_the_policy_grants() {
+    let recorder = Recorder::on(block_on(Sandbox::with_table()));
+    let seed = with_users(&["seed", "--yes", "--ends-at", "2026-03-22T08:35:09Z"]);
+    recorder.run(&seed).ok();
+    // Rows that are behind are moved.
+    block_on(
+        recorder
+            .sandbox
+            .put(message("2026-04-01T00:00:00.000000+00:00", "newer")),
+    );
+    recorder.run(&seed).ok();
+    recorder.is_what_is_granted("seed");
+}
+
+#[test]
+fn what_is_read_is_read_with_what_the_policies_grant() {
+    let recorder = Recorder::on(seeded());
+    for arguments in [
+        &["scan"][..],
+        &["scan", "--segments", "3", "--consistent"],
+        &["scan", "--count"],
+    ] {
+        recorder.run(arguments).ok();
+    }
+    recorder.is_what_is_granted("scan");
+
+    let recorder = Recorder::on(seeded());
+    recorder.run(&["stats", "--segments", "2"]).ok();
+    recorder.is_what_is_granted("stats");
+
+    let recorder = Recorder::on(seeded());
+    recorder.run(&["get-conversation", GROUP]).ok();
+    recorder
+        .run(&with_users(&[
+            "get-conversation",
+            "--with",
+            "bayko",
+            "--all",
+        ]))
+        .ok();
+    let follow = recorder.run(&["get-conversation", GROUP, "--follow", "--timeout", "4s"]);
+    follow.fails(1, "not done within --timeout");
+    recorder.is_what_is_granted("get-conversation");
+
+    let recorder = Recorder::on(seeded());
+    recorder
+        .run(&with_users(&["list-conversations", "bayko"]))
+        .ok();
+    recorder.is_what_is_granted("list-conversations");
+}
+
+#[test]
+fn messages_and_conversations_are_made_with_what_the_policies_grant() {
+    let recorder = Recorder::on(seeded());
+    let nowhere = "00000000-0000-4000-8000-000000000000";
+    for (group, from, code) in [
+        (GROUP, "bayko", 0),
+        (GROUP, "londo", 2),
+        (nowhere, "londo", 4),
+    ] {
+        let create = [
+            "create-message",
+            "--yes",
+            "--group",
+            group,
+            "--from",
+            from,
+            "x",
+        ];
+        assert_eq!(recorder.run(&with_users(&create)).code, Some(code));
+    }
+    recorder.is_what_is_granted("create-message");
+
+    let recorder = Recorder::on(seeded());
+    let create = [
+        "create-conversation",
+        "--yes",
+        "--from",
+        "londo",
+        "--to",
+        "bayko",
+        "x",
+    ];
+    recorder.run(&with_users(&create)).ok();
+    recorder.is_what_is_granted("create-conversation");
+}
+
+#[test]
+fn rows_are_moved_with_what_the_policy_grants() {
+    let recorder = Recorder::on(seeded());
+    block_on(
+        recorder
+            .sandbox
+            .put(message("2026-04-01T00:00:00.000000+00:00", "newer")),
+    );
+    recorder
+        .run(&["sync-conversations", "--once", "--yes"])
+        .ok();
+    recorder.is_what_is_granted("sync-conversations");
+}
+
+#[test]
+fn a_table_is_checked_and_mended_with_what_the_policy_grants() {
+    let recorder = Recorder::on(seeded());
+    let bayko = strings(&[
+        ("pk", &format!("GRP#{BAYKO}")),
+        ("sk", "2026-01-01T00:00:00.000000+00:00"),
+        ("message_group_uuid", GROUP),
+        ("message", "long ago"),
+        ("user_uuid", ANDREW),
+        ("user_display_name", "Andrew Brown"),
+        ("user_handle", "andrewbrown"),
+    ]);
+    // Rows that are behind, one of them doubled, and a name that changed.
+    block_on(
+        recorder
+            .sandbox
+            .put(message("2026-04-01T00:00:00.000000+00:00", "newer")),
+    );
+    block_on(recorder.sandbox.put(bayko));
+    let users = include_str!("../../../../seed-data/users.csv");
+    recorder.tool.file(
+        "users.csv",
+        users.replace("Andrew Bayko,bayko", "Andrew B.,bayko"),
+    );
+    let check = with_users(&["check-conversations"]);
+    assert_eq!(recorder.run(&check).code, Some(3));
+    recorder
+        .run(&[&check[..], &["--repair", "--names", "--yes"]].concat())
+        .ok();
+    recorder.run(&check).ok();
+    recorder.is_what_is_granted("check-conversations");
+}
+
+#[test]
+fn users_are_listed_with_what_the_policy_grants() {
+    let recorder = Recorder::on(Sandbox::new());
+    recorder.run(&["list-users"]).ok();
+    recorder.is_what_is_granted("list-users");
+}
+
+#[test]
+fn the_doctor_looks_with_what_the_policy_grants() {
+    for sandbox in [seeded(), block_on(Sandbox::with_table())] {
+        let recorder = Recorder::on(sandbox);
+        let ran = recorder.run(&with_users(&["doctor"]));
+        assert!(
+            ran.stdout.contains("ListUsers") || ran.stdout.contains("user"),
+            "{ran:?}"
+        );
+        recorder.is_what_is_granted("doctor");
+    }
+}
+
+/// What fills the database takes from AWS what listing users does.
+#[test]
+#[ignore = "needs PostgreSQL: bin-scripts/test --real"]
+fn the_database_is_filled_with_what_listing_users_takes() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for command in [
+        &["update-cognito-user-ids"][..],
+        &["db-setup", "--with-cognito"],
+    ] {
+        let database = runtime.block_on(Postgres::with_users(&[("user1", ANDREW)]));
+        let recorder = Recorder::on(Sandbox::new());
+        let url = recorder.server.url();
+        // Without `--prod`: a database of production is encrypted, and that is another test.
+        let options = [
+            "--cognito-endpoint-url",
+            &url,
+            "--database-url",
+            &database.url(),
+        ];
+        recorder.tool.run(&[command, &options].concat()).ok();
+        recorder.is_what_is_granted("list-users");
+    }
+}
+
+/// Each command has a policy, or is said to need none.
+#[test]
+fn every_policy_is_named_in_the_documentation() {
+    let said = read_to_string(root().join("SECURITY.md")).unwrap();
+    let mut policies = 0;
+    for file in std::fs::read_dir(root().join("iam")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(said.contains(&format!("(iam/{name})")), "{name}");
+        policies += 1;
+    }
+    assert_eq!(said.matches("(iam/").count(), policies);
+}

@@ -1,0 +1,185 @@
+//! Pacing: backoff between attempts, waits that end, rates that are held, requests in flight.
+
+mod rate;
+mod window;
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::error::{CallError, Error};
+pub use rate::Rate;
+pub use window::{Place, Window};
+
+/// Bounds a series of attempts, with exponential backoff and full jitter between them: a random wait
+/// from 0 to `base` times 2 to the power of the attempt, at most `cap`. See "Exponential Backoff And
+/// Jitter" in the AWS Architecture Blog.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    base: Duration,
+    cap: Duration,
+    attempts: u32,
+    made: u32,
+}
+
+impl Backoff {
+    /// Allows `attempts` attempts in all, the first one included.
+    pub const fn new(base: Duration, cap: Duration, attempts: u32) -> Self {
+        Self {
+            base,
+            cap,
+            attempts,
+            made: 0,
+        }
+    }
+
+    /// The pacing of batches and transactions that the service sent back: up to 10 attempts over at
+    /// most about 20 seconds.
+    pub const fn for_bulk() -> Self {
+        Self::new(Duration::from_millis(25), Duration::from_secs(5), 10)
+    }
+
+    /// Counts an attempt that failed, and waits before the next one. Returns `false`, at once, where
+    /// no attempt is left.
+    pub async fn again(&mut self) -> bool {
+        self.made += 1;
+        if self.made >= self.attempts {
+            return false;
+        }
+        let ceiling = self
+            .base
+            .saturating_mul(2u32.saturating_pow(self.made))
+            .min(self.cap);
+        sleep(ceiling.mul_f64(fastrand::f64())).await;
+        true
+    }
+
+    /// Returns how many attempts failed so far.
+    pub const fn made(&self) -> u32 {
+        self.made
+    }
+}
+
+/// Asks again, with backoff and jitter and a bounded number of times, while the service asks for less
+/// load. The SDK does so, too, but its budget is small and shared by all calls of a client.
+///
+/// # Errors
+///
+/// What `ask` fails with: throttling at the last attempt, anything else at once.
+pub async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, CallError>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
+    let mut backoff = Backoff::for_bulk();
+    loop {
+        match ask().await {
+            Err(error) if error.is_throttling() && backoff.again().await => {}
+            answer => return answer,
+        }
+    }
+}
+
+/// Asks again and again until there is an answer, at intervals that grow from 10 ms to `poll`.
+///
+/// # Errors
+///
+/// What `ask` fails with, and [`Error::WaitedTooLong`] at the deadline.
+pub async fn wait_until<T, F>(
+    what: &str,
+    deadline: Duration,
+    poll: Duration,
+    mut ask: impl FnMut() -> F,
+) -> Result<T, Error>
+where
+    F: Future<Output = Result<Option<T>, Error>>,
+{
+    let end = Instant::now() + deadline;
+    let mut interval = Duration::from_millis(10).min(poll);
+    loop {
+        if let Some(answer) = ask().await? {
+            return Ok(answer);
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Error::WaitedTooLong {
+                what: what.to_owned(),
+                after: deadline,
+            });
+        }
+        sleep(interval.min(left)).await;
+        interval = (interval * 2).min(poll);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn p10_a_wait_ends_at_its_deadline_and_says_what_for() {
+        let start = Instant::now();
+        let asked = Cell::new(0);
+        let error = wait_until("the table to be gone", SECOND * 60, SECOND, || {
+            asked.set(asked.get() + 1);
+            async { Ok(None::<()>) }
+        })
+        .await
+        .unwrap_err();
+        assert_eq!(start.elapsed(), SECOND * 60);
+        assert_eq!(
+            error.to_string(),
+            "waited 1m for the table to be gone, in vain"
+        );
+        assert!((60..80).contains(&asked.get()), "{}", asked.get());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_with_the_answer() {
+        let asked = Cell::new(0);
+        let answer = wait_until("it", SECOND * 60, SECOND, || {
+            asked.set(asked.get() + 1);
+            let answer = (asked.get() == 5).then_some("there");
+            async move { Ok(answer) }
+        });
+        assert_eq!(answer.await.unwrap(), "there");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_throttling_is_asked_again_and_not_for_ever() {
+        for (code, asked) in [("ThrottlingException", 10), ("AccessDeniedException", 1)] {
+            let count = Cell::new(0);
+            let error = patiently(|| {
+                count.set(count.get() + 1);
+                async {
+                    Err::<(), _>(CallError {
+                        operation: "Scan",
+                        place: "here".to_owned(),
+                        cause: crate::Cause::Service {
+                            code: code.to_owned(),
+                            message: "no".to_owned(),
+                        },
+                    })
+                }
+            })
+            .await
+            .unwrap_err();
+            assert_eq!((error.code(), count.get()), (Some(code), asked));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_are_bounded_and_waits_are_capped() {
+        let start = Instant::now();
+        let mut backoff = Backoff::new(SECOND, SECOND * 2, 4);
+        let mut tried = 1;
+        while backoff.again().await {
+            tried += 1;
+        }
+        assert_eq!(tried, 4);
+        assert_eq!(backoff.made(), 4);
+        assert!(start.elapsed() <= SECOND * 6);
+    }
+}

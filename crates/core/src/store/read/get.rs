@@ -1,0 +1,87 @@
+//! Single items, by their primary keys.
+
+use std::collections::{HashMap, HashSet};
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+
+use crate::error::CallError;
+use crate::item::{RawItem, primary_key};
+use crate::key::{PartitionKey, SortKey};
+use crate::pace::{Backoff, patiently};
+use crate::schema::attribute;
+use crate::store::Store;
+
+#[derive(Debug, thiserror::Error)]
+#[error("it keeps leaving keys unprocessed")]
+struct Unprocessed;
+
+impl Store {
+    /// Reads one item, strongly consistent.
+    ///
+    /// # Errors
+    ///
+    /// When the request fails.
+    pub async fn get(
+        &self,
+        partition: &PartitionKey,
+        sort: &SortKey,
+    ) -> Result<Option<RawItem>, CallError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(self.table.as_str())
+            .set_key(Some(primary_key(partition, sort)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(self.failed("GetItem"))?;
+        Ok(answer.item)
+    }
+
+    /// Tells which of at most 100 primary keys are there, strongly consistent.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails, or the service leaves keys unprocessed for too long.
+    pub async fn which_are_there(
+        &self,
+        keys: Vec<(String, String)>,
+    ) -> Result<HashSet<(String, String)>, CallError> {
+        const OPERATION: &str = "BatchGetItem";
+        let wanted = keys.into_iter().map(|(pk, sk)| {
+            RawItem::from([
+                (attribute::PK.to_owned(), AttributeValue::S(pk)),
+                (attribute::SK.to_owned(), AttributeValue::S(sk)),
+            ])
+        });
+        let keys = KeysAndAttributes::builder()
+            .set_keys(Some(wanted.collect()))
+            .consistent_read(true)
+            .projection_expression("pk, sk")
+            .build()
+            .map_err(|fault| self.garbled(OPERATION, &fault))?;
+        let mut left = HashMap::from([(self.table.to_string(), keys)]);
+        let mut there = HashSet::new();
+        let mut backoff = Backoff::for_bulk();
+        loop {
+            let answer = patiently(async || {
+                let request = self.client.batch_get_item();
+                let answer = request.set_request_items(Some(left.clone())).send().await;
+                answer.map_err(self.failed(OPERATION))
+            })
+            .await?;
+            let items = answer.responses.unwrap_or_default().into_values();
+            there.extend(items.flatten().filter_map(|item| {
+                let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+                Some((text(attribute::PK)?, text(attribute::SK)?))
+            }));
+            left = answer.unprocessed_keys.unwrap_or_default();
+            if left.is_empty() {
+                return Ok(there);
+            }
+            if !backoff.again().await {
+                return Err(self.garbled(OPERATION, &Unprocessed));
+            }
+        }
+    }
+}

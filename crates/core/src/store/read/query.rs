@@ -1,0 +1,163 @@
+//! Queries: one partition, in the order of its sort keys.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use futures::stream::Stream;
+
+use super::{LastKey, Page, natural, pages, units};
+use crate::error::CallError;
+use crate::key::{MessageGroupId, PartitionKey};
+use crate::pace::patiently;
+use crate::schema::{GROUP_INDEX, attribute};
+use crate::store::Store;
+
+/// Tells in which order of the sort key a partition is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Oldest first.
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+/// Names what a query reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partition {
+    /// A partition of the table.
+    Table(PartitionKey),
+    /// The group rows of a conversation, through the index. Always eventually consistent.
+    GroupIndex(MessageGroupId),
+}
+
+/// Describes a query.
+#[derive(Debug, Clone)]
+pub struct Query {
+    partition: Partition,
+    range: (Option<String>, Option<String>),
+    of_group: Option<MessageGroupId>,
+    direction: Direction,
+    consistent: bool,
+    page_size: Option<i32>,
+}
+
+impl Query {
+    /// Asks for a whole partition in ascending order.
+    pub fn new(partition: Partition) -> Self {
+        Self {
+            partition,
+            range: (None, None),
+            of_group: None,
+            direction: Direction::Ascending,
+            consistent: false,
+            page_size: None,
+        }
+    }
+
+    /// Bounds the sort key, as text, both ends inclusive.
+    #[must_use]
+    pub fn range(mut self, low: Option<String>, high: Option<String>) -> Self {
+        self.range = (low, high);
+        self
+    }
+
+    /// Has the service leave out all group rows but those of one conversation.
+    #[must_use]
+    pub fn of_group(mut self, group: MessageGroupId) -> Self {
+        self.of_group = Some(group);
+        self
+    }
+
+    /// Sets the order.
+    #[must_use]
+    pub fn direction(mut self, direction: Direction) -> Self {
+        self.direction = direction;
+        self
+    }
+
+    /// Asks for strongly consistent reads; an index has none.
+    #[must_use]
+    pub fn consistent(mut self) -> Self {
+        self.consistent = matches!(self.partition, Partition::Table(_));
+        self
+    }
+
+    /// Bounds the items that the service reads for one page.
+    #[must_use]
+    pub fn page_size(mut self, items: u32) -> Self {
+        self.page_size = Some(i32::try_from(items.max(1)).unwrap_or(i32::MAX));
+        self
+    }
+}
+
+impl Store {
+    /// Streams the pages of a query.
+    ///
+    /// # Errors
+    ///
+    /// The stream ends after the first error.
+    pub fn query(
+        &self,
+        query: Query,
+    ) -> impl Stream<Item = Result<Page, CallError>> + Send + use<> {
+        let store = self.clone();
+        pages(move |last| {
+            let (store, query) = (store.clone(), query.clone());
+            async move { patiently(|| store.query_page(&query, last.clone())).await }
+        })
+    }
+
+    async fn query_page(&self, query: &Query, last: LastKey) -> Result<(Page, LastKey), CallError> {
+        let (name, value) = match query.partition {
+            Partition::Table(key) => (attribute::PK, key.to_string()),
+            Partition::GroupIndex(group) => (attribute::MESSAGE_GROUP_UUID, group.to_string()),
+        };
+        let mut request = self
+            .client
+            .query()
+            .table_name(self.table.as_str())
+            .expression_attribute_names("#partition", name)
+            .expression_attribute_values(":partition", AttributeValue::S(value))
+            .scan_index_forward(query.direction == Direction::Ascending)
+            .set_limit(query.page_size)
+            .set_exclusive_start_key(last)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Partition::GroupIndex(_) = query.partition {
+            request = request.index_name(GROUP_INDEX);
+        }
+        if query.consistent {
+            request = request.consistent_read(true);
+        }
+        let sort = match &query.range {
+            (None, None) => "",
+            (Some(_), None) => " AND #sort >= :low",
+            (None, Some(_)) => " AND #sort <= :high",
+            (Some(_), Some(_)) => " AND #sort BETWEEN :low AND :high",
+        };
+        if !sort.is_empty() {
+            request = request.expression_attribute_names("#sort", attribute::SK);
+        }
+        for (placeholder, bound) in [(":low", &query.range.0), (":high", &query.range.1)] {
+            if let Some(bound) = bound {
+                request = request
+                    .expression_attribute_values(placeholder, AttributeValue::S(bound.clone()));
+            }
+        }
+        if let Some(group) = query.of_group {
+            request = request
+                .filter_expression("#group = :group")
+                .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
+                .expression_attribute_values(":group", AttributeValue::S(group.to_string()));
+        }
+        let answer = request
+            .key_condition_expression(format!("#partition = :partition{sort}"))
+            .send()
+            .await
+            .map_err(self.failed("Query"))?;
+        let page = Page {
+            count: natural(answer.count),
+            scanned: natural(answer.scanned_count),
+            consumed: units(answer.consumed_capacity()),
+            items: answer.items.unwrap_or_default(),
+        };
+        Ok((page, answer.last_evaluated_key))
+    }
+}

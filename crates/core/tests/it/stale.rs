@@ -1,0 +1,148 @@
+//! An index that is behind, or gives empty pages, neither loses nor doubles a row.
+
+use ddb_core::conversation::{Doubled, Missing, Settlement, look, settle};
+use ddb_core::item::{GroupRow, Item, RawItem};
+use ddb_test_support::Sandbox;
+use ddb_test_support::http::{Answer, Server, forward};
+use ddb_test_support::proxy::{Fault, Proxy};
+use serde_json::{Value, json};
+
+use crate::data::{at, group, message, person, raw, row};
+
+const OLD: &str = "2026-03-22T08:00:00.000000+00:00";
+const NOW: &str = "2026-03-22T08:10:00.000000+00:00";
+const NEW: &str = "2026-03-22T08:35:09.123456+00:00";
+
+fn group_rows(items: Vec<RawItem>) -> Vec<GroupRow> {
+    let rows = items.into_iter().map(Item::decode);
+    rows.filter_map(|item| match item {
+        Item::GroupRow(row) => Some(row),
+        _ => None,
+    })
+    .collect()
+}
+
+fn both_at(time: &str, text: &str) -> [GroupRow; 2] {
+    [(1, 2), (2, 1)].map(|pair| row(group(1), at(time), pair, text))
+}
+
+/// A conversation whose rows stand at NOW, and whose newest message is at NEW.
+async fn conversation() -> Sandbox {
+    let sandbox = Sandbox::with_table().await;
+    for (n, time) in [OLD, NOW, NEW].into_iter().enumerate() {
+        let sender = n as u128 % 2 + 1;
+        sandbox
+            .put(raw(&message(group(1), at(time), sender, time)))
+            .await;
+    }
+    for row in both_at(NOW, NOW) {
+        sandbox.put(raw(&row)).await;
+    }
+    sandbox
+}
+
+fn wire(row: &GroupRow) -> Value {
+    let item = raw(row);
+    let texts = item.iter().map(|(name, value)| {
+        let text = value.as_s().unwrap();
+        (name.clone(), json!({"S": text}))
+    });
+    Value::Object(texts.collect())
+}
+
+/// Has an index hold these rows, page by page, whatever the table holds.
+fn index_of(sandbox: &Sandbox, pages: Vec<Vec<GroupRow>>) -> Server {
+    let engine = sandbox.url();
+    Server::start(move |request| {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        if request.operation != "Query" || body["IndexName"].is_null() {
+            return forward(request, &engine);
+        }
+        let place = body["ExclusiveStartKey"]["pk"]["S"].as_str();
+        let place: usize = place.map_or(0, |place| place.parse().unwrap());
+        let items: Vec<Value> = pages.get(place).into_iter().flatten().map(wire).collect();
+        let mut page = json!({"Items": items, "Count": items.len(), "ScannedCount": items.len()});
+        if place + 1 < pages.len() {
+            page["LastEvaluatedKey"] = json!({"pk": {"S": (place + 1).to_string()}});
+        }
+        Answer::json(200, page.to_string())
+    })
+}
+
+fn settlements() -> [Settlement; 3] {
+    let follow = Settlement {
+        group: group(1),
+        missing: Missing::PassOver,
+        doubled: Doubled::Leave,
+        never_back: false,
+    };
+    let seed = Settlement {
+        missing: Missing::Create(Box::new([person(1), person(2)])),
+        never_back: true,
+        ..follow.clone()
+    };
+    let repair = Settlement {
+        doubled: Doubled::Delete,
+        ..follow.clone()
+    };
+    [follow, seed, repair]
+}
+
+#[tokio::test]
+async fn p20_a_stale_index_neither_loses_nor_doubles_a_row() {
+    let [old, now, new] = [OLD, NOW, NEW].map(|time| both_at(time, time));
+    let views: Vec<Vec<Vec<GroupRow>>> = vec![
+        vec![],
+        vec![vec![]],
+        vec![old.to_vec()],
+        vec![now.to_vec()],
+        // A view of what is not there yet: an index may even be ahead of what was read.
+        vec![new.to_vec()],
+        vec![old.to_vec(), now.to_vec()],
+        vec![vec![], now.to_vec(), vec![]],
+        vec![vec![], vec![], old[..1].to_vec(), vec![]],
+        vec![now[..1].to_vec()],
+        vec![now[1..].to_vec()],
+        vec![vec![old[0].clone(), now[1].clone()]],
+        vec![vec![now[0].clone(), now[0].clone()], vec![now[0].clone()]],
+    ];
+    for view in views {
+        for settlement in settlements() {
+            let sandbox = conversation().await;
+            let server = index_of(&sandbox, view.clone());
+            let store = sandbox.store_at(&server.url());
+            let token = sandbox.write_token();
+            for _ in 0..2 {
+                settle(&store, &token, &settlement).await.unwrap();
+                let rows = group_rows(sandbox.items().await);
+                assert_eq!(rows, new, "{settlement:?} sees {view:?}");
+            }
+            let seen = look(&store, group(1), &[]).await.unwrap().unwrap();
+            assert_eq!(seen.1.len(), 2, "{view:?}");
+        }
+    }
+}
+
+/// Every page of every query is preceded by an empty one, and the index stays as it was first seen.
+#[tokio::test]
+async fn p20_empty_pages_hide_nothing() {
+    for settlement in settlements() {
+        let sandbox = conversation().await;
+        let proxy = Proxy::start(&sandbox.url(), |nth, request| {
+            let first = !String::from_utf8_lossy(&request.body).contains("ExclusiveStartKey");
+            match nth {
+                _ if first => Some(Fault::EmptyPage),
+                _ => Some(Fault::StaleIndex),
+            }
+        });
+        let store = sandbox.store_at(&proxy.url());
+        for _ in 0..2 {
+            settle(&store, &sandbox.write_token(), &settlement)
+                .await
+                .unwrap();
+            assert_eq!(group_rows(sandbox.items().await), both_at(NEW, NEW));
+        }
+        assert!(proxy.injected()[&Fault::EmptyPage] >= 4);
+        assert!(proxy.injected()[&Fault::StaleIndex] >= 2);
+    }
+}

@@ -1,0 +1,333 @@
+//! Stands between a command and an engine, and does to requests what networks and busy services do.
+
+use std::collections::{BTreeMap, HashMap};
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Breakage, Request, Server, forward};
+use crate::{Ran, Tool};
+
+/// What befalls one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The service asks for less load. The engine never sees the request.
+    Throttled,
+    /// The service fails with status 500. The engine never sees the request.
+    ServerError,
+    /// No answer comes, and the connection stays open.
+    Hung,
+    /// The answer comes byte by byte.
+    Dripped,
+    /// The connection is reset before the engine sees the request.
+    Reset,
+    /// The server ends its half of the connection before the engine sees the request.
+    HalfClosed,
+    /// Half of the engine's answer comes.
+    Truncated,
+    /// The answer is no JSON. The engine never sees the request.
+    Garbage,
+    /// The engine does what it is asked to, and nobody hears of it.
+    ReplyLost,
+    /// The engine takes a part of a batch, at random, and leaves the rest unprocessed.
+    Unprocessed,
+    /// A page comes without items, and with the place to go on from.
+    EmptyPage,
+    /// A query of an index finds what the index held when it was first asked, or nothing.
+    StaleIndex,
+    /// A transaction meets another one. The engine never sees it.
+    Cancelled,
+    /// The client is killed before the engine sees the request.
+    KilledBefore,
+    /// The client is killed after the engine did what it was asked to.
+    KilledAfter,
+}
+
+impl Fault {
+    /// What a service that is unwell does to any request: it never answers as it should.
+    pub const UNWELL: [Self; 8] = [
+        Self::Throttled,
+        Self::ServerError,
+        Self::Hung,
+        Self::Dripped,
+        Self::Reset,
+        Self::HalfClosed,
+        Self::Truncated,
+        Self::Garbage,
+    ];
+
+    /// What a command survives by trying again.
+    const PASSING: [Self; 8] = [
+        Self::Throttled,
+        Self::ServerError,
+        Self::Reset,
+        Self::ReplyLost,
+        Self::Unprocessed,
+        Self::EmptyPage,
+        Self::StaleIndex,
+        Self::Cancelled,
+    ];
+
+    fn befalls(self, request: &Request) -> bool {
+        let operation = request.operation.as_str();
+        match self {
+            Self::Unprocessed => operation == "BatchWriteItem",
+            Self::EmptyPage => ["Scan", "Query", "GetRecords"].contains(&operation),
+            Self::StaleIndex => is_of_index(request),
+            Self::Cancelled => operation == "TransactWriteItems",
+            _ => true,
+        }
+    }
+}
+
+/// A proxy before an engine, on 127.0.0.1. It ends when this value is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    server: Server,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    engine: String,
+    injected: Mutex<BTreeMap<Fault, usize>>,
+    index: Mutex<HashMap<Vec<u8>, Answer>>,
+    victim: Mutex<Option<u32>>,
+    aimed: Condvar,
+}
+
+impl Proxy {
+    /// Starts a proxy. `plan` is told the number of the request, from 0, and says what befalls it.
+    pub fn start(
+        engine: &str,
+        plan: impl Fn(usize, &Request) -> Option<Fault> + Send + Sync + 'static,
+    ) -> Self {
+        let state = Arc::new(State {
+            engine: engine.to_owned(),
+            ..State::default()
+        });
+        let (serving, asked) = (Arc::clone(&state), AtomicUsize::new(0));
+        let server = Server::start(move |request| {
+            let nth = asked.fetch_add(1, Ordering::SeqCst);
+            let fault = plan(nth, request).filter(|fault| fault.befalls(request));
+            serving.answer(request, fault, &mut Rng::with_seed(nth as u64))
+        });
+        Self { server, state }
+    }
+
+    /// Starts a proxy that has one fault befall the request of a number, from 0, and all after it.
+    pub fn failing_from(engine: &str, first: usize, fault: Fault) -> Self {
+        Self::start(engine, move |nth, _| (nth >= first).then_some(fault))
+    }
+
+    /// Starts a proxy that has a fault befall one request of about `odds`, and no other. Which one it is
+    /// follows from the seed and the number of the request alone.
+    pub fn seeded(engine: &str, seed: u64, odds: u64) -> Self {
+        Self::start(engine, move |nth, request| {
+            let mut rng = Rng::with_seed(seed << 32 | nth as u64);
+            if rng.u64(..odds) > 0 {
+                return None;
+            }
+            let faults: &[Fault] = if rng.u8(..4) == 0 {
+                &Fault::UNWELL
+            } else {
+                &Fault::PASSING
+            };
+            let fitting = faults.iter().filter(|fault| fault.befalls(request));
+            rng.choice(fitting.collect::<Vec<_>>()).copied()
+        })
+    }
+
+    /// Returns its URL.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Returns the operations that it was asked for, in order.
+    pub fn operations(&self) -> Vec<String> {
+        self.server.operations()
+    }
+
+    /// Returns how often each fault befell a request.
+    ///
+    /// # Panics
+    ///
+    /// Where a thread of the proxy panicked.
+    pub fn injected(&self) -> BTreeMap<Fault, usize> {
+        self.state.injected.lock().expect("it is whole").clone()
+    }
+
+    /// Runs a utility to its end. It is the one that is killed where the plan says so; the options of
+    /// the tool have to lead it here.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such binary.
+    pub fn run(&self, tool: &Tool, arguments: &[&str]) -> Ran {
+        let child = tool.spawn(arguments);
+        self.state.aim(&child);
+        child.wait_with_output().expect("the process ends").into()
+    }
+}
+
+impl State {
+    fn aim(&self, child: &Child) {
+        *self.victim.lock().expect("it is whole") = Some(child.id());
+        self.aimed.notify_all();
+    }
+
+    fn kill(&self) {
+        let victim = self.victim.lock().expect("it is whole");
+        let victim = self
+            .aimed
+            .wait_while(victim, |victim| victim.is_none())
+            .expect("it is whole");
+        let id = victim.expect("it is there").to_string();
+        let killed = Command::new("kill").args(["-s", "KILL", &id]).status();
+        assert!(killed.is_ok_and(|status| status.success()));
+    }
+
+    fn answer(&self, request: &Request, fault: Option<Fault>, rng: &mut Rng) -> Answer {
+        let Some(fault) = fault else {
+            return self.pass(request);
+        };
+        let mut injected = self.injected.lock().expect("it is whole");
+        *injected.entry(fault).or_default() += 1;
+        drop(injected);
+        match fault {
+            Fault::Throttled => throttled(request),
+            Fault::ServerError => Answer::json(
+                500,
+                r#"{"__type":"x#InternalServerError","message":"try again later"}"#,
+            ),
+            Fault::Hung => Answer::Broken(Breakage::Hung, Vec::new()),
+            Fault::Dripped => self.pass(request).broken(Breakage::Dripped),
+            Fault::Reset => Answer::Broken(Breakage::Reset, Vec::new()),
+            Fault::HalfClosed => Answer::Broken(Breakage::HalfClosed, Vec::new()),
+            Fault::Truncated => self.pass(request).broken(Breakage::Truncated),
+            Fault::Garbage => Answer::Body(200, "text/html", "<html>It works!</html>".to_owned()),
+            Fault::ReplyLost => {
+                self.pass(request);
+                Answer::Broken(Breakage::Reset, Vec::new())
+            }
+            Fault::Unprocessed => self.leave_some(request, rng),
+            Fault::EmptyPage => empty_page(request),
+            Fault::StaleIndex => self.first_of_index(request),
+            Fault::Cancelled => cancelled(request, rng),
+            Fault::KilledBefore => {
+                self.kill();
+                Answer::Broken(Breakage::Reset, Vec::new())
+            }
+            Fault::KilledAfter => {
+                self.pass(request);
+                self.kill();
+                Answer::Broken(Breakage::Reset, Vec::new())
+            }
+        }
+    }
+
+    /// Has the engine answer, and remembers what an index held when it was first asked.
+    fn pass(&self, request: &Request) -> Answer {
+        let request = &without_mark(request);
+        let answer = forward(request, &self.engine);
+        if is_of_index(request) {
+            let mut index = self.index.lock().expect("it is whole");
+            index
+                .entry(request.body.clone())
+                .or_insert_with(|| answer.clone());
+        }
+        answer
+    }
+
+    fn first_of_index(&self, request: &Request) -> Answer {
+        let index = self.index.lock().expect("it is whole");
+        let nothing = || Answer::json(200, r#"{"Items":[],"Count":0,"ScannedCount":0}"#);
+        index.get(&request.body).cloned().unwrap_or_else(nothing)
+    }
+
+    fn leave_some(&self, request: &Request, rng: &mut Rng) -> Answer {
+        let mut body = json_of(request);
+        let tables = body["RequestItems"].as_object_mut();
+        let (table, requests) = tables
+            .and_then(|tables| tables.iter_mut().next())
+            .expect("a batch is for a table");
+        let table = table.clone();
+        let requests = requests.as_array_mut().expect("a batch is a list");
+        rng.shuffle(requests);
+        let left = requests.split_off(rng.usize(..requests.len()));
+        if !requests.is_empty() {
+            self.pass(&request.with_body(body.to_string()));
+        }
+        Answer::json(200, json!({"UnprocessedItems": {table: left}}).to_string())
+    }
+}
+
+fn json_of(request: &Request) -> Value {
+    serde_json::from_slice(&request.body).expect("requests are JSON")
+}
+
+fn is_of_index(request: &Request) -> bool {
+    request.operation == "Query" && json_of(request)["IndexName"].is_string()
+}
+
+/// Each service has a word of its own for this.
+fn throttled(request: &Request) -> Answer {
+    let target = request.header("x-amz-target").unwrap_or_default();
+    let code = match target.split(['_', '.']).next() {
+        Some("AWSCognitoIdentityProviderService") => "TooManyRequestsException",
+        Some("DynamoDBStreams") => "LimitExceededException",
+        _ => "ProvisionedThroughputExceededException",
+    };
+    let body = json!({"__type": format!("x#{code}"), "message": "slow down"});
+    Answer::json(400, body.to_string())
+}
+
+/// Names the beginning, as a place to go on from: no item has such a key.
+const BEGINNING: &str = "the beginning";
+
+/// A page without items goes on where it began: at the place that was given, or at a mark that stands
+/// for the beginning.
+fn empty_page(request: &Request) -> Answer {
+    let body = json_of(request);
+    let page = if request.operation == "GetRecords" {
+        json!({"Records": [], "NextShardIterator": body["ShardIterator"]})
+    } else {
+        let start = match &body["ExclusiveStartKey"] {
+            Value::Null => json!({"pk": {"S": BEGINNING}, "sk": {"S": BEGINNING}}),
+            start => start.clone(),
+        };
+        json!({"Items": [], "Count": 0, "ScannedCount": 0, "LastEvaluatedKey": start})
+    };
+    Answer::json(200, page.to_string())
+}
+
+fn without_mark(request: &Request) -> Request {
+    if !request.body.starts_with(b"{") {
+        return request.clone();
+    }
+    let mut body = json_of(request);
+    if body["ExclusiveStartKey"]["pk"]["S"] != BEGINNING {
+        return request.clone();
+    }
+    if let Some(body) = body.as_object_mut() {
+        body.remove("ExclusiveStartKey");
+    }
+    request.with_body(body.to_string())
+}
+
+fn cancelled(request: &Request, rng: &mut Rng) -> Answer {
+    let body = json_of(request);
+    let count = body["TransactItems"].as_array().map_or(1, Vec::len);
+    let mut reasons = vec![json!({"Code": "None"}); count];
+    let code = ["TransactionConflict", "ThrottlingError"][rng.usize(..2)];
+    reasons[rng.usize(..count)] = json!({"Code": code, "Message": "another one holds it"});
+    let body = json!({
+        "__type": "x#TransactionCanceledException",
+        "Message": "Transaction cancelled",
+        "CancellationReasons": reasons,
+    });
+    Answer::json(400, body.to_string())
+}
