@@ -106,7 +106,8 @@ impl Transcript {
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
             });
-        let own = (hash % PALETTE.len() as u64) as usize;
+        // The upper half: low bits of this hash depend on the low bits of the text alone.
+        let own = ((hash >> 32) % PALETTE.len() as u64) as usize;
         let free = (own..own + PALETTE.len())
             .map(|color| color % PALETTE.len())
             .find(|color| !self.speakers.values().any(|taken| taken == color));
