@@ -42,9 +42,9 @@ impl Postgres {
         database
             .execute(include_str!("../../../seed-data/users.sql"))
             .await;
-        for (handle, uuid) in users {
-            database.insert(handle, uuid).await;
-        }
+        // All at once: proving a password takes long in a build for tests.
+        let users = users.iter().map(|(handle, uuid)| insertion(handle, uuid));
+        database.execute(&users.collect::<String>()).await;
         database
     }
 
@@ -54,11 +54,7 @@ impl Postgres {
     ///
     /// Where the server refuses it.
     pub async fn insert(&self, handle: &str, uuid: &str) {
-        self.execute(&format!(
-            "INSERT INTO public.users (uuid, display_name, handle, email, cognito_user_id) \
-             VALUES ('{uuid}', 'The {handle}', '{handle}', '{handle}@example.com', 'MOCK')"
-        ))
-        .await;
+        self.execute(&insertion(handle, uuid)).await;
     }
 
     /// Returns the file of the certificate that signed the server's, which is for `localhost` alone.
@@ -104,13 +100,21 @@ impl Postgres {
     ///
     /// Where the query fails, or a column is no text.
     pub async fn query(&self, query: &str) -> Vec<Vec<Option<String>>> {
-        let mut config = self.server.clone();
-        config.dbname(&self.name);
-        let client = connect(&config).await;
-        let rows = client.query(query, &[]).await.expect("the query runs");
+        let rows = self
+            .client()
+            .await
+            .query(query, &[])
+            .await
+            .expect("the query runs");
         rows.iter()
             .map(|row| (0..row.len()).map(|index| row.get(index)).collect())
             .collect()
+    }
+
+    async fn client(&self) -> Client {
+        let mut config = self.server.clone();
+        config.dbname(&self.name);
+        connect(&config).await
     }
 
     /// Runs statements in the database.
@@ -119,14 +123,19 @@ impl Postgres {
     ///
     /// Where one fails.
     pub async fn execute(&self, statements: &str) {
-        let mut config = self.server.clone();
-        config.dbname(&self.name);
-        let client = connect(&config).await;
-        client
+        self.client()
+            .await
             .batch_execute(statements)
             .await
             .expect("the statements run");
     }
+}
+
+fn insertion(handle: &str, uuid: &str) -> String {
+    format!(
+        "INSERT INTO public.users (uuid, display_name, handle, email, cognito_user_id) \
+         VALUES ('{uuid}', 'The {handle}', '{handle}', '{handle}@example.com', 'MOCK');"
+    )
 }
 
 fn server_url() -> String {

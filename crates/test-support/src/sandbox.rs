@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
+use ddb_core::Error;
 use ddb_core::environment::Environment;
 use ddb_core::guard::{self, DestroyToken, Operator, WriteToken};
 use ddb_core::item::RawItem;
@@ -18,6 +20,9 @@ use ddb_local::{Endpoint, Storage};
 
 /// Names an endpoint to run the tests on, in place of the embedded engine.
 pub const REAL_ENGINE: &str = "DDB_TEST_DYNAMODB";
+
+/// How long a table may take to be ACTIVE.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The engine under a sandbox.
 #[derive(Debug)]
@@ -89,14 +94,20 @@ impl Sandbox {
     ///
     /// Where that fails.
     pub async fn create_table(&self) {
-        self.store()
-            .create_table(
-                &self.write_token(),
-                &TableSpec::default(),
-                std::time::Duration::from_secs(30),
-            )
-            .await
-            .expect("the table is created");
+        let (store, token, spec) = (self.store(), self.write_token(), TableSpec::default());
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match store.create_table(&token, &spec, PATIENCE).await {
+                // Amazon's DynamoDB Local does so now and then where tables are created side by side.
+                Err(Error::Call(error)) if error.code() == Some("InternalFailure") && tries < 5 => {
+                }
+                made => {
+                    made.expect("the table is created");
+                    return;
+                }
+            }
+        }
     }
 
     /// Tells whether the engine is the embedded one.

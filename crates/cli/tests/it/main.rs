@@ -8,6 +8,7 @@ mod create;
 mod db_setup;
 mod docs;
 mod doctor;
+mod documents;
 mod doors;
 mod drop;
 mod drop_waits;

@@ -11,7 +11,7 @@ use ddb_test_support::http::{Request, Server, forward};
 use ddb_test_support::{Door, Postgres, Ran, Sandbox, Tool};
 use serde_json::Value;
 
-use crate::kills::{block_on, seeded};
+use crate::kills::{block_on, seeded, with_table};
 use crate::setup::{ANDREW, BAYKO, GROUP, message, strings};
 
 /// Actions, each with the kind of resource that it is for.
@@ -158,7 +158,7 @@ fn tables_are_listed_with_what_the_policy_grants() {
 
 #[test]
 fn a_table_is_made_changed_and_dropped_with_what_the_policies_grant() {
-    let recorder = Recorder::on(Sandbox::new());
+    let recorder = Recorder::on(Sandbox::embedded());
     recorder.run(&["schema-load", "--yes"]).ok();
     recorder
         .run(&["schema-load", "--no-stream", "--apply", "--yes"])
@@ -174,7 +174,7 @@ fn a_table_is_made_changed_and_dropped_with_what_the_policies_grant() {
 
 #[test]
 fn a_seed_writes_with_what_the_policy_grants() {
-    let recorder = Recorder::on(block_on(Sandbox::with_table()));
+    let recorder = Recorder::on(with_table());
     let seed = with_users(&["seed", "--yes", "--ends-at", "2026-03-22T08:35:09Z"]);
     recorder.run(&seed).ok();
     // Rows that are behind are moved.
@@ -309,14 +309,14 @@ fn a_table_is_checked_and_mended_with_what_the_policy_grants() {
 
 #[test]
 fn users_are_listed_with_what_the_policy_grants() {
-    let recorder = Recorder::on(Sandbox::new());
+    let recorder = Recorder::on(Sandbox::embedded());
     recorder.run(&["list-users"]).ok();
     recorder.is_what_is_granted("list-users");
 }
 
 #[test]
 fn the_doctor_looks_with_what_the_policy_grants() {
-    for sandbox in [seeded(), block_on(Sandbox::with_table())] {
+    for sandbox in [seeded(), with_table()] {
         let recorder = Recorder::on(sandbox);
         let ran = recorder.run(&with_users(&["doctor"]));
         assert!(
@@ -337,7 +337,7 @@ fn the_database_is_filled_with_what_listing_users_takes() {
         &["db-setup", "--with-cognito"],
     ] {
         let database = runtime.block_on(Postgres::with_users(&[("user1", ANDREW)]));
-        let recorder = Recorder::on(Sandbox::new());
+        let recorder = Recorder::on(Sandbox::embedded());
         let url = recorder.server.url();
         // Without `--prod`: a database of production is encrypted, and that is another test.
         let options = [

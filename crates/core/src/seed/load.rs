@@ -227,14 +227,13 @@ impl Writer<'_> {
 
     /// Sends what is in a batch, and empties it; returns how many items that were.
     async fn send(&self, batch: &mut Batch) -> Result<u64, Error> {
-        let items = batch.len();
-        if items > 0 {
-            let rate = self.rate.as_ref();
-            self.store
-                .put_encoded(self.token, batch, &self.window, rate)
-                .await?;
-            batch.clear();
-        }
-        Ok(items)
+        let Some(batch) = batch.take() else {
+            return Ok(0);
+        };
+        let rate = self.rate.as_ref();
+        self.store
+            .put_encoded(self.token, &batch, &self.window, rate)
+            .await?;
+        Ok(batch.items)
     }
 }

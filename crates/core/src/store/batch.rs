@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use bytes::Bytes;
 
 use super::Store;
 use super::body::GivenBody;
@@ -156,19 +157,30 @@ impl Store {
 /// Items on their way to the service in one request, written in its JSON as they come.
 #[derive(Debug)]
 pub struct Batch {
+    head: String,
     body: Vec<u8>,
-    head: usize,
     items: u64,
     units: f64,
 }
 
+/// A request full of items, ready to be sent as often as it takes.
+#[derive(Debug)]
+pub struct Encoded {
+    body: Bytes,
+    /// How many items it holds.
+    pub items: u64,
+    units: f64,
+}
+
+/// The room for the usual batch, so that it need not grow.
+const ROOM: usize = 16 * 1024;
+
 impl Batch {
     /// Begins a batch for a table.
     pub fn new(table: &TableName) -> Self {
-        let body = format!("{{\"RequestItems\":{{\"{table}\":[").into_bytes();
         Self {
-            head: body.len(),
-            body,
+            head: format!("{{\"RequestItems\":{{\"{table}\":["),
+            body: Vec::new(),
             items: 0,
             units: 0.0,
         }
@@ -185,8 +197,12 @@ impl Batch {
     }
 
     fn put(&mut self, attributes: &[(&str, Cow<'_, str>)]) {
-        let separator: &[u8] = if self.items == 0 { b"" } else { b"," };
-        self.body.extend_from_slice(separator);
+        if self.items == 0 {
+            self.body.reserve(ROOM);
+            self.body.extend_from_slice(self.head.as_bytes());
+        } else {
+            self.body.push(b',');
+        }
         self.body.extend_from_slice(b"{\"PutRequest\":{\"Item\":{");
         let mut bytes = 0;
         for (place, (name, text)) in attributes.iter().enumerate() {
@@ -204,31 +220,23 @@ impl Batch {
         self.units += bytes.div_ceil(UNIT_BYTES) as f64;
     }
 
-    /// Returns how many items it holds.
-    pub fn len(&self) -> u64 {
-        self.items
-    }
-
-    /// Tells whether it holds nothing.
-    pub fn is_empty(&self) -> bool {
-        self.items == 0
-    }
-
-    /// Tells whether it holds as much as one request may.
+    /// Tells whether it holds as many items as one request may.
     pub fn is_full(&self) -> bool {
         self.items >= MAX_ITEMS as u64
     }
 
-    /// Takes everything out; its room is kept.
-    pub fn clear(&mut self) {
-        self.body.truncate(self.head);
-        self.items = 0;
-        self.units = 0.0;
-    }
-
-    fn body(&self) -> Vec<u8> {
-        const TAIL: &[u8] = b"]},\"ReturnConsumedCapacity\":\"TOTAL\"}";
-        [&self.body, TAIL].concat()
+    /// Takes everything out; `None` where there is nothing.
+    pub fn take(&mut self) -> Option<Encoded> {
+        if self.items == 0 {
+            return None;
+        }
+        self.body
+            .extend_from_slice(b"]},\"ReturnConsumedCapacity\":\"TOTAL\"}");
+        Some(Encoded {
+            body: std::mem::take(&mut self.body).into(),
+            items: std::mem::take(&mut self.items),
+            units: std::mem::take(&mut self.units),
+        })
     }
 }
 
@@ -243,7 +251,7 @@ impl Store {
     pub async fn put_encoded(
         &self,
         token: &WriteToken,
-        batch: &Batch,
+        batch: &Encoded,
         window: &Window,
         rate: Option<&Rate>,
     ) -> Result<(), Error> {
@@ -258,7 +266,7 @@ impl Store {
                 .batch_write_item()
                 .request_items(self.table.as_str(), Vec::new())
                 .customize()
-                .interceptor(GivenBody::new(batch.body()))
+                .interceptor(GivenBody::new(batch.body.clone()))
                 .send()
                 .await
                 .map_err(self.failed("BatchWriteItem"));

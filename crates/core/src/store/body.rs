@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
+use bytes::Bytes;
 
 use crate::error::{Cause, is_cut, root_cause};
 
@@ -40,10 +41,10 @@ impl TakenBody {
 
 /// The body of one request, in place of the one that the SDK makes.
 #[derive(Debug)]
-pub(super) struct GivenBody(Vec<u8>);
+pub(super) struct GivenBody(Bytes);
 
 impl GivenBody {
-    pub(super) fn new(body: Vec<u8>) -> Self {
+    pub(super) fn new(body: Bytes) -> Self {
         Self(body)
     }
 }
@@ -62,7 +63,7 @@ impl Intercept for GivenBody {
         let request = context.request_mut();
         let length = self.0.len().to_string();
         request.headers_mut().insert("content-length", length);
-        *request.body_mut() = SdkBody::from(self.0.as_slice());
+        *request.body_mut() = SdkBody::from(self.0.clone());
         Ok(())
     }
 }

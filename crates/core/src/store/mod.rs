@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-pub use batch::{Batch, Written};
+pub use batch::{Batch, Encoded, Written};
 pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
