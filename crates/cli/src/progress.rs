@@ -6,6 +6,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Nothing is shown before.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How often a wait is drawn.
+const TICK: Duration = Duration::from_millis(100);
 
 /// A line that says how far something is. It is erased when this value is dropped.
 #[derive(Debug)]
@@ -19,11 +21,20 @@ pub struct Progress {
 impl Progress {
     /// Begins; `total` is what the end will be, where that is known. Only a `visible` one is ever shown.
     pub(crate) fn new(visible: bool, what: &'static str, total: Option<u64>) -> Self {
-        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         let form = match total {
             Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} ({per_sec}, {eta_precise} to go)",
             None => "{spinner} {msg} {human_pos} ({per_sec}, {elapsed_precise})",
         };
+        Self::in_form(form, visible, what, total)
+    }
+
+    /// Begins a wait for something of which nothing can be counted.
+    pub(crate) fn waiting(visible: bool, what: &'static str) -> Self {
+        Self::in_form("{spinner} {msg} ({elapsed})", visible, what, None)
+    }
+
+    fn in_form(form: &str, visible: bool, what: &'static str, total: Option<u64>) -> Self {
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         // The forms are constants, and a test draws both.
         if let Ok(style) = ProgressStyle::with_template(form) {
             bar.set_style(style);
@@ -39,6 +50,21 @@ impl Progress {
     pub fn set(&mut self, position: u64) {
         self.bar.set_position(position);
         self.show();
+    }
+
+    /// Says how long it takes until `work` is done.
+    pub async fn during<T>(mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let mut ticks = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = ticks.tick() => {
+                    self.show();
+                    self.bar.tick();
+                }
+            }
+        }
     }
 
     /// Says that the end will be elsewhere.
@@ -84,5 +110,20 @@ mod tests {
             drop(progress);
             assert_eq!(term.contents(), "");
         }
+    }
+
+    #[tokio::test]
+    async fn a_wait_is_drawn_while_it_lasts_and_gone_at_its_end() {
+        let term = InMemoryTerm::new(4, 100);
+        let progress = Progress::waiting(false, "waiting for the table");
+        let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
+        progress.bar.set_draw_target(target);
+        let work = async {
+            tokio::time::sleep(3 * TICK).await;
+            term.contents()
+        };
+        let seen = progress.during(work).await;
+        assert!(seen.contains("waiting for the table ("), "{seen}");
+        assert_eq!(term.contents(), "");
     }
 }

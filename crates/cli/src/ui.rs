@@ -2,6 +2,8 @@
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
+use anstream::AutoStream;
+use anstream::stream::RawStream;
 use ddb_core::guard::Operator;
 
 use crate::args::{ColorChoice, CommonArgs};
@@ -15,6 +17,8 @@ pub struct Ui {
     format: Format,
     quiet: bool,
     verbose: bool,
+    choice: ColorChoice,
+    /// Whether stderr shows colours.
     color: bool,
     progress: bool,
 }
@@ -27,16 +31,12 @@ const RESET: &str = "\u{1b}[0m";
 impl Ui {
     /// Takes the options that all commands have.
     pub fn new(common: &CommonArgs) -> Self {
-        let color = match common.color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => colored(),
-        };
         Self {
             format: common.output,
             quiet: common.quiet,
             verbose: common.verbose > 0,
-            color,
+            choice: common.color,
+            color: shows_colors(common.color, &io::stderr()),
             progress: !common.quiet && !common.no_progress && io::stderr().is_terminal(),
         }
     }
@@ -47,7 +47,8 @@ impl Ui {
             format: Format::Table,
             quiet: true,
             verbose: false,
-            color: colored(),
+            choice: ColorChoice::Auto,
+            color: shows_colors(ColorChoice::Auto, &io::stderr()),
             progress: false,
         }
     }
@@ -57,26 +58,50 @@ impl Ui {
         self.format
     }
 
+    /// Returns the width of the terminal that stdout is, if it is one.
+    pub fn columns(&self) -> Option<usize> {
+        let stdout = io::stdout();
+        let size = stdout
+            .is_terminal()
+            .then(|| terminal_size::terminal_size_of(&stdout));
+        size.flatten().map(|(width, _)| usize::from(width.0))
+    }
+
     /// Opens the printer of one command.
     pub fn printer<R: Record>(&self) -> Printer<BufWriter<Stdout>> {
         const BUFFER: usize = 64 * 1024;
-        let stdout = io::stdout();
-        let terminal = stdout
-            .is_terminal()
-            .then(|| terminal_size::terminal_size_of(&stdout))
-            .flatten()
-            .map(|(width, _)| usize::from(width.0));
         Printer::new::<R>(
             self.format,
-            terminal,
-            BufWriter::with_capacity(BUFFER, stdout),
+            self.columns(),
+            BufWriter::with_capacity(BUFFER, io::stdout()),
         )
+    }
+
+    /// Opens a printer that shows messages as a chat, where stdout is a terminal and no other form is
+    /// wanted.
+    pub fn transcript(&self) -> Option<Printer<BufWriter<Stdout>>> {
+        let columns = self.columns().filter(|_| self.format == Format::Table)?;
+        let colored = shows_colors(self.choice, &io::stdout());
+        let out = BufWriter::new(io::stdout());
+        Some(Printer::transcript(columns, colored, out))
     }
 
     /// Begins to say how far something is, on a terminal. `total` is what the end will be, where that is
     /// known.
     pub fn progress(&self, what: &'static str, total: Option<u64>) -> Progress {
         Progress::new(self.progress, what, total)
+    }
+
+    /// Begins to say how far something is whose result goes to stdout: where that is the terminal, too,
+    /// the result is what shows it.
+    pub fn progress_beside_output(&self, what: &'static str, total: Option<u64>) -> Progress {
+        let visible = self.progress && self.columns().is_none();
+        Progress::new(visible, what, total)
+    }
+
+    /// Does something that can only be waited for, and says so on a terminal.
+    pub async fn wait<T>(&self, what: &'static str, work: impl Future<Output = T>) -> T {
+        Progress::waiting(self.progress, what).during(work).await
     }
 
     /// Says where the command is about to act.
@@ -136,9 +161,15 @@ impl Ui {
     }
 }
 
-/// Tells whether stderr shows colours by default: see https://no-color.org.
-fn colored() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Tells whether a stream shows colours. Left to itself, one that is a terminal does, unless NO_COLOR,
+/// CLICOLOR_FORCE, CLICOLOR or TERM say otherwise: see https://no-color.org and
+/// https://bixense.com/clicolors.
+fn shows_colors(choice: ColorChoice, stream: &impl RawStream) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => AutoStream::choice(stream) != anstream::ColorChoice::Never,
+    }
 }
 
 /// Whoever sits at the terminal.

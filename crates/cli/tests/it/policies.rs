@@ -209,6 +209,10 @@ fn what_is_read_is_read_with_what_the_policies_grant() {
     recorder.is_what_is_granted("scan");
 
     let recorder = Recorder::on(seeded());
+    recorder.run(&["stats", "--segments", "2"]).ok();
+    recorder.is_what_is_granted("stats");
+
+    let recorder = Recorder::on(seeded());
     recorder.run(&["get-conversation", GROUP]).ok();
     recorder
         .run(&with_users(&[
