@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use ddb_core::environment::Environment;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
@@ -60,8 +60,12 @@ const GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// The exit code, after everything was said.
-pub fn parse<P: Parser>() -> Result<P, ExitCode> {
-    P::try_parse().map_err(|error| {
+pub fn parse<P: Parser>(mut command: clap::Command) -> Result<P, ExitCode> {
+    let parsed = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|mut matches| P::from_arg_matches_mut(&mut matches));
+    parsed.map_err(|error| {
+        let error = error.format(&mut command);
         let help = matches!(
             error.kind(),
             ErrorKind::DisplayHelp
@@ -72,7 +76,7 @@ pub fn parse<P: Parser>() -> Result<P, ExitCode> {
             // Where stdout is gone there is nobody to tell.
             let _ = error.print();
         } else {
-            Ui::errors_only().failure(&wrong_usage(&error.render().to_string()));
+            Ui::errors_only().failure(&wrong_usage(&error));
         }
         let exit = if error.use_stderr() {
             Exit::Refused
@@ -85,7 +89,8 @@ pub fn parse<P: Parser>() -> Result<P, ExitCode> {
 
 /// Turns clap's paragraphs into one line and a hint: the first paragraph says what is wrong, a line
 /// that starts with `tip:` what to do.
-fn wrong_usage(rendered: &str) -> Failure {
+fn wrong_usage(error: &clap::Error) -> Failure {
+    let rendered = error.render().to_string();
     let lines = || rendered.lines().map(str::trim);
     let wrong: Vec<&str> = lines().take_while(|line| !line.is_empty()).collect();
     let tips: Vec<&str> = lines()
@@ -93,19 +98,35 @@ fn wrong_usage(rendered: &str) -> Failure {
         .collect();
     let wrong = wrong.join(" ");
     let wrong = wrong.strip_prefix("error: ").unwrap_or(&wrong);
-    let hint = if tips.is_empty() {
-        "--help shows what there is".to_owned()
-    } else {
-        tips.join("; ")
+    let hint = match similar(error) {
+        Some(similar) => format!("did you mean {similar}?"),
+        None if tips.is_empty() => "--help shows what there is".to_owned(),
+        None => tips.join("; "),
     };
     Failure::refused(wrong).hint(hint)
+}
+
+/// Returns the names that what was typed is similar to, the most similar first: clap has them last.
+fn similar(error: &clap::Error) -> Option<String> {
+    const MOST: usize = 3;
+    let similar = match error.get(ContextKind::SuggestedSubcommand)? {
+        ContextValue::Strings(names) => names.iter().rev().take(MOST),
+        _ => return None,
+    };
+    let similar: Vec<String> = similar.map(|name| format!("`{name}`")).collect();
+    match similar.split_last()? {
+        (last, []) => Some(last.clone()),
+        (last, others) => Some(format!("{} or {last}", others.join(", "))),
+    }
 }
 
 /// Runs a command to its end.
 pub fn run<C: Command>(command: C) -> ExitCode {
     let ui = Ui::new(command.common());
     silence_panics(&ui);
-    supervise(command, &ui)
+    let ended = supervise(command, &ui);
+    ui.end_progress();
+    ended
         .unwrap_or_else(|failure| {
             ui.failure(&failure);
             match failure {
@@ -242,29 +263,59 @@ fn unknown_format(format: Format, known: &[Format]) -> Failure {
 mod tests {
     use super::*;
 
-    #[test]
-    fn wrong_usage_is_one_line_and_a_hint() {
-        let said = |rendered: &str| match wrong_usage(rendered) {
+    fn said(arguments: &[&str]) -> (String, String) {
+        let mut command = crate::front::command();
+        let error = command.try_get_matches_from_mut(arguments).unwrap_err();
+        match wrong_usage(&error.format(&mut command)) {
             Failure::Error { message, hint, .. } => (message, hint.unwrap_or_default()),
             Failure::ClosedPipe => panic!(),
-        };
-        assert_eq!(
-            said(
-                "error: unrecognized subcommand 'sed'\n\n  tip: a similar subcommand exists: 'seed'\n\nUsage: ddb\n"
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_one_line_and_a_hint() {
+        for (arguments, message, hint) in [
+            (
+                &["ddb", "drop"][..],
+                "the following required arguments were not provided: <TABLE>",
+                "--help shows what there is",
             ),
             (
-                "unrecognized subcommand 'sed'".to_owned(),
-                "a similar subcommand exists: 'seed'".to_owned()
-            )
-        );
-        assert_eq!(
-            said(
-                "error: the following required arguments were not provided:\n  <TABLE>\n\nUsage: drop <TABLE>\n"
+                &["ddb", "scan", "--sgements", "2"],
+                "unexpected argument '--sgements' found",
+                "a similar argument exists: '--segments'",
             ),
             (
-                "the following required arguments were not provided: <TABLE>".to_owned(),
-                "--help shows what there is".to_owned()
-            )
-        );
+                &["ddb", "scan", "-o", "jsn"],
+                "invalid value 'jsn' for '--output <FORM>' [possible values: table, json, jsonl, csv, ddb-json]",
+                "a similar value exists: 'json'",
+            ),
+            (
+                &["ddb", "qqqq"],
+                "unrecognized subcommand 'qqqq'",
+                "--help shows what there is",
+            ),
+        ] {
+            assert_eq!(said(arguments), (message.to_owned(), hint.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_most_similar_command_is_named_first() {
+        for (typed, meant) in [
+            ("get-conversatoin", "get-conversation"),
+            ("sed", "seed"),
+            ("list-user", "list-users"),
+            ("chek-conversations", "check-conversations"),
+            ("schemaload", "schema-load"),
+            ("list-conversation", "list-conversations"),
+        ] {
+            let (_, hint) = said(&["ddb", typed]);
+            assert!(
+                hint.starts_with(&format!("did you mean `{meant}`")),
+                "{typed}: {hint}"
+            );
+            assert!(hint.matches('`').count() <= 6, "{typed}: {hint}");
+        }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
+use anstream::AutoStream;
+use anstream::stream::RawStream;
 use ddb_core::guard::Operator;
 
 use crate::args::{ColorChoice, CommonArgs};
 use crate::failure::Failure;
 use crate::output::{Format, Printer, Record, escape};
-use crate::progress::Progress;
+use crate::progress::{LastLine, Progress};
 
 /// Speaks to people on stderr, and opens the printer for data on stdout.
 #[derive(Debug, Clone)]
@@ -15,8 +17,11 @@ pub struct Ui {
     format: Format,
     quiet: bool,
     verbose: bool,
+    choice: ColorChoice,
+    /// Whether stderr shows colours.
     color: bool,
     progress: bool,
+    line: LastLine,
 }
 
 const RED: &str = "\u{1b}[1;31m";
@@ -27,17 +32,14 @@ const RESET: &str = "\u{1b}[0m";
 impl Ui {
     /// Takes the options that all commands have.
     pub fn new(common: &CommonArgs) -> Self {
-        let color = match common.color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => colored(),
-        };
         Self {
             format: common.output,
             quiet: common.quiet,
             verbose: common.verbose > 0,
-            color,
+            choice: common.color,
+            color: shows_colors(common.color, &io::stderr()),
             progress: !common.quiet && !common.no_progress && io::stderr().is_terminal(),
+            line: LastLine::default(),
         }
     }
 
@@ -47,8 +49,10 @@ impl Ui {
             format: Format::Table,
             quiet: true,
             verbose: false,
-            color: colored(),
+            choice: ColorChoice::Auto,
+            color: shows_colors(ColorChoice::Auto, &io::stderr()),
             progress: false,
+            line: LastLine::default(),
         }
     }
 
@@ -57,26 +61,52 @@ impl Ui {
         self.format
     }
 
+    /// Returns the width of the terminal that stdout is, if it is one.
+    pub fn columns(&self) -> Option<usize> {
+        let stdout = io::stdout();
+        let size = stdout
+            .is_terminal()
+            .then(|| terminal_size::terminal_size_of(&stdout));
+        size.flatten().map(|(width, _)| usize::from(width.0))
+    }
+
     /// Opens the printer of one command.
     pub fn printer<R: Record>(&self) -> Printer<BufWriter<Stdout>> {
         const BUFFER: usize = 64 * 1024;
-        let stdout = io::stdout();
-        let terminal = stdout
-            .is_terminal()
-            .then(|| terminal_size::terminal_size_of(&stdout))
-            .flatten()
-            .map(|(width, _)| usize::from(width.0));
         Printer::new::<R>(
             self.format,
-            terminal,
-            BufWriter::with_capacity(BUFFER, stdout),
+            self.columns(),
+            BufWriter::with_capacity(BUFFER, io::stdout()),
         )
+    }
+
+    /// Opens a printer that shows messages as a chat, where stdout is a terminal and no other form is
+    /// wanted.
+    pub fn transcript(&self) -> Option<Printer<BufWriter<Stdout>>> {
+        let columns = self.columns().filter(|_| self.format == Format::Table)?;
+        let colored = shows_colors(self.choice, &io::stdout());
+        let out = BufWriter::new(io::stdout());
+        Some(Printer::transcript(columns, colored, out))
     }
 
     /// Begins to say how far something is, on a terminal. `total` is what the end will be, where that is
     /// known.
     pub fn progress(&self, what: &'static str, total: Option<u64>) -> Progress {
-        Progress::new(self.progress, what, total)
+        Progress::new(self.last_line(self.progress), what, total)
+    }
+
+    /// Begins to say how far something is whose result goes to stdout: where that is the terminal, too,
+    /// the result is what shows it.
+    pub fn progress_beside_output(&self, what: &'static str, total: Option<u64>) -> Progress {
+        let visible = self.progress && self.columns().is_none();
+        Progress::new(self.last_line(visible), what, total)
+    }
+
+    /// Does something that can only be waited for, and says so on a terminal.
+    pub async fn wait<T>(&self, what: &'static str, work: impl Future<Output = T>) -> T {
+        Progress::waiting(self.last_line(self.progress), what)
+            .during(work)
+            .await
     }
 
     /// Says where the command is about to act.
@@ -132,13 +162,33 @@ impl Ui {
             _ => format!("{color}{prefix}{RESET}{text}\n"),
         };
         // Where stderr is gone there is nobody to tell.
-        let _ = io::stderr().write_all(line.as_bytes());
+        let _ = self.line.around(|| io::stderr().write_all(line.as_bytes()));
+    }
+
+    fn last_line(&self, visible: bool) -> Option<LastLine> {
+        visible.then(|| self.line.clone())
+    }
+
+    /// Writes to stdout where that may be the terminal that shows how far something is.
+    pub fn around_progress<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.line.around(write)
+    }
+
+    /// Erases what says how far something is: the command ends before its work.
+    pub fn end_progress(&self) {
+        self.line.erase();
     }
 }
 
-/// Tells whether stderr shows colours by default: see https://no-color.org.
-fn colored() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Tells whether a stream shows colours. Left to itself, one that is a terminal does, unless NO_COLOR,
+/// CLICOLOR_FORCE, CLICOLOR or TERM say otherwise: see https://no-color.org and
+/// https://bixense.com/clicolors.
+fn shows_colors(choice: ColorChoice, stream: &impl RawStream) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => AutoStream::choice(stream) != anstream::ColorChoice::Never,
+    }
 }
 
 /// Whoever sits at the terminal.

@@ -5,6 +5,7 @@
 //! [`guard`] can make them.
 
 pub mod conversation;
+pub mod cost;
 pub mod directory;
 pub mod environment;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod pace;
 mod sample;
 pub mod schema;
 pub mod seed;
+pub mod statistics;
 pub mod store;
 pub mod stream;
 pub mod target;

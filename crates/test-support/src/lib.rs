@@ -14,6 +14,7 @@ mod postgres;
 mod process;
 pub mod proxy;
 mod sandbox;
+mod shell;
 mod terminal;
 
 pub use deep::{is_deep, note, run_seeds, side_by_side};

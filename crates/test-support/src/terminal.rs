@@ -34,7 +34,8 @@ impl Tool {
         let mut command = Command::new(plain.get_program())
             .args(plain.get_args())
             .current_dir(self.home())
-            .env_clear();
+            .env_clear()
+            .env("TERM", "xterm-256color");
         for (name, value) in plain.get_envs() {
             if let Some(value) = value {
                 command = command.env(name, value);

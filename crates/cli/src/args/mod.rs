@@ -15,13 +15,13 @@ pub use range::{LimitArgs, RangeArgs};
 pub use target::{AwsArgs, Site, TableArgs, TargetArgs, WriteArgs, allow_destroying, show};
 pub use value::{When, duration, id};
 
-const OUTPUT: &str = "Output";
+const OUTPUT: &str = "Output and time";
 const TARGET: &str = "Target";
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal; NO_COLOR and CLICOLOR_FORCE are heeded.
     Auto,
     /// Always.
     Always,
@@ -41,13 +41,13 @@ pub struct CommonArgs {
     /// Say more about what is done
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = OUTPUT)]
     pub verbose: u8,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", help_heading = OUTPUT)]
+    /// When to use colours: auto, always, never
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", help_heading = OUTPUT, hide_possible_values = true)]
     pub color: ColorChoice,
     /// Show no progress bars
     #[arg(long, help_heading = OUTPUT)]
     pub no_progress: bool,
     /// Give up after this time, such as 90s or 1m30s
-    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = OUTPUT)]
     pub timeout: Option<Duration>,
 }

@@ -16,11 +16,14 @@ use serde::Serialize;
 use super::counted;
 use crate::args::{CommonArgs, Site, TableArgs, UsersArgs, WriteArgs};
 use crate::failure::{Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
 use crate::ui::Ui;
 
-/// Reports what does not hold between messages and group rows; the exit code is 3 then
+/// Reports what does not hold between messages and rows
+///
+/// The exit code is 3 then. What is looked at:
 ///
 /// 1: every group row has its group's newest message, and a time within 1 ms after it.
 /// 2: one group row per participant and group.
@@ -28,7 +31,10 @@ use crate::ui::Ui;
 /// 4: a sort key is a time, and sorts as its time does.
 /// 5: names and handles in items are those of the users.
 #[derive(Debug, Parser)]
-#[command(name = "check-conversations", version, verbatim_doc_comment)]
+#[command(name = "check-conversations", version, verbatim_doc_comment, after_help = examples(&[
+    ("Look for what does not hold", "ddb check-conversations"),
+    ("Mend it, and bring names and handles up to date", "ddb check-conversations --repair --names"),
+]))]
 pub struct Args {
     /// Mend what can be mended: 1, 2 and 3, each conversation in one transaction
     #[arg(long)]
@@ -164,17 +170,28 @@ impl Check<'_> {
         names: bool,
         printer: &mut Printer<W>,
     ) -> Result<(), Failure> {
-        let store = &self.site.store;
+        let (store, ui) = (&self.site.store, self.ui);
         let mut pass = Pass::default();
         let mut pages = std::pin::pin!(store.scan(EVERYTHING));
+        let mut progress = ui.progress("items", None);
+        let mut scanned = 0;
         while let Some(page) = pages.try_next().await? {
-            for item in page.items {
-                if let Some(finding) = pass.take(item) {
+            scanned += page.scanned;
+            progress.set(scanned);
+            let findings: Vec<Finding> = page
+                .items
+                .into_iter()
+                .filter_map(|item| pass.take(item))
+                .collect();
+            // Both may be the same terminal.
+            ui.around_progress(|| {
+                for finding in findings {
                     self.report(finding, false, printer)?;
                 }
-            }
-            printer.flush()?;
+                printer.flush()
+            })?;
         }
+        drop(progress);
         for group in pass.suspects() {
             let inspection = inspect(store, group, &pass.owners(group), self.users).await?;
             self.judge(group, inspection, printer).await?;

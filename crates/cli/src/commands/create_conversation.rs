@@ -8,12 +8,17 @@ use serde::Serialize;
 use super::utc;
 use crate::args::{CommonArgs, TableArgs, UsersArgs, WriteArgs};
 use crate::failure::{Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 
-/// Begins a conversation between two people: both rows and the first message, or nothing.
+/// Begins a conversation between two people.
+///
+/// Both rows and the first message are written in one transaction, or nothing is.
 #[derive(Debug, Parser)]
-#[command(name = "create-conversation", version)]
+#[command(name = "create-conversation", version, after_help = examples(&[
+    ("Write to somebody for the first time", "ddb create-conversation --from londo --to altbrown 'Seen the viaduct?'"),
+]))]
 pub struct Args {
     /// Text of the first message: 1 to 1024 characters
     #[arg(value_name = "TEXT")]

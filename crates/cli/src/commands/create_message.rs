@@ -9,12 +9,19 @@ use serde::Serialize;
 use super::utc;
 use crate::args::{CommonArgs, TableArgs, UsersArgs, WriteArgs, id};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 
-/// Writes a message into a conversation, as one of its two people.
+/// Writes a message into a conversation.
+///
+/// The sender is one of its two people. The rows of the conversation follow by `ddb sync-conversations`
+/// or by the Lambda function, as they do for what the application writes.
 #[derive(Debug, Parser)]
-#[command(name = "create-message", version)]
+#[command(name = "create-message", version, after_help = examples(&[
+    ("Answer in the seeded conversation", "ddb create-message --from bayko 'And the 19:10?' \\\n      \
+        --group 5ae290ed-55d1-47a0-bc6d-fe2bc2700399"),
+]))]
 pub struct Args {
     /// Text of the message: 1 to 1024 characters
     #[arg(value_name = "TEXT")]

@@ -14,17 +14,21 @@ use crate::args::{
     AwsArgs, CommonArgs, DatabaseArgs, PoolArgs, WriteArgs, allow_destroying, duration, show,
 };
 use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::ui::Ui;
 
-/// Creates the database where it is missing, applies the users schema, and inserts or updates the seed
-/// users with their fixed ids.
+/// Makes the database of users ready.
 ///
-/// It may be run again and again. The Cognito id of a row that is there is never touched, and what an
+/// It creates the database where it is missing, applies the users schema, and inserts or updates the seed
+/// users with their fixed ids. It may be run again and again. The Cognito id of a row that is there is never touched, and what an
 /// older database has otherwise is said and left.
 #[derive(Debug, Parser)]
-#[command(name = "db-setup", version)]
+#[command(name = "db-setup", version, after_help = examples(&[
+    ("Wait for a server that is still starting", "ddb db-setup --wait 30s"),
+    ("Copy the ids of the Cognito pool, too", "ddb db-setup --with-cognito"),
+]))]
 pub struct Args {
     /// Copy the Cognito ids after it, as `update-cognito-user-ids` does
     #[arg(long)]
@@ -120,10 +124,11 @@ impl Command for Args {
         };
         let token = self.write.allow(&address, &shown)?;
         if let Some(reset) = reset {
-            let destroyed = Database::destroy(reset, &address, Wait(self.wait)).await;
+            let destroying = Database::destroy(reset, &address, Wait(self.wait));
+            let destroyed = ui.wait("waiting for the server", destroying).await;
             destroyed.map_err(UsersError::of_database(&address))?;
         }
-        let (database, setup) = self.set_up(&address, &token).await?;
+        let (database, setup) = self.set_up(&address, &token, ui).await?;
         say_findings(&setup.findings, ui);
         let mut printer = ui.printer::<Row>();
         printer.print(&Row {
@@ -169,9 +174,11 @@ impl Args {
         &self,
         address: &Address,
         token: &WriteToken,
+        ui: &Ui,
     ) -> Result<(Created, Setup), Failure> {
         let failed = || UsersError::of_database(address);
-        let made = Database::connect_or_create(token, address, Wait(self.wait)).await;
+        let connecting = Database::connect_or_create(token, address, Wait(self.wait));
+        let made = ui.wait("waiting for the server", connecting).await;
         let (mut database, created) = made.map_err(failed())?;
         let setup = database.set_up(token, &Users::seed()?).await;
         Ok((created, setup.map_err(failed())?))

@@ -13,15 +13,20 @@ use serde::Serialize;
 use super::counted;
 use crate::args::{CommonArgs, PoolArgs, TableArgs, UsersArgs, show};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::ui::Ui;
 
-/// Checks, side by side, all that the other commands need, and says what to type next.
+/// Says what is not right, and what to type next.
 ///
+/// It checks, side by side, all that the other commands need.
 /// The exit code is 3 when something is not right.
 #[derive(Debug, Parser)]
-#[command(name = "doctor", version)]
+#[command(name = "doctor", version, after_help = examples(&[
+    ("Look at everything", "ddb doctor"),
+    ("For a script", "ddb doctor -o jsonl"),
+]))]
 pub struct Args {
     #[command(flatten)]
     users: UsersArgs,
@@ -263,10 +268,10 @@ impl Args {
 
     async fn cognito(&self, context: &Context) -> Result<Found, Failure> {
         if self.pool.pool(&context.environment)?.is_none() {
-            return Ok(Found::ok(
-                "no user pool is named, and only the commands about people need one",
-            )
-            .hint("AWS_COGNITO_USER_POOL_ID names one"));
+            return Ok(
+                Found::ok("no user pool is named; only commands about people need one")
+                    .hint("AWS_COGNITO_USER_POOL_ID names one"),
+            );
         }
         let pool = self.pool.open(self.table.aws(), context).await?;
         let mut pages = std::pin::pin!(pool.directory.users(None));

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::TABLE_DEADLINE;
 use crate::args::{CommonArgs, Site, TargetArgs};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::ui::Ui;
@@ -16,7 +17,9 @@ use crate::ui::Ui;
 ///
 /// A deletion protection is reported, never lifted.
 #[derive(Debug, Parser)]
-#[command(name = "drop", version)]
+#[command(name = "drop", version, after_help = examples(&[
+    ("Begin again with an empty table", "ddb drop cruddur-messages && ddb schema-load"),
+]))]
 pub struct Args {
     /// The table; there is no default
     #[arg(value_name = "TABLE")]
@@ -91,7 +94,8 @@ async fn destroy(site: &Site, confirm: Option<&str>, ui: &Ui) -> Result<TableSta
         say_recovery(&site.store, ui).await;
     }
     let token = site.allow_destroying(confirm)?;
-    Ok(site.store.delete_table(token, TABLE_DEADLINE).await?)
+    let deleting = site.store.delete_table(token, TABLE_DEADLINE);
+    Ok(ui.wait("waiting until it is gone", deleting).await?)
 }
 
 /// Says whether the table could be brought back.

@@ -11,11 +11,13 @@ use ddb_core::users::User;
 
 use super::SEEDED_GROUP;
 use super::follow::Following;
-use super::partition::{Entry, Layout, Reading, Stdout};
+use super::partition::{Entry, Layout, Reading, Row, Stdout};
 use crate::args::{CommonArgs, LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format};
+use crate::ui::Ui;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Order {
@@ -25,9 +27,13 @@ enum Order {
     Desc,
 }
 
-/// Shows the messages of a conversation: the newest 20, oldest first.
+/// Shows the newest messages of a conversation.
 #[derive(Debug, Parser)]
-#[command(name = "get-conversation", version)]
+#[command(name = "get-conversation", version, after_help = examples(&[
+    ("The newest five messages of the seeded conversation", "ddb get-conversation --limit 5"),
+    ("What bayko and you wrote since yesterday, as it comes", "ddb get-conversation --with bayko --since -1d --follow"),
+    ("All of it, for a spreadsheet", "ddb get-conversation --all -o csv > conversation.csv"),
+]))]
 pub struct Args {
     /// Id of the conversation; the seeded one where none is given
     #[arg(value_name = "GROUP_UUID", conflicts_with = "with", value_parser = id::<MessageGroupId>)]
@@ -38,12 +44,21 @@ pub struct Args {
     /// Whose conversation --with finds [env: DDB_ME] [default: andrewbrown]
     #[arg(long, value_name = "HANDLE", requires = "with")]
     me: Option<String>,
-    /// Order in which the messages are shown
-    #[arg(long, value_enum, default_value = "asc", value_name = "ORDER")]
+    /// Order of the messages: asc, the oldest first, or desc
+    #[arg(
+        long,
+        value_enum,
+        default_value = "asc",
+        value_name = "ORDER",
+        hide_possible_values = true
+    )]
     order: Order,
     /// Go on showing new messages as they come, until Ctrl-C
     #[arg(long, conflicts_with_all = ["year", "until", "order"])]
     follow: bool,
+    /// Show the plain table at a terminal, too
+    #[arg(long)]
+    no_transcript: bool,
     #[command(flatten)]
     limit: LimitArgs,
     #[command(flatten)]
@@ -57,9 +72,9 @@ pub struct Args {
 }
 
 /// Lays a message out in a table.
-struct Transcript;
+struct Messages;
 
-impl Layout for Transcript {
+impl Layout for Messages {
     const COLUMNS: &'static [Column] = &[
         Column::kept("time (UTC)"),
         Column::new("from"),
@@ -134,20 +149,32 @@ impl Command for Args {
         let follow = async |printer: &mut Stdout, shown: HashSet<String>| match following {
             Some(following) => {
                 context.ui.note("following; Ctrl-C ends it");
-                following
-                    .go_on::<Transcript>(printer, shown, &context)
-                    .await
+                following.go_on::<Messages>(printer, shown, &context).await
             }
             None => Ok(()),
         };
         reading
-            .show::<Transcript>(&store, ui, ("message", "messages"), absent, follow)
+            .show::<Messages>(
+                &store,
+                self.printer(ui),
+                ui,
+                ("message", "messages"),
+                absent,
+                follow,
+            )
             .await?;
         Ok(Outcome::Done)
     }
 }
 
 impl Args {
+    /// Opens a transcript at a terminal, unless the table is wanted.
+    fn printer(&self, ui: &Ui) -> Stdout {
+        let wanted = !self.no_transcript;
+        let transcript = wanted.then(|| ui.transcript()).flatten();
+        transcript.unwrap_or_else(|| ui.printer::<Row<Messages>>())
+    }
+
     /// Finds the two people of `--with` and `--me`.
     async fn people(&self, with: &str, context: &Context) -> Result<[User; 2], Failure> {
         let me = me(self.me.as_deref(), &context.environment);

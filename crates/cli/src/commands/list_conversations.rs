@@ -5,15 +5,21 @@ use ddb_core::key::{PartitionKey, UserId};
 use ddb_core::store::Direction;
 use ddb_core::timestamp::TimeRange;
 
-use super::partition::{Entry, Layout, Reading};
+use super::partition::{Entry, Layout, Reading, Row};
 use crate::args::{CommonArgs, LimitArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format};
 
-/// Lists the conversations of a user, the newest first: the other person and the last message.
+/// Lists the conversations of a user, the newest first.
+///
+/// Each is shown by the other person and the last message.
 #[derive(Debug, Parser)]
-#[command(name = "list-conversations", version)]
+#[command(name = "list-conversations", version, after_help = examples(&[
+    ("Those of somebody else", "ddb list-conversations bayko"),
+    ("The newest one, for a script", "ddb list-conversations --limit 1 -o jsonl"),
+]))]
 pub struct Args {
     /// Whose conversations [env: DDB_ME] [default: andrewbrown]
     #[arg(value_name = "HANDLE", conflicts_with = "user_uuid")]
@@ -85,6 +91,7 @@ impl Command for Args {
         reading
             .show::<Conversations>(
                 &store,
+                ui.printer::<Row<Conversations>>(),
                 ui,
                 ("conversation", "conversations"),
                 nothing_wrong,

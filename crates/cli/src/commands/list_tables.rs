@@ -9,13 +9,16 @@ use serde::Serialize;
 use super::counted;
 use crate::args::{CommonArgs, TargetArgs, show};
 use crate::failure::{Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
 use crate::ui::Ui;
 
 /// Lists the tables, all pages.
 #[derive(Debug, Parser)]
-#[command(name = "list-tables", version)]
+#[command(name = "list-tables", version, after_help = examples(&[
+    ("Status, size, billing, stream and indexes of each table", "ddb list-tables --details"),
+]))]
 pub struct Args {
     /// Show status, size, billing, stream and indexes of each
     #[arg(long)]

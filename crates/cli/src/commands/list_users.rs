@@ -8,12 +8,16 @@ use serde::Serialize;
 use super::counted;
 use crate::args::{AwsArgs, CommonArgs, PoolArgs, show};
 use crate::failure::{Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 
 /// Lists the users of the Cognito pool, every page.
 #[derive(Debug, Parser)]
-#[command(name = "list-users", version)]
+#[command(name = "list-users", version, after_help = examples(&[
+    ("Those whose address begins with ann", "ddb list-users --filter 'email^=ann'"),
+    ("The pool's handles and ids, for a spreadsheet", "ddb list-users -o csv > users.csv"),
+]))]
 pub struct Args {
     /// Only users whose attribute is VALUE, or begins with it: ATTRIBUTE=VALUE or ATTRIBUTE^=VALUE
     #[arg(long, value_name = "FILTER")]

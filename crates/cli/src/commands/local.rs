@@ -8,18 +8,21 @@ use serde::Serialize;
 
 use crate::args::CommonArgs;
 use crate::failure::{Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 
 /// The port that all commands look at where no endpoint is named.
 const DEFAULT_PORT: u16 = 8000;
 
-/// Runs a DynamoDB endpoint on this machine, until Ctrl-C or SIGTERM.
+/// Runs a DynamoDB endpoint on this machine.
 ///
-/// It needs no Docker and no JVM, and listens on the loopback interface only. Data is in memory and
-/// gone at the end, unless --data names a folder.
+/// It needs no Docker and no JVM, listens on the loopback interface only, and ends on Ctrl-C or SIGTERM.
+/// Data is in memory and gone at the end, unless --data names a folder.
 #[derive(Debug, Parser)]
-#[command(name = "local", version)]
+#[command(name = "local", version, after_help = examples(&[
+    ("Keep the data in a folder, on another port", "ddb local --data ddb-data --port 8001"),
+]))]
 pub struct Args {
     /// Port to listen on; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]

@@ -17,6 +17,7 @@ mod partition;
 pub mod scan;
 pub mod schema_load;
 pub mod seed;
+pub mod stats;
 pub mod sync_conversations;
 pub mod update_cognito_user_ids;
 

@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer};
 
 use super::{add, capacity, counted, utc};
 use crate::failure::Failure;
-use crate::output::{Cell, Column, Printer, Record, Totals, json};
+use crate::output::{Cell, Column, Printer, Record, Said, Totals, json};
 use crate::ui::Ui;
 
 /// An entry in the application's shape: a message with its sender, or a conversation with the other
@@ -57,6 +57,17 @@ impl Entry {
     /// Returns a cell with a field, or with nothing.
     pub fn cell(field: &Option<String>) -> Cell {
         Cell::text(field.as_deref().unwrap_or_default())
+    }
+
+    /// Returns it as a message of a transcript.
+    fn said(&self) -> Said<'_> {
+        let speaker = self.item.get(attribute::USER_UUID);
+        Said {
+            speaker: speaker.and_then(|id| id.as_s().ok()).map_or("", |id| id),
+            name: self.handle.as_deref().unwrap_or_default(),
+            at: self.created_at.as_deref().unwrap_or_default(),
+            text: self.message.as_deref().unwrap_or_default(),
+        }
     }
 
     /// Returns the time for people, in UTC; as it is stored where it is no time.
@@ -119,6 +130,10 @@ impl<L: Layout> Record for Row<L> {
         vec![fields.map(Entry::cell).to_vec()]
     }
 
+    fn said(&self) -> Option<Said<'_>> {
+        Some(self.entry.said())
+    }
+
     fn item<T>(&self, see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
         Some(see(&View::from(&self.entry.item)))
     }
@@ -149,12 +164,12 @@ impl Reading {
     pub async fn show<L: Layout>(
         &self,
         store: &Store,
+        mut printer: Stdout,
         ui: &Ui,
         (one, many): (&str, &str),
         if_empty: impl AsyncFnOnce() -> Result<(), Failure>,
         after: impl AsyncFnOnce(&mut Stdout, HashSet<String>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut printer = ui.printer::<Row<L>>();
         let mut read = Read {
             totals: Totals {
                 scanned_count: Some(0),

@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::{add, capacity, counted};
 use crate::args::{CommonArgs, TableArgs};
 use crate::failure::{Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::json::WriteJson;
 use crate::output::{Cell, Column, Format, Printer, Record, Sheet, Totals, json};
@@ -53,9 +54,13 @@ impl From<KindArg> for Kind {
     }
 }
 
-/// Shows every item of the table, every page, as it comes.
+/// Shows every item of the table, as it comes.
 #[derive(Debug, Parser)]
-#[command(name = "scan", version)]
+#[command(name = "scan", version, after_help = examples(&[
+    ("Look at a few items", "ddb scan --limit 5"),
+    ("What is neither a message nor a group row", "ddb scan --kind unknown -o jsonl"),
+    ("All of it in the form that an import from S3 takes", "ddb scan --segments 4 -o ddb-json > items.jsonl"),
+]))]
 pub struct Args {
     /// Read the table in N segments at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(Segment::MAX_TOTAL)), conflicts_with = "segment")]
@@ -185,7 +190,7 @@ impl Command for Args {
             truncated: Some(false),
             ..Totals::default()
         };
-        match self.print(&site.store, &mut printer, &mut totals).await {
+        match self.print(&site.store, &mut printer, &mut totals, ui).await {
             Ok(()) => {}
             Err(failure) => {
                 printer.abandon();
@@ -234,7 +239,9 @@ impl Args {
         store: &Store,
         printer: &mut Printer<W>,
         totals: &mut Totals,
+        ui: &Ui,
     ) -> Result<(), Failure> {
+        let mut progress = ui.progress_beside_output("items", None);
         let limit = self.limit.map_or(u64::MAX, u64::from);
         let wanted = self.kind.map(Kind::from);
         let format = printer.format();
@@ -246,7 +253,9 @@ impl Args {
         });
         while let Some(mut page) = pages.try_next().await? {
             add(&mut totals.consumed_capacity, page.consumed);
-            *totals.scanned_count.get_or_insert(0) += page.scanned;
+            let scanned = totals.scanned_count.get_or_insert(0);
+            *scanned += page.scanned;
+            progress.set(*scanned);
             let left = limit - printer.printed();
             printer.print_sheet(&mut page.value, left)?;
             printer.flush()?;
@@ -265,15 +274,19 @@ impl Args {
         });
         let mut count = 0;
         let mut totals = Totals::default();
+        let mut progress = ui.progress("items", None);
         while let Some(page) = pages.try_next().await? {
             add(&mut totals.consumed_capacity, page.consumed);
-            *totals.scanned_count.get_or_insert(0) += page.scanned;
+            let scanned = totals.scanned_count.get_or_insert(0);
+            *scanned += page.scanned;
+            progress.set(*scanned);
             count += if kind.is_some() {
                 page.value
             } else {
                 page.count
             };
         }
+        drop(progress);
         let mut printer = ui.printer::<Count>();
         if ui.format() == Format::Json {
             totals.count = Some(count);

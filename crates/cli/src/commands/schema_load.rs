@@ -11,8 +11,10 @@ use serde::Serialize;
 use super::{TABLE_DEADLINE, counted};
 use crate::args::{CommonArgs, Site, TableArgs, WriteArgs};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::ui::Ui;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum BillingArg {
@@ -20,13 +22,16 @@ enum BillingArg {
     OnDemand,
 }
 
-/// Creates the table and waits until it and its index are ACTIVE.
+/// Creates the table, or says how it differs.
 ///
-/// An equal table is left alone. A different one is not touched either: the differences are shown,
-/// field by field, and the exit code is 3. With --apply, those that DynamoDB can mend in place are
-/// mended; if one cannot be, none is.
+/// It waits until the table and its index are ACTIVE. An equal table is left alone. A different one is
+/// not touched either: the differences are shown, field by field, and the exit code is 3. With --apply,
+/// those that DynamoDB can mend in place are mended; if one cannot be, none is.
 #[derive(Debug, Parser)]
-#[command(name = "schema-load", version)]
+#[command(name = "schema-load", version, after_help = examples(&[
+    ("Print what would be sent to DynamoDB, and do nothing", "ddb schema-load --print"),
+    ("Mend a table that differs, as far as that can be done in place", "ddb schema-load --apply"),
+]))]
 pub struct Args {
     /// Change the table where it differs
     #[arg(long, conflicts_with = "print")]
@@ -165,6 +170,7 @@ impl Command for Args {
             site: &site,
             spec,
             write: &self.write,
+            ui,
         };
         let (action, differences) = load.load(self.apply).await?;
         let mut printer = ui.printer::<Row>();
@@ -196,6 +202,7 @@ struct Load<'a> {
     site: &'a Site,
     spec: TableSpec,
     write: &'a WriteArgs,
+    ui: &'a Ui,
 }
 
 impl Load<'_> {
@@ -203,9 +210,8 @@ impl Load<'_> {
         let store = &self.site.store;
         if store.needs_creation().await? {
             let token = self.site.allow_writing(self.write)?;
-            let state = store
-                .create_table(&token, &self.spec, TABLE_DEADLINE)
-                .await?;
+            let creating = store.create_table(&token, &self.spec, TABLE_DEADLINE);
+            let state = self.ui.wait("waiting for the table", creating).await?;
             if state == TableState::Changed {
                 return Ok((Action::Created, Vec::new()));
             }
@@ -219,7 +225,8 @@ impl Load<'_> {
     }
 
     async fn shape(&self) -> Result<Shape, Failure> {
-        let table = self.site.store.wait_until_active(TABLE_DEADLINE).await?;
+        let active = self.site.store.wait_until_active(TABLE_DEADLINE);
+        let table = self.ui.wait("waiting for the table", active).await?;
         Ok(Shape::from(&table))
     }
 
@@ -236,11 +243,8 @@ impl Load<'_> {
         };
         let token = self.site.allow_writing(self.write)?;
         for (made, change) in changes.iter().enumerate() {
-            let changed = self
-                .site
-                .store
-                .change_table(&token, change, TABLE_DEADLINE)
-                .await;
+            let changing = self.site.store.change_table(&token, change, TABLE_DEADLINE);
+            let changed = self.ui.wait("waiting for the change", changing).await;
             if let Err(error) = changed {
                 return Err(partly(made, changes.len(), error.into()));
             }

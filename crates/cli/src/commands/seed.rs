@@ -16,6 +16,7 @@ use super::generate::GenerateArgs;
 use super::{SEEDED_GROUP, counted, utc};
 use crate::args::{CommonArgs, TableArgs, UsersArgs, When, WriteArgs, duration, id, me};
 use crate::failure::{Failure, Outcome, exit_of_file};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::ui::Ui;
@@ -31,7 +32,12 @@ const BUILT_IN_NAME: &str = "the built-in conversation";
 /// Seeding again changes nothing: messages that are there are found, and only the missing ones are
 /// written, where they belong.
 #[derive(Debug, Parser)]
-#[command(name = "seed", version)]
+#[command(name = "seed", version, after_help = examples(&[
+    ("Load another conversation, between two other people", "printf 'londo: Tea?\\nPerson 2: Always.\\n' > tea.txt\n    \
+        ddb seed --me londo --other altbrown --conversation tea.txt \\\n      \
+        --group-uuid 0b6c8e5e-6f0a-4f6e-9d3f-3a1b7c2d4e5f"),
+    ("See what would be written", "ddb seed --dry-run"),
+]))]
 pub struct Args {
     /// Conversation to load, in place of the built-in one
     #[arg(long, value_name = "FILE")]

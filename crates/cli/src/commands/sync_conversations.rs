@@ -16,16 +16,20 @@ use serde::Serialize;
 use super::{counted, utc};
 use crate::args::{CommonArgs, Site, TableArgs, WriteArgs};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
 use crate::ui::Ui;
 
-/// Follows the table's stream and moves group rows to their newest message, until Ctrl-C.
+/// Moves rows to their newest message, by the stream.
 ///
-/// A record only names a conversation; its newest message is read from the table. So nothing goes back,
+/// It follows the stream until Ctrl-C. A record only names a conversation; its newest message is read from the table. So nothing goes back,
 /// and reading the stream again changes nothing.
 #[derive(Debug, Parser)]
-#[command(name = "sync-conversations", version)]
+#[command(name = "sync-conversations", version, after_help = examples(&[
+    ("Catch up with the stream, and end", "ddb sync-conversations --once"),
+    ("Go on, and begin next time where this one ended", "ddb sync-conversations --checkpoint stream.json"),
+]))]
 pub struct Args {
     /// End when all that is in the stream now has been read
     #[arg(long)]
@@ -139,6 +143,9 @@ impl Command for Args {
             moved: 0,
             passed_over: 0,
         };
+        if !self.once {
+            ui.note("following the stream; Ctrl-C ends it");
+        }
         let mut printer = ui.printer::<Row>();
         if let Err(failure) = self
             .follow(&mut sync, &mut printer, &Pace::of(&site), &context)

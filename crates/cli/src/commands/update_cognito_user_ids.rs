@@ -9,16 +9,20 @@ use serde::Serialize;
 use super::counted;
 use crate::args::{AwsArgs, CommonArgs, DatabaseArgs, PoolArgs, WriteArgs, show};
 use crate::failure::{Failure, Outcome};
+use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::ui::Ui;
 
-/// Sets users.cognito_user_id from the Cognito pool, by handle, in one transaction.
+/// Copies the ids of the Cognito pool into the database.
 ///
-/// Both sides are read and matched first. A handle that several users of the pool or several rows have
+/// It sets users.cognito_user_id by handle, in one transaction. Both sides are read and matched first. A handle that several users of the pool or several rows have
 /// is never guessed: it is named, and nothing is written, unless --skip-ambiguous.
 #[derive(Debug, Parser)]
-#[command(name = "update-cognito-user-ids", version)]
+#[command(name = "update-cognito-user-ids", version, after_help = examples(&[
+    ("See what would change", "ddb update-cognito-user-ids --dry-run"),
+    ("Tell a script whether anything would, by exit code 3", "ddb update-cognito-user-ids --check --quiet"),
+]))]
 pub struct Args {
     /// Say what would change, and write nothing
     #[arg(long)]

@@ -1,9 +1,11 @@
 //! Data on its way to stdout: one printer, five forms.
 
+mod cell;
 pub mod escape;
 pub mod json;
 mod sheet;
 mod table;
+mod transcript;
 pub mod width;
 
 use std::io::Write;
@@ -11,10 +13,12 @@ use std::io::Write;
 use ddb_core::item::View;
 
 use crate::failure::Failure;
+pub use cell::{Cell, Column};
 use json::WriteJson;
 pub use sheet::Sheet;
 use table::Drawing;
-use width::Rank;
+pub use transcript::Said;
+use transcript::Transcript;
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -46,79 +50,6 @@ impl Format {
     ];
 }
 
-/// A column of a table.
-#[derive(Debug, Clone, Copy)]
-pub struct Column {
-    name: &'static str,
-    rank: Rank,
-    optional: bool,
-}
-
-impl Column {
-    /// A column of text.
-    pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            rank: Rank::Normal,
-            optional: false,
-        }
-    }
-
-    /// A column that is cut last: people compare and copy what stands in it.
-    pub const fn kept(name: &'static str) -> Self {
-        Self {
-            rank: Rank::High,
-            ..Self::new(name)
-        }
-    }
-
-    /// A column of ids beside others that say more; cut first.
-    pub const fn id(name: &'static str) -> Self {
-        Self {
-            rank: Rank::Low,
-            ..Self::new(name)
-        }
-    }
-
-    /// A column that is left out where nothing stands in it.
-    pub const fn optional(name: &'static str) -> Self {
-        Self {
-            optional: true,
-            ..Self::new(name)
-        }
-    }
-}
-
-/// What stands in one column of one row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cell {
-    text: String,
-    number: bool,
-}
-
-impl Cell {
-    /// A cell with text.
-    pub fn text(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            number: false,
-        }
-    }
-
-    /// A cell with a number: aligned to the right, and no formula.
-    pub fn number(number: impl ToString) -> Self {
-        Self {
-            text: number.to_string(),
-            number: true,
-        }
-    }
-
-    /// A cell with a number, or with nothing.
-    pub fn number_or_blank(number: Option<impl ToString>) -> Self {
-        number.map_or_else(|| Self::text(""), Self::number)
-    }
-}
-
 /// One thing that a command shows.
 pub trait Record: WriteJson {
     /// The columns of its table.
@@ -137,6 +68,11 @@ pub trait Record: WriteJson {
     /// Returns its row in CSV: by default those of the table.
     fn csv_rows(&self) -> Vec<Vec<Cell>> {
         self.rows()
+    }
+
+    /// Returns what a transcript shows of it, where it is a message.
+    fn said(&self) -> Option<Said<'_>> {
+        None
     }
 
     /// Shows the item behind it, where it is one.
@@ -160,6 +96,7 @@ pub struct Totals {
 
 enum Form {
     Table(Drawing),
+    Transcript(Transcript),
     Csv { header: Vec<&'static str> },
     Text,
 }
@@ -196,12 +133,30 @@ impl<W: Write> Printer<W> {
         }
     }
 
+    /// Begins a transcript for a terminal with so many columns; it shows messages alone.
+    pub fn transcript(columns: usize, colored: bool, out: W) -> Self {
+        Self {
+            format: Format::Table,
+            form: Form::Transcript(Transcript::new(columns, colored)),
+            out,
+            printed: 0,
+            sheet: Sheet::default(),
+        }
+    }
+
     /// Prints one record.
     ///
     /// # Errors
     ///
     /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn print<R: Record>(&mut self, record: &R) -> Result<(), Failure> {
+        if let Form::Transcript(transcript) = &mut self.form {
+            if let Some(said) = record.said() {
+                transcript.take(said);
+                self.printed += 1;
+            }
+            return Ok(());
+        }
         let mut sheet = std::mem::take(&mut self.sheet);
         sheet.clear();
         sheet.add(self.format, record);
@@ -227,6 +182,8 @@ impl<W: Write> Printer<W> {
                     drawing.row(row, &mut self.out)?;
                 }
             }
+            // A transcript takes records one by one.
+            Form::Transcript(_) => {}
             Form::Csv { .. } | Form::Text => {
                 let mut text = sheet.text(records);
                 // In a document every record but the first one comes after a comma.
@@ -270,8 +227,10 @@ impl<W: Write> Printer<W> {
     ///
     /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn flush(&mut self) -> Result<(), Failure> {
-        if let Form::Table(drawing) = &mut self.form {
-            drawing.flush(&mut self.out)?;
+        match &mut self.form {
+            Form::Table(drawing) => drawing.flush(&mut self.out)?,
+            Form::Transcript(transcript) => transcript.flush(&mut self.out)?,
+            _ => {}
         }
         Ok(self.out.flush()?)
     }

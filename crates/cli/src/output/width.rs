@@ -1,5 +1,6 @@
 //! How wide text is on a terminal, and cutting it without harm.
 
+use unicode_linebreak::linebreaks;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -28,6 +29,39 @@ pub fn cut(text: &str, columns: usize) -> String {
         kept.push('…');
     }
     kept
+}
+
+/// Breaks text into lines of at most so many columns: where Unicode allows it (UAX #14), else between
+/// two graphemes. Blanks at a break are gone.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut used = 0;
+    let mut start = 0;
+    let mut end_line = |line: &mut String, used: &mut usize| {
+        lines.push(line.trim_end().to_owned());
+        line.clear();
+        *used = 0;
+    };
+    for (end, _) in linebreaks(text) {
+        let piece = &text[start..end];
+        start = end;
+        if used > 0 && used + of(piece.trim_end()) > columns {
+            end_line(&mut line, &mut used);
+        }
+        for grapheme in piece.graphemes(true) {
+            let width = grapheme.width();
+            if used > 0 && used + width > columns && !grapheme.trim().is_empty() {
+                end_line(&mut line, &mut used);
+            }
+            used += width;
+            line.push_str(grapheme);
+        }
+    }
+    if !line.trim_end().is_empty() || text.trim().is_empty() {
+        end_line(&mut line, &mut used);
+    }
+    lines
 }
 
 /// Says how much it matters that a column is whole.
@@ -106,6 +140,24 @@ mod tests {
     }
 
     #[test]
+    fn p29_lines_break_where_people_would_break_them() {
+        for (text, columns, lines) in [
+            ("", 5, vec![""]),
+            ("one two", 7, vec!["one two"]),
+            ("one two, three", 8, vec!["one two,", "three"]),
+            ("one  two", 4, vec!["one", "two"]),
+            ("one 18:42? Yes", 8, vec!["one", "18:42?", "Yes"]),
+            ("abcdefgh ij", 3, vec!["abc", "def", "gh", "ij"]),
+            ("漢字漢字", 5, vec!["漢字", "漢字"]),
+            ("a👩‍👩‍👧👩‍👩‍👧", 3, vec!["a👩‍👩‍👧", "👩‍👩‍👧"]),
+            ("e\u{301}e\u{301}", 1, vec!["e\u{301}", "e\u{301}"]),
+            ("end ", 3, vec!["end"]),
+        ] {
+            assert_eq!(wrap(text, columns), lines, "{text:?} {columns}");
+        }
+    }
+
+    #[test]
     fn low_ranks_are_cut_before_high_ones() {
         use Rank::{High, Low, Normal};
         for (natural, ranks, room, widths) in [
@@ -140,6 +192,14 @@ mod tests {
             let prefix: Vec<&str> = short.trim_end_matches('…').graphemes(true).collect();
             let whole: Vec<&str> = text.graphemes(true).collect();
             prop_assert!(short == text || whole.starts_with(&prefix));
+        }
+
+        #[test]
+        fn p29_wrapped_lines_fit_and_lose_only_blanks(text in ".{0,60}", columns in 2usize..20) {
+            let lines = wrap(&text, columns);
+            prop_assert!(lines.iter().all(|line| of(line) <= columns), "{:?}", lines);
+            let solid = |text: &str| text.split_whitespace().collect::<String>();
+            prop_assert_eq!(solid(&lines.concat()), solid(&text));
         }
 
         #[test]

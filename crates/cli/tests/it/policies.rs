@@ -186,13 +186,12 @@ fn a_seed_writes_with_what_the_policy_grants() {
     recorder.run(&seed).ok();
     let load = [
         "seed",
+        "--yes",
         "--generate",
-        "60",
+        "30",
         "--ends-at",
         "2026-03-22",
-        "--yes",
     ];
-    recorder.run(&load).ok();
     recorder.run(&load).ok();
     recorder.is_what_is_granted("seed");
 }
@@ -208,6 +207,10 @@ fn what_is_read_is_read_with_what_the_policies_grant() {
         recorder.run(arguments).ok();
     }
     recorder.is_what_is_granted("scan");
+
+    let recorder = Recorder::on(seeded());
+    recorder.run(&["stats", "--segments", "2"]).ok();
+    recorder.is_what_is_granted("stats");
 
     let recorder = Recorder::on(seeded());
     recorder.run(&["get-conversation", GROUP]).ok();

@@ -301,5 +301,5 @@ async fn what_contradicts_itself_is_refused() {
     }
     let misspelt = tool.run(&["scna"]);
     misspelt.fails_with_hint(2, "scna");
-    assert!(misspelt.stderr.contains("'scan'"), "{}", misspelt.stderr);
+    assert!(misspelt.stderr.contains("`scan`"), "{}", misspelt.stderr);
 }

@@ -1,9 +1,14 @@
 //! At a terminal: questions and answers, and what is seen there.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use ddb_test_support::aws::{Aws, Backups};
+use ddb_test_support::http::{Server, forward};
 use ddb_test_support::{Door, Sandbox, Terminal, Tool};
 
-use crate::setup::tool;
+use crate::setup::{GROUP, tool};
 
 fn at_terminal(sandbox: &Sandbox, aws: &Aws, arguments: &[&str]) -> (Tool, Terminal) {
     let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front)
@@ -85,7 +90,9 @@ async fn p29_a_table_fits_the_terminal() {
     tool.file("talk.txt", format!("Person 1: {long}\nPerson 2: short\n"));
     tool.run(&["seed", "--conversation", "talk.txt"]).ok();
     for columns in [60, 80, 200] {
-        let (code, shown) = tool.at_terminal(&["get-conversation"], columns).end();
+        let (code, shown) = tool
+            .at_terminal(&["get-conversation", "--no-transcript"], columns)
+            .end();
         assert_eq!(code, Some(0));
         let table: Vec<&str> = shown
             .lines()
@@ -99,6 +106,96 @@ async fn p29_a_table_fits_the_terminal() {
             "{width} of {columns}: {cut}"
         );
     }
+}
+
+/// At a terminal a conversation reads like a chat; everywhere else it is the table.
+#[tokio::test]
+async fn p28_p29_a_conversation_reads_like_a_chat() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    let long = "漢字 and 👩‍👩‍👧 and e\u{301}, again and again: ".repeat(8);
+    tool.file(
+        "talk.txt",
+        format!("Person 1: {long}\nPerson 2: \u{1b}[31m\u{202e}red\n"),
+    );
+    let seed = [
+        "seed",
+        "--conversation",
+        "talk.txt",
+        "--ends-at",
+        "2026-03-22T00:00:30Z",
+    ];
+    tool.run(&seed).ok();
+    for columns in [60, 80, 200] {
+        let (code, shown) = tool
+            .at_terminal(&["get-conversation", "--color", "never"], columns)
+            .end();
+        assert_eq!(code, Some(0));
+        for part in [
+            "── Saturday, 21 March 2026, UTC ─",
+            "\r\n23:59  andrewbrown  漢字",
+            "── Sunday, 22 March 2026, UTC ─",
+            "\r\n00:00  bayko        \\u{1b}[31m\\u{202e}red\r\n",
+        ] {
+            assert!(shown.contains(part), "{columns} {part}: {shown}");
+        }
+        let messages = shown.lines().filter(|line| line.contains("again"));
+        assert!(messages.clone().count() > 1);
+        for line in messages {
+            assert!(
+                ddb_cli::output::width::of(line) <= usize::from(columns),
+                "{line}"
+            );
+        }
+    }
+    let table = tool.run(&["get-conversation"]).ok();
+    assert!(table.starts_with("time (UTC)"), "{table}");
+    let (_, json) = tool
+        .at_terminal(&["get-conversation", "-o", "jsonl", "-q"], 80)
+        .end();
+    assert!(json.starts_with('{'), "{json}");
+}
+
+#[tokio::test]
+async fn a_transcript_has_colours_unless_they_are_not_wanted() {
+    let sandbox = Sandbox::with_table().await;
+    let colored = |tool: &Tool, options: &[&str]| {
+        let options = [&["get-conversation", "-q"], options].concat();
+        let (code, shown) = tool.at_terminal(&options, 80).end();
+        assert_eq!(code, Some(0));
+        shown.contains("\u{1b}[38;5;")
+    };
+    let plain = tool(Door::Front, &sandbox);
+    plain.run(&["seed"]).ok();
+    assert!(colored(&plain, &[]));
+    assert!(!colored(&plain, &["--color", "never"]));
+    let without = tool(Door::Front, &sandbox).with("NO_COLOR", "1");
+    assert!(!colored(&without, &[]));
+    assert!(colored(&without, &["--color", "always"]));
+    let dumb = tool(Door::Front, &sandbox).with("TERM", "dumb");
+    assert!(!colored(&dumb, &[]));
+}
+
+/// What comes later is drawn as what was there.
+#[tokio::test]
+async fn a_followed_conversation_goes_on_as_a_chat() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Front, &sandbox);
+    tool.run(&["seed"]).ok();
+    let mut terminal = tool.at_terminal(&["get-conversation", "--follow", "--color", "never"], 80);
+    terminal.expect("following");
+    let say = [
+        "create-message",
+        "--group",
+        GROUP,
+        "--from",
+        "bayko",
+        "Still there?",
+    ];
+    tool.run(&say).ok();
+    terminal.expect("bayko        Still there?");
+    terminal.enter("\u{3}");
+    assert_eq!(terminal.end().0, Some(0));
 }
 
 /// Colours are for terminals, and for those who want them.
@@ -121,6 +218,13 @@ fn errors_are_coloured_at_a_terminal_only() {
         &[]
     ));
     assert!(
+        tool(Door::Own, &sandbox)
+            .with("CLICOLOR_FORCE", "1")
+            .run(&["seed", "--me", "nobody"])
+            .stderr
+            .contains(red)
+    );
+    assert!(
         !plain
             .run(&["seed", "--me", "nobody"])
             .stderr
@@ -132,4 +236,42 @@ fn errors_are_coloured_at_a_terminal_only() {
             .stderr
             .contains(red)
     );
+}
+
+/// How far a load is stands on the last line of a terminal, and is gone when the load is, however it ends.
+#[tokio::test]
+async fn progress_leaves_no_trace() {
+    const ERASED: &str = "\r\u{1b}[2K";
+    let sandbox = Sandbox::with_table().await;
+    let engine = sandbox.url();
+    let stuck = Arc::new(AtomicBool::new(true));
+    let waits = Arc::clone(&stuck);
+    let server = Server::start(move |request| {
+        while request.operation == "BatchWriteItem" && waits.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        forward(request, &engine)
+    });
+    let tool = tool(Door::Own, &sandbox).with("AWS_ENDPOINT_URL_DYNAMODB", &server.url());
+    let load = ["seed", "--generate", "300", "--ends-at", "2026-03-22"];
+
+    let mut terminal = tool.at_terminal(&load, 100);
+    terminal.expect("0/300");
+    terminal.enter("\u{3}");
+    let (code, seen) = terminal.end();
+    assert_eq!(code, Some(130));
+    let (_, after) = seen.rsplit_once("/300").unwrap();
+    assert!(after.contains(ERASED), "{after:?}");
+
+    let mut terminal = tool.at_terminal(&load, 100);
+    terminal.expect("0/300");
+    stuck.store(false, Ordering::SeqCst);
+    let (code, seen) = terminal.end();
+    assert_eq!(code, Some(0));
+    let (_, after) = seen.rsplit_once("/300").unwrap();
+    let (_, after) = after.split_once(ERASED).unwrap();
+    assert!(after.contains("generated"), "{after:?}");
+
+    let quiet = tool.run(&load);
+    assert!(!quiet.stderr.contains("/300") && !quiet.stderr.contains('\u{1b}'));
 }

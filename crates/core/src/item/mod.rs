@@ -353,6 +353,9 @@ impl From<&GroupRow> for RawItem {
     }
 }
 
+/// The most bytes that an item may have, as [`size`] counts them: 400 KB.
+pub const MAX_SIZE: usize = 400 * 1024;
+
 /// Returns the size in bytes by which the service bills an item and limits it to 400 KB: the names
 /// and the values of its attributes. See "DynamoDB item sizes and formats" in the AWS developer guide.
 pub fn size(raw: &RawItem) -> usize {

@@ -17,7 +17,7 @@ use crate::schema::{TableName, attribute};
 /// Limits of BatchWriteItem in the API reference: 25 requests, 16 MB, 400 KB an item, no key twice.
 const MAX_ITEMS: usize = 25;
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
-const MAX_ITEM_BYTES: usize = 400 * 1024;
+const MAX_ITEM_BYTES: usize = crate::item::MAX_SIZE;
 /// A write capacity unit writes so much of an item: "Provisioned capacity mode" in the AWS developer guide.
 const UNIT_BYTES: usize = 1024;
 /// What the wire adds to an item's own bytes at the most: every byte of a text escaped as `\u00XX`.

@@ -1,0 +1,207 @@
+//! `stats`: what the table holds, in numbers and bars.
+
+mod report;
+
+use std::io::Write;
+
+use clap::Parser;
+use ddb_core::schema::Shape;
+use ddb_core::statistics::Statistics;
+use ddb_core::store::{Scan, Segment, Store};
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::{add, capacity, counted};
+use crate::args::{CommonArgs, TableArgs};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
+use crate::launch::{Command, Context};
+use crate::output::{Format, Record, Totals};
+use crate::progress::Progress;
+use crate::ui::Ui;
+use report::Report;
+
+/// Shows what the table holds, and roughly what it costs.
+///
+/// Items and bytes by kind, messages a day, the biggest conversations, and a month's cost at the list
+/// prices of one region. The whole table is read once; memory stays the same however large it is.
+#[derive(Debug, Parser)]
+#[command(name = "stats", version, after_help = examples(&[
+    ("Look at the table", "ddb stats"),
+    ("The numbers behind it, for a plot", "ddb stats -o json > stats.json"),
+]))]
+pub struct Args {
+    /// How many of the biggest conversations are shown
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    groups: usize,
+    /// How many days are shown in the table, the newest
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    days: usize,
+    /// Read the table in N segments at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(Segment::MAX_TOTAL)))]
+    segments: u32,
+    #[command(flatten)]
+    table: TableArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::BASIC;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let ui = &context.ui;
+        let store = self.table.open(&context, None).await?.store;
+        let table = store.describe().await?.ok_or_else(|| {
+            let missing = format!("DescribeTable on {}: there is no such table", store.place());
+            Failure::new(Exit::NotFound, missing).hint("`ddb schema-load` creates the table")
+        })?;
+        let mut totals = Totals {
+            scanned_count: Some(0),
+            ..Totals::default()
+        };
+        // The service counts from time to time, and an emulator may not.
+        let items = table
+            .item_count()
+            .and_then(|items| u64::try_from(items).ok());
+        let mut progress = ui.progress("items", items.filter(|items| *items > 0));
+        let statistics = self.read(&store, &mut totals, &mut progress).await?;
+        drop(progress);
+        let mut report = Report::new(
+            store.table(),
+            &statistics,
+            &Shape::from(&table),
+            self.groups,
+        );
+        if ui.format() == Format::Table {
+            self.draw(&mut report, ui)?;
+        } else {
+            let mut printer = ui.printer::<Report>();
+            printer.print(&report)?;
+            printer.finish(totals)?;
+        }
+        say(&report, &totals, ui);
+        Ok(Outcome::Done)
+    }
+}
+
+impl Args {
+    /// Counts page by page; nothing holds more than a page of each segment.
+    async fn read(
+        &self,
+        store: &Store,
+        totals: &mut Totals,
+        progress: &mut Progress,
+    ) -> Result<Statistics, Failure> {
+        let mut statistics = Statistics::default();
+        let segments = Segment::all(self.segments).map(|segment| {
+            let scan = Scan {
+                segment,
+                consistent: false,
+                count_only: false,
+                page_size: None,
+            };
+            store.scan(scan).boxed()
+        });
+        let mut pages = stream::select_all(segments);
+        while let Some(page) = pages.try_next().await? {
+            add(&mut totals.consumed_capacity, page.consumed);
+            let scanned = totals.scanned_count.get_or_insert(0);
+            *scanned += page.scanned;
+            progress.set(*scanned);
+            for item in &page.items {
+                statistics.add(item);
+            }
+        }
+        Ok(statistics)
+    }
+
+    fn draw(&self, report: &mut Report, ui: &Ui) -> Result<(), Failure> {
+        table(&report.kinds, ui)?;
+        let shown = report.days.len().saturating_sub(self.days);
+        let days = &mut report.days[shown..];
+        let most = days
+            .iter()
+            .map(|day| day.messages)
+            .max()
+            .unwrap_or_default();
+        // The other two columns, and the gaps between them.
+        const REST: usize = 24;
+        let room = ui
+            .columns()
+            .map_or(40, |columns| columns.saturating_sub(REST));
+        for day in &mut *days {
+            day.bar = bar(day.messages, most, room.clamp(8, 60));
+        }
+        below(days, ui)?;
+        below(&report.biggest_groups, ui)?;
+        below(&report.monthly_cost, ui)
+    }
+}
+
+/// Draws one table.
+fn table<R: Record>(rows: &[R], ui: &Ui) -> Result<(), Failure> {
+    let mut printer = ui.printer::<R>();
+    for row in rows {
+        printer.print(row)?;
+    }
+    printer.finish(Totals::default())
+}
+
+/// Draws one table below another, where it has rows.
+fn below<R: Record>(rows: &[R], ui: &Ui) -> Result<(), Failure> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    std::io::stdout().write_all(b"\n")?;
+    table(rows, ui)
+}
+
+fn say(report: &Report, totals: &Totals, ui: &Ui) {
+    let items = counted(report.items, "item", "items");
+    let groups = counted(report.groups, "conversation", "conversations");
+    let days = counted(report.days.len() as u64, "day", "days");
+    let used = capacity(totals.consumed_capacity);
+    ui.note(&format!("{items}, {groups}, {days} with messages{used}"));
+    ui.note(&format!(
+        "costs are estimates: list prices of {} since {}, without reads, streams, backups and free tier; see {}",
+        report.prices.region, report.prices.since, report.prices.page
+    ));
+    if report.undated > 0 {
+        let undated = counted(report.undated, "message has", "messages have");
+        ui.warn(&format!("{undated} a sort key that is not a time"));
+    }
+    if !report.groups_exact {
+        ui.warn("there are very many conversations: the counts of the biggest are at least these");
+    }
+}
+
+/// Draws a bar of at most `room` columns, in steps of an eighth of one.
+fn bar(value: u64, most: u64, room: usize) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (value as f64 / most.max(1) as f64 * room as f64 * 8.0).round() as usize;
+    let eighths = eighths.max(usize::from(value > 0));
+    "█".repeat(eighths / 8) + PARTS[eighths % 8]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_as_long_as_their_values() {
+        for (value, most, shown) in [
+            (0, 10, ""),
+            (10, 10, "██████████"),
+            (5, 10, "█████"),
+            (1, 16, "▋"),
+            (1, 1_000_000, "▏"),
+            (0, 0, ""),
+        ] {
+            assert_eq!(bar(value, most, 10), shown, "{value} of {most}");
+        }
+    }
+}

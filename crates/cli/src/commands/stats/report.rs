@@ -1,0 +1,294 @@
+//! What `stats` found: one record for programs, several tables for people.
+
+use ddb_core::cost::{self, Estimate, Units};
+use ddb_core::item::MAX_SIZE;
+use ddb_core::schema::{Shape, TableName, TableSpec};
+use ddb_core::statistics::{Statistics, Volume};
+use serde::Serialize;
+
+use crate::output::{Cell, Column, Record};
+
+#[derive(Debug, Serialize)]
+pub(super) struct KindRow {
+    kind: &'static str,
+    pub items: u64,
+    pub bytes: u64,
+    pub largest: u64,
+    /// How much of the limit of 400 KB the largest item has, in percent.
+    pub limit_percent: f64,
+}
+
+impl KindRow {
+    fn new(kind: &'static str, volume: Volume) -> Self {
+        Self {
+            kind,
+            items: volume.items,
+            bytes: volume.bytes,
+            largest: volume.largest,
+            limit_percent: rounded(100.0 * volume.largest as f64 / MAX_SIZE as f64),
+        }
+    }
+}
+
+impl Record for KindRow {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("kind"),
+        Column::kept("items"),
+        Column::kept("bytes"),
+        Column::new("on average"),
+        Column::new("the largest"),
+        Column::new("of 400 KB"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![
+            Cell::text(self.kind),
+            Cell::number(self.items),
+            Cell::number(bytes(self.bytes)),
+            Cell::number(bytes(self.bytes / self.items.max(1))),
+            Cell::number(bytes(self.largest)),
+            Cell::number(format!("{:.2} %", self.limit_percent)),
+        ]]
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DayRow {
+    pub date: String,
+    pub messages: u64,
+    #[serde(skip)]
+    pub bar: String,
+}
+
+impl Record for DayRow {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("day (UTC)"),
+        Column::kept("messages"),
+        Column::optional(""),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![
+            Cell::text(&self.date),
+            Cell::number(self.messages),
+            Cell::text(&self.bar),
+        ]]
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct GroupRow {
+    pub group_uuid: String,
+    pub messages: u64,
+    pub bytes: u64,
+}
+
+impl Record for GroupRow {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("biggest conversations"),
+        Column::kept("messages"),
+        Column::kept("bytes"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        vec![vec![
+            Cell::text(&self.group_uuid),
+            Cell::number(self.messages),
+            Cell::number(bytes(self.bytes)),
+        ]]
+    }
+}
+
+/// What a month costs with one way of paying, in US dollars.
+#[derive(Debug, Serialize)]
+pub(super) struct CostRow {
+    billing: &'static str,
+    pub current: bool,
+    pub storage: f64,
+    pub throughput: f64,
+    pub total: f64,
+    #[serde(skip)]
+    pub basis: String,
+}
+
+impl CostRow {
+    fn new(billing: &'static str, current: bool, storage: f64, throughput: f64) -> Self {
+        Self {
+            billing,
+            current,
+            storage: rounded(storage),
+            throughput: rounded(throughput),
+            total: rounded(storage + throughput),
+            basis: String::new(),
+        }
+    }
+}
+
+impl Record for CostRow {
+    const COLUMNS: &'static [Column] = &[
+        Column::kept("cost a month"),
+        Column::kept("storage"),
+        Column::kept("throughput"),
+        Column::kept("total"),
+        Column::new("for"),
+    ];
+
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        let dollars = |dollars: f64| Cell::number(format!("${dollars:.2}"));
+        let now = if self.current { " (now)" } else { "" };
+        vec![vec![
+            Cell::text(format!("{}{now}", self.billing)),
+            dollars(self.storage),
+            dollars(self.throughput),
+            dollars(self.total),
+            Cell::text(&self.basis),
+        ]]
+    }
+}
+
+/// Everything, for programs.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub table: String,
+    pub items: u64,
+    pub bytes: u64,
+    pub kinds: Vec<KindRow>,
+    pub days: Vec<DayRow>,
+    pub undated: u64,
+    pub groups: u64,
+    pub groups_exact: bool,
+    pub biggest_groups: Vec<GroupRow>,
+    pub prices: Prices,
+    pub monthly_cost: Vec<CostRow>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Prices {
+    pub region: &'static str,
+    pub since: &'static str,
+    pub page: &'static str,
+}
+
+impl Record for Report {
+    const COLUMNS: &'static [Column] = &[];
+
+    /// For people it is several tables.
+    fn rows(&self) -> Vec<Vec<Cell>> {
+        Vec::new()
+    }
+}
+
+impl Report {
+    /// Makes it of what was counted, with so many of the biggest conversations.
+    pub fn new(table: &TableName, statistics: &Statistics, shape: &Shape, biggest: usize) -> Self {
+        let all = statistics.all();
+        Self {
+            table: table.to_string(),
+            items: all.items,
+            bytes: all.bytes,
+            kinds: vec![
+                KindRow::new("message", statistics.messages),
+                KindRow::new("group", statistics.group_rows),
+                KindRow::new("unknown", statistics.unknown),
+            ],
+            days: statistics
+                .days
+                .iter()
+                .map(|(date, messages)| DayRow {
+                    date: date.to_string(),
+                    messages: *messages,
+                    bar: String::new(),
+                })
+                .collect(),
+            undated: statistics.undated,
+            groups: statistics.groups.seen(),
+            groups_exact: statistics.groups.is_exact(),
+            biggest_groups: statistics
+                .groups
+                .biggest(biggest)
+                .into_iter()
+                .map(|(group, volume)| GroupRow {
+                    group_uuid: group.to_string(),
+                    messages: volume.items,
+                    bytes: volume.bytes,
+                })
+                .collect(),
+            prices: Prices {
+                region: cost::REGION,
+                since: cost::SINCE,
+                page: cost::PAGE,
+            },
+            monthly_cost: costs(statistics, shape),
+        }
+    }
+}
+
+/// Estimates both ways of paying; a table that is paid on demand is compared with the capacity that
+/// `schema-load` provisions.
+fn costs(statistics: &Statistics, shape: &Shape) -> Vec<CostRow> {
+    let own = Units::of(shape);
+    let units = own.or_else(|| Units::of(&TableSpec::default().shape()));
+    let units = units.unwrap_or_default();
+    let estimate = Estimate::new(statistics, units);
+    let on_demand = CostRow::new(
+        "on demand",
+        own.is_none(),
+        estimate.storage,
+        estimate.on_demand,
+    );
+    let provisioned = CostRow::new(
+        "provisioned",
+        own.is_some(),
+        estimate.storage,
+        estimate.provisioned,
+    );
+    vec![
+        CostRow {
+            basis: format!("{} write units a month", estimate.write_units),
+            ..on_demand
+        },
+        CostRow {
+            basis: format!("{} read and {} write units", units.read, units.write),
+            ..provisioned
+        },
+    ]
+}
+
+/// Returns bytes for people: `12.3 KB`, with 1,024 bytes to the KB, as the service counts.
+fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KB", "MB", "GB", "TB", "PB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut amount = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while amount >= 1024.0 && unit + 1 < UNITS.len() {
+        amount /= 1024.0;
+        unit += 1;
+    }
+    format!("{amount:.1} {}", UNITS[unit])
+}
+
+/// Rounds to four digits after the point: more would say more than is known.
+fn rounded(number: f64) -> f64 {
+    (number * 1e4).round() / 1e4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_units() {
+        for (number, shown) in [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_024, "1.0 KB"),
+            (1_536, "1.5 KB"),
+            (5 << 30, "5.0 GB"),
+            (u64::MAX, "16384.0 PB"),
+        ] {
+            assert_eq!(bytes(number), shown);
+        }
+    }
+}

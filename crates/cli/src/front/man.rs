@@ -1,0 +1,116 @@
+//! `ddb man`: the manual pages.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+
+use super::FRONT_ONLY;
+use crate::args::CommonArgs;
+use crate::failure::{Failure, Outcome};
+use crate::help;
+use crate::launch::{Command, Context};
+use crate::output::Format;
+
+/// Prints a manual page, in the form that man reads
+#[derive(Debug, Parser)]
+#[command(name = "man", version, after_help = help::examples(&[
+    ("Read a page", "ddb man get-conversation | man -l -"),
+    ("All pages, for a package", "ddb man --dir man1"),
+]))]
+pub(super) struct Args {
+    /// The command; `ddb` itself where none is given
+    #[arg(value_name = "COMMAND")]
+    command: Option<String>,
+    /// Write all pages into this folder, made where it is missing
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = &[Format::Table];
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        if let Some(dir) = &self.dir {
+            let written = write_all(dir)?;
+            context
+                .ui
+                .note(&format!("{written} files in {}", dir.display()));
+            return Ok(Outcome::Done);
+        }
+        let ddb = super::built();
+        let command = match self.command.as_deref() {
+            None | Some("ddb") => &ddb,
+            Some(name) => ddb.find_subcommand(name).ok_or_else(|| {
+                Failure::refused(format!("there is no command `{name}`"))
+                    .hint("`ddb` shows the commands")
+            })?,
+        };
+        io::stdout().write_all(&page(command)?)?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// Returns the page of a command: `ddb.1`, `ddb-get-conversation.1`.
+fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
+    let version = command.get_version().unwrap_or_default();
+    let title = command.get_display_name().unwrap_or(command.get_name());
+    let man = Man::new(command.clone())
+        .title(title)
+        .source(format!("ddb {version}"))
+        .manual("Tools for the Cruddur message store");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    if let Some(end) = command.get_after_help() {
+        verbatim(&end.to_string(), &mut page)?;
+    }
+    Ok(page)
+}
+
+/// Writes the end of a help text as a section of its own, in which lines stay lines.
+fn verbatim(text: &str, page: &mut Vec<u8>) -> io::Result<()> {
+    let mut lines = text.lines();
+    let title = lines.next().unwrap_or_default().trim_end_matches(':');
+    let mut roff = Roff::new();
+    roff.control("SH", [title.to_uppercase().as_str()]);
+    roff.control("nf", []);
+    for line in lines {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []);
+    roff.to_writer(page)
+}
+
+/// Writes all pages, and for each binary of its own one that leads to its page.
+fn write_all(dir: &Path) -> Result<usize, Failure> {
+    super::create(dir)?;
+    let ddb = super::built();
+    let mut written = 1;
+    super::write(&dir.join("ddb.1"), &page(&ddb)?)?;
+    for command in ddb.get_subcommands() {
+        let name = command.get_name();
+        super::write(&dir.join(format!("ddb-{name}.1")), &page(command)?)?;
+        written += 1;
+        if !FRONT_ONLY.contains(&name) {
+            let lead = format!(".so man1/ddb-{name}.1\n");
+            super::write(&dir.join(format!("{name}.1")), lead.as_bytes())?;
+            written += 1;
+        }
+    }
+    Ok(written)
+}

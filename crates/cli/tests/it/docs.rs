@@ -1,0 +1,228 @@
+//! The documentation: every command in it works on a fresh engine, in the order of the page.
+//!
+//! Blocks marked `sh` are run. Those marked `sh people` need PostgreSQL and a user pool. Those marked
+//! `console` are what a test cannot do, and of a few known kinds.
+
+use std::path::{Path, PathBuf};
+
+use ddb_test_support::aws::{Aws, Backups};
+use ddb_test_support::cognito::MotoPool;
+use ddb_test_support::{Door, Postgres, Ran, Sandbox, Tool};
+use snapbox::{assert_data_eq, file};
+
+use crate::setup::tool;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Returns the pages that have commands, by their names under the root.
+fn pages() -> Vec<String> {
+    let mut pages = vec!["README.md".to_owned()];
+    for file in std::fs::read_dir(root().join("docs")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        // The reference shows examples that have a test of their own.
+        if name.ends_with(".md") && name != "reference.md" {
+            pages.push(format!("docs/{name}"));
+        }
+    }
+    assert!(pages.len() > 5, "{pages:?}");
+    pages
+}
+
+/// Returns the fenced blocks of a page with what they are marked as.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(root().join(page)).unwrap();
+    let mut blocks: Vec<(String, String)> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        match line.strip_prefix("```") {
+            Some(mark) if !inside => {
+                inside = true;
+                blocks.push((mark.to_owned(), String::new()));
+            }
+            Some(_) => inside = false,
+            None if inside => {
+                let block = &mut blocks.last_mut().unwrap().1;
+                block.push_str(line);
+                block.push('\n');
+            }
+            None => {}
+        }
+    }
+    blocks
+}
+
+/// What stands before the commands of a page. A command that says that something differs has done its part; one that
+/// would go on is ended once it says so; one for production reaches a stand-in for AWS.
+const PRELUDE: &str = r#"
+goes_on() {
+  local line said=
+  exec 3< <(exec ddb "$@" 2>&1)
+  local pid=$!
+  while read -r line <&3; do
+    case $line in *'Ctrl-C ends it') said=yes; kill "$pid" ;; esac
+  done
+  wait "$pid" && [ -n "$said" ]
+}
+ddb() {
+  local code=0
+  case " $* " in
+    ' local '*) goes_on "$@" --port 0 ;;
+    *' --follow '*) goes_on "$@" ;;
+    *' --prod '*) env -u AWS_ENDPOINT_URL_DYNAMODB ddb "$@" $STAND_IN || code=$? ;;
+    *) command ddb "$@" || code=$? ;;
+  esac
+  [ "$code" -eq 0 ] || [ "$code" -eq 3 ]
+}
+set -x
+"#;
+
+async fn run(page: &str, marks: &[&str], prepared: impl FnOnce(Tool) -> Tool) {
+    let sandbox = Sandbox::new();
+    let aws = Aws::in_front_of(&sandbox, Backups::On);
+    // The pages begin without a table, but some look at production first.
+    let stand_in = format!(
+        "--endpoint-url {url} --sts-endpoint-url {url}",
+        url = aws.url()
+    );
+    let tool = prepared(tool(Door::Front, &sandbox))
+        .with("STAND_IN", &stand_in)
+        .with("AWS_REGION", "eu-central-1")
+        .with("AWS_ACCESS_KEY_ID", "AKIATESTER")
+        .with("AWS_SECRET_ACCESS_KEY", "secret");
+    tool.file("users.csv", include_str!("../../../../seed-data/users.csv"));
+    let mut script = PRELUDE.to_owned();
+    for (mark, block) in blocks(page) {
+        if marks.contains(&mark.as_str()) {
+            script.push_str(&block);
+        }
+    }
+    let script = script
+        .replace("cruddur-messages", sandbox.table().as_str())
+        .replace(" --region eu-central-1", "");
+    let ran: Ran = tool.shell(&script).output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{page}\n{}\n{}", ran.stdout, ran.stderr);
+    // What is not a command is a typing error in the fence.
+    assert!(ran.stderr.contains("+ ddb ") || !script.contains("\nddb "));
+}
+
+#[tokio::test]
+async fn every_command_in_the_documentation_works() {
+    for page in pages() {
+        run(&page, &["sh"], |tool| tool).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL and moto: bin-scripts/test --real"]
+async fn every_command_about_people_in_the_documentation_works() {
+    let database = Postgres::absent();
+    let pool = MotoPool::open().await;
+    run("docs/how-to.md", &["sh people"], |tool| {
+        tool.with(
+            "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
+            &MotoPool::url(),
+        )
+        .with("AWS_COGNITO_USER_POOL_ID", &pool.id)
+        .with("DATABASE_URL", &database.url())
+    })
+    .await;
+}
+
+/// Whatever no test runs here is run by `.ci/run`, or belongs to another tool.
+#[test]
+fn every_other_block_is_of_a_known_kind() {
+    const ELSEWHERE: [&str; 11] = [
+        "bin-scripts/bench",
+        "bin-scripts/quickstart",
+        "bin-scripts/test",
+        "bin-scripts/release-archive",
+        "cargo bench -p ddb-bench",
+        "cargo install --path crates/cli --bin ddb",
+        "docker compose up -d --wait",
+        "aws dynamodb ",
+        "aws sso login ",
+        "export DATABASE_URL=",
+        "export AWS_COGNITO_USER_POOL_ID=",
+    ];
+    for page in pages() {
+        for (mark, block) in blocks(&page) {
+            match mark.as_str() {
+                "sh" | "sh people" => {}
+                "console" => {
+                    for line in block.lines() {
+                        let known = ELSEWHERE.iter().any(|known| line.starts_with(known));
+                        assert!(known, "{page}: {line}");
+                    }
+                }
+                other => panic!("{page}: a block marked `{other}`"),
+            }
+        }
+    }
+}
+
+/// Links lead somewhere, inside this project.
+#[test]
+fn links_between_pages_lead_somewhere() {
+    for page in pages() {
+        let text = std::fs::read_to_string(root().join(&page)).unwrap();
+        let folder = root().join(&page).parent().unwrap().to_owned();
+        for (_, link) in text
+            .split("](")
+            .skip(1)
+            .map(|rest| rest.split_once(')').unwrap())
+            .map(|(link, _)| ((), link))
+        {
+            let file = link.split('#').next().unwrap();
+            if !file.is_empty() && !file.contains("://") {
+                assert!(folder.join(file).exists(), "{page}: {link}");
+            }
+        }
+    }
+}
+
+/// The table of commands in the README has them all.
+#[test]
+fn the_readme_names_every_command() {
+    let sandbox = Sandbox::new();
+    let help = tool(Door::Front, &sandbox).run(&["--help"]).ok();
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let listed = help
+        .lines()
+        .skip_while(|line| *line != "Set up:")
+        .take_while(|line| *line != "Options:")
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    for command in listed.filter(|name| !["", "help"].contains(name)) {
+        assert!(readme.contains(&format!("`{command}`")), "{command}");
+    }
+}
+
+/// The recording in the README is what a terminal shows. Where that changed on purpose,
+/// `SNAPSHOTS=overwrite` with this test draws it anew.
+#[tokio::test]
+async fn the_recording_is_what_a_terminal_shows() {
+    const TABLE: &str = "cruddur-messages";
+    // An engine of its own, so that the table can have its name.
+    let sandbox = Sandbox::embedded();
+    let tool = tool(Door::Front, &sandbox).with("DDB_MESSAGE_TABLE", TABLE);
+    let mut session = String::new();
+    for typed in [
+        "schema-load",
+        "seed --ends-at 2026-03-22T21:04:00Z",
+        "list-conversations",
+        "get-conversation --limit 6",
+    ] {
+        let arguments: Vec<&str> = typed.split(' ').collect();
+        let (code, shown) = tool.at_terminal(&arguments, 100).end();
+        assert_eq!(code, Some(0), "{shown}");
+        session.push_str(&format!("\u{1b}[1m$ ddb {typed}\u{1b}[0m\r\n{shown}\r\n"));
+    }
+    let session = session
+        .replace('\r', "")
+        .replace(&sandbox.url(), "http://localhost:8000");
+    assert_data_eq!(
+        session.trim_end(),
+        file!["../../../../docs/recording.term.svg"].raw()
+    );
+}

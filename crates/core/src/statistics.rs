@@ -1,0 +1,274 @@
+//! What a table holds, in numbers: one pass over its items, in memory that does not grow with them.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+
+use crate::item::{Kind, RawItem, size};
+use crate::key::{MessageGroupId, PartitionKey};
+use crate::schema::attribute;
+use crate::timestamp::Timestamp;
+
+/// Items and their bytes, as [`size`] counts them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// How many items.
+    pub items: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+    /// Bytes of the largest one.
+    pub largest: u64,
+}
+
+impl Volume {
+    fn add(&mut self, bytes: u64) {
+        self.items += 1;
+        self.bytes += bytes;
+        self.largest = self.largest.max(bytes);
+    }
+
+    /// Returns the sum of two.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            items: self.items + other.items,
+            bytes: self.bytes + other.bytes,
+            largest: self.largest.max(other.largest),
+        }
+    }
+}
+
+/// Counts items as they come.
+///
+/// Memory is bounded: a counter for each calendar day that has messages, of which the written form of
+/// time knows 3.7 million, and a [`Tally`] of conversations.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    /// Messages.
+    pub messages: Volume,
+    /// Group rows.
+    pub group_rows: Volume,
+    /// Whatever else is there.
+    pub unknown: Volume,
+    /// Messages by day, UTC.
+    pub days: BTreeMap<NaiveDate, u64>,
+    /// Messages whose sort key is not a time.
+    pub undated: u64,
+    /// Messages by conversation.
+    pub groups: Tally,
+}
+
+impl Statistics {
+    /// Counts an item.
+    pub fn add(&mut self, raw: &RawItem) {
+        let bytes = size(raw) as u64;
+        match Kind::of(raw) {
+            Kind::Message => {
+                self.messages.add(bytes);
+                self.add_message(raw, bytes);
+            }
+            Kind::Group => self.group_rows.add(bytes),
+            Kind::Unknown => self.unknown.add(bytes),
+        }
+    }
+
+    fn add_message(&mut self, raw: &RawItem, bytes: u64) {
+        let text = |name| raw.get(name).and_then(|value| value.as_s().ok());
+        let time = text(attribute::SK).and_then(|sk| sk.parse::<Timestamp>().ok());
+        match time {
+            Some(time) => *self.days.entry(time.date()).or_default() += 1,
+            None => self.undated += 1,
+        }
+        if let Some(Ok(PartitionKey::Messages(group))) = text(attribute::PK).map(|pk| pk.parse()) {
+            self.groups.add(group, bytes);
+        }
+    }
+
+    /// Returns how much there is in all.
+    pub fn all(&self) -> Volume {
+        self.messages.plus(self.group_rows).plus(self.unknown)
+    }
+
+    /// Returns how many messages came in the thirty days that end with the newest one.
+    pub fn last_thirty_days(&self) -> u64 {
+        const BEFORE: chrono::Days = chrono::Days::new(29);
+        let Some((newest, _)) = self.days.last_key_value() else {
+            return 0;
+        };
+        let first = newest.checked_sub_days(BEFORE).unwrap_or(NaiveDate::MIN);
+        self.days.range(first..).map(|(_, messages)| messages).sum()
+    }
+}
+
+/// Counts messages by conversation, in bounded memory: at most twice [`Tally::KEPT`] counters of less
+/// than 64 bytes each.
+///
+/// Where there are more conversations, the smaller half is forgotten. A scan of one segment gives the items
+/// of a partition one after the other, so what is forgotten is complete, and too small to be shown. Where
+/// they come in another order, as with several segments, a count is a lower bound then.
+#[derive(Debug)]
+pub struct Tally {
+    counted: HashMap<MessageGroupId, Volume>,
+    kept: usize,
+    seen: u64,
+    forgot: bool,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self::keeping(Self::KEPT)
+    }
+}
+
+impl Tally {
+    /// How many conversations are never forgotten.
+    pub const KEPT: usize = 50_000;
+
+    fn keeping(kept: usize) -> Self {
+        Self {
+            counted: HashMap::new(),
+            kept,
+            seen: 0,
+            forgot: false,
+        }
+    }
+
+    fn add(&mut self, group: MessageGroupId, bytes: u64) {
+        let seen = &mut self.seen;
+        let volume = self.counted.entry(group).or_insert_with(|| {
+            *seen += 1;
+            Volume::default()
+        });
+        volume.add(bytes);
+        let volume = *volume;
+        if self.counted.len() > 2 * self.kept {
+            self.counted = self.biggest(self.kept).into_iter().collect();
+            // More of this one may come.
+            self.counted.insert(group, volume);
+            self.forgot = true;
+        }
+    }
+
+    /// Returns how many conversations there are.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// Tells whether every count is exact in any order of the items.
+    pub fn is_exact(&self) -> bool {
+        !self.forgot
+    }
+
+    /// Returns the conversations with the most messages, the biggest first.
+    pub fn biggest(&self, number: usize) -> Vec<(MessageGroupId, Volume)> {
+        let mut groups: Vec<_> = self.counted.iter().map(|(id, size)| (*id, *size)).collect();
+        groups.sort_unstable_by_key(|(id, size)| (Reverse((size.items, size.bytes)), *id));
+        groups.truncate(number);
+        groups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use aws_sdk_dynamodb::types::AttributeValue;
+
+    fn group(number: u128) -> MessageGroupId {
+        MessageGroupId::new(uuid::Uuid::from_u128(number))
+    }
+
+    fn message(number: u128, sk: &str, text: &str) -> RawItem {
+        RawItem::from(&crate::item::Message {
+            group: group(number),
+            ..sample::message(sk, text)
+        })
+    }
+
+    #[test]
+    fn items_are_counted_by_kind_day_and_conversation() {
+        let mut statistics = Statistics::default();
+        let items = [
+            message(1, "2026-03-22T23:59:59Z", "a"),
+            message(1, "2026-03-23T00:30:00+01:00", "bb"),
+            message(2, "2026-03-23T00:00:00Z", "c"),
+            message(2, "soon", "d"),
+            RawItem::from(&sample::group_row("2026-03-23T00:00:00Z", "c")),
+            RawItem::from([("pk".to_owned(), AttributeValue::S("x".to_owned()))]),
+        ];
+        for item in &items {
+            statistics.add(item);
+        }
+        assert_eq!(statistics.messages.items, 4);
+        assert_eq!(
+            statistics.messages.largest,
+            size(&items[1]).max(size(&items[0])) as u64
+        );
+        assert_eq!(statistics.group_rows.items, 1);
+        assert_eq!(
+            statistics.unknown,
+            Volume {
+                items: 1,
+                bytes: 3,
+                largest: 3
+            }
+        );
+        let bytes: usize = items.iter().map(size).sum();
+        assert_eq!(
+            (statistics.all().items, statistics.all().bytes),
+            (6, bytes as u64)
+        );
+        let day = |day| NaiveDate::from_ymd_opt(2026, 3, day).unwrap();
+        assert_eq!(
+            statistics.days,
+            BTreeMap::from([(day(22), 2), (day(23), 1)])
+        );
+        assert_eq!(statistics.undated, 1);
+        let groups = statistics.groups.biggest(9);
+        assert_eq!(
+            groups
+                .iter()
+                .map(|(id, v)| (*id, v.items))
+                .collect::<Vec<_>>(),
+            [(group(1), 2), (group(2), 2)]
+        );
+        assert!(statistics.groups.is_exact());
+    }
+
+    #[test]
+    fn the_pace_is_that_of_thirty_days() {
+        let mut statistics = Statistics::default();
+        assert_eq!(statistics.last_thirty_days(), 0);
+        for day in ["2026-03-01", "2026-03-02", "2026-03-31"] {
+            statistics.add(&message(1, &format!("{day}T12:00:00Z"), "a"));
+        }
+        assert_eq!(statistics.last_thirty_days(), 2);
+    }
+
+    #[test]
+    fn a_tally_is_bounded_and_keeps_the_biggest() {
+        let mut tally = Tally::keeping(10);
+        for number in 0..1_000 {
+            // One in a hundred is big.
+            let messages = if number % 100 == 7 { 50 + number } else { 1 };
+            for _ in 0..messages {
+                tally.add(group(number), 10);
+                assert!(tally.counted.len() <= 20);
+            }
+        }
+        assert_eq!(tally.seen(), 1_000);
+        assert!(!tally.is_exact());
+        let biggest: Vec<(MessageGroupId, u64)> = tally
+            .biggest(10)
+            .iter()
+            .map(|(group, volume)| (*group, volume.items))
+            .collect();
+        let expected: Vec<(MessageGroupId, u64)> = (0..10)
+            .rev()
+            .map(|hundred| 100 * hundred + 7)
+            .map(|number| (group(number), u64::try_from(50 + number).unwrap()))
+            .collect();
+        assert_eq!(biggest, expected);
+    }
+}
