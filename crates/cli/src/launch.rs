@@ -124,7 +124,9 @@ fn similar(error: &clap::Error) -> Option<String> {
 pub fn run<C: Command>(command: C) -> ExitCode {
     let ui = Ui::new(command.common());
     silence_panics(&ui);
-    supervise(command, &ui)
+    let ended = supervise(command, &ui);
+    ui.end_progress();
+    ended
         .unwrap_or_else(|failure| {
             ui.failure(&failure);
             match failure {

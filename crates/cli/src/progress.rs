@@ -1,5 +1,6 @@
 //! Progress on stderr, for whatever takes more than a moment: only on a terminal, and gone at the end.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,31 +10,60 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How often a wait is drawn.
 const TICK: Duration = Duration::from_millis(100);
 
+/// The last line of the terminal, where it says how far something is. Whatever else is written to the terminal
+/// has to go around it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LastLine(Arc<Mutex<Option<ProgressBar>>>);
+
+impl LastLine {
+    /// Writes to the same terminal.
+    pub(crate) fn around<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn show(&self, bar: ProgressBar) {
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
+    }
+
+    /// Erases the line, for good.
+    pub(crate) fn erase(&self) {
+        let bar = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// A line that says how far something is. It is erased when this value is dropped.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
     begun: Instant,
-    /// Whether it is still to be shown.
-    waiting: bool,
+    /// Where it is still to be shown.
+    waiting: Option<LastLine>,
+    shown: LastLine,
 }
 
 impl Progress {
-    /// Begins; `total` is what the end will be, where that is known. Only a `visible` one is ever shown.
-    pub(crate) fn new(visible: bool, what: &'static str, total: Option<u64>) -> Self {
+    /// Begins; `total` is what the end will be, where that is known. Without a `line` it is never shown.
+    pub(crate) fn new(line: Option<LastLine>, what: &'static str, total: Option<u64>) -> Self {
         let form = match total {
             Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} ({per_sec}, {eta_precise} to go)",
             None => "{spinner} {msg} {human_pos} ({per_sec}, {elapsed_precise})",
         };
-        Self::in_form(form, visible, what, total)
+        Self::in_form(form, line, what, total)
     }
 
     /// Begins a wait for something of which nothing can be counted.
-    pub(crate) fn waiting(visible: bool, what: &'static str) -> Self {
-        Self::in_form("{spinner} {msg} ({elapsed})", visible, what, None)
+    pub(crate) fn waiting(line: Option<LastLine>, what: &'static str) -> Self {
+        Self::in_form("{spinner} {msg} ({elapsed})", line, what, None)
     }
 
-    fn in_form(form: &str, visible: bool, what: &'static str, total: Option<u64>) -> Self {
+    fn in_form(form: &str, line: Option<LastLine>, what: &'static str, total: Option<u64>) -> Self {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         // The forms are constants, and a test draws both.
         if let Ok(style) = ProgressStyle::with_template(form) {
@@ -42,7 +72,8 @@ impl Progress {
         Self {
             bar: bar.with_message(what),
             begun: Instant::now(),
-            waiting: visible,
+            shown: LastLine::default(),
+            waiting: line,
         }
     }
 
@@ -67,26 +98,19 @@ impl Progress {
         }
     }
 
-    /// Says that the end will be elsewhere.
-    pub fn set_total(&mut self, total: u64) {
-        self.bar.set_length(total);
-    }
-
-    /// Writes to the same terminal, around the line.
-    pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
-        self.bar.suspend(write)
-    }
-
     fn show(&mut self) {
-        if self.waiting && self.begun.elapsed() >= PATIENCE {
-            self.waiting = false;
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        if self.begun.elapsed() >= PATIENCE
+            && let Some(line) = self.waiting.take()
+        {
+            line.show(self.bar.clone());
+            self.shown = line;
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
+        self.shown.erase();
         self.bar.finish_and_clear();
     }
 }
@@ -100,7 +124,7 @@ mod tests {
     fn both_forms_can_be_drawn() {
         for (total, wanted) in [(Some(10_000), "1,000/10,000"), (None, "items 1,000")] {
             let term = InMemoryTerm::new(4, 100);
-            let mut progress = Progress::new(false, "items", total);
+            let mut progress = Progress::new(None, "items", total);
             let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
             progress.bar.set_draw_target(target);
             progress.set(1_000);
@@ -115,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn a_wait_is_drawn_while_it_lasts_and_gone_at_its_end() {
         let term = InMemoryTerm::new(4, 100);
-        let progress = Progress::waiting(false, "waiting for the table");
+        let progress = Progress::waiting(None, "waiting for the table");
         let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
         progress.bar.set_draw_target(target);
         let work = async {

@@ -9,7 +9,7 @@ use ddb_core::guard::Operator;
 use crate::args::{ColorChoice, CommonArgs};
 use crate::failure::Failure;
 use crate::output::{Format, Printer, Record, escape};
-use crate::progress::Progress;
+use crate::progress::{LastLine, Progress};
 
 /// Speaks to people on stderr, and opens the printer for data on stdout.
 #[derive(Debug, Clone)]
@@ -21,6 +21,7 @@ pub struct Ui {
     /// Whether stderr shows colours.
     color: bool,
     progress: bool,
+    line: LastLine,
 }
 
 const RED: &str = "\u{1b}[1;31m";
@@ -38,6 +39,7 @@ impl Ui {
             choice: common.color,
             color: shows_colors(common.color, &io::stderr()),
             progress: !common.quiet && !common.no_progress && io::stderr().is_terminal(),
+            line: LastLine::default(),
         }
     }
 
@@ -50,6 +52,7 @@ impl Ui {
             choice: ColorChoice::Auto,
             color: shows_colors(ColorChoice::Auto, &io::stderr()),
             progress: false,
+            line: LastLine::default(),
         }
     }
 
@@ -89,19 +92,21 @@ impl Ui {
     /// Begins to say how far something is, on a terminal. `total` is what the end will be, where that is
     /// known.
     pub fn progress(&self, what: &'static str, total: Option<u64>) -> Progress {
-        Progress::new(self.progress, what, total)
+        Progress::new(self.last_line(self.progress), what, total)
     }
 
     /// Begins to say how far something is whose result goes to stdout: where that is the terminal, too,
     /// the result is what shows it.
     pub fn progress_beside_output(&self, what: &'static str, total: Option<u64>) -> Progress {
         let visible = self.progress && self.columns().is_none();
-        Progress::new(visible, what, total)
+        Progress::new(self.last_line(visible), what, total)
     }
 
     /// Does something that can only be waited for, and says so on a terminal.
     pub async fn wait<T>(&self, what: &'static str, work: impl Future<Output = T>) -> T {
-        Progress::waiting(self.progress, what).during(work).await
+        Progress::waiting(self.last_line(self.progress), what)
+            .during(work)
+            .await
     }
 
     /// Says where the command is about to act.
@@ -157,7 +162,21 @@ impl Ui {
             _ => format!("{color}{prefix}{RESET}{text}\n"),
         };
         // Where stderr is gone there is nobody to tell.
-        let _ = io::stderr().write_all(line.as_bytes());
+        let _ = self.line.around(|| io::stderr().write_all(line.as_bytes()));
+    }
+
+    fn last_line(&self, visible: bool) -> Option<LastLine> {
+        visible.then(|| self.line.clone())
+    }
+
+    /// Writes to stdout where that may be the terminal that shows how far something is.
+    pub fn around_progress<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.line.around(write)
+    }
+
+    /// Erases what says how far something is: the command ends before its work.
+    pub fn end_progress(&self) {
+        self.line.erase();
     }
 }
 

@@ -170,10 +170,10 @@ impl Check<'_> {
         names: bool,
         printer: &mut Printer<W>,
     ) -> Result<(), Failure> {
-        let store = &self.site.store;
+        let (store, ui) = (&self.site.store, self.ui);
         let mut pass = Pass::default();
         let mut pages = std::pin::pin!(store.scan(EVERYTHING));
-        let mut progress = self.ui.progress("items", None);
+        let mut progress = ui.progress("items", None);
         let mut scanned = 0;
         while let Some(page) = pages.try_next().await? {
             scanned += page.scanned;
@@ -184,7 +184,7 @@ impl Check<'_> {
                 .filter_map(|item| pass.take(item))
                 .collect();
             // Both may be the same terminal.
-            progress.suspend(|| {
+            ui.around_progress(|| {
                 for finding in findings {
                     self.report(finding, false, printer)?;
                 }

@@ -133,10 +133,12 @@ async fn every_command_about_people_in_the_documentation_works() {
 /// Whatever no test runs here is run by `.ci/run`, or belongs to another tool.
 #[test]
 fn every_other_block_is_of_a_known_kind() {
-    const ELSEWHERE: [&str; 9] = [
+    const ELSEWHERE: [&str; 11] = [
+        "bin-scripts/bench",
         "bin-scripts/quickstart",
         "bin-scripts/test",
         "bin-scripts/release-archive",
+        "cargo bench -p ddb-bench",
         "cargo install --path crates/cli --bin ddb",
         "docker compose up -d --wait",
         "aws dynamodb ",

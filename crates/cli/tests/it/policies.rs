@@ -184,6 +184,15 @@ fn a_seed_writes_with_what_the_policy_grants() {
             .put(message("2026-04-01T00:00:00.000000+00:00", "newer")),
     );
     recorder.run(&seed).ok();
+    let load = [
+        "seed",
+        "--yes",
+        "--generate",
+        "30",
+        "--ends-at",
+        "2026-03-22",
+    ];
+    recorder.run(&load).ok();
     recorder.is_what_is_granted("seed");
 }
 

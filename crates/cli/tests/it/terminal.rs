@@ -1,6 +1,11 @@
 //! At a terminal: questions and answers, and what is seen there.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use ddb_test_support::aws::{Aws, Backups};
+use ddb_test_support::http::{Server, forward};
 use ddb_test_support::{Door, Sandbox, Terminal, Tool};
 
 use crate::setup::{GROUP, tool};
@@ -231,4 +236,42 @@ fn errors_are_coloured_at_a_terminal_only() {
             .stderr
             .contains(red)
     );
+}
+
+/// How far a load is stands on the last line of a terminal, and is gone when the load is, however it ends.
+#[tokio::test]
+async fn progress_leaves_no_trace() {
+    const ERASED: &str = "\r\u{1b}[2K";
+    let sandbox = Sandbox::with_table().await;
+    let engine = sandbox.url();
+    let stuck = Arc::new(AtomicBool::new(true));
+    let waits = Arc::clone(&stuck);
+    let server = Server::start(move |request| {
+        while request.operation == "BatchWriteItem" && waits.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        forward(request, &engine)
+    });
+    let tool = tool(Door::Own, &sandbox).with("AWS_ENDPOINT_URL_DYNAMODB", &server.url());
+    let load = ["seed", "--generate", "300", "--ends-at", "2026-03-22"];
+
+    let mut terminal = tool.at_terminal(&load, 100);
+    terminal.expect("0/300");
+    terminal.enter("\u{3}");
+    let (code, seen) = terminal.end();
+    assert_eq!(code, Some(130));
+    let (_, after) = seen.rsplit_once("/300").unwrap();
+    assert!(after.contains(ERASED), "{after:?}");
+
+    let mut terminal = tool.at_terminal(&load, 100);
+    terminal.expect("0/300");
+    stuck.store(false, Ordering::SeqCst);
+    let (code, seen) = terminal.end();
+    assert_eq!(code, Some(0));
+    let (_, after) = seen.rsplit_once("/300").unwrap();
+    let (_, after) = after.split_once(ERASED).unwrap();
+    assert!(after.contains("generated"), "{after:?}");
+
+    let quiet = tool.run(&load);
+    assert!(!quiet.stderr.contains("/300") && !quiet.stderr.contains('\u{1b}'));
 }
