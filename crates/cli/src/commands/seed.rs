@@ -37,6 +37,7 @@ const BUILT_IN_NAME: &str = "the built-in conversation";
         ddb seed --me londo --other altbrown --conversation tea.txt \\\n      \
         --group-uuid 0b6c8e5e-6f0a-4f6e-9d3f-3a1b7c2d4e5f"),
     ("See what would be written", "ddb seed --dry-run"),
+    ("A table to try things on, with invented people", "ddb seed --generate 1000 --ends-at 2026-03-22"),
 ]))]
 pub struct Args {
     /// Conversation to load, in place of the built-in one
