@@ -139,6 +139,8 @@ impl Suite {
                 ("AWS_ACCESS_KEY_ID", "local"),
                 ("AWS_SECRET_ACCESS_KEY", "local"),
                 ("AWS_REGION", "us-east-1"),
+                // What boto3 reads.
+                ("AWS_DEFAULT_REGION", "us-east-1"),
                 ("AWS_ENDPOINT_URL_DYNAMODB", url),
                 ("AWS_PAGER", ""),
             ])

@@ -7,9 +7,11 @@
 use std::fs::{File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use dynoxide::Database;
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 /// Says why there is no endpoint.
@@ -130,9 +132,8 @@ impl Drop for Endpoint {
 }
 
 fn open(storage: Storage<'_>) -> Result<(Database, Option<File>), LocalError> {
-    let engine = |error: dynoxide::DynoxideError| LocalError::Engine(error.to_string());
     let Storage::Folder(folder) = storage else {
-        return Ok((Database::memory().map_err(engine)?, None));
+        return Ok((open_database(&in_memory())?, None));
     };
     let at = |path: &Path| {
         let path = path.to_owned();
@@ -154,7 +155,28 @@ fn open(storage: Storage<'_>) -> Result<(Database, Option<File>), LocalError> {
     let path = path
         .to_str()
         .ok_or_else(|| LocalError::Engine("the path is not Unicode".to_owned()))?;
-    Ok((Database::new(path).map_err(engine)?, Some(lock)))
+    Ok((open_database(path)?, Some(lock)))
+}
+
+/// Names a database in memory that a second connection of this process can open, too: see "In-Memory
+/// Databases" in the SQLite documentation.
+fn in_memory() -> String {
+    static OPENED: AtomicUsize = AtomicUsize::new(0);
+    let number = OPENED.fetch_add(1, Ordering::Relaxed);
+    format!("file:ddb-local-{number}?mode=memory&cache=shared")
+}
+
+/// The engine looks for the last record of a stream at each write, and has no index for that: it would read
+/// the whole stream each time.
+const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS ddb_local_stream
+    ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
+
+fn open_database(name: &str) -> Result<Database, LocalError> {
+    let database = Database::new(name).map_err(|error| LocalError::Engine(error.to_string()))?;
+    let indexed =
+        Connection::open(name).and_then(|connection| connection.execute_batch(STREAM_INDEX));
+    indexed.map_err(|error| LocalError::Engine(error.to_string()))?;
+    Ok(database)
 }
 
 fn serve(
@@ -216,6 +238,37 @@ mod tests {
         assert!(address.ip().is_loopback());
         endpoint.stop().unwrap();
         assert!(TcpStream::connect(address).is_err());
+    }
+
+    /// The engine's schema may change under it: then writes to a table with a stream would slow down again.
+    #[test]
+    fn the_end_of_a_stream_is_found_by_its_index() {
+        let name = in_memory();
+        let _database = open_database(&name).unwrap();
+        let connection = Connection::open(&name).unwrap();
+        let last =
+            "EXPLAIN QUERY PLAN SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1
+            FROM _stream_records WHERE table_name = 'a'";
+        let plan: String = connection
+            .query_row(last, [], |row| row.get("detail"))
+            .unwrap();
+        assert!(plan.contains("INDEX ddb_local_stream"), "{plan}");
+    }
+
+    #[test]
+    fn two_endpoints_in_memory_are_two_databases() {
+        let first = in_memory();
+        let _first = open_database(&first).unwrap();
+        let second = in_memory();
+        let _second = open_database(&second).unwrap();
+        let connection = Connection::open(&first).unwrap();
+        connection.execute_batch("CREATE TABLE mine (x)").unwrap();
+        let connection = Connection::open(&second).unwrap();
+        assert!(
+            connection
+                .execute_batch("INSERT INTO mine VALUES (1)")
+                .is_err()
+        );
     }
 
     #[test]

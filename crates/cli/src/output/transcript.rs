@@ -24,6 +24,7 @@ pub struct Said<'a> {
 /// A message that waits for the next flush, when it is known how wide the names are.
 #[derive(Debug)]
 struct Held {
+    speaker: String,
     name: String,
     style: Style,
     time: Option<Timestamp>,
@@ -77,6 +78,7 @@ impl Transcript {
         self.names = self.names.max(width::of(&name));
         let color = PALETTE[self.color(said.speaker)];
         self.held.push(Held {
+            speaker: said.speaker.to_owned(),
             name,
             style: Style::new()
                 .bold()
@@ -127,7 +129,7 @@ impl Transcript {
             Some(time) => time.for_people().to_string()[11..16].to_owned(),
             None => "--:--".to_owned(),
         };
-        let again = self.last.as_ref() == Some(&held.name);
+        let again = self.last.as_ref() == Some(&held.speaker);
         let name = if again { "" } else { &held.name };
         let blank = " ".repeat(self.names - width::of(name));
         let (clock, name) = (self.styled(DIM, &clock), self.styled(held.style, name));
@@ -138,7 +140,7 @@ impl Transcript {
             };
             writeln!(out, "{}", whole.trim_end())?;
         }
-        self.last = Some(held.name.clone());
+        self.last = Some(held.speaker.clone());
         Ok(())
     }
 

@@ -14,11 +14,14 @@ const TIMEOUT: &str = "1500ms";
 /// Long after the timeout: what is not over by then hangs.
 const HANGS: Duration = Duration::from_secs(20);
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 16] = [
     &["list-tables", "--details"],
     &["schema-load", "--no-stream", "--apply"],
     &["scan", "--segments", "2"],
+    &["stats"],
     &["seed"],
+    &["seed", "--generate", "60", "--ends-at", "2026-03-22"],
+    &["scan", "--max-rcu", "100"],
     &["get-conversation", "--with", "bayko"],
     &["get-conversation", "--follow"],
     &["list-conversations"],
