@@ -1,9 +1,10 @@
 //! Progress on stderr, for whatever takes more than a moment: only on a terminal, and gone at the end.
 
+use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Nothing is shown before.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -52,8 +53,8 @@ impl Progress {
     /// Begins; `total` is what the end will be, where that is known. Without a `line` it is never shown.
     pub(crate) fn new(line: Option<LastLine>, what: &'static str, total: Option<u64>) -> Self {
         let form = match total {
-            Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} ({per_sec}, {eta_precise} to go)",
-            None => "{spinner} {msg} {human_pos} ({per_sec}, {elapsed_precise})",
+            Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} ({rate}/s, {eta_precise} to go)",
+            None => "{spinner} {msg} {human_pos} ({rate}/s, {elapsed_precise})",
         };
         Self::in_form(form, line, what, total)
     }
@@ -67,7 +68,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         // The forms are constants, and a test draws both.
         if let Ok(style) = ProgressStyle::with_template(form) {
-            bar.set_style(style);
+            bar.set_style(style.with_key("rate", rate));
         }
         Self {
             bar: bar.with_message(what),
@@ -115,6 +116,12 @@ impl Drop for Progress {
     }
 }
 
+/// Writes how many a second there are, without a fraction.
+fn rate(state: &ProgressState, out: &mut dyn Write) {
+    // Where it cannot be written there is nobody to tell.
+    let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +137,18 @@ mod tests {
             progress.set(1_000);
             progress.bar.tick();
             assert!(term.contents().contains(wanted), "{}", term.contents());
+            let drawn = term.contents();
+            let rate = drawn
+                .split_once('(')
+                .unwrap()
+                .1
+                .split_once("/s, ")
+                .unwrap()
+                .0;
+            assert!(
+                rate.chars().all(|c| c.is_ascii_digit() || c == ','),
+                "{drawn}"
+            );
             assert!(term.width() == 100);
             drop(progress);
             assert_eq!(term.contents(), "");
