@@ -1,7 +1,7 @@
 //! A rate of units a second.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -35,7 +35,7 @@ impl Rate {
     /// Waits until all that was reserved before is paid for, and reserves more.
     pub async fn reserve(&self, units: f64) {
         let turn = {
-            let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut paid = self.paid();
             let turn = (*paid).max(Instant::now());
             *paid = turn + self.time(units);
             turn
@@ -45,7 +45,7 @@ impl Rate {
 
     /// Corrects a reservation by what was used.
     pub fn settle(&self, reserved: f64, used: f64) {
-        let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paid = self.paid();
         if used >= reserved {
             *paid += self.time(used - reserved);
         } else {
@@ -53,6 +53,10 @@ impl Rate {
                 .checked_sub(self.time(reserved - used))
                 .unwrap_or(*paid);
         }
+    }
+
+    fn paid(&self) -> MutexGuard<'_, Instant> {
+        self.paid.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn time(&self, units: f64) -> Duration {

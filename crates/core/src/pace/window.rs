@@ -1,6 +1,6 @@
 //! Requests in flight.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -46,16 +46,16 @@ impl Window {
             permit,
         }
     }
+
+    fn round(&self) -> MutexGuard<'_, Round> {
+        self.round.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Place<'_> {
     /// Leaves after the service took the request.
     pub fn taken(self) {
-        let mut round = self
-            .window
-            .round
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut round = self.window.round();
         round.taken += 1;
         if round.taken >= round.places && round.places < self.window.most {
             round.places += 1;
@@ -66,11 +66,7 @@ impl Place<'_> {
 
     /// Leaves after the service throttled the request, or a part of it.
     pub fn throttled(self) {
-        let mut round = self
-            .window
-            .round
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut round = self.window.round();
         round.taken = 0;
         if round.places > 1 {
             round.places -= 1;

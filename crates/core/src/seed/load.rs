@@ -5,7 +5,6 @@
 //! messages are put again, byte for byte, and its rows are settled with care. All other conversations are
 //! new, so their rows go out in batches, too.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -39,17 +38,16 @@ enum State {
     New,
 }
 
-type Key = (String, String);
-
-fn key(partition: PartitionKey, sort: &SortKey) -> Key {
-    (partition.to_string(), sort.to_string())
-}
+type Key = (PartitionKey, SortKey);
 
 /// The keys that tell how far a conversation is: its newest message, and its rows.
 fn marks(group: &SyntheticGroup) -> Option<(Key, [Key; 2])> {
     let rows = group.rows()?;
-    let newest = key(PartitionKey::Messages(group.id), &rows[0].last_message_at);
-    let rows = rows.map(|row| key(PartitionKey::Groups(row.owner), &row.last_message_at));
+    let newest = (
+        PartitionKey::Messages(group.id),
+        rows[0].last_message_at.clone(),
+    );
+    let rows = rows.map(|row| (PartitionKey::Groups(row.owner), row.last_message_at));
     Some((newest, rows))
 }
 
@@ -71,11 +69,11 @@ async fn look(
         .into_iter()
         .filter_map(|group| marks(&group).map(|marks| (group, marks)))
         .collect();
-    let keys = marked.iter().flat_map(|(_, (newest, rows))| {
-        let [mine, other] = rows;
-        [newest.clone(), mine.clone(), other.clone()]
-    });
-    let there: HashSet<Key> = store.which_are_there(keys.collect()).await?;
+    let keys: Vec<Key> = marked
+        .iter()
+        .flat_map(|(_, (newest, rows))| std::iter::once(newest).chain(rows).cloned())
+        .collect();
+    let there = store.which_are_there(&keys).await?;
     let states = marked.into_iter().map(|(group, (newest, rows))| {
         let state = if rows.iter().all(|row| there.contains(row)) {
             State::Done

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use crate::error::CallError;
 use crate::item::{RawItem, primary_key};
@@ -45,15 +45,10 @@ impl Store {
     /// When a request fails, or the service leaves keys unprocessed for too long.
     pub async fn which_are_there(
         &self,
-        keys: Vec<(String, String)>,
-    ) -> Result<HashSet<(String, String)>, CallError> {
+        keys: &[(PartitionKey, SortKey)],
+    ) -> Result<HashSet<(PartitionKey, SortKey)>, CallError> {
         const OPERATION: &str = "BatchGetItem";
-        let wanted = keys.into_iter().map(|(pk, sk)| {
-            RawItem::from([
-                (attribute::PK.to_owned(), AttributeValue::S(pk)),
-                (attribute::SK.to_owned(), AttributeValue::S(sk)),
-            ])
-        });
+        let wanted = keys.iter().map(|(pk, sk)| primary_key(pk, sk));
         let keys = KeysAndAttributes::builder()
             .set_keys(Some(wanted.collect()))
             .consistent_read(true)
@@ -72,8 +67,9 @@ impl Store {
             .await?;
             let items = answer.responses.unwrap_or_default().into_values();
             there.extend(items.flatten().filter_map(|item| {
-                let text = |name: &str| item.get(name)?.as_s().ok().cloned();
-                Some((text(attribute::PK)?, text(attribute::SK)?))
+                let text = |name: &str| item.get(name)?.as_s().ok();
+                let pk = text(attribute::PK)?.parse().ok()?;
+                Some((pk, SortKey::verbatim(text(attribute::SK)?)))
             }));
             left = answer.unprocessed_keys.unwrap_or_default();
             if left.is_empty() {

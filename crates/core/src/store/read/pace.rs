@@ -1,6 +1,6 @@
 //! A scan that keeps to a rate of read capacity units.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::scan::Scan;
 use crate::pace::Rate;
@@ -32,9 +32,13 @@ impl ScanPace {
         }
     }
 
+    fn price(&self) -> MutexGuard<'_, f64> {
+        self.price.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits for a page's turn; returns how to ask for it, and what was reserved.
     pub(super) async fn begin(&self, scan: Scan) -> (Scan, f64) {
-        let price = *self.price.lock().unwrap_or_else(PoisonError::into_inner);
+        let price = *self.price();
         let affordable = (self.rate.per_second() / price).clamp(1.0, f64::from(i32::MAX));
         // Where a whole page is no more than a second of the rate, the service may cut it as ever.
         let bound = (self.rate.per_second() < PAGE_UNITS).then_some(affordable as u32);
@@ -58,7 +62,7 @@ impl ScanPace {
         let used = consumed.ok_or(Silent)?;
         self.rate.settle(reserved, used);
         if scanned > 0 && used > 0.0 {
-            *self.price.lock().unwrap_or_else(PoisonError::into_inner) = used / scanned as f64;
+            *self.price() = used / scanned as f64;
         }
         Ok(())
     }
