@@ -208,7 +208,7 @@ impl From<Error> for Failure {
             }
             Error::TableStatus { .. } => Self::new(Exit::Failed, message)
                 .hint("`ddb list-tables --details` shows the state of the tables"),
-            Error::NoFreeKey { .. } | Error::Cancelled { .. } => {
+            Error::NoFreeKey { .. } | Error::Cancelled { .. } | Error::Conflicts { .. } => {
                 Self::new(Exit::Failed, message).hint("run the command again")
             }
         }
@@ -359,6 +359,8 @@ impl From<SeedError> for Failure {
         let message = format!("{error}; nothing was written");
         match error {
             SeedError::Store(error) => error.into(),
+            SeedError::ChangedMeanwhile { .. } => Self::new(Exit::Partly, error.to_string())
+                .hint("run the same command again: it says what does not fit"),
             SeedError::Plan {
                 error: PlanError::EndsInTheFuture(_) | PlanError::OutOfRange,
                 ..

@@ -82,6 +82,14 @@ pub enum Error {
         /// The last that would have done.
         last: String,
     },
+    /// Other transactions held the same items at every attempt.
+    #[error("TransactWriteItems on {place}: other transactions held its items, {attempts} times")]
+    Conflicts {
+        /// The target.
+        place: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
     /// A transaction was cancelled for a reason that trying again does not mend.
     #[error("TransactWriteItems on {place}: cancelled: {reasons}")]
     Cancelled {
@@ -93,6 +101,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells whether a failure to write the rows of a conversation would come again, whenever it is tried:
+    /// an item is too large, or no key is free.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::ItemTooLarge { .. } | Self::NoFreeKey { .. } | Self::Cancelled { .. } => true,
+            Self::Call(error) => error.code() == Some("ValidationException"),
+            _ => false,
+        }
+    }
+
+    /// Tells whether a failure to write the rows of a conversation says nothing about other conversations.
+    pub fn is_of_one_conversation(&self) -> bool {
+        matches!(self, Self::Contended { .. } | Self::Conflicts { .. }) || self.is_lasting()
+    }
+
     /// Returns the request that failed, where one did.
     pub(crate) fn into_cause(self) -> Option<Box<CallError>> {
         match self {
@@ -224,7 +247,7 @@ impl Cause {
                 match error.code() {
                     Some(code) => Self::Service {
                         code: code.to_owned(),
-                        message: error.message().unwrap_or("no message").to_owned(),
+                        message: cut_short(error.message().unwrap_or("no message")),
                     },
                     // What cannot be read is an error of the service to the SDK, whatever its status.
                     None if context.raw().status().is_success() => Self::Garbled(root_cause(error)),
@@ -252,6 +275,16 @@ impl Cause {
             SdkError::ConstructionFailure(_) => Self::NotSent(root_cause(error)),
             _ => Self::Broken(root_cause(error)),
         }
+    }
+}
+
+/// The most characters of a service's message that are passed on: some repeat the whole request.
+const MAX_MESSAGE: usize = 500;
+
+fn cut_short(message: &str) -> String {
+    match message.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
     }
 }
 

@@ -54,6 +54,8 @@ async fn handle(
                 ));
             }
             Ok(_) => {}
+            // It would come again with every try, and hold up the records behind it.
+            Err(error) if error.is_lasting() => log(&format!("{group}: passed over: {error}")),
             Err(error) => {
                 log(&format!("{group}: {error}"));
                 let mut failure = DynamoDbBatchItemFailure::default();

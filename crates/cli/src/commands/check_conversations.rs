@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::counted;
 use crate::args::{CommonArgs, Site, TableArgs, UsersArgs, WriteArgs};
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
@@ -116,6 +116,7 @@ impl Command for Args {
             broken: 0,
             repaired: 0,
             unknown: 0,
+            failed: 0,
         };
         let mut printer = ui.printer::<Row>();
         if let Err(failure) = check.run(self.names, &mut printer).await {
@@ -123,7 +124,7 @@ impl Command for Args {
             return Err(failure);
         }
         printer.finish(Totals::default())?;
-        Ok(check.end(self.repair))
+        check.end(self.repair)
     }
 }
 
@@ -155,6 +156,8 @@ struct Check<'a> {
     broken: u64,
     repaired: u64,
     unknown: u64,
+    /// Conversations whose rows could not be written.
+    failed: u64,
 }
 
 const EVERYTHING: Scan = Scan {
@@ -231,9 +234,18 @@ impl Check<'_> {
             }
             (Some(write), Ok(people)) => {
                 let token = allowed(&mut self.token, self.site, write)?;
-                let settled = repair(&self.site.store, token, group, people).await?;
-                say_repair(group, &settled, self.ui);
-                true
+                match repair(&self.site.store, token, group, people).await {
+                    Ok(settled) => {
+                        say_repair(group, &settled, self.ui);
+                        true
+                    }
+                    Err(error) if error.is_of_one_conversation() => {
+                        self.failed += 1;
+                        self.ui.warn(&format!("{group} is left as it is: {error}"));
+                        false
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
         };
         for finding in inspection.findings {
@@ -305,7 +317,7 @@ impl Check<'_> {
     }
 
     /// Says how it ended.
-    fn end(&self, repair: bool) -> Outcome {
+    fn end(&self, repair: bool) -> Result<Outcome, Failure> {
         let found = counted(self.broken + self.repaired, "finding", "findings");
         let unknown = counted(
             self.unknown,
@@ -314,14 +326,19 @@ impl Check<'_> {
         );
         self.ui
             .note(&format!("{found}, {} repaired; {unknown}", self.repaired));
+        if self.failed > 0 {
+            let failed = counted(self.failed, "conversation", "conversations");
+            let message = format!("{failed} could not be mended; the warnings say why");
+            return Err(Failure::new(Exit::Partly, message));
+        }
         if self.broken == 0 {
-            return Outcome::Done;
+            return Ok(Outcome::Done);
         }
         if !repair {
             self.ui
                 .hint("--repair mends what can be mended of 1, 2 and 3");
         }
-        Outcome::Difference
+        Ok(Outcome::Difference)
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use ddb_core::conversation::Settled;
-use ddb_core::item::GroupRow;
-use ddb_core::key::MessageGroupId;
+use ddb_core::item::{GroupRow, Message};
+use ddb_core::key::{MessageGroupId, SortKey};
 use ddb_core::seed::{Prepared, Script, Seed, Side, Speakers, Synthetic, prepare};
 use ddb_core::timestamp::Timestamp;
 use ddb_core::users::Users;
@@ -201,12 +201,34 @@ impl Args {
         let mut row = row(&prepared, &seed, &users);
         if self.dry_run {
             ui.note(DRY_RUN);
-        } else {
-            let token = site.allow_writing(&self.write)?;
-            let report = prepared.write(&token).await?;
-            row.written = report.written;
-            say_rows(&report.rows, ui);
+            return Ok(row);
         }
+        if site.is_production() {
+            let messages = counted(prepared.absent(), "message", "messages");
+            ui.note(&format!(
+                "{} of {} would be written",
+                messages, row.messages
+            ));
+        }
+        let token = site.allow_writing(&self.write)?;
+        // Somebody may have thought about the question for long.
+        let prepared = if site.is_production() {
+            prepare(&site.store, &seed, &script, Timestamp::now()).await?
+        } else {
+            prepared
+        };
+        let report = prepared.write(&token).await?;
+        row.written = report.written;
+        row.unchanged = row.messages.saturating_sub(report.written);
+        row.first_at = text(report.first_at.as_ref());
+        row.last_at = text(report.last_at.as_ref());
+        if report.removed > 0 {
+            ui.note(&format!(
+                "{} removed, which seeds at the same time had written twice",
+                counted(report.removed, "copy", "copies")
+            ));
+        }
+        say_rows(&report.rows, ui);
         Ok(row)
     }
 
@@ -281,11 +303,13 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
+fn text(time: Option<&SortKey>) -> String {
+    time.map_or_else(String::new, SortKey::to_string)
+}
+
 fn row(prepared: &Prepared<'_>, seed: &Seed, users: &Users) -> Row {
     let messages = prepared.messages();
-    let at = |message: Option<&ddb_core::item::Message>| {
-        message.map_or_else(String::new, |message| message.created_at.to_string())
-    };
+    let at = |message: Option<&Message>| text(message.map(|message| &message.created_at));
     let total = messages.len() as u64;
     Row {
         group_uuid: seed.group.to_string(),

@@ -142,6 +142,7 @@ impl Command for Args {
             records: 0,
             moved: 0,
             passed_over: 0,
+            failed: 0,
         };
         if !self.once {
             ui.note("following the stream; Ctrl-C ends it");
@@ -156,7 +157,14 @@ impl Command for Args {
         }
         printer.finish(Totals::default())?;
         sync.say();
-        Ok(Outcome::Done)
+        match sync.failed {
+            0 => Ok(Outcome::Done),
+            some => {
+                let failed = counted(some, "conversation", "conversations");
+                let message = format!("{failed} could not be moved; the warnings say why");
+                Err(Failure::new(Exit::Partly, message))
+            }
+        }
     }
 }
 
@@ -224,6 +232,8 @@ struct Sync<'a> {
     records: u64,
     moved: u64,
     passed_over: u64,
+    /// Conversations whose rows could not be written.
+    failed: u64,
 }
 
 impl Sync<'_> {
@@ -245,7 +255,16 @@ impl Sync<'_> {
                 doubled: Doubled::Leave,
                 never_back: false,
             };
-            let settled = settle(self.store, self.token, &settlement).await?;
+            let settled = match settle(self.store, self.token, &settlement).await {
+                Ok(settled) => settled,
+                // The others are not concerned, and the stream goes on.
+                Err(error) if error.is_of_one_conversation() => {
+                    self.failed += 1;
+                    self.ui.warn(&format!("{group} is left as it is: {error}"));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             self.say_odd(group, &settled);
             if let Some(row) = Row::new(group, &settled) {
                 self.moved += 1;

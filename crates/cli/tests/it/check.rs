@@ -1,7 +1,7 @@
 //! `check-conversations`: a table as the old scripts left it, and what becomes of it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ddb_core::item::RawItem;
+use ddb_core::item::{MAX_SIZE, RawItem, size};
 use ddb_test_support::aws::{Aws, Backups};
 use ddb_test_support::{Door, Sandbox, Tool};
 use serde_json::{Value, json};
@@ -366,4 +366,84 @@ async fn p05_production_is_asked_before_it_is_mended() {
     assert_eq!(check(&prod, &[&repair[..], &["--yes"]].concat()).0, Some(0));
     assert_eq!(aws.writes(), ["TransactWriteItems"]);
     assert_eq!(sandbox.items().await.len(), 4);
+}
+
+/// A message of an old tool may be so long that the row which should show it is too large. It holds up no
+/// other conversation.
+#[tokio::test]
+async fn a_conversation_that_cannot_be_mended_holds_up_no_other() {
+    through_both_doors(async |sandbox, tool| {
+        let (bad, good) = (group(1), group(2));
+        let mut long = said(&bad, &last(1), ANDREW, "");
+        long.insert(
+            "message".to_owned(),
+            AttributeValue::S("x".repeat(MAX_SIZE - size(&long))),
+        );
+        sandbox.put(long).await;
+        sandbox
+            .put(row(
+                ANDREW,
+                BAYKO,
+                &bad,
+                "2026-03-22T08:00:00.000001+00:00",
+                "old",
+            ))
+            .await;
+        sandbox
+            .put(row(
+                BAYKO,
+                ANDREW,
+                &bad,
+                "2026-03-22T08:00:00.000001+00:00",
+                "old",
+            ))
+            .await;
+        sandbox.put(said(&good, &last(2), ANDREW, "new")).await;
+        sandbox
+            .put(row(
+                ANDREW,
+                BAYKO,
+                &good,
+                "2026-03-22T08:00:00.000002+00:00",
+                "old",
+            ))
+            .await;
+        sandbox
+            .put(row(
+                BAYKO,
+                ANDREW,
+                &good,
+                "2026-03-22T08:00:00.000002+00:00",
+                "old",
+            ))
+            .await;
+
+        let repair = tool.run(&["check-conversations", "--repair"]);
+        assert!(
+            repair.stderr.contains(&format!("{bad} is left as it is: ")),
+            "{repair:?}"
+        );
+        assert!(repair.stderr.lines().all(|line| line.len() < 1000));
+        repair.fails(5, "1 conversation could not be mended");
+        let (code, found, _) = check(tool, &[]);
+        assert_eq!(code, Some(3));
+        assert!(
+            found.iter().all(|finding| finding["group_uuid"] == *bad),
+            "{found:?}"
+        );
+
+        sandbox.put(said(&good, &last(3), BAYKO, "newer")).await;
+        let sync = tool.run(&["sync-conversations", "--once"]);
+        assert!(
+            sync.stderr.contains(&format!("{bad} is left as it is: ")),
+            "{sync:?}"
+        );
+        sync.fails(5, "1 conversation could not be moved");
+        let (_, found, _) = check(tool, &[]);
+        assert!(
+            found.iter().all(|finding| finding["group_uuid"] == *bad),
+            "{found:?}"
+        );
+    })
+    .await;
 }

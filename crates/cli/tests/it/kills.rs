@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ddb_core::item::{Item, RawItem};
 use ddb_test_support::proxy::{Fault, Proxy};
-use ddb_test_support::{Door, Sandbox, Tool, note, side_by_side};
+use ddb_test_support::{Door, Sandbox, Tool, is_deep, note, side_by_side};
 
 use crate::setup::{message, tool};
 
@@ -15,11 +15,22 @@ pub struct Talk(tempfile::NamedTempFile);
 
 impl Talk {
     pub fn new() -> Self {
+        Self::of(104)
+    }
+
+    fn of(messages: usize) -> Self {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        for n in 0..104 {
+        for n in 0..messages {
             writeln!(file, "Person {}: line {n}", n % 2 + 1).unwrap();
         }
         Self(file)
+    }
+
+    /// One that is seeded with a request for each message: killed at each of them, it is a short one where
+    /// the tests do not take their time.
+    fn to_be_killed() -> (Self, usize) {
+        let messages = if is_deep() { 104 } else { 12 };
+        (Self::of(messages), messages)
     }
 
     pub fn seed(&self) -> [&str; 3] {
@@ -81,9 +92,13 @@ pub fn seed(sandbox: Sandbox) -> Sandbox {
 
 #[test]
 fn p14_a_seed_whose_process_is_killed_at_any_request_ends_in_the_same_table() {
-    let talk = Talk::new();
-    let expected = block_on(seeded().items());
-    assert_eq!(expected.len(), 106);
+    let (talk, messages) = Talk::to_be_killed();
+    let expected = {
+        let sandbox = with_table();
+        tool(Door::Own, &sandbox).run(&talk.seed_until()).ok();
+        block_on(sandbox.items())
+    };
+    assert_eq!(expected.len(), messages + 2);
     let kills = AtomicUsize::new(0);
     side_by_side(&[Fault::KilledBefore, Fault::KilledAfter], |fault| {
         for nth in 0.. {
@@ -101,14 +116,15 @@ fn p14_a_seed_whose_process_is_killed_at_any_request_ends_in_the_same_table() {
     let kills = kills.into_inner();
     assert!(kills >= 14, "{kills}");
     note(&format!(
-        "p14: {kills} kills of a seed of 106 items, all converged"
+        "p14: {kills} kills of a seed of {} items, all converged",
+        messages + 2
     ));
 }
 
 /// Where nobody says when the conversation ends, the first messages that were written do.
 #[test]
 fn p14_without_an_end_the_first_write_fixes_the_times() {
-    let talk = Talk::new();
+    let (talk, messages) = Talk::to_be_killed();
     for nth in 0.. {
         let sandbox = with_table();
         let killed = is_killed_at(&sandbox, nth, Fault::KilledAfter, &talk.seed());
@@ -117,7 +133,7 @@ fn p14_without_an_end_the_first_write_fixes_the_times() {
         let second = block_on(sandbox.items());
         assert!(first.iter().all(|item| second.contains(item)), "at {nth}");
         let times = times(&second);
-        assert_eq!(times.len(), 104);
+        assert_eq!(times.len(), messages);
         let minute = 60_000_000;
         assert!(
             times.windows(2).all(|two| two[1] - two[0] == minute),

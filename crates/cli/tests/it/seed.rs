@@ -1,11 +1,71 @@
 //! `seed`: files, speakers, times, and what is refused.
 
-use ddb_test_support::{Door, Sandbox};
+use std::collections::BTreeSet;
+
+use ddb_test_support::{Door, Ran, Sandbox};
 use serde_json::{Value, json};
 
 use crate::setup::{ANDREW, BAYKO, GROUP, field, lines, message, one, through_both_doors, tool};
 
 const PAST: &str = "2026-03-22T08:35:09.123456+00:00";
+
+/// Several people, or a script in a loop, seed at the same time.
+#[tokio::test]
+async fn p13_seeds_at_once_are_one_seed() {
+    through_both_doors(async |sandbox, tool| {
+        let running: Vec<_> = (0..4).map(|_| tool.spawn(&["seed"])).collect();
+        for child in running {
+            Ran::from(child.wait_with_output().unwrap()).ok();
+        }
+        let table = sandbox.items().await;
+        let ids: BTreeSet<&String> = table
+            .iter()
+            .filter_map(|item| item.get("message_uuid")?.as_s().ok())
+            .collect();
+        assert_eq!(
+            table.len(),
+            ids.len() + 2,
+            "each message once, and two rows"
+        );
+        let again = one(tool.run(&["seed", "-o", "jsonl"]));
+        assert_eq!(again["written"], 0);
+        assert_eq!(again["messages"], ids.len());
+        assert_eq!(sandbox.items().await, table);
+        assert_eq!(tool.run(&["check-conversations"]).ok(), "");
+    })
+    .await;
+}
+
+/// Two files for one conversation, with the same times.
+#[tokio::test]
+async fn p17_two_files_seeded_at_once_lose_no_message() {
+    through_both_doors(async |sandbox, tool| {
+        for of in ["one", "two"] {
+            let text: String = (0..100)
+                .map(|n| format!("Person {}: {of} {n}\n", n % 2 + 1))
+                .collect();
+            tool.file(of, &text);
+        }
+        let running = ["one", "two"].map(|file| {
+            tool.spawn(&[
+                "seed",
+                "--conversation",
+                file,
+                "--group-uuid",
+                GROUP,
+                "--ends-at",
+                PAST,
+            ])
+        });
+        for child in running {
+            Ran::from(child.wait_with_output().unwrap()).ok();
+        }
+        let table = sandbox.items().await;
+        assert_eq!(table.len(), 202);
+        assert_eq!(tool.run(&["check-conversations"]).ok(), "");
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn the_built_in_conversation_is_complete_and_true() {

@@ -53,6 +53,24 @@ async fn p06_only_the_typed_name_drops_a_table() {
     assert_eq!(aws.writes(), ["DeleteTable"]);
 }
 
+/// What was read before the question is read again after it: somebody may think about it for long.
+#[tokio::test]
+async fn p05_what_changed_while_somebody_thought_is_seen() {
+    let sandbox = Sandbox::with_table().await;
+    let aws = Aws::in_front_of(&sandbox, Backups::On);
+    let seed = ["seed", "--users", "users.csv"];
+    let (_tool, mut terminal) = at_terminal(&sandbox, &aws, &seed);
+    terminal.expect("would be written");
+    terminal.expect("Type yes to go on: ");
+    tool(Door::Own, &sandbox).run(&["seed"]).ok();
+    let seeded = sandbox.items().await;
+    terminal.enter("yes\n");
+    let (ended, shown) = terminal.end();
+    assert_eq!(ended, Some(0), "{shown}");
+    assert_eq!(aws.writes(), [""; 0], "nothing was left to write");
+    assert_eq!(sandbox.items().await, seeded);
+}
+
 #[tokio::test]
 async fn p05_only_a_yes_writes() {
     let sandbox = Sandbox::with_table().await;

@@ -105,7 +105,7 @@ pub async fn has_items(store: &Store, partition: PartitionKey) -> Result<bool, C
     Ok(false)
 }
 
-/// Finds the conversations that one user has with another, by the group rows of the first.
+/// Finds the conversations that one user has with another, by the group rows of the first, read consistently.
 ///
 /// # Errors
 ///
@@ -115,7 +115,7 @@ pub async fn group_between(
     me: UserId,
     other: UserId,
 ) -> Result<Vec<MessageGroupId>, CallError> {
-    let query = Query::new(Partition::Table(PartitionKey::Groups(me)));
+    let query = Query::new(Partition::Table(PartitionKey::Groups(me))).consistent();
     let pages = store.query(query).boxed();
     let rows = group_rows(pages).await?;
     let mut groups: Vec<MessageGroupId> = rows

@@ -4,6 +4,9 @@
 //! newest message is there, which is written first, a run was cut, or the rows have moved on since: its
 //! messages are put again, byte for byte, and its rows are settled with care. All other conversations are
 //! new, so their rows go out in batches, too.
+//!
+//! A batch takes no conditions, and here none is needed: the ids of a load are its own, and keys and contents
+//! follow from its arguments. What two runs at the same time put under one key is the same item.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,10 +1,14 @@
 //! Where in time the messages of a script belong, given what is in the partition already.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::key::{MessageId, SortKey};
+use crate::store::MAX_BUMP_MICROS;
 use crate::timestamp::Timestamp;
+
+/// Starts this near to each other, in microseconds, are of one plan.
+const NEAR: u64 = MAX_BUMP_MICROS.unsigned_abs();
 
 /// Says why a script does not fit what is there. Nothing is written then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,15 +44,13 @@ pub enum PlanError {
         /// Where it belongs.
         planned: Timestamp,
     },
-    /// A message of the script is there more than once: two seeds ran at the same time.
-    #[error("message {number} of the script is there more than once: at {first} and at {second}")]
-    Doubled {
+    /// A message of the script is there under a sort key that is not a time.
+    #[error("message {number} of the script is there at `{found}`, which is not a time")]
+    NotATime {
         /// Its number, from 1.
         number: usize,
         /// Where it is.
-        first: SortKey,
-        /// Where it is, too.
-        second: SortKey,
+        found: SortKey,
     },
     /// A time is outside the years 0000 to 9999.
     #[error("the conversation reaches outside the years 0000 to 9999")]
@@ -60,18 +62,42 @@ pub enum PlanError {
 pub struct Plan {
     /// The instant of each message, in order.
     pub times: Vec<Timestamp>,
-    /// Which messages are not there yet, by their place in the script.
+    /// Which messages are not there yet, by their index in the script.
     pub absent: Vec<usize>,
+    /// Copies of messages that stay elsewhere or are put there: the index in the script, and the sort key.
+    /// Runs at the same time leave them.
+    pub surplus: Vec<(usize, SortKey)>,
     /// Whether messages that are there decided about the time.
     pub anchored: bool,
+}
+
+/// A message of the script that is there.
+struct Copy<'a> {
+    index: usize,
+    key: &'a SortKey,
+    /// Its time, in microseconds since 1970.
+    at: i64,
+    /// When the first message would be, by this one.
+    start: i64,
+}
+
+/// Tells whether a message may stand at `at` where its plan says `planned`: a put moves on, within 1 ms, where
+/// another message holds the key.
+fn is_at(planned: i64, at: i64) -> bool {
+    (planned..=planned.saturating_add(MAX_BUMP_MICROS)).contains(&at)
 }
 
 /// Plans the messages with the given ids.
 ///
 /// `present` holds every sort key of the partition, with the id where it is a message. A message of
-/// the script that is there fixes the start, its time less its place times the interval. Where none
+/// the script that is there fixes the start, its time less its index times the interval. Where none
 /// is there, the last one is at `ends_at` or `now`, and the whole plan goes back by 1 µs until no
 /// planned key is taken.
+///
+/// Where a message is there more than once, seeds ran at the same time, each with a start of its own. The
+/// latest start is the plan: every run that sees the same comes to the same, and the newest message never
+/// goes back. The copies at other starts are surplus. A copy is surplus only where a later one of the same
+/// message stays or is put first, so that whatever runs do at the same time, the latest copy stays.
 pub(super) fn plan(
     ids: &[MessageId],
     present: &[(SortKey, Option<MessageId>)],
@@ -80,58 +106,75 @@ pub(super) fn plan(
     interval: Duration,
 ) -> Result<Plan, PlanError> {
     let interval = i64::try_from(interval.as_micros()).map_err(|_| PlanError::OutOfRange)?;
-    let mut by_id: HashMap<&MessageId, &SortKey> = HashMap::new();
-    for (key, id) in present {
-        if let Some(id) = id
-            && let Some(first) = by_id.insert(id, key)
-            && let Some(place) = ids.iter().position(|wanted| wanted == id)
-        {
-            return Err(PlanError::Doubled {
-                number: place + 1,
-                first: first.clone(),
-                second: key.clone(),
-            });
+    let copies = copies(ids, present, interval)?;
+    if copies.is_empty() {
+        let end = ends_at.unwrap_or(now);
+        if end > now {
+            return Err(PlanError::EndsInTheFuture(end));
         }
+        let taken = present.iter().map(|(key, _)| key.as_str()).collect();
+        return Ok(Plan {
+            times: free_times(ids.len(), end, interval, &taken)?,
+            absent: (0..ids.len()).collect(),
+            surplus: Vec::new(),
+            anchored: false,
+        });
     }
-    let taken: BTreeSet<&str> = present.iter().map(|(key, _)| key.as_str()).collect();
-    let anchor = ids
+    let own: HashSet<&MessageId> = ids.iter().collect();
+    let foreign = present
         .iter()
-        .enumerate()
-        .find_map(|(place, id)| Some((place, by_id.get(id)?.time().ok()?)));
-    match anchor {
-        Some((place, time)) => {
-            let times = times(ids.len(), place, time, interval)?;
-            fit(ids, &by_id, &taken, times, now)
-        }
-        None => {
-            let end = ends_at.unwrap_or(now);
-            if end > now {
-                return Err(PlanError::EndsInTheFuture(end));
-            }
-            Ok(Plan {
-                times: free_times(ids.len(), end, interval, &taken)?,
-                absent: (0..ids.len()).collect(),
-                anchored: false,
-            })
-        }
-    }
+        .filter(|(_, id)| id.as_ref().is_none_or(|id| !own.contains(id)))
+        .map(|(key, _)| key.as_str())
+        .collect();
+    fit(ids.len(), interval, &copies, &foreign, now)
 }
 
-/// Spreads `count` instants at an interval, with that of `place` at `time`.
-fn times(
-    count: usize,
-    place: usize,
-    time: Timestamp,
+/// Finds the messages of the script among what is there, in the order of the script.
+fn copies<'a>(
+    ids: &[MessageId],
+    present: &'a [(SortKey, Option<MessageId>)],
     interval: i64,
-) -> Result<Vec<Timestamp>, PlanError> {
-    let number = |n: usize| i64::try_from(n).map_err(|_| PlanError::OutOfRange);
-    let place = number(place)?;
+) -> Result<Vec<Copy<'a>>, PlanError> {
+    let indexes: HashMap<&MessageId, usize> = ids
+        .iter()
+        .enumerate()
+        .map(|(index, id)| (id, index))
+        .collect();
+    let mut copies = Vec::new();
+    for (key, id) in present {
+        let Some(index) = id.as_ref().and_then(|id| indexes.get(id).copied()) else {
+            continue;
+        };
+        let time = key.time().map_err(|_| PlanError::NotATime {
+            number: index + 1,
+            found: key.clone(),
+        })?;
+        let since_start = number(index)?.checked_mul(interval);
+        let start = since_start.and_then(|micros| time.micros().checked_sub(micros));
+        copies.push(Copy {
+            index,
+            key,
+            at: time.micros(),
+            start: start.ok_or(PlanError::OutOfRange)?,
+        });
+    }
+    copies.sort_by_key(|copy| (copy.index, copy.at));
+    Ok(copies)
+}
+
+fn number(n: usize) -> Result<i64, PlanError> {
+    i64::try_from(n).map_err(|_| PlanError::OutOfRange)
+}
+
+/// Spreads `count` instants at an interval, with the first at `start`, in microseconds since 1970.
+fn times(count: usize, start: i64, interval: i64) -> Result<Vec<Timestamp>, PlanError> {
     (0..count)
         .map(|index| {
-            let micros = (number(index)? - place)
-                .checked_mul(interval)
-                .ok_or(PlanError::OutOfRange)?;
-            time.plus_micros(micros).ok_or(PlanError::OutOfRange)
+            let micros = number(index)?.checked_mul(interval);
+            let micros = micros.and_then(|micros| start.checked_add(micros));
+            micros
+                .and_then(Timestamp::from_micros)
+                .ok_or(PlanError::OutOfRange)
         })
         .collect()
 }
@@ -142,7 +185,9 @@ fn free_times(
     interval: i64,
     taken: &BTreeSet<&str>,
 ) -> Result<Vec<Timestamp>, PlanError> {
-    let mut planned = times(count, count.saturating_sub(1), end, interval)?;
+    let length = number(count.saturating_sub(1))?.checked_mul(interval);
+    let start = length.and_then(|length| end.micros().checked_sub(length));
+    let mut planned = times(count, start.ok_or(PlanError::OutOfRange)?, interval)?;
     if taken.is_empty() {
         return Ok(planned);
     }
@@ -157,38 +202,72 @@ fn free_times(
     Ok(planned)
 }
 
-/// Fits the absent messages between those that are there.
+/// Fits the absent messages of a script between those that are there, and finds the surplus ones.
 fn fit(
-    ids: &[MessageId],
-    by_id: &HashMap<&MessageId, &SortKey>,
-    taken: &BTreeSet<&str>,
-    times: Vec<Timestamp>,
+    count: usize,
+    interval: i64,
+    copies: &[Copy<'_>],
+    foreign: &BTreeSet<&str>,
     now: Timestamp,
 ) -> Result<Plan, PlanError> {
-    let mut absent = Vec::new();
-    for (index, (id, planned)) in ids.iter().zip(&times).enumerate() {
-        let (number, planned) = (index + 1, *planned);
-        match by_id.get(id) {
-            Some(found) if found.time() == Ok(planned) => {}
-            Some(found) => {
+    // The starts of runs at the same time: those of messages that are there more than once.
+    let by_index: Vec<&[Copy<'_>]> = copies.chunk_by(|a, b| a.index == b.index).collect();
+    let doubled = by_index.iter().filter(|copies| copies.len() > 1);
+    let runs: Vec<i64> = doubled
+        .flat_map(|copies| copies.iter().map(|copy| copy.start))
+        .collect();
+    let is_of_a_run = |copy: &Copy<'_>| runs.iter().any(|run| run.abs_diff(copy.start) <= NEAR);
+    let top = runs.iter().copied().max();
+    let about = top.or_else(|| copies.first().map(|copy| copy.start));
+    let about = about.ok_or(PlanError::OutOfRange)?;
+    // A message that had to move on says too late a start: the earliest one nearby is the true one.
+    let starts = copies.iter().map(|copy| copy.start);
+    let start = starts.filter(|start| start.abs_diff(about) <= NEAR).min();
+    let times = times(count, start.unwrap_or(about), interval)?;
+
+    let mut plan = Plan {
+        times,
+        absent: Vec::new(),
+        surplus: Vec::new(),
+        anchored: true,
+    };
+    let mut present = by_index.into_iter().peekable();
+    for (index, planned) in plan.times.iter().enumerate() {
+        let number = index + 1;
+        let copies = present.next_if(|copies| copies[0].index == index);
+        let copies = copies.unwrap_or_default();
+        let stays = copies
+            .iter()
+            .rposition(|copy| is_at(planned.micros(), copy.at));
+        for (place, copy) in copies.iter().enumerate() {
+            if stays == Some(place) {
+                continue;
+            }
+            // What goes is earlier than what stays or is put.
+            if !is_of_a_run(copy) || copy.at > planned.micros().saturating_add(MAX_BUMP_MICROS) {
                 return Err(PlanError::WouldMove {
                     number,
-                    found: (*found).clone(),
-                    planned,
+                    found: copy.key.clone(),
+                    planned: *planned,
                 });
             }
-            None if planned > now => return Err(PlanError::IntoTheFuture { number, planned }),
-            None if taken.contains(planned.to_string().as_str()) => {
-                return Err(PlanError::Occupied { number, planned });
-            }
-            None => absent.push(index),
+            plan.surplus.push((index, copy.key.clone()));
         }
+        if stays.is_some() {
+            continue;
+        }
+        // Another run has placed the message there: its clock may be ahead of ours.
+        if copies.is_empty() && top.is_none() && *planned > now {
+            let planned = *planned;
+            return Err(PlanError::IntoTheFuture { number, planned });
+        }
+        if foreign.contains(planned.to_string().as_str()) {
+            let planned = *planned;
+            return Err(PlanError::Occupied { number, planned });
+        }
+        plan.absent.push(index);
     }
-    Ok(Plan {
-        times,
-        absent,
-        anchored: true,
-    })
+    Ok(plan)
 }
 
 #[cfg(test)]
@@ -205,6 +284,10 @@ mod tests {
 
     fn now() -> Timestamp {
         at("2026-03-22T12:00:00Z")
+    }
+
+    fn later(micros: i64) -> Timestamp {
+        now().plus_micros(micros).unwrap()
     }
 
     fn ids(count: u128) -> Vec<MessageId> {
@@ -288,14 +371,73 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_is_there_twice_is_refused() {
+    fn runs_at_the_same_time_come_to_the_latest_plan() {
         let script = ids(3);
         let first = plan(&script, &[], None, now(), MINUTE).unwrap();
+        let second = plan(&script, &[], None, later(17_000), MINUTE).unwrap();
+        // The first one is whole, of the second there are the last message and another one.
         let mut there = written(&first, &script, &[0, 1, 2]);
-        there.push((now().plus_micros(-17).unwrap().into(), Some(script[2])));
+        there.extend(written(&second, &script, &[0, 2]));
+        let both = plan(&script, &there, None, later(20_000), MINUTE).unwrap();
+        assert_eq!(both.times, second.times);
+        assert_eq!(both.absent, [1]);
+        let surplus: Vec<_> = (0..3).map(|n| (n, first.times[n].into())).collect();
+        assert_eq!(both.surplus, surplus);
+        // Whoever sees the rest carries it on to the same end.
+        let there = written(&second, &script, &[0, 1, 2]);
+        let done = plan(&script, &there, None, later(20_000), MINUTE).unwrap();
+        assert_eq!(
+            (done.times, done.absent, done.surplus),
+            (second.times, vec![], vec![])
+        );
+    }
+
+    #[test]
+    fn runs_within_a_millisecond_are_one_plan() {
+        let script = ids(3);
+        let first = plan(&script, &[], None, now(), MINUTE).unwrap();
+        let second = plan(&script, &[], None, later(300), MINUTE).unwrap();
+        let mut there = written(&first, &script, &[0, 2]);
+        there.extend(written(&second, &script, &[2]));
+        let both = plan(&script, &there, None, later(600), MINUTE).unwrap();
+        assert_eq!(both.times, first.times);
+        assert_eq!(both.absent, [1]);
+        assert_eq!(
+            both.surplus,
+            [(2, first.times[2].into())],
+            "the later one stays"
+        );
+    }
+
+    #[test]
+    fn a_message_that_moved_on_is_where_it_belongs() {
+        let script = ids(3);
+        let first = plan(&script, &[], None, now(), MINUTE).unwrap();
+        let mut there = written(&first, &script, &[1]);
+        let moved = first.times[0].plus_micros(7).unwrap();
+        there.push((moved.into(), Some(script[0])));
+        let again = plan(&script, &there, None, now(), MINUTE).unwrap();
+        assert_eq!(again.times, first.times);
+        assert_eq!((again.absent, again.surplus), (vec![2], vec![]));
+    }
+
+    #[test]
+    fn what_no_run_at_the_same_time_explains_is_not_touched() {
+        let script = ids(4);
+        let first = plan(&script, &[], None, now(), MINUTE).unwrap();
+        let second = plan(&script, &[], None, later(17_000), MINUTE).unwrap();
+        let mut there = written(&first, &script, &[3]);
+        there.extend(written(&second, &script, &[3]));
+        let elsewhere = later(-500_000_000);
+        there.push((elsewhere.into(), Some(script[1])));
         assert!(matches!(
-            plan(&script, &there, None, now(), MINUTE),
-            Err(PlanError::Doubled { number: 3, .. })
+            plan(&script, &there, None, later(20_000), MINUTE),
+            Err(PlanError::WouldMove { number: 2, .. })
+        ));
+        let soon = [(SortKey::verbatim("soon"), Some(script[1]))];
+        assert!(matches!(
+            plan(&script, &soon, None, now(), MINUTE),
+            Err(PlanError::NotATime { number: 2, .. })
         ));
     }
 
@@ -340,6 +482,43 @@ mod tests {
             prop_assert_eq!(&second.times, &first.times);
             let absent: Vec<usize> = (0..count).filter(|place| !left[*place]).collect();
             prop_assert_eq!(second.absent, absent);
+        }
+
+        /// Runs at the same time, each with a start of its own and cut anywhere, come to one plan in which
+        /// each message is once, and no step takes the last copy of a message or the newest one away.
+        #[test]
+        fn p14_runs_at_once_cut_anywhere_come_to_one_plan(
+            count in 1usize..12,
+            starts in prop::collection::vec(0i64..3_000_000, 1..4),
+            left in prop::collection::vec(any::<bool>(), 40),
+        ) {
+            let script = ids(count as u128);
+            let last = count - 1;
+            let mut there = Vec::new();
+            for (run, start) in starts.iter().enumerate() {
+                let own = plan(&script, &[], None, later(*start), MINUTE).unwrap();
+                // The last message is always written first.
+                let places: Vec<usize> =
+                    (0..count).filter(|n| *n == last || left[run * 12 + n]).collect();
+                for found in written(&own, &script, &places) {
+                    if !there.contains(&found) {
+                        there.push(found);
+                    }
+                }
+            }
+            let newest = there.iter().map(|(key, _)| key.clone()).max();
+            let again = plan(&script, &there, None, later(5_000_000), MINUTE).unwrap();
+            there.extend(written(&again, &script, &again.absent));
+            for (index, key) in &again.surplus {
+                let gone = (key.clone(), Some(script[*index]));
+                prop_assert!(there.contains(&gone));
+                there.retain(|found| *found != gone);
+            }
+            prop_assert_eq!(there.len(), count);
+            prop_assert!(script.iter().all(|id| there.iter().any(|found| found.1 == Some(*id))));
+            prop_assert_eq!(there.iter().map(|(key, _)| key.clone()).max(), newest);
+            let done = plan(&script, &there, None, later(5_000_000), MINUTE).unwrap();
+            prop_assert_eq!((done.absent, done.surplus), (vec![], vec![]));
         }
     }
 }

@@ -1,4 +1,9 @@
 //! Carrying a plan out: what is there, what is missing, messages first and group rows last.
+//!
+//! Nothing is locked. The last message of a script is written first: where another run wrote there, too, the
+//! plan is made anew. Each message is put on condition, so that none takes the place of another one. After the last
+//! write the conversation is looked at again: runs at the same time may have begun with plans of their own,
+//! and the last of them to look sees what all of them wrote.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,8 +17,9 @@ use crate::error::{CallError, Error};
 use crate::guard::WriteToken;
 use crate::item::{Item, Message, Person, RawItem};
 use crate::key::{MessageGroupId, MessageId, PartitionKey, SortKey, UserId};
+use crate::pace::Backoff;
 use crate::schema::attribute;
-use crate::store::{Partition, Query, Store};
+use crate::store::{Partition, Query, Store, check_size};
 use crate::timestamp::Timestamp;
 use crate::users::User;
 
@@ -38,6 +44,14 @@ pub enum SeedError {
         group: MessageGroupId,
         /// A participant who is neither of the two.
         found: String,
+    },
+    /// Others changed the conversation while it was seeded, so that the script does not fit any more.
+    #[error("{written} messages were written, then others changed the conversation: {error}")]
+    ChangedMeanwhile {
+        /// Messages that were written.
+        written: u64,
+        /// What does not fit.
+        error: Box<SeedError>,
     },
 }
 
@@ -77,9 +91,11 @@ impl Seed {
 pub struct Prepared<'a> {
     store: &'a Store,
     seed: &'a Seed,
+    script: &'a Script,
     messages: Vec<Message>,
     plan: Plan,
     others: u64,
+    now: Timestamp,
 }
 
 /// Says what a seeding did.
@@ -87,6 +103,12 @@ pub struct Prepared<'a> {
 pub struct Report {
     /// Messages that were written.
     pub written: u64,
+    /// Second copies of messages that were removed; other runs at the same time had written them.
+    pub removed: u64,
+    /// The time of the first message; `None` where the script is empty.
+    pub first_at: Option<SortKey>,
+    /// The time of the last message.
+    pub last_at: Option<SortKey>,
     /// What became of the group rows.
     pub rows: Settled,
 }
@@ -99,7 +121,7 @@ pub struct Report {
 pub async fn prepare<'a>(
     store: &'a Store,
     seed: &'a Seed,
-    script: &Script,
+    script: &'a Script,
     now: Timestamp,
 ) -> Result<Prepared<'a>, SeedError> {
     let people = seed.people();
@@ -131,7 +153,7 @@ pub async fn prepare<'a>(
             error,
         }
     })?;
-    let messages = script
+    let messages: Vec<Message> = script
         .lines
         .iter()
         .zip(ids)
@@ -145,12 +167,17 @@ pub async fn prepare<'a>(
             sender: speaker.clone(),
         })
         .collect();
+    for index in &plan.absent {
+        check_size(&RawItem::from(&messages[*index]))?;
+    }
     Ok(Prepared {
         store,
         seed,
+        script,
         messages,
         plan,
         others,
+        now,
     })
 }
 
@@ -220,20 +247,47 @@ impl Prepared<'_> {
         self.plan.anchored
     }
 
+    /// Returns how many second copies of messages there are, which other runs at the same time wrote.
+    pub fn surplus(&self) -> u64 {
+        self.plan.surplus.len() as u64
+    }
+
+    fn is_done(&self) -> bool {
+        self.plan.absent.is_empty() && self.plan.surplus.is_empty()
+    }
+
     /// Writes the absent messages, then moves the group rows to the newest message of the group.
     ///
     /// # Errors
     ///
-    /// [`SeedError::Store`]. A run that failed or was killed anywhere can be run again: it ends in the
-    /// same table.
-    pub async fn write(self, token: &WriteToken) -> Result<Report, SeedError> {
-        let items: Vec<RawItem> = self
-            .plan
-            .absent
-            .iter()
-            .map(|place| RawItem::from(&self.messages[*place]))
-            .collect();
-        let written = self.store.put_batches(token, items).await?;
+    /// [`SeedError::Store`], and [`SeedError::ChangedMeanwhile`] where others changed the conversation so that
+    /// the script does not fit any more. A run that failed or was killed anywhere can be run again: it ends
+    /// in the same table.
+    pub async fn write(mut self, token: &WriteToken) -> Result<Report, SeedError> {
+        let mut backoff = Backoff::for_bulk();
+        let (mut written, mut removed) = (0, 0);
+        while !self.is_done() {
+            written += self.write_absent(token, written).await?;
+            removed += self.remove_surplus(token).await?;
+            let now = self.now.max(Timestamp::now());
+            self = match prepare(self.store, self.seed, self.script, now).await {
+                Ok(next) => next,
+                Err(SeedError::Store(error)) => return Err(SeedError::Store(error)),
+                Err(error) => {
+                    return Err(SeedError::ChangedMeanwhile {
+                        written,
+                        error: Box::new(error),
+                    });
+                }
+            };
+            if !self.is_done() && !backoff.again().await {
+                return Err(SeedError::Store(Error::Contended {
+                    place: self.store.place().to_owned(),
+                    group: self.seed.group,
+                    attempts: backoff.made(),
+                }));
+            }
+        }
         let settlement = Settlement {
             group: self.seed.group,
             missing: Missing::Create(Box::new(self.seed.people())),
@@ -241,9 +295,65 @@ impl Prepared<'_> {
             never_back: true,
         };
         let rows = settle(self.store, token, &settlement).await?;
+        let at = |message: &Message| message.created_at.clone();
         Ok(Report {
-            written: written.items,
+            written,
+            removed,
+            first_at: self.messages.first().map(at),
+            last_at: self.messages.last().map(at),
             rows,
         })
+    }
+
+    /// Writes what is absent. Where none of the script is there, the last message goes first, alone: it fixes
+    /// the plan. Where another message took its place, nothing is written.
+    async fn write_absent(&self, token: &WriteToken, before: u64) -> Result<u64, SeedError> {
+        let mut absent = self.plan.absent.as_slice();
+        let mut written = 0;
+        if !self.plan.anchored
+            && let Some((last, rest)) = absent.split_last()
+        {
+            let last = self.messages[*last].clone();
+            let put = self.store.put_message_if_free(token, &last);
+            if !put.await.map_err(|error| self.cut(error.into(), before))? {
+                return Ok(0);
+            }
+            written += 1;
+            absent = rest;
+        }
+        let absent = absent.iter().map(|index| self.messages[*index].clone());
+        let put = self.store.put_messages(token, absent.collect()).await;
+        written += put.items;
+        match put.ended_by {
+            None => Ok(written),
+            Some(error) => Err(self.cut(error, before + written)),
+        }
+    }
+
+    /// Says how far a run came that an error cut off.
+    fn cut(&self, error: Error, written: u64) -> SeedError {
+        let throttled = matches!(&error, Error::Call(error) if error.is_throttling());
+        SeedError::Store(match error {
+            Error::Call(cause) if written > 0 || throttled => Error::PartlyWritten {
+                place: self.store.place().to_owned(),
+                written,
+                unwritten: (self.messages.len() as u64).saturating_sub(written),
+                cause: Some(Box::new(cause)),
+            },
+            error => error,
+        })
+    }
+
+    /// Removes second copies of messages. All that stays is written by then.
+    async fn remove_surplus(&self, token: &WriteToken) -> Result<u64, SeedError> {
+        let mut removed = 0;
+        for (index, key) in &self.plan.surplus {
+            let message = &self.messages[*index];
+            let deleted = self
+                .store
+                .delete_message(token, message.group, key, message.id);
+            removed += u64::from(deleted.await?);
+        }
+        Ok(removed)
     }
 }

@@ -38,7 +38,7 @@ fn text<'a>(item: &'a RawItem, name: &str) -> &'a str {
 }
 
 /// Refuses an item that the service would refuse, before anything is sent.
-fn check_size(item: &RawItem) -> Result<usize, Error> {
+pub(crate) fn check_size(item: &RawItem) -> Result<usize, Error> {
     let bytes = size(item);
     if bytes > MAX_ITEM_BYTES {
         return Err(Error::ItemTooLarge {

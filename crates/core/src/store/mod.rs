@@ -14,12 +14,13 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+pub(crate) use batch::check_size;
 pub use batch::{Batch, Encoded, Written};
 pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
 pub(crate) use write::MAX_BUMP_MICROS;
-pub use write::Put;
+pub use write::{Put, PutMany};
 
 use crate::error::CallError;
 use crate::schema::TableName;

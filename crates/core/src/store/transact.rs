@@ -1,12 +1,16 @@
 //! Writing several items, all or none.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use uuid::Uuid;
 
-use super::Store;
+use super::{Store, check_size};
 use crate::error::{CallError, Error};
 use crate::guard::WriteToken;
 use crate::item::{GroupRow, Message, RawItem, primary_key};
@@ -32,6 +36,9 @@ pub enum Action {
     },
     /// Deletes a group row that is still as it was read.
     DeleteRow(GroupRow),
+    /// Leaves a group row as it is, and has the transaction fail where it is not as it was read. What is
+    /// deleted because this row stays is deleted only while it stays.
+    KeepRow(GroupRow),
 }
 
 /// Says how a transaction ended, short of a failure.
@@ -46,6 +53,10 @@ pub enum Transacted {
 /// Holds for a row that is still the one that was read. The key is given with the request.
 const AS_READ: &str = "#group = :group AND #text = :text";
 const FREE: &str = "attribute_not_exists(#pk)";
+
+fn row_key(row: &GroupRow) -> RawItem {
+    primary_key(&PartitionKey::Groups(row.owner), &row.last_message_at)
+}
 
 impl Action {
     fn request(&self, store: &Store) -> TransactWriteItem {
@@ -76,11 +87,23 @@ impl Action {
                     .expect(COMPLETE);
                 TransactWriteItem::builder().put(put).build()
             }
+            Self::KeepRow(row) => {
+                let check = ConditionCheck::builder()
+                    .table_name(table)
+                    .set_key(Some(row_key(row)))
+                    .condition_expression(AS_READ)
+                    .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
+                    .expression_attribute_names("#text", attribute::MESSAGE)
+                    .expression_attribute_values(":group", AttributeValue::S(row.group.to_string()))
+                    .expression_attribute_values(":text", AttributeValue::S(row.text.clone()))
+                    .build()
+                    .expect(COMPLETE);
+                TransactWriteItem::builder().condition_check(check).build()
+            }
             Self::DeleteRow(row) => {
-                let key = primary_key(&PartitionKey::Groups(row.owner), &row.last_message_at);
                 let delete = Delete::builder()
                     .table_name(table)
-                    .set_key(Some(key))
+                    .set_key(Some(row_key(row)))
                     .condition_expression(AS_READ)
                     .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
                     .expression_attribute_names("#text", attribute::MESSAGE)
@@ -118,7 +141,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When a request fails, and when the last attempt still met a conflict.
+    /// [`Error::ItemTooLarge`] before anything is sent; [`Error::Conflicts`] when the last attempt still met
+    /// another transaction; otherwise when a request fails.
     pub async fn transact(
         &self,
         _token: &WriteToken,
@@ -126,6 +150,9 @@ impl Store {
     ) -> Result<Transacted, Error> {
         let items: Vec<TransactWriteItem> =
             actions.iter().map(|action| action.request(self)).collect();
+        for put in items.iter().filter_map(TransactWriteItem::put) {
+            check_size(put.item())?;
+        }
         let client_request_token = Uuid::new_v4().to_string();
         let mut backoff = Backoff::for_bulk();
         loop {
@@ -147,9 +174,9 @@ impl Store {
             if !passing {
                 return Err(match reasons {
                     Some(error) => error.into(),
-                    None => Error::Cancelled {
+                    None => Error::Conflicts {
                         place: self.place.to_string(),
-                        reasons: format!("a conflict, {} times", backoff.made()),
+                        attempts: backoff.made(),
                     },
                 });
             }
@@ -188,15 +215,15 @@ impl Store {
             Verdict::TryAgain(None)
         } else {
             let said = reasons.iter().filter_map(|reason| {
-                Some(format!(
-                    "{}: {}",
-                    reason.code()?,
-                    reason.message().unwrap_or("no message")
-                ))
+                let code = reason.code().filter(|code| *code != "None")?;
+                let message = reason.message().unwrap_or("no message");
+                Some(format!("{code}: {message}"))
             });
+            // Each once: one fault often meets every action.
+            let said: BTreeSet<String> = said.collect();
             Verdict::Failed(Error::Cancelled {
                 place: self.place.to_string(),
-                reasons: said.collect::<Vec<_>>().join("; "),
+                reasons: said.into_iter().collect::<Vec<_>>().join("; "),
             })
         }
     }

@@ -1,12 +1,16 @@
-//! Writing one item.
+//! Writing items one by one, each on its own condition.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures::{StreamExt, stream};
 
 use super::Store;
 use crate::error::{CallError, Error};
 use crate::guard::WriteToken;
-use crate::item::{Message, Person, RawItem};
-use crate::key::SortKey;
+use crate::item::{Message, Person, RawItem, primary_key};
+use crate::key::{MessageGroupId, MessageId, PartitionKey, SortKey};
+use crate::pace::{Window, patiently};
 use crate::schema::attribute;
 
 /// How far, in microseconds, an item may move on from the sort key it wants: 1 ms.
@@ -17,6 +21,18 @@ pub(crate) const MAX_BUMP_MICROS: i64 = 1_000;
 pub struct Put {
     /// The sort key; later than the one wanted where that was taken.
     pub created_at: SortKey,
+}
+
+/// The most puts in flight.
+const IN_FLIGHT: usize = 32;
+
+/// Says how far many puts came.
+#[derive(Debug)]
+pub struct PutMany {
+    /// Messages that the service took.
+    pub items: u64,
+    /// What ended them before all were put.
+    pub ended_by: Option<Error>,
 }
 
 impl Store {
@@ -30,7 +46,7 @@ impl Store {
     /// When a request fails, or when all keys within 1 ms are taken.
     pub async fn put_message(
         &self,
-        _token: &WriteToken,
+        token: &WriteToken,
         mut message: Message,
     ) -> Result<Put, Error> {
         let wanted = message.created_at.clone();
@@ -42,7 +58,7 @@ impl Store {
             if let Some(time) = wanted.time().ok().and_then(|time| time.plus_micros(micros)) {
                 message.created_at = time.into();
             }
-            if self.put_message_here(&message).await? {
+            if self.put_message_if_free(token, &message).await? {
                 return Ok(Put {
                     created_at: message.created_at,
                 });
@@ -50,7 +66,7 @@ impl Store {
         }
         Err(Error::NoFreeKey {
             place: self.place.to_string(),
-            partition: crate::key::PartitionKey::Messages(message.group).to_string(),
+            partition: PartitionKey::Messages(message.group).to_string(),
             first: wanted.to_string(),
             last: message.created_at.to_string(),
         })
@@ -93,16 +109,66 @@ impl Store {
             .send()
             .await
             .map_err(self.failed("UpdateItem"));
-        match answer {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(error),
-        }
+        is_met(answer)
     }
 
-    /// Returns `false` where another message holds the key.
-    async fn put_message_here(&self, message: &Message) -> Result<bool, CallError> {
-        let answer = self
+    /// Writes many messages, as [`Store::put_message`] does, many of them in flight. After the first that fails
+    /// no more are sent.
+    pub async fn put_messages(&self, token: &WriteToken, messages: Vec<Message>) -> PutMany {
+        let window = Window::new(IN_FLIGHT);
+        let failed = AtomicBool::new(false);
+        let puts = messages
+            .into_iter()
+            .map(|message| self.put_next(token, message, &window, &failed));
+        let mut puts = stream::iter(puts).buffer_unordered(IN_FLIGHT);
+        let mut done = PutMany {
+            items: 0,
+            ended_by: None,
+        };
+        while let Some(put) = puts.next().await {
+            match put {
+                Ok(items) => done.items += items,
+                Err(error) => {
+                    done.ended_by.get_or_insert(error);
+                }
+            }
+        }
+        done
+    }
+
+    /// Writes the next of many messages, and counts it; none, where one failed before.
+    async fn put_next(
+        &self,
+        token: &WriteToken,
+        message: Message,
+        window: &Window,
+        failed: &AtomicBool,
+    ) -> Result<u64, Error> {
+        let place = window.enter().await;
+        if failed.load(Ordering::Relaxed) {
+            return Ok(0);
+        }
+        match self.put_message(token, message).await {
+            Ok(_) => place.taken(),
+            Err(error) => {
+                failed.store(true, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(1)
+    }
+
+    /// Writes one message where its key is free or its own. Returns `false` where another item holds the key.
+    ///
+    /// # Errors
+    ///
+    /// When the request fails.
+    pub async fn put_message_if_free(
+        &self,
+        _token: &WriteToken,
+        message: &Message,
+    ) -> Result<bool, CallError> {
+        let put = self
             .client
             .put_item()
             .table_name(self.table.as_str())
@@ -110,14 +176,48 @@ impl Store {
             .condition_expression("attribute_not_exists(#pk) OR #id = :mine")
             .expression_attribute_names("#pk", attribute::PK)
             .expression_attribute_names("#id", attribute::MESSAGE_UUID)
-            .expression_attribute_values(":mine", AttributeValue::S(message.id.to_string()))
-            .send()
-            .await
-            .map_err(self.failed("PutItem"));
-        match answer {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(error),
-        }
+            .expression_attribute_values(":mine", AttributeValue::S(message.id.to_string()));
+        let answer = patiently(|| async {
+            let put = put.clone().send().await;
+            put.map_err(self.failed("PutItem"))
+        });
+        is_met(answer.await)
+    }
+
+    /// Deletes one message, where it is the one at that key. Returns `false` where it is not.
+    ///
+    /// # Errors
+    ///
+    /// When the request fails.
+    pub async fn delete_message(
+        &self,
+        _token: &WriteToken,
+        group: MessageGroupId,
+        created_at: &SortKey,
+        id: MessageId,
+    ) -> Result<bool, CallError> {
+        let key = primary_key(&PartitionKey::Messages(group), created_at);
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(self.table.as_str())
+            .set_key(Some(key))
+            .condition_expression("#id = :mine")
+            .expression_attribute_names("#id", attribute::MESSAGE_UUID)
+            .expression_attribute_values(":mine", AttributeValue::S(id.to_string()));
+        let answer = patiently(|| async {
+            let delete = delete.clone().send().await;
+            delete.map_err(self.failed("DeleteItem"))
+        });
+        is_met(answer.await)
+    }
+}
+
+/// Tells whether the condition of a write was met.
+fn is_met<T>(answer: Result<T, CallError>) -> Result<bool, CallError> {
+    match answer {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+        Err(error) => Err(error),
     }
 }

@@ -1,7 +1,7 @@
 //! Access pattern E on an engine: rows follow the newest message.
 
 use ddb_core::conversation::{Doubled, Missing, Settled, Settlement, settle};
-use ddb_core::item::{GroupRow, Item};
+use ddb_core::item::{GroupRow, Item, MAX_SIZE, size};
 use ddb_core::key::SortKey;
 use ddb_test_support::Sandbox;
 
@@ -204,4 +204,94 @@ async fn p18_movers_at_once_leave_one_row_each() {
                 .all(|row| row.last_message_at == SortKey::from(time))
         );
     }
+}
+
+/// Older tools wrote times in other forms, which do not sort as text beside the one that is written now.
+#[tokio::test]
+async fn p17_conversations_that_end_at_one_time_in_an_older_form_both_move() {
+    for time in [
+        "2026-03-22T08:35:09.123456Z",
+        "2026-03-22T10:35:09.123456+02:00",
+        "2026-03-22T08:35:09.123456",
+        "2026-03-22T08:35:09Z",
+        "soon",
+    ] {
+        let sandbox = Sandbox::with_table().await;
+        let time = SortKey::verbatim(time);
+        for n in [1, 2] {
+            let newest = message(group(n), time.clone(), 1, &format!("hi {n}"));
+            sandbox.put(raw(&newest)).await;
+            for people in [(1, 2), (2, 1)] {
+                let old = format!("2026-03-22T08:00:0{n}.000000+00:00");
+                sandbox
+                    .put(raw(&row(group(n), SortKey::verbatim(old), people, "old")))
+                    .await;
+            }
+        }
+        let first = run(&sandbox, 1, Missing::PassOver, false).await;
+        assert_eq!(first.moved.len(), 2, "{time}");
+        if time.time().is_err() {
+            continue;
+        }
+        let second = run(&sandbox, 2, Missing::PassOver, false).await;
+        assert_eq!(second.moved.len(), 2, "{time}");
+        let rows = rows(&sandbox).await;
+        assert_eq!(rows.len(), 4, "{time}");
+        assert!(
+            rows.iter().all(|row| row.text.starts_with("hi")),
+            "{rows:?}"
+        );
+        for n in [1, 2] {
+            assert!(!run(&sandbox, n, Missing::PassOver, false).await.changed());
+        }
+    }
+}
+
+/// Old scripts only put rows: a person may have any number of them.
+#[tokio::test]
+async fn any_number_of_surplus_rows_goes() {
+    const ROWS: i64 = 141;
+    let sandbox = Sandbox::with_table().await;
+    sandbox.put(raw(&message(group(1), at(T), 1, "new"))).await;
+    for n in 1..=ROWS {
+        let old = at(T).plus_micros(n * -60_000_000).unwrap();
+        sandbox.put(raw(&row(group(1), old, (1, 2), "old"))).await;
+    }
+    sandbox
+        .put(raw(&row(group(1), at(EARLIER), (2, 1), "old")))
+        .await;
+    let settlement = Settlement {
+        group: group(1),
+        missing: Missing::PassOver,
+        doubled: Doubled::Delete,
+        never_back: false,
+    };
+    let settled = settle(&sandbox.store(), &sandbox.write_token(), &settlement)
+        .await
+        .unwrap();
+    assert_eq!((settled.moved.len(), settled.doubled.len()), (2, 140));
+    let expected = [(1, 2), (2, 1)].map(|people| row(group(1), at(T), people, "new"));
+    assert_eq!(rows(&sandbox).await, expected);
+}
+
+/// The row of a message that just fits is too large; that is said before anything is sent.
+#[tokio::test]
+async fn a_row_that_would_be_too_large_is_a_lasting_error() {
+    let sandbox = Sandbox::with_table().await;
+    let mut newest = message(group(1), at(T), 1, "");
+    newest.text = "x".repeat(MAX_SIZE - size(&raw(&newest)));
+    sandbox.put(raw(&newest)).await;
+    let settlement = Settlement {
+        group: group(1),
+        missing: create(1, 2),
+        doubled: Doubled::Leave,
+        never_back: true,
+    };
+    let error = settle(&sandbox.store(), &sandbox.write_token(), &settlement).await;
+    let error = error.unwrap_err();
+    assert!(
+        error.is_lasting() && error.is_of_one_conversation(),
+        "{error}"
+    );
+    assert!(rows(&sandbox).await.is_empty());
 }

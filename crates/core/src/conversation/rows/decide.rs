@@ -1,6 +1,6 @@
 //! What to write, from what was read alone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Doubled, Missing, Settled, Settlement};
 use crate::item::{GroupRow, Message};
@@ -53,38 +53,40 @@ fn free_key(owner: UserId, newest: &Message, taken: &TakenKeys) -> Option<SortKe
         .find(|key| !taken.contains(key))
 }
 
+/// The most actions of a transaction. The service takes 100 of 4 MB together (TransactWriteItems in the API
+/// reference): so many are under 4 MB whatever their size, and cost a small table little at once.
+const MAX_ACTIONS: usize = 10;
+
+/// What is to be written: transactions, one after the other, each with a part that makes sense by itself.
+#[derive(Default)]
 pub(super) struct Decision {
-    pub(super) actions: Vec<Action>,
+    pub(super) steps: Vec<Vec<Action>>,
     pub(super) settled: Settled,
 }
 
-/// Decides what to write, from what was read alone. Fails with the owner for whose row there is no
-/// free key.
+/// Decides what to write, from what was read alone. Surplus rows of those in `made` are deleted even where
+/// surplus rows are left alone: we made one of them ourselves. Fails with the owner for whose row there is
+/// no free key.
 pub(super) fn decide(
     newest: &Message,
     rows: Vec<GroupRow>,
     settlement: &Settlement,
+    made: &BTreeSet<UserId>,
     taken: &TakenKeys,
 ) -> Result<Decision, UserId> {
-    let mut decision = Decision {
-        actions: Vec::new(),
-        settled: Settled {
-            newest: Some(newest.clone()),
-            ..Settled::default()
-        },
-    };
-    let mut owners: Vec<UserId> = rows.iter().map(|row| row.owner).collect();
-    owners.sort();
-    owners.dedup();
-    for owner in &owners {
-        let mut own: Vec<GroupRow> = rows
-            .iter()
-            .filter(|row| row.owner == *owner)
-            .cloned()
-            .collect();
+    let mut decision = Decision::default();
+    decision.settled.newest = Some(newest.clone());
+    let mut by_owner: BTreeMap<UserId, Vec<GroupRow>> = BTreeMap::new();
+    for row in rows {
+        by_owner.entry(row.owner).or_default().push(row);
+    }
+    let owners: Vec<UserId> = by_owner.keys().copied().collect();
+    let mut first = Vec::new();
+    let mut surplus = Vec::new();
+    for (owner, mut own) in by_owner {
         // The row at the target is the participant's, or else the one under its key, which nothing else
         // can take, or else the latest; others are surplus.
-        let key = free_key(*owner, newest, taken);
+        let key = free_key(owner, newest, taken);
         own.sort_by_key(|row| {
             let under_key = Some(&row.last_message_at) == key.as_ref();
             (
@@ -93,14 +95,18 @@ pub(super) fn decide(
                 row.last_message_at.clone(),
             )
         });
-        if let Some(row) = own.pop() {
-            decision.place(row, newest, settlement, taken)?;
+        let Some(row) = own.pop() else {
+            continue;
+        };
+        let (actions, row) = decision.place(row, newest, settlement, taken)?;
+        let delete = settlement.doubled == Doubled::Delete || made.contains(&owner);
+        if delete && !own.is_empty() {
+            if actions.is_empty() {
+                first.push(Action::KeepRow(row.clone()));
+            }
+            surplus.extend(own.iter().cloned().map(|other| (row.clone(), other)));
         }
-        if settlement.doubled == Doubled::Delete {
-            decision
-                .actions
-                .extend(own.iter().cloned().map(Action::DeleteRow));
-        }
+        first.extend(actions);
         decision.settled.doubled.extend(own);
     }
     match &settlement.missing {
@@ -116,48 +122,68 @@ pub(super) fn decide(
                         text: newest.text.clone(),
                         other: other.clone(),
                     };
-                    decision.actions.push(Action::PutRow(row.clone()));
+                    first.push(Action::PutRow(row.clone()));
                     decision.settled.created.push(row);
                 }
             }
         }
     }
+    decision.steps = steps(first, surplus);
     Ok(decision)
 }
 
+/// Spreads the deletion of surplus rows, each beside the row that stays in its place, over transactions.
+/// The first has all the rest, too.
+fn steps(mut step: Vec<Action>, surplus: Vec<(GroupRow, GroupRow)>) -> Vec<Vec<Action>> {
+    let mut steps = Vec::new();
+    for (kept, other) in surplus {
+        // Room for one deletion, and for the row that stays where this transaction does not have it.
+        if step.len() + 2 > MAX_ACTIONS {
+            steps.push(std::mem::take(&mut step));
+        }
+        let keep = Action::KeepRow(kept);
+        if !steps.is_empty() && !step.contains(&keep) {
+            step.push(keep);
+        }
+        step.push(Action::DeleteRow(other));
+    }
+    if !step.is_empty() {
+        steps.push(step);
+    }
+    steps
+}
+
 impl Decision {
+    /// Decides what becomes of a participant's row. Returns what to write, and the row as it is then.
     fn place(
         &mut self,
         row: GroupRow,
         newest: &Message,
         settlement: &Settlement,
         taken: &TakenKeys,
-    ) -> Result<(), UserId> {
+    ) -> Result<(Vec<Action>, GroupRow), UserId> {
         if is_at_target(&row, newest) {
-            self.settled.unchanged.push(row);
-            return Ok(());
+            self.settled.unchanged.push(row.clone());
+            return Ok((Vec::new(), row));
         }
         if settlement.never_back && is_ahead(&row, newest) {
-            self.settled.ahead.push(row);
-            return Ok(());
+            self.settled.ahead.push(row.clone());
+            return Ok((Vec::new(), row));
         }
         let new = GroupRow {
             last_message_at: free_key(row.owner, newest, taken).ok_or(row.owner)?,
             text: newest.text.clone(),
             ..row.clone()
         };
+        self.settled.moved.push((row.clone(), new.clone()));
         // Delete and put of one key is refused by the service, for ever.
-        if new.last_message_at == row.last_message_at {
-            self.actions.push(Action::ReplaceRow {
-                old: row.clone(),
-                new: new.clone(),
-            });
+        let actions = if new.last_message_at == row.last_message_at {
+            let new = new.clone();
+            vec![Action::ReplaceRow { old: row, new }]
         } else {
-            self.actions.push(Action::DeleteRow(row.clone()));
-            self.actions.push(Action::PutRow(new.clone()));
-        }
-        self.settled.moved.push((row, new));
-        Ok(())
+            vec![Action::DeleteRow(row), Action::PutRow(new.clone())]
+        };
+        Ok((actions, new))
     }
 }
 
@@ -183,6 +209,14 @@ mod tests {
         Missing::Create(Box::new([sample::andrew(), sample::bayko()]))
     }
 
+    impl Decision {
+        /// The actions of the one transaction that there is, or of none.
+        fn actions(&self) -> &[Action] {
+            assert!(self.steps.len() <= 1, "{:?}", self.steps);
+            self.steps.first().map_or(&[], Vec::as_slice)
+        }
+    }
+
     fn of_bayko(row: GroupRow) -> GroupRow {
         GroupRow {
             owner: sample::bayko().id,
@@ -193,7 +227,8 @@ mod tests {
 
     fn decide_for(rows: Vec<GroupRow>, settlement: &Settlement) -> Decision {
         let newest = sample::message(T, "newest");
-        decide(&newest, rows, settlement, &TakenKeys::default()).unwrap()
+        let taken = TakenKeys::default();
+        decide(&newest, rows, settlement, &BTreeSet::new(), &taken).unwrap()
     }
 
     #[test]
@@ -201,10 +236,10 @@ mod tests {
         let decision = decide_for(vec![], &settlement(people(), true));
         let row = sample::group_row(T, "newest");
         assert_eq!(decision.settled.created, [row.clone(), of_bayko(row)]);
-        assert_eq!(decision.actions.len(), 2);
+        assert_eq!(decision.actions().len(), 2);
         let decision = decide_for(vec![], &settlement(Missing::PassOver, false));
         assert_eq!(decision.settled.missing, 2);
-        assert!(decision.actions.is_empty());
+        assert!(decision.steps.is_empty());
     }
 
     #[test]
@@ -215,7 +250,7 @@ mod tests {
             of_bayko(sample::group_row(later, "newest")),
         ];
         let decision = decide_for(rows.clone(), &settlement(people(), false));
-        assert!(decision.actions.is_empty());
+        assert!(decision.steps.is_empty());
         assert_eq!(decision.settled.unchanged, rows);
     }
 
@@ -229,7 +264,7 @@ mod tests {
             &settlement(Missing::PassOver, false),
         );
         assert_eq!(
-            decision.actions,
+            decision.actions(),
             [
                 Action::DeleteRow(old),
                 Action::PutRow(new.clone()),
@@ -245,10 +280,10 @@ mod tests {
     fn a_row_ahead_moves_back_only_where_that_is_wanted() {
         let ahead = sample::group_row("2030-01-01T00:00:00.000000+00:00", "future");
         let kept = decide_for(vec![ahead.clone()], &settlement(Missing::PassOver, true));
-        assert!(kept.actions.is_empty());
+        assert!(kept.steps.is_empty());
         assert_eq!(kept.settled.ahead, std::slice::from_ref(&ahead));
         let moved = decide_for(vec![ahead], &settlement(Missing::PassOver, false));
-        assert_eq!(moved.actions.len(), 2);
+        assert_eq!(moved.actions().len(), 2);
     }
 
     #[test]
@@ -258,7 +293,7 @@ mod tests {
         let old = sample::group_row("2020-01-01T00:00:00.000000+00:00", "old");
         let rows = vec![at.clone(), ahead.clone(), old.clone()];
         let decision = decide_for(rows, &settlement(Missing::PassOver, false));
-        assert!(decision.actions.is_empty());
+        assert!(decision.steps.is_empty());
         assert_eq!(decision.settled.unchanged, [at]);
         assert_eq!(decision.settled.doubled, [old, ahead]);
     }
@@ -274,10 +309,15 @@ mod tests {
             ..settlement(Missing::PassOver, false)
         };
         let kept = decide_for(vec![old.clone(), at.clone()], &delete);
-        assert_eq!(kept.actions, [Action::DeleteRow(old.clone())]);
+        let kept_row = Action::KeepRow(at.clone());
+        assert_eq!(
+            kept.actions(),
+            [kept_row, Action::DeleteRow(old.clone())],
+            "it goes only while the other one stays"
+        );
         let moved = decide_for(vec![older.clone(), old.clone()], &delete);
         assert_eq!(
-            moved.actions,
+            moved.actions(),
             [
                 Action::DeleteRow(old),
                 Action::PutRow(at.clone()),
@@ -289,7 +329,7 @@ mod tests {
         let future = sample::group_row("2030-01-01T00:00:00.000000+00:00", "future");
         let swapped = decide_for(vec![stale.clone(), future.clone()], &delete);
         assert_eq!(
-            swapped.actions,
+            swapped.actions(),
             [
                 Action::ReplaceRow {
                     old: stale,
@@ -298,6 +338,48 @@ mod tests {
                 Action::DeleteRow(future)
             ]
         );
+    }
+
+    /// However many there are, no transaction is too large, and each deletes only beside what stays.
+    #[test]
+    fn many_surplus_rows_go_in_several_transactions() {
+        let start = sample::message(T, "x").created_at.time().unwrap();
+        let rows = |whose: fn(GroupRow) -> GroupRow| {
+            (1..=130).map(move |n| {
+                let at = start.plus_micros(n * -10_000_000).unwrap().to_string();
+                whose(sample::group_row(&at, "old"))
+            })
+        };
+        let delete = Settlement {
+            doubled: Doubled::Delete,
+            ..settlement(Missing::PassOver, false)
+        };
+        let all: Vec<GroupRow> = rows(|row| row).chain(rows(of_bayko)).collect();
+        let decision = decide_for(all.clone(), &delete);
+        assert_eq!(decision.settled.moved.len(), 2);
+        assert_eq!(decision.settled.doubled.len(), 258);
+        let new = sample::group_row(T, "newest");
+        let targets = [new.clone(), of_bayko(new)];
+        let puts = |step: &[Action]| {
+            let at = |row: &&GroupRow| step.contains(&Action::PutRow((*row).clone()));
+            targets.iter().filter(at).count()
+        };
+        assert_eq!(puts(&decision.steps[0]), 2, "the first has the moves");
+        let mut model = Model {
+            rows: all,
+            ..Model::default()
+        };
+        for step in &decision.steps {
+            assert!(step.len() <= MAX_ACTIONS);
+            assert!(model.apply(step));
+            for row in &targets {
+                assert!(model.rows.contains(row), "each has a row at the target");
+            }
+        }
+        assert_eq!(model.rows.len(), 2);
+        let later = &decision.steps[1..];
+        let keeps = |step: &Vec<Action>| step.iter().any(|a| matches!(a, Action::KeepRow(_)));
+        assert!(later.iter().all(keeps));
     }
 
     #[test]
@@ -319,7 +401,7 @@ mod tests {
         assert_eq!(key(&first(1001)), None);
         let rows = settlement(people(), true);
         assert_eq!(
-            decide(&newest, vec![], &rows, &first(1001)).err(),
+            decide(&newest, vec![], &rows, &BTreeSet::new(), &first(1001)).err(),
             Some(owner)
         );
     }
@@ -332,6 +414,7 @@ mod tests {
             &newest,
             vec![row.clone()],
             &settlement(Missing::PassOver, false),
+            &BTreeSet::new(),
             &TakenKeys::default(),
         )
         .unwrap();
@@ -369,6 +452,8 @@ mod tests {
                         rows.retain(|held| held != old);
                         rows.push(new.clone());
                     }
+                    Action::KeepRow(row) if !self.rows.contains(row) => return false,
+                    Action::KeepRow(_) => {}
                     Action::PutMessage(_) => unreachable!("a move writes no message"),
                 }
             }
@@ -399,8 +484,8 @@ mod tests {
                     .filter(|row| row.group == group)
                     .cloned()
                     .collect();
-                let decision = decide(&newest, own, &settlement, &taken).unwrap();
-                if self.apply(&decision.actions) {
+                let decision = decide(&newest, own, &settlement, &BTreeSet::new(), &taken).unwrap();
+                if self.apply(decision.actions()) {
                     return;
                 }
                 for person in people {

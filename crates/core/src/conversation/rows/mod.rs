@@ -13,10 +13,10 @@ use futures::TryStreamExt;
 use super::read::{group_rows, newest_message, sort_key};
 use crate::error::{CallError, Error};
 use crate::guard::WriteToken;
-use crate::item::{GroupRow, Item, Message, Person};
+use crate::item::{GroupRow, Item, Message, Person, RawItem};
 use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
 use crate::pace::Backoff;
-use crate::store::{Partition, Query, Store, Transacted};
+use crate::store::{Action, Partition, Query, Store, Transacted};
 use decide::{TakenKeys, decide, last_key};
 pub(super) use decide::{is_ahead, is_at_target};
 
@@ -34,7 +34,8 @@ pub enum Missing {
 pub enum Doubled {
     /// Leaves and counts them.
     Leave,
-    /// Deletes all but the one at the target, or else the latest, in the same transaction.
+    /// Deletes all but the one at the target, or else the latest. The first transaction moves the one that
+    /// stays to the target; where there are more surplus rows than fit in it, others follow.
     Delete,
 }
 
@@ -73,6 +74,10 @@ pub struct Settled {
 /// Moves the rows of a conversation to its newest message. A conversation without messages has no
 /// target: nothing is done.
 ///
+/// Rows that were made are looked at once more: another writer may have made them at the same time, for
+/// another newest message and so under another key. Then one of them stays, by the rule of
+/// [`Doubled::Delete`]; the last of the writers to look sees the rows of all.
+///
 /// # Errors
 ///
 /// When a request fails; [`Error::Contended`] where other writers keep changing the rows;
@@ -84,37 +89,65 @@ pub async fn settle(
 ) -> Result<Settled, Error> {
     let mut backoff = Backoff::for_bulk();
     let mut taken = TakenKeys::default();
+    let mut written = Settled::default();
     let known: Vec<UserId> = match &settlement.missing {
         Missing::PassOver => Vec::new(),
         Missing::Create(people) => people.iter().map(|person| person.id).collect(),
     };
     loop {
-        let Some((newest, rows)) = look(store, settlement.group, &known).await? else {
-            return Ok(Settled::default());
+        let search = if written.created.is_empty() {
+            Search::Hinted
+        } else {
+            Search::Everywhere
         };
-        let decision = decide(&newest, rows, settlement, &taken)
+        let looked = look_for(store, settlement.group, &known, search).await?;
+        let Some((newest, rows)) = looked else {
+            return Ok(written);
+        };
+        let made: BTreeSet<UserId> = written.created.iter().map(|row| row.owner).collect();
+        let decision = decide(&newest, rows, settlement, &made, &taken)
             .map_err(|owner| no_free_key(store, &newest, owner))?;
-        if decision.actions.is_empty() {
-            return Ok(decision.settled);
-        }
-        match store.transact(token, &decision.actions).await? {
-            Transacted::Done => return Ok(decision.settled),
-            Transacted::Refused(_) => {
-                if !backoff.again().await {
-                    return Err(Error::Contended {
-                        place: store.place().to_owned(),
-                        group: settlement.group,
-                        attempts: backoff.made(),
-                    });
-                }
-                for owner in decision.settled.writes_to() {
-                    taken
-                        .0
-                        .insert(owner, keys_taken(store, owner, &newest).await?);
-                }
+        let owners: BTreeSet<UserId> = decision.settled.writes_to().collect();
+        let done = carry_out(store, token, &decision.steps).await?;
+        if done == decision.steps.len() {
+            let made = !decision.settled.created.is_empty();
+            written = written.then(decision.settled);
+            if !made {
+                return Ok(written);
             }
+            continue;
+        }
+        if done > 0 {
+            let part = decision.settled.after(&decision.steps[..done]);
+            written = written.then(part);
+        }
+        if !backoff.again().await {
+            return Err(Error::Contended {
+                place: store.place().to_owned(),
+                group: settlement.group,
+                attempts: backoff.made(),
+            });
+        }
+        for owner in owners {
+            let keys = keys_taken(store, owner, &newest).await?;
+            taken.0.insert(owner, keys);
         }
     }
+}
+
+/// Carries out one transaction after the other, up to the first that is refused. Returns how many were
+/// done.
+async fn carry_out(
+    store: &Store,
+    token: &WriteToken,
+    steps: &[Vec<Action>],
+) -> Result<usize, Error> {
+    for (done, step) in steps.iter().enumerate() {
+        if store.transact(token, step).await? != Transacted::Done {
+            return Ok(done);
+        }
+    }
+    Ok(steps.len())
 }
 
 impl Settled {
@@ -126,6 +159,34 @@ impl Settled {
     /// Tells whether something was written.
     pub fn changed(&self) -> bool {
         !self.created.is_empty() || !self.moved.is_empty()
+    }
+
+    /// Leaves what the first transactions did, where a later one was refused. All rows are made and moved
+    /// by the first.
+    fn after(mut self, steps: &[Vec<Action>]) -> Self {
+        let is_deleted = |row: &GroupRow| {
+            let action = Action::DeleteRow(row.clone());
+            steps.iter().any(|step| step.contains(&action))
+        };
+        self.doubled.retain(is_deleted);
+        self
+    }
+
+    /// Joins what was written with what a later look found and wrote.
+    fn then(mut self, later: Self) -> Self {
+        let is_own = |row: &GroupRow| self.created.contains(row);
+        let unchanged = later.unchanged.into_iter().filter(|row| !is_own(row));
+        let unchanged = unchanged.collect();
+        self.created.extend(later.created);
+        self.moved.extend(later.moved);
+        self.doubled.extend(later.doubled);
+        Self {
+            newest: later.newest,
+            unchanged,
+            ahead: later.ahead,
+            missing: later.missing,
+            ..self
+        }
     }
 }
 
@@ -151,15 +212,33 @@ pub async fn look(
     group: MessageGroupId,
     known: &[UserId],
 ) -> Result<Option<(Message, Vec<GroupRow>)>, CallError> {
+    look_for(store, group, known, Search::Hinted).await
+}
+
+/// Tells where rows are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Search {
+    /// At the keys that the index hints at, and everywhere only where these confirm fewer than two people.
+    Hinted,
+    /// In the partition of everybody who may take part: the index may not have what was just written.
+    Everywhere,
+}
+
+async fn look_for(
+    store: &Store,
+    group: MessageGroupId,
+    known: &[UserId],
+    search: Search,
+) -> Result<Option<(Message, Vec<GroupRow>)>, CallError> {
     let Some(newest) = newest_message(store, group).await? else {
         return Ok(None);
     };
-    let rows = find_rows(store, group, &newest, known).await?;
-    if !rows.iter().any(|row| is_ahead(row, &newest)) {
+    let rows = find_rows(store, group, &newest, known, search).await?;
+    if rows.iter().all(|row| is_at_target(row, &newest)) {
         return Ok(Some((newest, rows)));
     }
-    // A row may be ahead only because another writer moved it, for a message that came after our
-    // look: a second look, after the rows, cannot miss that message.
+    // Another writer may have moved the rows for a message that came after our look. The newest message
+    // that is read after the rows is never older than the one that they were moved for.
     let newest = newest_message(store, group).await?;
     Ok(newest.map(|newest| (newest, rows)))
 }
@@ -171,6 +250,7 @@ async fn find_rows(
     group: MessageGroupId,
     newest: &Message,
     known: &[UserId],
+    search: Search,
 ) -> Result<Vec<GroupRow>, CallError> {
     let hints = group_rows(store.query(Query::new(Partition::GroupIndex(group)))).await?;
     let mut rows: Vec<GroupRow> = Vec::new();
@@ -189,7 +269,7 @@ async fn find_rows(
     }
 
     let confirmed: HashSet<UserId> = rows.iter().map(|row| row.owner).collect();
-    if confirmed.len() >= 2 {
+    if confirmed.len() >= 2 && search == Search::Hinted {
         return Ok(rows);
     }
     let mut searched: HashSet<UserId> = HashSet::new();
@@ -213,25 +293,37 @@ async fn find_rows(
     Ok(rows)
 }
 
+/// Finds the keys within reach of a message that other rows of a person hold: its own key, as it is
+/// written, and those up to 1 ms after it, in the one form that this crate writes.
 async fn keys_taken(
     store: &Store,
     owner: UserId,
     newest: &Message,
 ) -> Result<BTreeSet<SortKey>, CallError> {
-    let first = newest.created_at.to_string();
-    let last = last_key(&newest.created_at).map_or_else(|| first.clone(), |last| last.to_string());
-    let query = Query::new(Partition::Table(PartitionKey::Groups(owner)))
-        .range(Some(first), Some(last))
+    let partition = PartitionKey::Groups(owner);
+    // A row of this very conversation is no obstacle but its own place.
+    let is_other = |item: &RawItem| !matches!(Item::decode(item.clone()), Item::GroupRow(row) if row.group == newest.group);
+    let mut keys = BTreeSet::new();
+    let wanted = &newest.created_at;
+    if !wanted.is_written_form() {
+        let item = store.get(&partition, wanted).await?;
+        keys.extend(item.filter(is_other).map(|_| wanted.clone()));
+    }
+    let (Ok(first), Some(last)) = (wanted.time(), last_key(wanted)) else {
+        return Ok(keys);
+    };
+    // The bounds are compared as text, so both are in one form: the message's may be an older one.
+    let within = Query::new(Partition::Table(partition))
+        .range(Some(first.to_string()), Some(last.to_string()))
         .consistent();
-    store
-        .query(query)
-        .try_fold(BTreeSet::new(), |mut keys, page| async move {
-            // A row of this very conversation is no obstacle but its own place.
-            let others = page.items.into_iter().filter(|item| {
-                !matches!(Item::decode(item.clone()), Item::GroupRow(row) if row.group == newest.group)
-            });
-            keys.extend(others.map(|item| sort_key(&item)));
-            Ok(keys)
-        })
-        .await
+    let mut pages = std::pin::pin!(store.query(within));
+    while let Some(page) = pages.try_next().await? {
+        keys.extend(
+            page.items
+                .iter()
+                .filter(|item| is_other(item))
+                .map(sort_key),
+        );
+    }
+    Ok(keys)
 }

@@ -1,0 +1,358 @@
+//! Two writers at once: just before a chosen request of the one, the other does all of its work.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ddb_core::conversation::{Doubled, Missing, Settled, Settlement, settle};
+use ddb_core::guard::WriteToken;
+use ddb_core::item::{GroupRow, Item, Message};
+use ddb_core::seed::{Report, Script, Seed, Speakers, prepare};
+use ddb_core::store::Store;
+use ddb_core::timestamp::Timestamp;
+use ddb_test_support::Sandbox;
+use ddb_test_support::http::{Request, Server, forward};
+
+use crate::data::{at, group, message, person, raw, row, user};
+
+const T: &str = "2026-03-22T08:35:09.123456+00:00";
+const EARLIER: &str = "2026-03-22T08:00:00.000000+00:00";
+
+/// Stands before the engine, and has something happen just before the first request of a kind gets there.
+fn just_before<F>(
+    sandbox: &Sandbox,
+    is_it: impl Fn(&Request) -> bool + Send + Sync + 'static,
+    other: impl FnOnce(Store, WriteToken) -> F + Send + 'static,
+) -> Server
+where
+    F: Future<Output = ()>,
+{
+    let (engine, store, token) = (sandbox.url(), sandbox.store(), sandbox.write_token());
+    let other = Mutex::new(Some(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(other(store, token));
+    }));
+    Server::start(move |request| {
+        if is_it(request) {
+            let other = other.lock().unwrap().take();
+            if let Some(other) = other {
+                other();
+            }
+        }
+        forward(request, &engine)
+    })
+}
+
+fn operation(name: &'static str) -> impl Fn(&Request) -> bool {
+    move |request| request.operation == name
+}
+
+/// Tells whether a request reads the index: rows are looked for after the newest message was read.
+fn is_of_index(request: &Request) -> bool {
+    request.operation == "Query" && String::from_utf8_lossy(&request.body).contains("IndexName")
+}
+
+fn create() -> Settlement {
+    Settlement {
+        group: group(1),
+        missing: Missing::Create(Box::new([person(1), person(2)])),
+        doubled: Doubled::Leave,
+        never_back: true,
+    }
+}
+
+fn repair() -> Settlement {
+    Settlement {
+        doubled: Doubled::Delete,
+        never_back: false,
+        ..create()
+    }
+}
+
+fn follow() -> Settlement {
+    Settlement {
+        missing: Missing::PassOver,
+        never_back: false,
+        ..create()
+    }
+}
+
+async fn by_way_of(server: &Server, sandbox: &Sandbox, settlement: &Settlement) -> Settled {
+    let store = sandbox.store_at(&server.url());
+    settle(&store, &sandbox.write_token(), settlement)
+        .await
+        .unwrap()
+}
+
+async fn table(sandbox: &Sandbox) -> (Vec<Message>, Vec<GroupRow>) {
+    let (mut messages, mut rows) = (Vec::new(), Vec::new());
+    for item in sandbox.items().await {
+        match Item::decode(item) {
+            Item::Message(message) => messages.push(message),
+            Item::GroupRow(row) => rows.push(row),
+            Item::Unknown { raw, reason } => panic!("{reason}: {raw:?}"),
+        }
+    }
+    (messages, rows)
+}
+
+fn both_at(sk: &str, text: &str) -> [GroupRow; 2] {
+    [(1, 2), (2, 1)].map(|people| row(group(1), at(sk), people, text))
+}
+
+/// Each sees another newest message, so each makes rows under another key; the last to look mends it.
+#[tokio::test]
+async fn p18_rows_that_two_make_at_once_are_one_each() {
+    for mine in [create(), repair()] {
+        for theirs in [create(), repair()] {
+            let sandbox = Sandbox::with_table().await;
+            let old = message(group(1), at(EARLIER), 1, "old");
+            sandbox.put(raw(&old)).await;
+            let server = just_before(
+                &sandbox,
+                operation("TransactWriteItems"),
+                |store, token| async move {
+                    let new = message(group(1), at(T), 2, "new");
+                    store.put_message(&token, new).await.unwrap();
+                    let settled = settle(&store, &token, &theirs).await.unwrap();
+                    assert_eq!(settled.created.len(), 2);
+                },
+            );
+            let settled = by_way_of(&server, &sandbox, &mine).await;
+            assert_eq!(settled.created.len(), 2, "it made its own, too");
+            assert_eq!(table(&sandbox).await.1, both_at(T, "new"));
+        }
+    }
+}
+
+/// Of two that remove doubled rows at once, each keeping another one, one does it.
+#[tokio::test]
+async fn p18_rows_that_two_remove_at_once_are_one_each() {
+    let sandbox = Sandbox::with_table().await;
+    sandbox
+        .put(raw(&message(group(1), at(EARLIER), 1, "old")))
+        .await;
+    for row in both_at(EARLIER, "old").iter().chain(&both_at(T, "new")) {
+        sandbox.put(raw(row)).await;
+    }
+    // To the first, the rows at the old message stay; then the new one comes, and those at it stay.
+    let server = just_before(
+        &sandbox,
+        operation("TransactWriteItems"),
+        |store, token| async move {
+            let new = message(group(1), at(T), 2, "new");
+            store.put_message(&token, new).await.unwrap();
+            settle(&store, &token, &repair()).await.unwrap();
+        },
+    );
+    by_way_of(&server, &sandbox, &repair()).await;
+    assert_eq!(table(&sandbox).await.1, both_at(T, "new"));
+}
+
+/// A message comes within 1 ms after the one that was read, and the rows have moved on to it.
+#[tokio::test]
+async fn p18_rows_that_moved_on_within_a_millisecond_are_not_moved_back() {
+    const SOON: &str = "2026-03-22T08:35:09.123956+00:00";
+    for mine in [create(), repair(), follow()] {
+        let sandbox = Sandbox::with_table().await;
+        sandbox.put(raw(&message(group(1), at(T), 1, "m0"))).await;
+        for row in both_at(T, "m0") {
+            sandbox.put(raw(&row)).await;
+        }
+        let server = just_before(&sandbox, is_of_index, |store, token| async move {
+            let soon = message(group(1), at(SOON), 2, "m1");
+            store.put_message(&token, soon).await.unwrap();
+            settle(&store, &token, &follow()).await.unwrap();
+        });
+        let settled = by_way_of(&server, &sandbox, &mine).await;
+        assert!(!settled.changed());
+        assert_eq!(table(&sandbox).await.1, both_at(SOON, "m1"));
+    }
+}
+
+fn script(of: &str, lines: usize) -> Script {
+    let text: String = (0..lines)
+        .map(|n| format!("Person {}: {of} {n}\n", n % 2 + 1))
+        .collect();
+    Script::parse("talk", text.as_bytes(), &Speakers::new("user1", "user2")).unwrap()
+}
+
+fn seed(ends_at: Option<Timestamp>) -> Seed {
+    Seed {
+        group: group(1),
+        me: user(1),
+        other: user(2),
+        ends_at,
+        interval: Duration::from_secs(60),
+    }
+}
+
+async fn run(store: Store, token: WriteToken, of: &str, seed: Seed, now: Timestamp) -> Report {
+    let script = script(of, 40);
+    let prepared = prepare(&store, &seed, &script, now).await.unwrap();
+    prepared.write(&token).await.unwrap()
+}
+
+/// Puts and transactions, which a seed makes in this order.
+fn writes() -> [fn(&Request) -> bool; 2] {
+    [
+        |request| request.operation == "PutItem",
+        |request| request.operation == "TransactWriteItems",
+    ]
+}
+
+#[tokio::test]
+async fn p13_the_same_seed_at_once_is_one_conversation() {
+    let now = at(T);
+    for (is_it, micros) in writes()
+        .into_iter()
+        .flat_map(|w| [-17_000, -300, 0, 450, 17_000].map(|m| (w, m)))
+    {
+        let sandbox = Sandbox::with_table().await;
+        let other = now.plus_micros(micros).unwrap();
+        let server = just_before(&sandbox, is_it, move |store, token| async move {
+            run(store, token, "line", seed(None), other).await;
+        });
+        let store = sandbox.store_at(&server.url());
+        let token = sandbox.write_token();
+        run(store, token, "line", seed(None), now).await;
+        let (messages, rows) = table(&sandbox).await;
+        let ids: BTreeSet<_> = messages.iter().map(|m| m.id.to_string()).collect();
+        assert_eq!((messages.len(), ids.len()), (40, 40), "{micros}");
+        let newest = messages
+            .iter()
+            .max_by_key(|m| m.created_at.clone())
+            .unwrap();
+        assert_eq!(rows.len(), 2, "{micros}");
+        assert!(
+            rows.iter()
+                .all(|row| row.last_message_at == newest.created_at)
+        );
+        // From now on, seeding changes nothing.
+        let report = run(
+            sandbox.store(),
+            sandbox.write_token(),
+            "line",
+            seed(None),
+            at("2026-06-01T00:00:00Z"),
+        )
+        .await;
+        assert_eq!((report.written, report.removed), (0, 0));
+        assert!(!report.rows.changed());
+    }
+}
+
+/// A table in which runs of earlier versions left the conversation twice.
+#[tokio::test]
+async fn p13_a_conversation_that_is_there_twice_is_mended_by_the_next_seed() {
+    let sandbox = Sandbox::with_table().await;
+    let (first, second) = (at(EARLIER), at(T));
+    run(
+        sandbox.store(),
+        sandbox.write_token(),
+        "line",
+        seed(None),
+        second,
+    )
+    .await;
+    let expected = sandbox.items().await;
+    for message in table(&sandbox).await.0 {
+        let back = second.micros() - first.micros();
+        let created_at = message
+            .created_at
+            .time()
+            .unwrap()
+            .plus_micros(-back)
+            .unwrap()
+            .into();
+        sandbox
+            .put(raw(&Message {
+                created_at,
+                ..message
+            }))
+            .await;
+    }
+    assert_eq!(sandbox.items().await.len(), 82);
+    let report = run(
+        sandbox.store(),
+        sandbox.write_token(),
+        "line",
+        seed(None),
+        second,
+    )
+    .await;
+    assert_eq!((report.written, report.removed), (0, 40));
+    assert_eq!(sandbox.items().await, expected);
+}
+
+#[tokio::test]
+async fn p17_two_seeds_of_one_conversation_lose_no_message() {
+    for ends_at in [Some(at(EARLIER)), None] {
+        let sandbox = Sandbox::with_table().await;
+        let now = at(T);
+        let server = just_before(
+            &sandbox,
+            operation("PutItem"),
+            move |store, token| async move {
+                run(store, token, "theirs", seed(ends_at), now).await;
+            },
+        );
+        let store = sandbox.store_at(&server.url());
+        let report = run(store, sandbox.write_token(), "mine", seed(ends_at), now).await;
+        assert_eq!(report.written, 40);
+        let (messages, rows) = table(&sandbox).await;
+        for of in ["theirs", "mine"] {
+            let said = messages
+                .iter()
+                .filter(|message| message.text.starts_with(of));
+            assert_eq!(said.count(), 40, "{of}");
+        }
+        assert_eq!(rows.len(), 2);
+        for of in ["theirs", "mine"] {
+            let report = run(
+                sandbox.store(),
+                sandbox.write_token(),
+                of,
+                seed(ends_at),
+                now,
+            )
+            .await;
+            assert_eq!((report.written, report.removed), (0, 0), "{of}");
+        }
+    }
+}
+
+/// A message of the application takes the place of one of the script after the look, and keeps it.
+#[tokio::test]
+async fn p17_a_seed_moves_on_where_a_message_came_between() {
+    let sandbox = Sandbox::with_table().await;
+    // The last message goes first: by then this one, in the middle, was free.
+    let place = at(T).plus_micros(-60_000_000 * 10).unwrap();
+    let is_it = operation("PutItem");
+    let server = just_before(&sandbox, is_it, move |store, token| async move {
+        let other = message(group(1), place, 1, "from the application");
+        store.put_message(&token, other).await.unwrap();
+    });
+    let store = sandbox.store_at(&server.url());
+    let report = run(store, sandbox.write_token(), "line", seed(None), at(T)).await;
+    assert_eq!(report.written, 40);
+    let (messages, _) = table(&sandbox).await;
+    assert_eq!(messages.len(), 41);
+    let next = place.plus_micros(1).unwrap().into();
+    let moved = messages.iter().find(|message| message.created_at == next);
+    assert_eq!(moved.unwrap().text, "line 29");
+    let before = sandbox.items().await;
+    let again = run(
+        sandbox.store(),
+        sandbox.write_token(),
+        "line",
+        seed(None),
+        at(T),
+    )
+    .await;
+    assert_eq!((again.written, again.removed), (0, 0));
+    assert_eq!(sandbox.items().await, before);
+}
