@@ -224,7 +224,7 @@ impl Args {
         row.last_at = text(report.last_at.as_ref());
         if report.removed > 0 {
             ui.note(&format!(
-                "{} removed, which seeds at the same time had written twice",
+                "removed {} of messages that seeds at the same time had written twice",
                 counted(report.removed, "copy", "copies")
             ));
         }
