@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod arrivals;
 mod batches;
 mod create;
 mod data;
@@ -9,6 +10,7 @@ mod kills;
 mod loads;
 mod pages;
 mod put;
+mod renewed;
 mod rows;
 mod seeding;
 mod stale;
