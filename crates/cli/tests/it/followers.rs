@@ -2,16 +2,20 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, ChildStdout};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ddb_core::stream::TableStream;
+use ddb_test_support::proxy::Proxy;
 use ddb_test_support::{Door, Sandbox, Tool};
 use serde_json::Value;
 
 use crate::faults::kill;
+use crate::kills;
 use crate::setup::{GROUP, message, tool};
 
 /// Ends what waits in vain.
-const IN_VAIN: [&str; 2] = ["--timeout", "40s"];
+const IN_VAIN: [&str; 2] = ["--timeout", "120s"];
 
 /// A command that goes on, and what it says.
 struct Running {
@@ -260,4 +264,32 @@ async fn a_checkpoint_is_for_one_sync_at_a_time() {
         .collect();
     left.sort();
     assert_eq!(left, ["c.json", "c.json.ddb-lock", "c.json.mine.ddb-new"]);
+}
+
+/// What was to end by itself ends when its stream does, and says why.
+#[test]
+fn once_ends_with_its_stream() {
+    for (operation, rest, code, said) in [
+        ("DeleteTable", "", 4, "there is no such table"),
+        (
+            "UpdateTable",
+            r#","StreamSpecification":{"StreamEnabled":false}"#,
+            0,
+            "the table has no stream now; what it held was read",
+        ),
+    ] {
+        let sandbox = Arc::new(kills::seeded());
+        let (changed, kept) = (AtomicBool::new(false), Arc::clone(&sandbox));
+        let proxy = Proxy::start(&sandbox.url(), move |_, request| {
+            if request.operation == "GetRecords" && !changed.swap(true, Ordering::SeqCst) {
+                let body = format!(r#"{{"TableName":"{}"{rest}}}"#, kept.table());
+                kept.post(operation, &body);
+            }
+            None
+        });
+        let sync = [&["sync-conversations", "--once"], &IN_VAIN[..]].concat();
+        let ran = kills::by_way_of(&proxy, &sandbox).run(&sync);
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert!(ran.stderr.contains(said), "{ran:?}");
+    }
 }
