@@ -327,6 +327,8 @@ impl From<CheckpointError> for Failure {
         let message = error.to_string();
         match error {
             CheckpointError::File { .. } => Self::new(Exit::Failed, message),
+            CheckpointError::InUse(_) => Self::refused(message)
+                .hint("end the other one, or give each a --checkpoint of its own"),
             CheckpointError::Malformed { .. } => {
                 Self::refused(message).hint("remove the file to begin at the oldest record")
             }

@@ -1,17 +1,22 @@
-//! Messages of one conversation as they come: from the stream, or by asking where the table has none.
+//! Messages of one conversation as they come: from the stream, or by asking while the table has none.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
+use ddb_core::CallError;
+use ddb_core::conversation::Arrivals;
+use ddb_core::item::RawItem;
 use ddb_core::key::{MessageGroupId, PartitionKey, SortKey};
-use ddb_core::store::{Partition, Query, Store};
-use ddb_core::stream::{Begin, Follower, Streams};
+use ddb_core::schema::attribute;
+use ddb_core::store::Store;
+use ddb_core::stream::{Begin, Lost, News, Pace, Streams, TableFollower, TableStream};
 use ddb_core::timestamp::Timestamp;
-use futures::TryStreamExt;
 
 use super::partition::{Layout, Row, Stdout};
+use super::sync_conversations::{no_table, say_lost, say_renewed};
 use crate::failure::Failure;
 use crate::launch::Context;
+use crate::ui::Ui;
 
 /// How often it is looked whether something came.
 const POLL: Duration = Duration::from_millis(500);
@@ -19,14 +24,12 @@ const POLL: Duration = Duration::from_millis(500);
 /// A conversation that is followed from a moment on.
 pub(super) struct Following<'a> {
     store: &'a Store,
+    ui: &'a Ui,
     group: MessageGroupId,
-    news: News,
-}
-
-enum News {
-    Stream(Box<Follower>),
-    /// What is later than this sort key is new.
-    Polling(String),
+    follower: TableFollower,
+    arrivals: Arrivals,
+    /// Whether the table has no stream, and is asked instead.
+    asks: bool,
 }
 
 impl<'a> Following<'a> {
@@ -34,19 +37,28 @@ impl<'a> Following<'a> {
     pub async fn begin(
         store: &'a Store,
         streams: Streams,
+        pace: Pace,
         group: MessageGroupId,
+        ui: &'a Ui,
     ) -> Result<Self, Failure> {
-        let now = Timestamp::now();
-        let news = match super::sync_conversations::stream_if_any(store).await? {
-            Some(arn) => {
-                let mut follower = Follower::new(streams, &arn, Begin::Latest, now);
-                let first = follower.next().await?;
-                follower.commit(first);
-                News::Stream(Box::new(follower))
-            }
-            None => News::Polling(now.to_string()),
+        let stream = TableStream::of(store).await?;
+        if stream == TableStream::NoTable {
+            return Err(no_table(store));
+        }
+        let arrivals = Arrivals::begin(store, group, Timestamp::now()).await?;
+        let follower = TableFollower::new(store.clone(), streams, &stream, Begin::Latest, pace);
+        let mut following = Self {
+            store,
+            ui,
+            group,
+            follower,
+            arrivals,
+            asks: stream == TableStream::Off,
         };
-        Ok(Self { store, group, news })
+        // The stream is read from here on.
+        let first = following.follower.next().await?;
+        following.heed(first, &mut HashSet::new());
+        Ok(following)
     }
 
     /// Prints new messages until the command is stopped. `shown` holds the sort keys that were printed.
@@ -57,20 +69,13 @@ impl<'a> Following<'a> {
         context: &Context,
     ) -> Result<(), Failure> {
         loop {
-            let keys = tokio::select! {
+            let items = tokio::select! {
                 () = context.stopped() => return Ok(()),
-                keys = self.next() => keys?,
+                items = self.next(&mut shown) => items?,
             };
-            let came = !keys.is_empty();
-            for key in keys {
-                if shown.contains(key.as_str()) {
-                    continue;
-                }
-                let partition = PartitionKey::Messages(self.group);
-                if let Some(item) = self.store.get(&partition, &key).await? {
-                    printer.print(&Row::<L>::of_message(item))?;
-                    shown.insert(key.to_string());
-                }
+            let came = !items.is_empty();
+            for item in items {
+                printer.print(&Row::<L>::of_message(item))?;
             }
             printer.flush()?;
             if came {
@@ -78,45 +83,83 @@ impl<'a> Following<'a> {
             }
             tokio::select! {
                 () = context.stopped() => return Ok(()),
-                () = tokio::time::sleep(POLL) => {}
+                // What takes many pages is read less often.
+                () = tokio::time::sleep(POLL * self.arrivals.pages()) => {}
             }
         }
     }
 
-    /// Returns the sort keys of messages that may be new.
-    async fn next(&mut self) -> Result<Vec<SortKey>, Failure> {
-        match &mut self.news {
-            News::Stream(follower) => {
-                let mut batch = follower.next().await?;
+    /// Returns messages that are new, often none.
+    async fn next(&mut self, shown: &mut HashSet<String>) -> Result<Vec<RawItem>, Failure> {
+        let news = self.follower.next().await?;
+        let keys = self.heed(news, shown);
+        let items = if self.asks {
+            let asked = self.arrivals.next(Timestamp::now()).await;
+            asked.map(|mut items| {
+                items.retain(|item| !sort_key(item).is_some_and(|key| shown.contains(key)));
+                items
+            })
+        } else {
+            self.get(keys, shown).await
+        };
+        match items {
+            Err(error) if error.is_missing() && self.follower.has_lost_its_table().await? => {
+                Ok(Vec::new())
+            }
+            items => Ok(items?),
+        }
+    }
+
+    /// Gets the messages that the stream tells of, and that were not shown yet.
+    async fn get(
+        &mut self,
+        keys: Vec<SortKey>,
+        shown: &HashSet<String>,
+    ) -> Result<Vec<RawItem>, CallError> {
+        let partition = PartitionKey::Messages(self.group);
+        let mut items = Vec::new();
+        for key in keys {
+            if shown.contains(key.as_str()) || self.arrivals.has_seen(&key) {
+                continue;
+            }
+            // It may be deleted by now.
+            items.extend(self.store.get(&partition, &key).await?);
+            self.arrivals.see(&key, Timestamp::now());
+        }
+        Ok(items)
+    }
+
+    /// Takes what the follower tells; returns the sort keys of messages that may be new.
+    fn heed(&mut self, news: News, shown: &mut HashSet<String>) -> Vec<SortKey> {
+        match news {
+            News::Batch(mut batch) => {
                 let inserted = std::mem::take(&mut batch.inserted);
-                follower.commit(batch);
+                self.follower.commit(batch);
                 let of_group = inserted
                     .into_iter()
                     .filter(|(group, _)| *group == self.group);
-                Ok(of_group.map(|(_, key)| key).collect())
+                return of_group.map(|(_, key)| key).collect();
             }
-            News::Polling(after) => {
-                let partition = Partition::Table(PartitionKey::Messages(self.group));
-                let query = Query::new(partition)
-                    .range(Some(after.clone()), None)
-                    .consistent();
-                let mut pages = std::pin::pin!(self.store.query(query));
-                let mut keys = Vec::new();
-                while let Some(page) = pages.try_next().await? {
-                    let texts = page
-                        .items
-                        .iter()
-                        .filter_map(|item| item.get("sk")?.as_s().ok());
-                    keys.extend(texts.map(SortKey::verbatim));
-                }
-                // The bound is inclusive: the last one comes again, and is new no more.
-                let newest = keys.last().map(ToString::to_string);
-                keys.retain(|key| key.as_str() != after.as_str());
-                if let Some(newest) = newest {
-                    *after = newest;
-                }
-                Ok(keys)
+            News::Renewed => {
+                say_renewed(self.store, self.ui);
+                self.asks = false;
+                shown.clear();
+            }
+            News::Lost(lost @ Lost::Table) => {
+                say_lost(lost, self.store, self.ui, "waiting for it");
+                self.asks = false;
+                self.arrivals.forget();
+                shown.clear();
+            }
+            News::Lost(lost @ Lost::Stream) => {
+                say_lost(lost, self.store, self.ui, "asking it for new messages");
+                self.asks = true;
             }
         }
+        Vec::new()
     }
+}
+
+fn sort_key(item: &RawItem) -> Option<&String> {
+    item.get(attribute::SK)?.as_s().ok()
 }

@@ -12,6 +12,7 @@ use ddb_core::users::User;
 use super::SEEDED_GROUP;
 use super::follow::Following;
 use super::partition::{Entry, Layout, Reading, Row, Stdout};
+use super::sync_conversations::pace;
 use crate::args::{CommonArgs, LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
@@ -110,7 +111,8 @@ impl Command for Args {
         };
         let (store, streams) = if self.follow {
             let (site, streams) = self.table.open_with_streams(&context).await?;
-            (site.store, Some(streams))
+            let pace = pace(&site);
+            (site.store, Some((streams, pace)))
         } else {
             (self.table.open(&context, None).await?.store, None)
         };
@@ -122,6 +124,7 @@ impl Command for Args {
             partition: PartitionKey::Messages(group),
             range,
             limit: self.limit.limit(),
+            remember: self.follow,
             shown: match self.order {
                 Order::Asc => Direction::Ascending,
                 Order::Desc => Direction::Descending,
@@ -143,7 +146,9 @@ impl Command for Args {
         };
         // What comes while the conversation is read is not to be missed, so the following begins before.
         let following = match streams {
-            Some(streams) => Some(Following::begin(&store, streams, group).await?),
+            Some((streams, pace)) => {
+                Some(Following::begin(&store, streams, pace, group, ui).await?)
+            }
             None => None,
         };
         let follow = async |printer: &mut Stdout, shown: HashSet<String>| match following {

@@ -84,6 +84,7 @@ impl Command for Args {
             partition: PartitionKey::Groups(user),
             range,
             limit: self.limit.limit(),
+            remember: false,
             shown: Direction::Descending,
         };
         let nothing_wrong = async || Ok(());

@@ -144,6 +144,8 @@ pub(super) struct Reading {
     pub partition: PartitionKey,
     pub range: TimeRange,
     pub limit: Option<u32>,
+    /// Whether the sort keys that are shown are kept for what goes on after the end.
+    pub remember: bool,
     pub shown: Direction,
 }
 
@@ -153,7 +155,7 @@ struct Read {
     totals: Totals,
     undated: u64,
     unknown: u64,
-    shown: HashSet<String>,
+    shown: Option<HashSet<String>>,
 }
 
 impl Reading {
@@ -178,7 +180,7 @@ impl Reading {
             },
             undated: 0,
             unknown: 0,
-            shown: HashSet::new(),
+            shown: self.remember.then(HashSet::new),
         };
         let mut result = match self.limit {
             Some(limit) => {
@@ -193,7 +195,7 @@ impl Reading {
         }
         if result.is_ok() {
             printer.flush()?;
-            let shown = std::mem::take(&mut read.shown);
+            let shown = read.shown.take().unwrap_or_default();
             result = after(&mut printer, shown).await;
         }
         if let Err(failure) = result {
@@ -288,7 +290,9 @@ impl Read {
         printer: &mut Printer<W>,
     ) -> Result<(), Failure> {
         self.unknown += u64::from(entry.kind == Kind::Unknown);
-        self.shown.extend(entry.created_at.clone());
+        if let Some(shown) = &mut self.shown {
+            shown.extend(entry.created_at.clone());
+        }
         printer.print(&Row {
             entry,
             layout: PhantomData::<L>,

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use ddb_core::Error;
 use ddb_core::conversation::{Doubled, Missing, Settled, Settlement, settle};
 use ddb_core::guard::WriteToken;
 use ddb_core::key::MessageGroupId;
 use ddb_core::store::Store;
-use ddb_core::stream::{Batch, Begin, Checkpoint, Follower};
-use ddb_core::timestamp::Timestamp;
+use ddb_core::stream::{
+    Batch, Begin, CheckpointFile, Lost, News, Pace, TableFollower, TableStream,
+};
 use serde::Serialize;
 
 use super::{counted, utc};
@@ -45,25 +47,17 @@ pub struct Args {
     common: CommonArgs,
 }
 
-/// How often an open stream is looked at, and how long it has to give nothing to be at its end.
-struct Pace {
-    poll: Duration,
-    empty: Duration,
+/// How long it waits where an open stream gave nothing.
+fn poll(site: &Site) -> Duration {
+    Duration::from_millis(if site.is_production() { 1000 } else { 200 })
 }
 
-impl Pace {
-    fn of(site: &Site) -> Self {
-        if site.is_production() {
-            Self {
-                poll: Duration::from_secs(1),
-                empty: Duration::from_secs(5),
-            }
-        } else {
-            Self {
-                poll: Duration::from_millis(200),
-                empty: Duration::from_secs(2),
-            }
-        }
+/// How often a command that follows looks whether the stream still is the table's.
+pub(super) fn pace(site: &Site) -> Pace {
+    let (look, empty) = if site.is_production() { (5, 5) } else { (1, 2) };
+    Pace {
+        look: Duration::from_secs(look),
+        empty: Duration::from_secs(empty),
     }
 }
 
@@ -129,13 +123,18 @@ impl Command for Args {
         let ui = &context.ui;
         let (site, streams) = self.table.open_with_streams(&context).await?;
         let stream_arn = stream_of(&site.store).await?;
-        let begin = match &self.checkpoint {
-            Some(path) => Checkpoint::read(path, &stream_arn)?.map_or(Begin::Oldest, Begin::After),
+        let stream = TableStream::On(stream_arn.clone());
+        let checkpoint = self.checkpoint.as_deref().map(CheckpointFile::take);
+        let checkpoint = checkpoint.transpose()?;
+        let begin = match &checkpoint {
+            Some(file) => file.read(&stream_arn)?.map_or(Begin::Oldest, Begin::After),
             None => Begin::Oldest,
         };
         let token = site.allow_writing(&self.write)?;
+        let store = site.store.clone();
         let mut sync = Sync {
-            follower: Follower::new(streams, &stream_arn, begin, Timestamp::now()),
+            follower: TableFollower::new(store, streams, &stream, begin, pace(&site)),
+            checkpoint,
             store: &site.store,
             token: &token,
             ui,
@@ -149,7 +148,7 @@ impl Command for Args {
         }
         let mut printer = ui.printer::<Row>();
         if let Err(failure) = self
-            .follow(&mut sync, &mut printer, &Pace::of(&site), &context)
+            .follow(&mut sync, &mut printer, poll(&site), &context)
             .await
         {
             printer.abandon();
@@ -168,27 +167,43 @@ impl Command for Args {
     }
 }
 
-/// Returns the stream of the table, where it has one.
-pub(super) async fn stream_if_any(store: &Store) -> Result<Option<String>, Failure> {
-    let missing = || {
-        let message = format!("DescribeTable on {}: there is no such table", store.place());
-        Failure::new(Exit::NotFound, message).hint("`ddb schema-load` creates the table")
-    };
-    let table = store.describe().await?.ok_or_else(missing)?;
-    let enabled = table
-        .stream_specification()
-        .is_some_and(|stream| stream.stream_enabled());
-    Ok(table
-        .latest_stream_arn()
-        .filter(|_| enabled)
-        .map(str::to_owned))
+async fn stream_of(store: &Store) -> Result<String, Failure> {
+    match TableStream::of(store).await? {
+        TableStream::On(arn) => Ok(arn),
+        TableStream::Off => Err(Failure::refused(format!(
+            "{}: the table has no stream",
+            store.place()
+        ))
+        .hint("`ddb schema-load --apply` turns it on")),
+        TableStream::NoTable => Err(no_table(store)),
+    }
 }
 
-async fn stream_of(store: &Store) -> Result<String, Failure> {
-    stream_if_any(store).await?.ok_or_else(|| {
-        Failure::refused(format!("{}: the table has no stream", store.place()))
-            .hint("`ddb schema-load --apply` turns it on")
-    })
+/// Says that there is no table to follow.
+pub(super) fn no_table(store: &Store) -> Failure {
+    let message = format!("DescribeTable on {}: there is no such table", store.place());
+    Failure::new(Exit::NotFound, message).hint("`ddb schema-load` creates the table")
+}
+
+/// Says what happened to the stream of a table that is followed; `then` is what is done now.
+pub(super) fn say_lost(lost: Lost, store: &Store, ui: &Ui, then: &str) {
+    let place = store.place();
+    ui.warn(&match lost {
+        Lost::Table => format!("{place}: the table is gone; {then}"),
+        Lost::Stream => format!("{place}: the table has no stream now; {then}"),
+    });
+    ui.hint(match lost {
+        Lost::Table => "`ddb schema-load` creates the table",
+        Lost::Stream => "`ddb schema-load --apply` turns it on",
+    });
+}
+
+/// Says that the table has another stream.
+pub(super) fn say_renewed(store: &Store, ui: &Ui) {
+    ui.warn(&format!(
+        "{}: the table has another stream: it was created anew, or its stream was turned off and on; following the new one from its beginning",
+        store.place()
+    ));
 }
 
 impl Args {
@@ -196,36 +211,44 @@ impl Args {
         &self,
         sync: &mut Sync<'_>,
         printer: &mut Printer<W>,
-        pace: &Pace,
+        poll: Duration,
         context: &Context,
     ) -> Result<(), Failure> {
         loop {
             // Reading may be cut off at any point; writing is always finished.
-            let batch = tokio::select! {
+            let news = tokio::select! {
                 () = context.stopped() => return Ok(()),
-                batch = sync.follower.next() => batch?,
+                news = sync.follower.next() => news?,
             };
-            let records = batch.records;
-            sync.settle(batch, printer).await?;
-            if let Some(path) = self.checkpoint.as_ref().filter(|_| records > 0) {
-                sync.follower.checkpoint().write(path)?;
+            match news {
+                News::Batch(batch) if batch.records > 0 => {
+                    sync.settle(batch, printer).await?;
+                    sync.keep()?;
+                    continue;
+                }
+                News::Batch(batch) => sync.settle(batch, printer).await?,
+                News::Lost(lost) if self.once => return sync.end(lost),
+                News::Lost(lost) => say_lost(lost, sync.store, sync.ui, "waiting for it"),
+                News::Renewed => {
+                    sync.say_renewed();
+                    sync.keep()?;
+                    continue;
+                }
             }
-            if records > 0 {
-                continue;
-            }
-            if self.once && sync.follower.is_caught_up(pace.empty) {
+            if self.once && sync.follower.is_caught_up() {
                 return Ok(());
             }
             tokio::select! {
                 () = context.stopped() => return Ok(()),
-                () = tokio::time::sleep(pace.poll) => {}
+                () = tokio::time::sleep(poll) => {}
             }
         }
     }
 }
 
 struct Sync<'a> {
-    follower: Follower,
+    follower: TableFollower,
+    checkpoint: Option<CheckpointFile>,
     store: &'a Store,
     token: &'a WriteToken,
     ui: &'a Ui,
@@ -257,6 +280,11 @@ impl Sync<'_> {
             };
             let settled = match settle(self.store, self.token, &settlement).await {
                 Ok(settled) => settled,
+                Err(Error::Call(error))
+                    if error.is_missing() && self.follower.has_lost_its_table().await? =>
+                {
+                    return Ok(());
+                }
                 // The others are not concerned, and the stream goes on.
                 Err(error) if error.is_of_one_conversation() => {
                     self.failed += 1;
@@ -275,6 +303,30 @@ impl Sync<'_> {
         self.records += batch.records;
         self.follower.commit(batch);
         Ok(())
+    }
+
+    /// Keeps how far the stream was read, once all of that is done.
+    fn keep(&self) -> Result<(), Failure> {
+        if let (Some(file), Some(checkpoint)) = (&self.checkpoint, self.follower.checkpoint()) {
+            file.write(&checkpoint)?;
+        }
+        Ok(())
+    }
+
+    /// Ends a run that was to end by itself.
+    fn end(&self, lost: Lost) -> Result<(), Failure> {
+        match lost {
+            Lost::Table => Err(no_table(self.store)),
+            Lost::Stream => {
+                say_lost(lost, self.store, self.ui, "what it held was read");
+                Ok(())
+            }
+        }
+    }
+
+    fn say_renewed(&self) {
+        say_renewed(self.store, self.ui);
+        self.ui.hint("messages that were written while there was no stream are not in it; `ddb check-conversations` finds rows that are behind");
     }
 
     fn say_odd(&mut self, group: MessageGroupId, settled: &Settled) {

@@ -14,6 +14,7 @@ mod drop;
 mod drop_waits;
 mod fault_matrix;
 mod faults;
+mod followers;
 mod generate;
 mod hardship;
 mod help;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs::read_to_string;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use ddb_test_support::aws::{Aws, Backups};
@@ -120,6 +122,10 @@ impl Recorder {
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let url = self.server.url();
         let options = [
             "--prod",
@@ -133,7 +139,7 @@ impl Recorder {
             "doctor" => &["--endpoint-url", &url, "--cognito-endpoint-url", &url],
             _ => &["--endpoint-url", &url],
         };
-        self.tool.run(&[arguments, &options, services].concat())
+        self.tool.command(&[arguments, &options, services].concat())
     }
 
     /// Checks that the policy of a command grants what was asked for, all of it and no more.
@@ -222,8 +228,7 @@ fn what_is_read_is_read_with_what_the_policies_grant() {
             "--all",
         ]))
         .ok();
-    let follow = recorder.run(&["get-conversation", GROUP, "--follow", "--timeout", "4s"]);
-    follow.fails(1, "not done within --timeout");
+    a_message_is_followed(&recorder);
     recorder.is_what_is_granted("get-conversation");
 
     let recorder = Recorder::on(seeded());
@@ -231,6 +236,36 @@ fn what_is_read_is_read_with_what_the_policies_grant() {
         .run(&with_users(&["list-conversations", "bayko"]))
         .ok();
     recorder.is_what_is_granted("list-conversations");
+}
+
+/// Follows a conversation until a new message is shown.
+fn a_message_is_followed(recorder: &Recorder) {
+    let follow = ["get-conversation", GROUP, "--follow", "--timeout", "40s"];
+    let mut following = recorder
+        .command(&follow)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let says = |output: &mut dyn BufRead, part: &str| {
+        let mut lines = output.lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains(part)), "{part}");
+    };
+    says(
+        &mut BufReader::new(following.stderr.take().unwrap()),
+        "following",
+    );
+    block_on(
+        recorder
+            .sandbox
+            .put(message("2026-04-01T00:00:00.000000+00:00", "newer")),
+    );
+    says(
+        &mut BufReader::new(following.stdout.take().unwrap()),
+        "newer",
+    );
+    following.kill().unwrap();
+    following.wait().unwrap();
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Conversations: reading them (access patterns A and B), writing them (C and D), and keeping the participants' rows at the
 //! newest message (access pattern E).
 
+mod arrivals;
 mod check;
 mod create;
 mod read;
 mod rows;
 
+pub use arrivals::Arrivals;
 pub use check::{Copied, Example, Finding, Inspection, Invariant, Pass, inspect, repair};
 pub use create::{
     MAX_TEXT, Membership, Text, TextError, create_conversation, create_message, membership,

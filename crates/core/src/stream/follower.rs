@@ -58,6 +58,8 @@ pub struct Batch {
     pub records: u64,
     /// Shards whose oldest records were gone before they were read: messages may have been missed.
     pub trimmed: Vec<String>,
+    /// Whether a whole shard was gone: the stream may be, too.
+    pub(super) shard_gone: bool,
     positions: Vec<(String, Position)>,
 }
 
@@ -87,6 +89,25 @@ impl Follower {
             seen: HashMap::new(),
             since,
         }
+    }
+
+    /// Returns the stream.
+    pub fn stream_arn(&self) -> &str {
+        &self.stream_arn
+    }
+
+    /// Has [`Self::is_caught_up`] mean what is in the stream at a later moment than the beginning.
+    pub(super) fn read_up_to(&mut self, moment: Timestamp) {
+        self.since = moment;
+        for seen in self.seen.values_mut() {
+            seen.young = false;
+        }
+    }
+
+    /// Has the shards described again where one may be missing. The service may close a shard before it tells of
+    /// the next, and a stream that was just made has none yet.
+    pub(super) fn look_for_shards(&mut self) {
+        self.stale |= self.shards.may_have_more();
     }
 
     /// Returns how far was read and committed.
@@ -236,6 +257,7 @@ impl Follower {
                 self.iterators.remove(&id);
                 batch.positions.push((id.clone(), Position::Done(None)));
                 batch.trimmed.push(id);
+                batch.shard_gone = true;
                 self.stale = true;
             }
         }

@@ -7,7 +7,9 @@ mod checkpoint;
 mod client;
 mod follower;
 mod shards;
+mod table;
 
-pub use checkpoint::{Checkpoint, CheckpointError};
+pub use checkpoint::{Checkpoint, CheckpointError, CheckpointFile};
 pub use client::Streams;
 pub use follower::{Batch, Begin, Follower};
+pub use table::{Lost, News, Pace, TableFollower, TableStream};

@@ -1,6 +1,6 @@
 //! The tree of shards: which may be read, and how far each was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A shard as the service describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,14 @@ impl Shards {
             .collect()
     }
 
+    /// Tells whether the service may have more shards: none is known, or one was read to its end and no
+    /// other names it as its parent.
+    pub fn may_have_more(&self) -> bool {
+        let parents: BTreeSet<&String> = self.0.values().flat_map(|shard| &shard.parent).collect();
+        let mut shards = self.0.iter();
+        self.is_empty() || shards.any(|(id, shard)| shard.is_done() && !parents.contains(id))
+    }
+
     /// Returns how far a shard was read.
     pub fn position(&self, id: &str) -> Position {
         let shard = self.0.get(id);
@@ -143,6 +151,20 @@ mod tests {
             shards.sequence_numbers(),
             [("a".to_owned(), "2".to_owned())].into()
         );
+    }
+
+    #[test]
+    fn a_shard_that_ended_without_a_child_may_have_one() {
+        let mut shards = Shards::default();
+        assert!(shards.may_have_more());
+        shards.learn(described(&[("a", None)]), |_| Position::Oldest);
+        assert!(!shards.may_have_more());
+        shards.set_position("a", Position::Done(None));
+        assert!(shards.may_have_more());
+        shards.learn(described(&[("a", None), ("b", Some("a"))]), |_| {
+            Position::Oldest
+        });
+        assert!(!shards.may_have_more());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod arrivals;
 mod at_once;
 mod batches;
 mod create;
@@ -10,6 +11,7 @@ mod kills;
 mod loads;
 mod pages;
 mod put;
+mod renewed;
 mod rows;
 mod seeding;
 mod stale;

@@ -1,0 +1,139 @@
+//! What is new in a conversation, found by asking again and again: for tables without a stream.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+
+use super::read::sort_key;
+use crate::error::CallError;
+use crate::item::RawItem;
+use crate::key::{MessageGroupId, PartitionKey, SortKey};
+use crate::store::{Direction, Partition, Query, Store};
+use crate::timestamp::Timestamp;
+
+/// How far back is looked each time. A sort key is the time at its writer, so that a message may come after one with
+/// a later key: it was tried again for a while, or two clocks differ.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// How many items are asked for at a time while looking back.
+const LOOK_BACK_PAGE: u32 = 20;
+
+/// Finds messages that were not seen yet: later than the newest, or within the last minute, or between messages that lie
+/// in the future.
+///
+/// It remembers, and reads each time, the sort keys of the last minute and all later ones; where the last minute has none,
+/// from the newest before it.
+#[derive(Debug)]
+pub struct Arrivals {
+    store: Store,
+    partition: PartitionKey,
+    seen: BTreeSet<String>,
+    pages: u32,
+}
+
+impl Arrivals {
+    /// Begins: what is there now counts as seen.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails.
+    pub async fn begin(
+        store: &Store,
+        group: MessageGroupId,
+        now: Timestamp,
+    ) -> Result<Self, CallError> {
+        let mut arrivals = Self {
+            store: store.clone(),
+            partition: PartitionKey::Messages(group),
+            seen: BTreeSet::new(),
+            pages: 1,
+        };
+        let begin = window(now);
+        let query = arrivals
+            .query()
+            .direction(Direction::Descending)
+            .page_size(LOOK_BACK_PAGE);
+        let mut pages = std::pin::pin!(store.query(query));
+        while let Some(page) = pages.try_next().await? {
+            for item in page.items {
+                let key = sort_key(&item).to_string();
+                let is_before = key < begin;
+                arrivals.seen.insert(key);
+                if is_before {
+                    return Ok(arrivals);
+                }
+            }
+        }
+        Ok(arrivals)
+    }
+
+    /// Tells whether a message counts as seen.
+    pub fn has_seen(&self, key: &SortKey) -> bool {
+        self.seen.contains(key.as_str())
+    }
+
+    /// Counts a message as seen.
+    pub fn see(&mut self, key: &SortKey, now: Timestamp) {
+        self.seen.insert(key.to_string());
+        self.forget_old(now);
+    }
+
+    /// Forgets everything: the table is another one, and all that is in it is new.
+    pub fn forget(&mut self) {
+        self.seen.clear();
+    }
+
+    /// Returns how many pages the last reading took.
+    pub fn pages(&self) -> u32 {
+        self.pages
+    }
+
+    /// Reads what was not seen yet, in the order of the sort keys, strongly consistent.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails; nothing counts as seen then.
+    pub async fn next(&mut self, now: Timestamp) -> Result<Vec<RawItem>, CallError> {
+        let query = self.query().range(self.low(now), None);
+        let mut pages = std::pin::pin!(self.store.query(query));
+        let (mut new, mut read) = (Vec::new(), 0);
+        while let Some(page) = pages.try_next().await? {
+            read += 1;
+            let items = page.items.into_iter();
+            new.extend(items.filter(|item| !self.has_seen(&sort_key(item))));
+        }
+        self.pages = read;
+        self.seen
+            .extend(new.iter().map(|item| sort_key(item).to_string()));
+        self.forget_old(now);
+        Ok(new)
+    }
+
+    fn query(&self) -> Query {
+        Query::new(Partition::Table(self.partition)).consistent()
+    }
+
+    /// Returns where reading begins: a minute ago, or at the newest before; where nothing was seen, nowhere.
+    fn low(&self, now: Timestamp) -> Option<String> {
+        let now_text = now.to_string();
+        let past = (Bound::Unbounded, Bound::Included(now_text.as_str()));
+        let newest = self.seen.range::<str, _>(past).next_back();
+        match (newest, self.seen.is_empty()) {
+            (_, true) => None,
+            (Some(newest), _) if *newest < window(now) => Some(newest.clone()),
+            _ => Some(window(now)),
+        }
+    }
+
+    fn forget_old(&mut self, now: Timestamp) {
+        if let Some(low) = self.low(now) {
+            self.seen = self.seen.split_off(&low);
+        }
+    }
+}
+
+fn window(now: Timestamp) -> String {
+    now.minus(WINDOW).unwrap_or(now).to_string()
+}
