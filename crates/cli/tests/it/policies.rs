@@ -161,7 +161,7 @@ fn a_table_is_made_changed_and_dropped_with_what_the_policies_grant() {
     let recorder = Recorder::on(Sandbox::embedded());
     recorder.run(&["schema-load", "--yes"]).ok();
     recorder
-        .run(&["schema-load", "--no-stream", "--apply", "--yes"])
+        .run(&["schema-load", "--no-stream", "--apply", "--confirm", table])
         .ok();
     recorder.is_what_is_granted("schema-load");
 
