@@ -8,7 +8,7 @@ use ddb_core::schema::DEFAULT_TABLE;
 use ddb_core::seed::{PlanError, ScriptError, SeedError};
 use ddb_core::stream::CheckpointError;
 use ddb_core::target::TargetError;
-use ddb_core::users::{PostgresError, UsersError};
+use ddb_core::users::{PostgresError, UrlError, UsersError};
 use ddb_core::{CallError, Cause, Error};
 use ddb_local::LocalError;
 
@@ -296,6 +296,11 @@ impl From<UsersError> for Failure {
 
 fn database_failure(error: &PostgresError, message: String) -> Failure {
     match error {
+        PostgresError::Url(UrlError::Aws) => Failure::refused(message)
+            .hint("--prod is the switch to AWS, with PROD_DATABASE_URL or --database-url"),
+        PostgresError::Url(UrlError::Plaintext) => Failure::refused(message).hint(
+            "leave sslmode out: TLS is required with --prod, and for any host but this machine and names without a dot",
+        ),
         PostgresError::Url(_) => Failure::refused(message)
             .hint("it is written as postgres://user:password@host:5432/database"),
         PostgresError::Tls(_) => Failure::new(Exit::Failed, message)

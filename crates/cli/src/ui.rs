@@ -119,6 +119,11 @@ impl Ui {
         self.say(true, RED, "", place);
     }
 
+    /// Says what a question will be about. Nothing hides it: nobody should answer what was not said.
+    pub fn announce(&self, text: &str) {
+        self.say(true, YELLOW, "", text);
+    }
+
     /// Says what was done or found.
     pub fn note(&self, text: &str) {
         self.say(!self.quiet, "", "", text);
@@ -153,9 +158,7 @@ impl Ui {
         if !wanted {
             return;
         }
-        // Messages quote what users wrote: they stay one line, with nothing raw in it.
-        let text = escape::without_passwords(text);
-        let text = escape::line(&text);
+        let text = for_people(text);
         let line = match prefix {
             _ if !self.color || color.is_empty() => format!("{prefix}{text}\n"),
             "" => format!("{color}{text}{RESET}\n"),
@@ -180,6 +183,12 @@ impl Ui {
     }
 }
 
+/// Makes a text ready for stderr. It may quote what users wrote, so it stays one line, with nothing raw in
+/// it and no password.
+fn for_people(text: &str) -> String {
+    escape::line(&escape::without_passwords(text)).into_owned()
+}
+
 /// Tells whether a stream shows colours. Left to itself, one that is a terminal does, unless NO_COLOR,
 /// CLICOLOR_FORCE, CLICOLOR or TERM say otherwise: see https://no-color.org and
 /// https://bixense.com/clicolors.
@@ -201,6 +210,7 @@ impl Operator for Terminal {
         if !stdin.is_terminal() {
             return None;
         }
+        let question = for_people(question);
         io::stderr().write_all(question.as_bytes()).ok()?;
         let mut answer = String::new();
         match stdin.read_line(&mut answer) {

@@ -67,6 +67,24 @@
 //! }
 //! ```
 //!
+//! A token is for one kind of place: what was allowed for a table is not allowed for a database.
+//!
+//! ```no_run
+//! # use ddb_core::guard::WriteToken;
+//! # use ddb_core::users::{Address, Database};
+//! async fn write(database: &mut Database, token: &WriteToken<Address>) {
+//!     let _ = database.set_identities(token, &[]).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use ddb_core::guard::WriteToken;
+//! # use ddb_core::users::{Address, Database};
+//! async fn write(database: &mut Database, token: &WriteToken) {
+//!     let _ = database.set_identities(token, &[]).await;
+//! }
+//! ```
+//!
 //! ```compile_fail,E0451
 //! # use std::time::Duration;
 //! # use ddb_core::guard::DestroyToken;
@@ -77,12 +95,36 @@
 //! ```
 
 use std::fmt::Display;
+use std::marker::PhantomData;
 
-use crate::target::{Function, Realm};
+use crate::schema::{Changes, TableName};
+use crate::target::{Function, Realm, Target};
+use crate::users::{Address, DatabaseName};
 
-/// Proves that writing to the target was allowed.
+/// Proves that writing to a place was allowed: to tables where nothing else is said.
 #[derive(Debug)]
-pub struct WriteToken(());
+pub struct WriteToken<R = Target>(PhantomData<fn() -> R>);
+
+impl<R> WriteToken<R> {
+    const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// A thing that can be destroyed by its name, and the kind of place that it is in: whether that is
+/// production decides about the question.
+pub trait Destroyable: Display {
+    /// Where such things are.
+    type Realm: Realm;
+}
+
+impl Destroyable for TableName {
+    type Realm = Target;
+}
+
+impl Destroyable for DatabaseName {
+    type Realm = Address;
+}
 
 /// Proves that destroying one thing was allowed, and names it: a table, a database.
 #[derive(Debug)]
@@ -138,18 +180,18 @@ pub trait Operator {
 /// # Errors
 ///
 /// [`GuardError`], in production only.
-pub fn allow_writing(
-    realm: &impl Realm,
+pub fn allow_writing<R: Realm>(
+    realm: &R,
     place: &str,
     yes: bool,
     operator: &mut impl Operator,
-) -> Result<WriteToken, GuardError> {
+) -> Result<WriteToken<R>, GuardError> {
     if !realm.is_production() || yes {
-        return Ok(WriteToken(()));
+        return Ok(WriteToken::new());
     }
     let answer = operator.ask("Write there? Type yes to go on: ");
     match answer.as_deref().map(str::trim) {
-        Some("yes" | "y" | "YES" | "Yes" | "Y") => Ok(WriteToken(())),
+        Some("yes" | "y" | "YES" | "Yes" | "Y") => Ok(WriteToken::new()),
         Some(_) => Err(GuardError::Declined {
             place: place.to_owned(),
         }),
@@ -163,7 +205,7 @@ pub fn allow_writing(
 /// Allows a Lambda function to write: whoever deployed it gave it a role and a table for that, and nobody
 /// is there to be asked.
 pub fn allow_function(_function: &Function) -> WriteToken {
-    WriteToken(())
+    WriteToken::new()
 }
 
 /// Allows destroying one thing. In production its name has to be typed, or given as `confirm`. A
@@ -172,8 +214,8 @@ pub fn allow_function(_function: &Function) -> WriteToken {
 /// # Errors
 ///
 /// [`GuardError`].
-pub fn allow_destroying<T: Display>(
-    realm: &impl Realm,
+pub fn allow_destroying<T: Destroyable>(
+    realm: &T::Realm,
     place: &str,
     what: T,
     confirm: Option<&str>,
@@ -182,23 +224,71 @@ pub fn allow_destroying<T: Display>(
     let given = match confirm {
         Some(name) => name.to_owned(),
         None if !realm.is_production() => what.to_string(),
-        None => {
-            let question = format!("This cannot be undone. Type {what} to go on: ");
-            operator
-                .ask(&question)
-                .ok_or_else(|| GuardError::NobodyThere {
-                    place: place.to_owned(),
-                    flag: "--confirm",
-                })?
-        }
+        None => ask_for_name(place, &what, operator)?,
     };
+    check_name(place, &what, &given)?;
+    Ok(DestroyToken { what })
+}
+
+fn ask_for_name(
+    place: &str,
+    what: &impl Display,
+    operator: &mut impl Operator,
+) -> Result<String, GuardError> {
+    let question = format!("This cannot be undone. Type {what} to go on: ");
+    operator
+        .ask(&question)
+        .ok_or_else(|| GuardError::NobodyThere {
+            place: place.to_owned(),
+            flag: "--confirm",
+        })
+}
+
+fn check_name(place: &str, what: &impl Display, given: &str) -> Result<(), GuardError> {
     let given = given.trim();
     if given == what.to_string() {
-        Ok(DestroyToken { what })
+        return Ok(());
+    }
+    Err(GuardError::OtherName {
+        place: place.to_owned(),
+        given: given.to_owned(),
+    })
+}
+
+/// Allows changing a table as planned. Where an index or a stream would be lost, that is destroying: in
+/// production the name of the table has to be typed, or given as `confirm`, and `yes` is not enough.
+/// Everything else is writing, which the name allows, too.
+///
+/// What the changes are has to have been shown before.
+///
+/// # Errors
+///
+/// [`GuardError`].
+pub fn allow_changing(
+    realm: &Target,
+    place: &str,
+    table: &TableName,
+    changes: Changes,
+    (yes, confirm): (bool, Option<&str>),
+    operator: &mut impl Operator,
+) -> Result<ChangeToken, GuardError> {
+    if changes.destroy() || confirm.is_some() {
+        allow_destroying(realm, place, table.clone(), confirm, operator)?;
     } else {
-        Err(GuardError::OtherName {
-            place: place.to_owned(),
-            given: given.to_owned(),
-        })
+        allow_writing(realm, place, yes, operator)?;
+    }
+    Ok(ChangeToken { changes })
+}
+
+/// Proves that changing a table was allowed, and holds the changes.
+#[derive(Debug)]
+pub struct ChangeToken {
+    changes: Changes,
+}
+
+impl ChangeToken {
+    /// Returns the changes that were allowed.
+    pub fn what(&self) -> &Changes {
+        &self.changes
     }
 }

@@ -5,6 +5,9 @@ use tokio_postgres::{Client, Config, NoTls};
 /// Names the server: a URL of a user who may create databases.
 pub const REAL_POSTGRES: &str = "DDB_TEST_POSTGRES";
 
+/// The name of a remote host that the server's certificate is for. Nobody can have it: RFC 6761.
+pub const REMOTE_HOST: &str = "db.tests.example";
+
 /// A database that no other test uses; it is dropped at the end.
 #[derive(Debug)]
 pub struct Postgres {
@@ -57,7 +60,18 @@ impl Postgres {
         self.execute(&insertion(handle, uuid)).await;
     }
 
-    /// Returns the file of the certificate that signed the server's, which is for `localhost` alone.
+    /// Returns the URL of the same database as that of a remote host, which is led here by an address.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no server.
+    pub fn remote_url(&self) -> String {
+        let url = self.url().replace("127.0.0.1", REMOTE_HOST);
+        format!("{url}?hostaddr=127.0.0.1")
+    }
+
+    /// Returns the file of the certificate that signed the server's, which is for `localhost` and for
+    /// [`REMOTE_HOST`].
     ///
     /// # Panics
     ///

@@ -10,9 +10,9 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use ddb_core::Error;
 use ddb_core::environment::Environment;
-use ddb_core::guard::{self, DestroyToken, Operator, WriteToken};
+use ddb_core::guard::{self, ChangeToken, DestroyToken, Operator, WriteToken};
 use ddb_core::item::RawItem;
-use ddb_core::schema::{TableName, TableSpec};
+use ddb_core::schema::{Changes, TableName, TableSpec};
 use ddb_core::store::{DynamoDb, Store};
 use ddb_core::stream::Streams;
 use ddb_core::target::{Local, Target, TargetOptions};
@@ -155,6 +155,24 @@ impl Sandbox {
     pub fn write_token(&self) -> WriteToken {
         guard::allow_writing(&self.target(), "here", false, &mut Nobody)
             .expect("a local endpoint asks nobody")
+    }
+
+    /// Returns the permission to change the table.
+    ///
+    /// # Panics
+    ///
+    /// Never: nothing is asked at a local endpoint.
+    pub fn change_token(&self, changes: Changes) -> ChangeToken {
+        let target = self.target();
+        guard::allow_changing(
+            &target,
+            "here",
+            &self.table,
+            changes,
+            (false, None),
+            &mut Nobody,
+        )
+        .expect("a local endpoint asks nobody")
     }
 
     /// Returns the permission to drop the table.

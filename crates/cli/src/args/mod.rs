@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::output::Format;
-pub use people::{DatabaseArgs, Pool, PoolArgs, UsersArgs, me};
+pub use people::{DatabaseArgs, Pool, PoolArgs, UsersArgs, me, say_users};
 pub use range::{LimitArgs, RangeArgs};
 pub use target::{AwsArgs, Site, TableArgs, TargetArgs, WriteArgs, allow_destroying, show};
 pub use value::{When, duration, id};

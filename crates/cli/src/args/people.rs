@@ -12,6 +12,7 @@ use super::TARGET;
 use super::target::AwsArgs;
 use crate::failure::Failure;
 use crate::launch::Context;
+use crate::ui::Ui;
 
 const USERS: &str = "Users";
 
@@ -150,8 +151,18 @@ impl UsersArgs {
     /// Where a file or a database does not answer as it should.
     pub async fn open(&self, context: &Context, production: bool) -> Result<Users, Failure> {
         let plan = self.plan(context, production)?;
-        context.ui.note(&format!("users: {}", plan.source()));
+        say_users(&plan, production, &context.ui);
         Ok(plan.open().await?)
+    }
+}
+
+/// Says where users come from. That a local command reads those of production is never hidden.
+pub fn say_users(plan: &UsersPlan, production: bool, ui: &Ui) {
+    match plan {
+        UsersPlan::Postgres(address) if address.is_production() && !production => {
+            ui.banner(&format!("users: {}", address.place()));
+        }
+        plan => ui.note(&format!("users: {}", plan.source())),
     }
 }
 

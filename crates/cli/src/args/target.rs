@@ -1,11 +1,9 @@
 //! Where a command acts, and the permission to write there.
 
-use std::fmt::Display;
-
 use clap::Args;
 use ddb_core::environment::Environment;
-use ddb_core::guard::{self, DestroyToken, WriteToken};
-use ddb_core::schema::{DEFAULT_TABLE, TableName};
+use ddb_core::guard::{self, ChangeToken, DestroyToken, Destroyable, WriteToken};
+use ddb_core::schema::{Changes, DEFAULT_TABLE, TableName};
 use ddb_core::store::Store;
 use ddb_core::stream::Streams;
 use ddb_core::target::{Realm, Service, Target, TargetOptions};
@@ -249,6 +247,24 @@ impl Site {
         write.allow(&self.target, &self.shown)
     }
 
+    /// Gets the permission to change the table; in production by `--yes` or an answer at the terminal,
+    /// or, where something is destroyed, by the table's name alone.
+    ///
+    /// # Errors
+    ///
+    /// Where it is refused.
+    pub fn allow_changing(
+        &self,
+        changes: Changes,
+        write: &WriteArgs,
+        confirm: Option<&str>,
+    ) -> Result<ChangeToken, Failure> {
+        let (target, table) = (&self.target, self.store.table());
+        let given = (write.yes, confirm);
+        guard::allow_changing(target, &self.shown, table, changes, given, &mut Terminal)
+            .map_err(Failure::from)
+    }
+
     /// Gets the permission to destroy the table; in production by its name.
     ///
     /// # Errors
@@ -287,7 +303,7 @@ impl WriteArgs {
     /// # Errors
     ///
     /// Where it is refused.
-    pub fn allow(&self, realm: &impl Realm, shown: &str) -> Result<WriteToken, Failure> {
+    pub fn allow<R: Realm>(&self, realm: &R, shown: &str) -> Result<WriteToken<R>, Failure> {
         guard::allow_writing(realm, shown, self.yes, &mut Terminal).map_err(Failure::from)
     }
 }
@@ -297,8 +313,8 @@ impl WriteArgs {
 /// # Errors
 ///
 /// Where it is refused.
-pub fn allow_destroying<T: Display>(
-    realm: &impl Realm,
+pub fn allow_destroying<T: Destroyable>(
+    realm: &T::Realm,
     shown: &str,
     what: T,
     confirm: Option<&str>,

@@ -14,7 +14,7 @@ use futures::TryStreamExt;
 use serde::Serialize;
 
 use super::counted;
-use crate::args::{CommonArgs, Site, TableArgs, UsersArgs, WriteArgs};
+use crate::args::{CommonArgs, Site, TableArgs, UsersArgs, WriteArgs, say_users};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
@@ -141,7 +141,7 @@ impl Args {
             }
             Err(error) => return Err(error.into()),
         };
-        context.ui.note(&format!("users: {}", plan.source()));
+        say_users(&plan, self.table.is_production(), &context.ui);
         Ok(Some(plan.open().await?))
     }
 }

@@ -99,8 +99,7 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
-        let production = self.aws.is_production();
-        let address = self.database.address(&context, production)?;
+        let address = self.database.address(&context, self.aws.is_production())?;
         // What else is needed is looked at before anything is written.
         let pool = match self.with_cognito {
             true => Some(self.pool.open(&self.aws, &context).await?),
@@ -110,8 +109,7 @@ impl Command for Args {
                 None
             }
         };
-        let realm = if production { "production" } else { "local" };
-        let mut shown = format!("{realm} postgres {address}");
+        let mut shown = address.place();
         if let Some(pool) = &pool {
             shown = format!("{shown}, ids from {}", pool.directory.place());
         }
@@ -173,7 +171,7 @@ impl Args {
     async fn set_up(
         &self,
         address: &Address,
-        token: &WriteToken,
+        token: &WriteToken<Address>,
         ui: &Ui,
     ) -> Result<(Created, Setup), Failure> {
         let failed = || UsersError::of_database(address);

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::num::NonZeroU32;
 
 use clap::Parser;
-use ddb_core::schema::{Billing, Capacity, Difference, Plan, Shape, TableSpec};
-use ddb_core::store::TableState;
+use ddb_core::schema::{Billing, Capacity, Change, Changes, Difference, Plan, Shape, TableSpec};
+use ddb_core::store::{ChangeError, TableState};
 use serde::Serialize;
 
 use super::{TABLE_DEADLINE, counted};
@@ -27,6 +27,10 @@ enum BillingArg {
 /// It waits until the table and its index are ACTIVE. An equal table is left alone. A different one is
 /// not touched either: the differences are shown, field by field, and the exit code is 3. With --apply,
 /// those that DynamoDB can mend in place are mended; if one cannot be, none is.
+///
+/// With --prod the differences are shown before the question. Deleting an index that is not wanted, and
+/// turning a stream off (also to turn it on with another view, which gives it a new ARN), takes the name of
+/// the table, typed or with --confirm.
 #[derive(Debug, Parser)]
 #[command(name = "schema-load", version, after_help = examples(&[
     ("Print what would be sent to DynamoDB, and do nothing", "ddb schema-load --print"),
@@ -36,6 +40,9 @@ pub struct Args {
     /// Change the table where it differs
     #[arg(long, conflicts_with = "print")]
     apply: bool,
+    /// Name of the table, in place of typing it; for --apply in production that deletes an index or ends a stream
+    #[arg(long, value_name = "NAME", requires = "apply")]
+    confirm: Option<String>,
     /// Print the CreateTable JSON for `aws dynamodb create-table --cli-input-json`, and do nothing
     #[arg(long)]
     print: bool,
@@ -170,6 +177,7 @@ impl Command for Args {
             site: &site,
             spec,
             write: &self.write,
+            confirm: self.confirm.as_deref(),
             ui,
         };
         let (action, differences) = load.load(self.apply).await?;
@@ -202,6 +210,7 @@ struct Load<'a> {
     site: &'a Site,
     spec: TableSpec,
     write: &'a WriteArgs,
+    confirm: Option<&'a str>,
     ui: &'a Ui,
 }
 
@@ -234,35 +243,72 @@ impl Load<'_> {
         Ok(self.spec.shape().differences(&self.shape().await?))
     }
 
+    /// Shows what will be changed, and what is lost by it.
+    fn announce(&self, differences: &[Difference], changes: &Changes) {
+        for difference in differences {
+            self.ui.announce(&format!(
+                "{}: {} becomes {}",
+                difference.field, difference.found, difference.wanted
+            ));
+        }
+        for change in changes.iter() {
+            match change {
+                Change::DeleteIndex(name) => self.ui.announce(&format!(
+                    "the index {name} is deleted; queries that use it fail from then on"
+                )),
+                Change::StreamOff { arn } => self.ui.announce(&format!(
+                    "the stream {} ends; a Lambda function that is mapped to it gets nothing more",
+                    arn.as_deref().unwrap_or_default()
+                )),
+                Change::StreamOn | Change::Billing { .. } | Change::CreateIndex(_) => {}
+            }
+        }
+    }
+
     /// Changes the table; what is returned was different before, or is still.
     async fn apply(&self) -> Result<(Action, Vec<Difference>), Failure> {
+        let store = &self.site.store;
         let found = self.shape().await?;
         let changes = match self.spec.plan(&found) {
             Plan::Impossible(stuck) => return Ok((Action::Drift, stuck)),
             Plan::InPlace(changes) => changes,
         };
-        let token = self.site.allow_writing(self.write)?;
-        for (made, change) in changes.iter().enumerate() {
-            let changing = self.site.store.change_table(&token, change, TABLE_DEADLINE);
-            let changed = self.ui.wait("waiting for the change", changing).await;
-            if let Err(error) = changed {
-                return Err(partly(made, changes.len(), error.into()));
-            }
+        let differences = self.spec.shape().differences(&found);
+        if self.site.is_production() {
+            self.announce(&differences, &changes);
         }
+        let count = changes.len() as u64;
+        let token = self
+            .site
+            .allow_changing(changes, self.write, self.confirm)?;
+        let changing = store.change_table(&token, &self.spec, TABLE_DEADLINE);
+        self.ui.wait("waiting for the change", changing).await?;
         match self.differences().await? {
-            left if left.is_empty() => Ok((Action::Updated, self.spec.shape().differences(&found))),
+            left if left.is_empty() => Ok((Action::Updated, differences)),
             left => Err(Failure::new(
                 Exit::Partly,
                 format!(
                     "UpdateTable on {}: the service took {}, but still differs in: {}",
-                    self.site.store.place(),
-                    counted(changes.len() as u64, "change", "changes"),
+                    store.place(),
+                    counted(count, "change", "changes"),
                     left.iter()
                         .map(|d| d.field.as_str())
                         .collect::<Vec<_>>()
                         .join(", "),
                 ),
             )),
+        }
+    }
+}
+
+impl From<ChangeError> for Failure {
+    fn from(error: ChangeError) -> Self {
+        let message = error.to_string();
+        match error {
+            ChangeError::Stale { .. } => {
+                Self::refused(message).hint("run the command again: it shows what differs now")
+            }
+            ChangeError::Failed { made, of, error } => partly(made, of, error.into()),
         }
     }
 }

@@ -161,8 +161,8 @@ impl Command for Args {
         let ui = &context.ui;
         let address = self.database.address(&context, self.aws.is_production())?;
         let pool = self.pool.open(&self.aws, &context).await?;
-        let shown = format!("{}, users postgres {address}", pool.directory.place());
-        show(&pool.target, &shown, ui);
+        let shown = format!("{}, ids from {}", address.place(), pool.directory.place());
+        show(&address, &shown, ui);
 
         let mut matching = Matching::open(&pool.directory, &address).await?;
         if !self.skip_ambiguous {
@@ -170,11 +170,10 @@ impl Command for Args {
         }
         let writes = !self.dry_run && !self.check && !matching.found.changes.is_empty();
         if writes {
-            if self.aws.is_production() {
+            if address.is_production() {
                 say_changes(&matching.found.changes, ui);
             }
-            // The pool's target is production exactly where the database is.
-            let token = self.write.allow(&pool.target, &shown)?;
+            let token = self.write.allow(&address, &shown)?;
             let changes = &matching.found.changes;
             let written = matching.database.set_identities(&token, changes).await;
             written.map_err(UsersError::of_database(&address))?;
@@ -238,10 +237,10 @@ fn say_changes(changes: &[Change], ui: &Ui) {
     const MANY: usize = 20;
     for change in changes.iter().take(MANY) {
         let from = change.from.as_deref().unwrap_or("nothing");
-        ui.note(&format!("{}: {from} becomes {}", change.handle, change.to));
+        ui.announce(&format!("{}: {from} becomes {}", change.handle, change.to));
     }
     if changes.len() > MANY {
-        ui.note(&format!(
+        ui.announce(&format!(
             "and {} more; --dry-run shows all",
             changes.len() - MANY
         ));

@@ -165,15 +165,14 @@ fn tables_are_listed_with_what_the_policy_grants() {
 #[test]
 fn a_table_is_made_changed_and_dropped_with_what_the_policies_grant() {
     let recorder = Recorder::on(Sandbox::embedded());
+    let table = recorder.sandbox.table().to_string();
     recorder.run(&["schema-load", "--yes"]).ok();
-    recorder
-        .run(&["schema-load", "--no-stream", "--apply", "--yes"])
-        .ok();
+    let apply = ["schema-load", "--no-stream", "--apply", "--confirm", &table];
+    recorder.run(&apply).ok();
     recorder.is_what_is_granted("schema-load");
 
     let Recorder { sandbox, .. } = recorder;
     let recorder = Recorder::on(sandbox);
-    let table = recorder.sandbox.table().to_string();
     recorder.run(&["drop", &table, "--confirm", &table]).ok();
     recorder.is_what_is_granted("drop");
 }

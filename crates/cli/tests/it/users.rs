@@ -54,7 +54,7 @@ fn p26_no_part_of_a_password_is_ever_shown() {
 }
 
 /// Refuses TLS, as a server without it does, and keeps what it was sent.
-fn plaintext_server() -> (u16, Arc<Mutex<Vec<u8>>>) {
+pub fn plaintext_server() -> (u16, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let sent: Arc<Mutex<Vec<u8>>> = Arc::default();
@@ -237,7 +237,7 @@ async fn what_is_wrong_with_a_database_is_said() {
     assert!(sandbox.items().await.is_empty());
 }
 
-/// The certificate of the tests' server is for `localhost` alone, and signed by their own authority.
+/// The certificate of the tests' server is for two names, and signed by their own authority.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: bin-scripts/test --real"]
 async fn p27_chain_and_host_name_are_checked() {

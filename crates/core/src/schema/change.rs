@@ -19,17 +19,63 @@ pub enum Change {
     },
     /// Creates the index.
     CreateIndex(Billing),
-    /// Turns the stream off.
-    StreamOff,
+    /// Turns the stream off. One that is turned on after it has another ARN, so whoever read this one
+    /// gets nothing new.
+    StreamOff {
+        /// Its ARN.
+        arn: Option<String>,
+    },
     /// Turns the stream on, with new images.
     StreamOn,
+}
+
+impl Change {
+    /// Tells whether it takes something away that others may use, and that cannot be brought back as it was.
+    pub fn destroys(&self) -> bool {
+        match self {
+            Self::DeleteIndex(_) | Self::StreamOff { .. } => true,
+            Self::Billing { .. } | Self::CreateIndex(_) | Self::StreamOn => false,
+        }
+    }
+}
+
+/// The calls that make a live table the wanted one, in order; each has to be waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes(Vec<Change>);
+
+impl Changes {
+    /// Tells whether one of them destroys something.
+    pub fn destroy(&self) -> bool {
+        self.0.iter().any(Change::destroys)
+    }
+
+    /// Returns them in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Change> {
+        self.0.iter()
+    }
+
+    /// Tells how many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Tells whether the table is as it should be.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Vec<Change>> for Changes {
+    fn from(changes: Vec<Change>) -> Self {
+        Self(changes)
+    }
 }
 
 /// Holds the calls that make a live table the wanted one, or what stands in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
-    /// The calls, in order; each has to be waited for.
-    InPlace(Vec<Change>),
+    /// What UpdateTable can do.
+    InPlace(Changes),
     /// At least one difference that no UpdateTable call mends: keys, a local index, or the keys or
     /// the projection of the index.
     Impossible(Vec<Difference>),
@@ -63,14 +109,16 @@ impl TableSpec {
             // A stream's view cannot be changed, only turned off and on: see StreamSpecification in
             // the API reference.
             if found.stream.is_some() {
-                changes.push(Change::StreamOff);
+                changes.push(Change::StreamOff {
+                    arn: found.stream_arn.clone(),
+                });
             }
             if wanted.stream.is_some() {
                 debug_assert_eq!(wanted.stream.as_deref(), Some(NEW_IMAGE));
                 changes.push(Change::StreamOn);
             }
         }
-        Plan::InPlace(changes)
+        Plan::InPlace(changes.into())
     }
 
     /// Tells whether a table can become the wanted one in place.
@@ -124,6 +172,29 @@ mod tests {
         spec.plan(&found)
     }
 
+    fn in_place(changes: Vec<Change>) -> Plan {
+        Plan::InPlace(changes.into())
+    }
+
+    /// Whoever reads a stream knows it by its ARN, so a plan for another one is another plan.
+    #[test]
+    fn p06_a_stream_is_taken_away_by_its_arn() {
+        let spec = TableSpec::default();
+        let plan = |arn: &str| {
+            let mut found = spec.shape();
+            found.stream = Some("KEYS_ONLY".to_owned());
+            found.stream_arn = Some(arn.to_owned());
+            spec.plan(&found)
+        };
+        assert_ne!(plan("arn:1"), plan("arn:2"));
+        let Plan::InPlace(changes) = plan("arn:1") else {
+            panic!();
+        };
+        assert!(changes.destroy());
+        let kept: Vec<bool> = changes.iter().map(Change::destroys).collect();
+        assert_eq!(kept, [true, false]);
+    }
+
     fn billing(table: Option<Capacity>, index: Option<Capacity>) -> Change {
         Change::Billing {
             mode: None,
@@ -135,7 +206,7 @@ mod tests {
     #[test]
     fn an_equal_table_needs_no_call() {
         let spec = TableSpec::default();
-        assert_eq!(spec.plan(&spec.shape()), Plan::InPlace(vec![]));
+        assert_eq!(spec.plan(&spec.shape()), in_place(vec![]));
     }
 
     #[test]
@@ -153,13 +224,17 @@ mod tests {
             ("read_capacity", 0, vec![billing(five, None)]),
             ("write_capacity", 0, vec![billing(five, None)]),
             ("stream", 0, vec![Change::StreamOn]),
-            ("stream", 1, vec![Change::StreamOff, Change::StreamOn]),
+            (
+                "stream",
+                1,
+                vec![Change::StreamOff { arn: None }, Change::StreamOn],
+            ),
             (&index(""), 0, vec![create]),
             (&index(" read_capacity"), 0, vec![billing(None, five)]),
             (&index(" write_capacity"), 0, vec![billing(None, five)]),
             ("index other", 0, vec![Change::DeleteIndex("other".into())]),
         ] {
-            assert_eq!(plan_after(field, nth), Plan::InPlace(calls), "{field}");
+            assert_eq!(plan_after(field, nth), in_place(calls), "{field}");
         }
         for (field, nth) in [
             ("keys", 0),
@@ -200,7 +275,7 @@ mod tests {
             table: None,
             index: None,
         };
-        assert_eq!(plan, Plan::InPlace(vec![change]));
+        assert_eq!(plan, in_place(vec![change]));
         let mut found = TableSpec::default().shape();
         found.billing = Billing::Provisioned(capacity_of(1, 1));
         assert!(matches!(spec.plan(&found), Plan::InPlace(calls) if calls.len() == 1));

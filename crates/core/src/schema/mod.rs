@@ -8,7 +8,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-pub use change::{Change, Plan};
+pub use change::{Change, Changes, Plan};
 pub use shape::{Difference, IndexShape, Shape};
 
 /// The name of the table where none is given.

@@ -181,7 +181,7 @@ impl Change {
                         GlobalSecondaryIndexUpdate::builder().create(create).build(),
                     )
             }
-            Self::StreamOff => update.stream_specification(stream(false)),
+            Self::StreamOff { .. } => update.stream_specification(stream(false)),
             Self::StreamOn => update.stream_specification(stream(true)),
         }
     }

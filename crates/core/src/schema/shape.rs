@@ -19,6 +19,8 @@ pub struct Shape {
     pub billing: Billing,
     /// What the stream carries, in the service's word; `None` without a stream.
     pub stream: Option<String>,
+    /// The ARN of that stream; `None` in a shape that is only wanted.
+    pub stream_arn: Option<String>,
     /// The secondary indexes by name.
     pub indexes: BTreeMap<String, IndexShape>,
 }
@@ -91,6 +93,7 @@ impl TableSpec {
             keys: format!("{} S HASH, {} S RANGE", attribute::PK, attribute::SK),
             billing: self.billing,
             stream: self.stream.then(|| NEW_IMAGE.to_owned()),
+            stream_arn: None,
             indexes: BTreeMap::from([(GROUP_INDEX.to_owned(), index)]),
         }
     }
@@ -133,6 +136,11 @@ impl From<&TableDescription> for Shape {
             billing: capacity(table.provisioned_throughput())
                 .filter(|_| !on_demand)
                 .map_or(Billing::OnDemand, Billing::Provisioned),
+            // A stream that was turned off keeps its ARN in the description.
+            stream_arn: table
+                .latest_stream_arn()
+                .filter(|_| stream.is_some())
+                .map(str::to_owned),
             stream,
             indexes,
         }

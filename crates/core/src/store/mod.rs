@@ -2,6 +2,7 @@
 
 mod batch;
 mod body;
+mod change;
 mod read;
 mod table;
 mod transact;
@@ -16,6 +17,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 pub(crate) use batch::check_size;
 pub use batch::{Batch, Encoded, Written};
+pub use change::ChangeError;
 pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};

@@ -11,7 +11,7 @@ use super::{DynamoDb, Store};
 use crate::error::{CallError, Error};
 use crate::guard::{DestroyToken, WriteToken};
 use crate::pace::wait_until;
-use crate::schema::{Change, Shape, TableName, TableSpec};
+use crate::schema::{Shape, TableName, TableSpec};
 
 /// Says what became of a wish to create or to delete a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,36 +142,6 @@ impl Store {
     async fn is_being_deleted(&self) -> Result<bool, CallError> {
         let table = self.describe().await?;
         Ok(table.is_some_and(|table| table.table_status() == Some(&TableStatus::Deleting)))
-    }
-
-    /// Makes one change and waits until the table and its index are ACTIVE again.
-    ///
-    /// # Errors
-    ///
-    /// When a request fails, or at the deadline.
-    pub async fn change_table(
-        &self,
-        _token: &WriteToken,
-        change: &Change,
-        deadline: Duration,
-    ) -> Result<(), Error> {
-        let what = format!("{} to take a change", self.place);
-        wait_until(&what, deadline, self.poll, || async {
-            let answer = change
-                .request(&self.table)
-                .send_with(&self.client)
-                .await
-                .map_err(self.failed("UpdateTable"));
-            match answer {
-                Ok(_) => Ok(Some(())),
-                // A description may say ACTIVE before the last change is done everywhere.
-                Err(error) if error.is_passing_for_tables() => Ok(None),
-                Err(error) => Err(error.into()),
-            }
-        })
-        .await?;
-        self.wait_until_active(deadline).await?;
-        Ok(())
     }
 
     /// Waits until the table and all its indexes are ACTIVE.

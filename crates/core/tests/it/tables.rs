@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ddb_core::Error;
-use ddb_core::schema::{Billing, Capacity, Plan, Shape, TableSpec};
-use ddb_core::store::TableState;
+use ddb_core::schema::{Billing, Capacity, Change, GROUP_INDEX, Plan, Shape, TableSpec};
+use ddb_core::store::{ChangeError, TableState};
 use ddb_test_support::Sandbox;
 use futures::TryStreamExt;
 
@@ -61,9 +61,9 @@ async fn a_table_is_changed_in_place_into_any_other() {
         let Plan::InPlace(changes) = specs[to].plan(&found) else {
             panic!("{found:?}");
         };
-        for change in &changes {
-            store.change_table(&token, change, DEADLINE).await.unwrap();
-        }
+        let allowed = sandbox.change_token(changes.clone());
+        let changed = store.change_table(&allowed, &specs[to], DEADLINE).await;
+        changed.unwrap();
         let differences = specs[to].shape().differences(&shape(&sandbox).await);
         assert_eq!(differences, [], "{changes:?}");
     }
@@ -72,19 +72,52 @@ async fn a_table_is_changed_in_place_into_any_other() {
 #[tokio::test]
 async fn a_lost_index_is_made_again() {
     let sandbox = Sandbox::with_table().await;
-    let (store, token) = (sandbox.store(), sandbox.write_token());
+    let store = sandbox.store();
     let spec = TableSpec::default();
-    let delete = ddb_core::schema::Change::DeleteIndex(ddb_core::schema::GROUP_INDEX.to_owned());
-    store.change_table(&token, &delete, DEADLINE).await.unwrap();
+    let delete = Change::DeleteIndex(GROUP_INDEX.to_owned());
+    let delete = delete.request(sandbox.table());
+    delete.send_with(&sandbox.client()).await.unwrap();
     let found = shape(&sandbox).await;
     assert_eq!(spec.shape().differences(&found)[0].found, "absent");
     let Plan::InPlace(changes) = spec.plan(&found) else {
         panic!();
     };
-    for change in &changes {
-        store.change_table(&token, change, DEADLINE).await.unwrap();
-    }
+    let allowed = sandbox.change_token(changes);
+    let changed = store.change_table(&allowed, &spec, DEADLINE).await;
+    changed.unwrap();
     assert_eq!(spec.shape().differences(&shape(&sandbox).await), []);
+}
+
+/// What was allowed was said about a table that is no longer so: nothing is changed.
+#[tokio::test]
+async fn p06_a_table_that_changed_since_the_question_is_left_alone() {
+    let sandbox = Sandbox::with_table().await;
+    let store = sandbox.store();
+    let spec = TableSpec {
+        stream: false,
+        ..TableSpec::default()
+    };
+    let Plan::InPlace(changes) = spec.plan(&shape(&sandbox).await) else {
+        panic!();
+    };
+    let allowed = sandbox.change_token(changes);
+    // Somebody else renews the stream: what would be turned off is another one.
+    for change in [Change::StreamOff { arn: None }, Change::StreamOn] {
+        let request = change.request(sandbox.table());
+        request.send_with(&sandbox.client()).await.unwrap();
+    }
+    let renewed = shape(&sandbox).await;
+    let stale = store.change_table(&allowed, &spec, DEADLINE).await;
+    assert!(matches!(stale, Err(ChangeError::Stale { .. })), "{stale:?}");
+    assert_eq!(shape(&sandbox).await, renewed);
+    // And done by somebody else, it is not done twice.
+    let Plan::InPlace(changes) = spec.plan(&renewed) else {
+        panic!();
+    };
+    let allowed = sandbox.change_token(changes);
+    store.change_table(&allowed, &spec, DEADLINE).await.unwrap();
+    let twice = store.change_table(&allowed, &spec, DEADLINE).await;
+    assert!(matches!(twice, Err(ChangeError::Stale { .. })), "{twice:?}");
 }
 
 #[tokio::test]

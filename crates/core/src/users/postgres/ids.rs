@@ -1,6 +1,6 @@
 //! The Cognito ids of the users table: read as they are, written in one transaction.
 
-use super::{Database, PostgresError, bounded};
+use super::{Address, Database, PostgresError, bounded};
 use crate::directory::{Change, Identity};
 use crate::guard::WriteToken;
 
@@ -50,7 +50,7 @@ impl Database {
     /// written then.
     pub async fn set_identities(
         &mut self,
-        _token: &WriteToken,
+        _token: &WriteToken<Address>,
         changes: &[Change],
     ) -> Result<(), PostgresError> {
         let handles: Vec<&str> = changes

@@ -4,6 +4,7 @@ mod ids;
 mod setup;
 mod tls;
 mod url;
+mod whereabouts;
 
 use std::path::PathBuf;
 use std::time::Duration;

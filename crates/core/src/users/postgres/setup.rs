@@ -113,7 +113,7 @@ impl Database {
     ///
     /// [`PostgresError`].
     pub async fn connect_or_create(
-        _token: &WriteToken,
+        _token: &WriteToken<Address>,
         address: &Address,
         wait: Wait,
     ) -> Result<(Self, Created), PostgresError> {
@@ -158,7 +158,7 @@ impl Database {
     /// [`PostgresError`]; nothing was written then.
     pub async fn set_up(
         &mut self,
-        _token: &WriteToken,
+        _token: &WriteToken<Address>,
         seed: &[User],
     ) -> Result<Setup, PostgresError> {
         let transaction = bounded(self.client.transaction()).await?;

@@ -1,12 +1,12 @@
 //! Database URLs: what libpq takes, read without ever showing a password.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use super::whereabouts::{Whereabouts, is_aws};
 use crate::environment::Environment;
 
 /// Says why a database URL cannot be used. Nothing of the URL is quoted: any part may be a password.
@@ -29,6 +29,9 @@ pub enum UrlError {
     /// The parameter `sslmode` has another value.
     #[error("its sslmode is none of disable, allow, prefer, require, verify-ca, verify-full")]
     SslMode,
+    /// It leads to AWS, and production was not asked for.
+    #[error("its host is AWS; a local command never goes there")]
+    Aws,
     /// Production, and the URL forbids encryption.
     #[error("it says sslmode=disable; production is never plaintext")]
     Plaintext,
@@ -57,7 +60,7 @@ impl std::fmt::Display for Address {
 }
 
 impl Address {
-    /// Tells whether this is a database of production.
+    /// Tells whether this is a database of production: it was asked for, or its host is a remote one.
     pub fn is_production(&self) -> bool {
         self.production
     }
@@ -68,7 +71,19 @@ impl Address {
         name.unwrap_or_default()
     }
 
+    /// Names the place for people, and whether real data is there.
+    pub fn place(&self) -> String {
+        let realm = match self.production {
+            true => "production",
+            false => "local",
+        };
+        format!("{realm} postgres {self}")
+    }
+
     /// Reads a URL; the `PG*` variables fill what it leaves open.
+    ///
+    /// A database is one of production where that is asked for, and wherever its host is remote: any but a
+    /// loopback address, `localhost`, a socket, and a name without a dot.
     ///
     /// `sslmode` is taken as the driver has it: `verify-ca` and `verify-full` as `require`, which checks
     /// the chain and the host name, and `allow` as `prefer`, which is plaintext on this machine. In
@@ -79,7 +94,7 @@ impl Address {
     /// [`UrlError`]; nothing was looked up.
     pub fn parse(
         url: &str,
-        production: bool,
+        asked: bool,
         ca: Option<PathBuf>,
         environment: &Environment,
     ) -> Result<Self, UrlError> {
@@ -93,6 +108,15 @@ impl Address {
             .or_else(|| environment.get("PGSSLROOTCERT").map(PathBuf::from))
             // libpq's word for the roots of the system.
             .filter(|path| path.as_os_str() != "system");
+        // The driver's error may quote what it could not read.
+        let mut config = Config::from_str(&plain).map_err(|_| UrlError::Unreadable)?;
+        fill(&mut config, environment)?;
+        let shown = shown(&config)?;
+        if !asked && is_aws(&config) {
+            return Err(UrlError::Aws);
+        }
+        let whereabouts = Whereabouts::of(&config);
+        let production = asked || whereabouts == Whereabouts::Remote;
         let mode = taken("sslmode").or_else(|| environment.get("PGSSLMODE"));
         let mode = match mode {
             None if production => SslMode::Require,
@@ -104,13 +128,9 @@ impl Address {
             }
             Some(_) => return Err(UrlError::SslMode),
         };
-        // The driver's error may quote what it could not read.
-        let mut config = Config::from_str(&plain).map_err(|_| UrlError::Unreadable)?;
-        fill(&mut config, environment)?;
-        let shown = shown(&config)?;
         // Many a server on a laptop has a certificate that nobody signed. On the loopback interface
         // there is nobody in between, and `prefer` promises nothing.
-        let loopback = mode == SslMode::Prefer && is_loopback(&config);
+        let loopback = mode == SslMode::Prefer && whereabouts == Whereabouts::ThisMachine;
         config.ssl_mode(if loopback { SslMode::Disable } else { mode });
         Ok(Self {
             config,
@@ -118,24 +138,6 @@ impl Address {
             production,
             shown,
         })
-    }
-}
-
-/// Tells whether a server is on this machine. Where an address is given, it is what counts.
-fn is_loopback(config: &Config) -> bool {
-    let of_host = |host: &Host| match host {
-        Host::Tcp(name) if name == "localhost" => true,
-        Host::Tcp(name) => name
-            .trim_matches(['[', ']'])
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
-        #[cfg(unix)]
-        Host::Unix(_) => true,
-    };
-    if config.get_hostaddrs().is_empty() {
-        config.get_hosts().iter().all(of_host)
-    } else {
-        config.get_hostaddrs().iter().all(IpAddr::is_loopback)
     }
 }
 
@@ -275,7 +277,7 @@ mod tests {
     #[test]
     fn what_the_url_leaves_open_is_filled_from_the_variables() {
         let environment: Environment = [
-            ("PGHOST", "db.example.org"),
+            ("PGHOST", "db"),
             ("PGPORT", "6543"),
             ("PGUSER", "someone"),
             ("PGPASSWORD", "secret"),
@@ -285,7 +287,7 @@ mod tests {
         .into_iter()
         .collect();
         let filled = Address::parse("postgres://", false, None, &environment).unwrap();
-        assert_eq!(filled.shown, "db.example.org:6543/cruddur");
+        assert_eq!(filled.shown, "db:6543/cruddur");
         assert_eq!(filled.config.get_ports(), [6543]);
         assert_eq!(filled.config.get_user(), Some("someone"));
         assert_eq!(filled.config.get_password(), Some(b"secret".as_slice()));
@@ -336,14 +338,47 @@ mod tests {
             let url = format!("{url}?sslmode=require");
             assert_eq!(mode(&url, false), Ok(SslMode::Require), "{host}");
         }
-        assert_eq!(
-            mode("postgres://me@10.0.0.1/db", false),
-            Ok(SslMode::Prefer)
-        );
-        assert_eq!(
-            mode("postgres://me@localhost.example.org/db", false),
-            Ok(SslMode::Prefer)
-        );
+        assert_eq!(mode("postgres://me@db/db", false), Ok(SslMode::Prefer));
+    }
+
+    /// p27: a remote database is one of production, whether that was asked for or not.
+    #[test]
+    fn p27_a_remote_database_is_never_plaintext() {
+        for host in [
+            "10.0.0.1",
+            "localhost.example.org",
+            "localhost,db.example.org",
+        ] {
+            for parameter in ["", "?sslmode=prefer", "?sslmode=allow"] {
+                let url = format!("postgres://me@{host}/db{parameter}");
+                assert_eq!(mode(&url, false), Ok(SslMode::Require), "{url}");
+                assert!(parse(&url).unwrap().is_production(), "{url}");
+            }
+            let disabled = format!("postgres://me@{host}/db?sslmode=disable&hostaddr=127.0.0.1");
+            assert_eq!(mode(&disabled, false), Err(UrlError::Plaintext), "{host}");
+        }
+        let environment: Environment = [("PGHOST", "db.example.org"), ("PGSSLMODE", "disable")]
+            .into_iter()
+            .collect();
+        let of_variables = Address::parse("postgres:///db", false, None, &environment);
+        assert_eq!(of_variables.unwrap_err(), UrlError::Plaintext);
+        for (url, production, place) in [
+            (
+                "db.example.org/db",
+                false,
+                "production postgres db.example.org/db",
+            ),
+            ("localhost/db", true, "production postgres localhost/db"),
+            ("localhost/db", false, "local postgres localhost/db"),
+        ] {
+            let url = format!("postgres://me@{url}");
+            let address = Address::parse(&url, production, None, &Environment::default());
+            let shown = address.unwrap().place().replace(":5432", "");
+            assert_eq!(shown, place);
+        }
+        let aws = "postgres://me@x.rds.amazonaws.com/db?hostaddr=127.0.0.1&sslmode=disable";
+        assert_eq!(mode(aws, false), Err(UrlError::Aws));
+        assert_eq!(mode(aws, true), Err(UrlError::Plaintext));
     }
 
     #[test]
@@ -369,7 +404,7 @@ mod tests {
         assert_eq!(unknown, UrlError::Parameter("bogus".to_owned()));
         let elsewhere = parse("postgres://me@localhost/db?hostaddr=10.0.0.1").unwrap();
         assert_eq!(elsewhere.shown, "localhost (10.0.0.1):5432/db");
-        assert_eq!(elsewhere.config.get_ssl_mode(), SslMode::Prefer);
+        assert_eq!(elsewhere.config.get_ssl_mode(), SslMode::Require);
     }
 
     /// p26: no part of a password is shown, and none becomes part of a host name.

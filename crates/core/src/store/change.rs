@@ -1,0 +1,93 @@
+//! Changing the table in place: what was allowed, and nothing else.
+
+use std::time::Duration;
+
+use super::Store;
+use crate::error::Error;
+use crate::guard::ChangeToken;
+use crate::pace::wait_until;
+use crate::schema::{Change, Plan, Shape, TableSpec};
+
+/// Says why a table was not changed, or not to the end.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The table is no longer as it was when the changes were allowed; nothing was changed.
+    #[error("{place}: the table was changed by somebody else meanwhile; nothing was changed here")]
+    Stale {
+        /// The target.
+        place: String,
+    },
+    /// A request failed, or a wait ended at its deadline.
+    #[error("{error}")]
+    Failed {
+        /// How many changes were made before.
+        made: usize,
+        /// How many were to be made.
+        of: usize,
+        /// What went wrong.
+        error: Error,
+    },
+}
+
+impl ChangeError {
+    fn before(error: impl Into<Error>) -> Self {
+        Self::Failed {
+            made: 0,
+            of: 0,
+            error: error.into(),
+        }
+    }
+}
+
+impl Store {
+    /// Makes the changes that were allowed, each after the table and its index are ACTIVE again. The
+    /// table is looked at once more before the first: somebody may have thought about the question for
+    /// long.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::Stale`] where `spec` would need other changes by now, and nothing was changed then.
+    pub async fn change_table(
+        &self,
+        token: &ChangeToken,
+        spec: &TableSpec,
+        deadline: Duration,
+    ) -> Result<(), ChangeError> {
+        let found = self.wait_until_active(deadline).await;
+        let found = Shape::from(&found.map_err(ChangeError::before)?);
+        match spec.plan(&found) {
+            Plan::InPlace(changes) if changes == *token.what() => {}
+            Plan::InPlace(_) | Plan::Impossible(_) => {
+                return Err(ChangeError::Stale {
+                    place: self.place.to_string(),
+                });
+            }
+        }
+        let of = token.what().len();
+        for (made, change) in token.what().iter().enumerate() {
+            let changed = self.make(change, deadline).await;
+            changed.map_err(|error| ChangeError::Failed { made, of, error })?;
+        }
+        Ok(())
+    }
+
+    async fn make(&self, change: &Change, deadline: Duration) -> Result<(), Error> {
+        let what = format!("{} to take a change", self.place);
+        wait_until(&what, deadline, self.poll, || async {
+            let answer = change
+                .request(&self.table)
+                .send_with(&self.client)
+                .await
+                .map_err(self.failed("UpdateTable"));
+            match answer {
+                Ok(_) => Ok(Some(())),
+                // A description may say ACTIVE before the last change is done everywhere.
+                Err(error) if error.is_passing_for_tables() => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await?;
+        self.wait_until_active(deadline).await?;
+        Ok(())
+    }
+}
