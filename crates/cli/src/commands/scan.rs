@@ -10,10 +10,10 @@ use ddb_core::item::{Kind, Value, View};
 use ddb_core::pace::Rate;
 use ddb_core::schema::attribute;
 use ddb_core::store::{Folded, Scan, Segment, Store};
-use futures::stream::{self, Stream, StreamExt, TryStreamExt};
+use futures::stream::{Stream, StreamExt, TryStreamExt};
 use serde::Serialize;
 
-use super::{add, capacity, counted};
+use super::{add, capacity, counted, side_by_side};
 use crate::args::{CommonArgs, TableArgs};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
@@ -136,6 +136,7 @@ impl Record for Row<'_> {
             None => Cell::text(""),
             Some(Value::S(text)) => Cell::text(text.as_ref()),
             Some(Value::N(number)) => Cell::number(number),
+            Some(Value::NotUnicode(text)) => Cell::text(text.shown()),
             Some(value) => Cell::text(json::text(&json::PlainValue(value))),
         }));
         let other = self.item.without(|name| ATTRIBUTES.contains(&name));
@@ -205,16 +206,16 @@ impl Command for Args {
 }
 
 impl Args {
-    /// Streams what `fold` makes of each page of all segments. Nothing but one page of each segment is held.
+    /// Streams what `fold` makes of each page of all segments, some of them at once. Nothing but one page of each
+    /// of these is held.
     fn pages<T: Default + Send + 'static>(
         &self,
         store: &Store,
         fold: impl Fn(&mut T, &View<'_>) + Clone + Send + 'static,
     ) -> impl Stream<Item = Result<Folded<T>, CallError>> + Unpin {
-        let segments: Vec<Segment> = match self.segment {
-            Some(Share(segment)) => vec![segment],
-            None => Segment::all(self.segments).collect(),
-        };
+        let share = self.segment.map(|Share(segment)| segment);
+        let rest = share.is_none().then(|| Segment::all(self.segments));
+        let segments = share.into_iter().chain(rest.into_iter().flatten());
         // One more than the limit tells whether the limit cut anything.
         let page_size = match (self.limit, self.kind) {
             (Some(limit), None) => Some(limit.saturating_add(1)),
@@ -227,11 +228,12 @@ impl Args {
             page_size,
         };
         let rate = self.max_rcu.map(Rate::new);
-        let pages = segments.into_iter().map(|segment| {
+        let store = store.clone();
+        let pages = segments.map(move |segment| {
             let scan = Scan { segment, ..scan };
             store.scan_folded(scan, rate.clone(), fold.clone()).boxed()
         });
-        stream::select_all(pages)
+        side_by_side(pages)
     }
 
     async fn print<W: Write>(

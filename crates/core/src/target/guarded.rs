@@ -13,7 +13,9 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::shared::IntoShared;
 
+use super::answers::WholeAnswers;
 use super::endpoint::Endpoint;
 use crate::environment::Environment;
 
@@ -47,10 +49,11 @@ impl GuardedClient {
             .into_iter()
             .chain(named)
             .filter_map(|url| url.parse().ok());
+        let client = Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build_https();
         Self {
-            inner: Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .build_https(),
+            inner: WholeAnswers::new(client).into_shared(),
             allowed: flags.into_iter().chain(metadata).collect(),
         }
     }

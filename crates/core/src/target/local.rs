@@ -7,8 +7,13 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::shared::IntoShared;
 
+use super::answers::WholeAnswers;
 use super::configured::Service;
 use super::endpoint::Endpoint;
 use super::retries::DeadIsDead;
@@ -69,7 +74,7 @@ macro_rules! bare_client {
             .timeout_config(timeouts())
             .retry_config(retries())
             .retry_classifier(DeadIsDead::LOCAL);
-        config.set_http_client(local.http_client());
+        config.set_http_client(Some(local.http_client()));
         $service::Client::from_conf(config.build())
     }};
 }
@@ -148,8 +153,15 @@ impl Local {
     }
 
     /// Without TLS no root certificates need loading.
-    fn http_client(&self) -> Option<SharedHttpClient> {
-        (!self.endpoint.is_https()).then(|| aws_smithy_http_client::Builder::new().build_http())
+    fn http_client(&self) -> SharedHttpClient {
+        let builder = Builder::new();
+        let client = if self.endpoint.is_https() {
+            let tls = Provider::Rustls(CryptoMode::AwsLc);
+            builder.tls_provider(tls).build_https()
+        } else {
+            builder.build_http()
+        };
+        WholeAnswers::new(client).into_shared()
     }
 }
 
