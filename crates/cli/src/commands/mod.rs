@@ -39,8 +39,8 @@ const SEGMENTS_AT_ONCE: usize = 64;
 
 /// Reads the segments of a scan, some of them at once; one that has ended makes room for the next.
 fn side_by_side<S: Stream + Unpin>(
-    segments: impl Iterator<Item = S> + Unpin,
-) -> impl Stream<Item = S::Item> + Unpin {
+    segments: impl Iterator<Item = S>,
+) -> impl Stream<Item = S::Item> {
     stream::iter(segments).flatten_unordered(SEGMENTS_AT_ONCE)
 }
 

@@ -212,7 +212,7 @@ impl Args {
         &self,
         store: &Store,
         fold: impl Fn(&mut T, &View<'_>) + Clone + Send + 'static,
-    ) -> impl Stream<Item = Result<Folded<T>, CallError>> + Unpin {
+    ) -> impl Stream<Item = Result<Folded<T>, CallError>> {
         let share = self.segment.map(|Share(segment)| segment);
         let rest = share.is_none().then(|| Segment::all(self.segments));
         let segments = share.into_iter().chain(rest.into_iter().flatten());
@@ -228,7 +228,6 @@ impl Args {
             page_size,
         };
         let rate = self.max_rcu.map(Rate::new);
-        let store = store.clone();
         let pages = segments.map(move |segment| {
             let scan = Scan { segment, ..scan };
             store.scan_folded(scan, rate.clone(), fold.clone()).boxed()
@@ -247,12 +246,13 @@ impl Args {
         let limit = self.limit.map_or(u64::MAX, u64::from);
         let wanted = self.kind.map(Kind::from);
         let format = printer.format();
-        let mut pages = self.pages(store, move |sheet: &mut Sheet, item: &View<'_>| {
+        let pages = self.pages(store, move |sheet: &mut Sheet, item: &View<'_>| {
             let kind = Kind::of(item);
             if wanted.is_none_or(|wanted| wanted == kind) {
                 sheet.add(format, &Row { kind, item });
             }
         });
+        let mut pages = std::pin::pin!(pages);
         while let Some(mut page) = pages.try_next().await? {
             add(&mut totals.consumed_capacity, page.consumed);
             let scanned = totals.scanned_count.get_or_insert(0);
@@ -271,9 +271,10 @@ impl Args {
 
     async fn print_count(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
         let kind = self.kind.map(Kind::from);
-        let mut pages = self.pages(store, move |count: &mut u64, item: &View<'_>| {
+        let pages = self.pages(store, move |count: &mut u64, item: &View<'_>| {
             *count += u64::from(kind == Some(Kind::of(item)));
         });
+        let mut pages = std::pin::pin!(pages);
         let mut count = 0;
         let mut totals = Totals::default();
         let mut progress = ui.progress("items", None);

@@ -142,7 +142,8 @@ impl WriteJson for Plain<'_> {
                 member(out, &format!("{name}_"));
                 PlainValue(value).write_json(out);
             } else {
-                PlainValue(attribute(out, name, value)).write_json(out);
+                let value = attribute(out, name, value);
+                PlainValue(value).write_json(out);
             }
         }
         out.push(b'}');
@@ -155,7 +156,8 @@ pub struct PlainMap<'a>(pub &'a View<'a>);
 impl WriteJson for PlainMap<'_> {
     fn write_json(&self, out: &mut Vec<u8>) {
         enclosed(out, OBJECT, self.0.iter(), |out, (name, value)| {
-            PlainValue(attribute(out, name, value)).write_json(out);
+            let value = attribute(out, name, value);
+            PlainValue(value).write_json(out);
         });
     }
 }
@@ -207,7 +209,8 @@ impl WriteJson for Export<'_> {
 
 fn typed_map(out: &mut Vec<u8>, map: &View<'_>) {
     enclosed(out, OBJECT, map.iter(), |out, (name, value)| {
-        typed_value(out, attribute(out, name, value));
+        let value = attribute(out, name, value);
+        typed_value(out, value);
     });
 }
 

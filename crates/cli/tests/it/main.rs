@@ -17,6 +17,7 @@ mod faults;
 mod generate;
 mod hardship;
 mod help;
+mod hostile;
 mod kills;
 mod launchers;
 mod local;

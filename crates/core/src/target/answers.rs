@@ -3,6 +3,9 @@
 //! All clients go through it: DynamoDB, its streams, Cognito, STS, and those of the credential chain. What
 //! comes out is in memory, no larger than a bound, what the service sent, and readable by the SDK.
 
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -10,6 +13,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::shared::IntoShared;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
@@ -36,8 +40,19 @@ pub(super) struct WholeAnswers {
 }
 
 impl WholeAnswers {
-    pub(super) fn new(inner: SharedHttpClient) -> Self {
-        Self { inner }
+    /// Makes a client for any URL.
+    pub(super) fn any() -> SharedHttpClient {
+        let tls = Provider::Rustls(CryptoMode::AwsLc);
+        Self::over(Builder::new().tls_provider(tls).build_https())
+    }
+
+    /// Makes a client for URLs without TLS: no root certificates are loaded.
+    pub(super) fn without_tls() -> SharedHttpClient {
+        Self::over(Builder::new().build_http())
+    }
+
+    fn over(inner: SharedHttpClient) -> SharedHttpClient {
+        Self { inner }.into_shared()
     }
 }
 

@@ -106,7 +106,7 @@ impl Args {
             };
             store.scan(scan).boxed()
         });
-        let mut pages = side_by_side(segments);
+        let mut pages = std::pin::pin!(side_by_side(segments));
         while let Some(page) = pages.try_next().await? {
             add(&mut totals.consumed_capacity, page.consumed);
             let scanned = totals.scanned_count.get_or_insert(0);
