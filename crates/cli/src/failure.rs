@@ -97,6 +97,16 @@ impl Failure {
         self
     }
 
+    /// Says what was done before it failed, so that nobody does it again.
+    #[must_use]
+    pub fn after(self, done: &str) -> Self {
+        match self {
+            Self::ClosedPipe => Self::ClosedPipe,
+            Self::Error { exit, message, .. } => Self::new(exit, format!("{message}; {done}"))
+                .hint("only the output is missing; what was done stays done"),
+        }
+    }
+
     /// Returns the same failure for another place that it concerns.
     pub fn again(&self) -> Self {
         match self {

@@ -4,6 +4,7 @@
 //! timeout, so that none of them can be held up by work that blocks, such as writing to a full pipe.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -169,6 +170,7 @@ fn supervise<C: Command>(command: C, ui: &Ui) -> Result<Exit, Failure> {
         stop: Arc::clone(&stop),
     };
     let (done, result) = oneshot::channel();
+    have_room()?;
     // Signals are awaited before the work begins, so that none is missed.
     let runtime = runtime()?;
     runtime.block_on(async {
@@ -230,6 +232,18 @@ fn timed_out(timeout: Option<Duration>) -> Failure {
         format!("not done within --timeout {}", after.unwrap_or_default()),
     )
     .hint("what was done so far stays done; give it more time, or look at the endpoint")
+}
+
+/// Looks whether files and connections can be opened: tokio panics where it cannot have those that signals
+/// need.
+fn have_room() -> Result<(), Failure> {
+    /// What two runtimes, signals, and a few connections take.
+    const DESCRIPTORS: usize = 24;
+    let pairs = (0..DESCRIPTORS / 2).map(|_| UnixStream::pair());
+    let opened: io::Result<Vec<_>> = pairs.collect();
+    opened.map(drop).map_err(|error| {
+        system(error).hint("`ulimit -n` shows how many files a process may open; 256 are enough")
+    })
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

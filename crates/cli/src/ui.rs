@@ -8,7 +8,7 @@ use ddb_core::guard::Operator;
 
 use crate::args::{ColorChoice, CommonArgs};
 use crate::failure::Failure;
-use crate::output::{Format, Printer, Record, escape};
+use crate::output::{Format, Printer, Record, Totals, escape};
 use crate::progress::{LastLine, Progress};
 
 /// Speaks to people on stderr, and opens the printer for data on stdout.
@@ -78,6 +78,19 @@ impl Ui {
             self.columns(),
             BufWriter::with_capacity(BUFFER, io::stdout()),
         )
+    }
+
+    /// Prints the one record of a command whose work is over. Where that fails, the error says what was
+    /// `done`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::ClosedPipe`] where nobody reads any more, and what else keeps the output from being written.
+    pub fn report<R: Record>(&self, record: &R, done: &str) -> Result<(), Failure> {
+        let mut printer = self.printer::<R>();
+        let printed = printer.print(record);
+        let printed = printed.and_then(|()| printer.finish(Totals::default()));
+        printed.map_err(|failure| failure.after(done))
     }
 
     /// Opens a printer that shows messages as a chat, where stdout is a terminal and no other form is

@@ -176,6 +176,14 @@ pub enum Cause {
     NotSent(String),
 }
 
+/// An answer is larger than any that these services give.
+#[derive(Debug, thiserror::Error)]
+#[error("it has more than {} MiB", most >> 20)]
+pub(crate) struct TooLarge {
+    /// The most bytes that are taken.
+    pub most: usize,
+}
+
 impl CallError {
     /// Returns the service's error code, where the service answered.
     pub fn code(&self) -> Option<&str> {
@@ -259,7 +267,9 @@ impl Cause {
                     return Self::Broken("for an unknown reason".to_owned());
                 };
                 let root = root_cause(error);
-                if is_connect(error) {
+                if chain(error).any(|error| error.is::<TooLarge>()) {
+                    Self::Garbled(root)
+                } else if is_connect(error) {
                     Self::Unreachable(root)
                 } else if error.is_timeout() {
                     Self::TimedOut(root)

@@ -10,7 +10,7 @@ use crate::args::{CommonArgs, TableArgs, UsersArgs, WriteArgs};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
-use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::output::{Cell, Column, Format, Record};
 
 /// Begins a conversation between two people.
 ///
@@ -97,15 +97,15 @@ impl Command for Args {
         let token = site.allow_writing(&self.write)?;
         let now = Timestamp::now();
         let row = create_conversation(&site.store, &token, [from, to], &self.text, now).await?;
-        let mut printer = context.ui.printer::<Row>();
-        printer.print(&Row {
+        let done = format!("the conversation {} was written", row.group);
+        let row = Row {
             uuid: row.group.to_string(),
             display_name: row.other.display_name,
             handle: row.other.handle,
             message: row.text,
             created_at: row.last_message_at.to_string(),
-        })?;
-        printer.finish(Totals::default())?;
+        };
+        context.ui.report(&row, &done)?;
         Ok(Outcome::Done)
     }
 }

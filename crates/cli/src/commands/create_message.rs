@@ -11,7 +11,7 @@ use crate::args::{CommonArgs, TableArgs, UsersArgs, WriteArgs, id};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
-use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::output::{Cell, Column, Format, Record};
 
 /// Writes a message into a conversation.
 ///
@@ -111,16 +111,16 @@ impl Command for Args {
         let token = site.allow_writing(&self.write)?;
         let now = Timestamp::now();
         let message = create_message(store, &token, self.group, sender, &self.text, now).await?;
-        let mut printer = context.ui.printer::<Row>();
-        printer.print(&Row {
+        let done = format!("the message {} was written", message.id);
+        let row = Row {
             uuid: message.id.to_string(),
             display_name: message.sender.display_name,
             handle: message.sender.handle,
             message: message.text,
             created_at: message.created_at.to_string(),
             message_group_uuid: message.group.to_string(),
-        })?;
-        printer.finish(Totals::default())?;
+        };
+        context.ui.report(&row, &done)?;
         Ok(Outcome::Done)
     }
 }

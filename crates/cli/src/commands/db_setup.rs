@@ -16,7 +16,7 @@ use crate::args::{
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
-use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::output::{Cell, Column, Format, Record};
 use crate::ui::Ui;
 
 /// Makes the database of users ready.
@@ -128,15 +128,18 @@ impl Command for Args {
         }
         let (database, setup) = self.set_up(&address, &token, ui).await?;
         say_findings(&setup.findings, ui);
-        let mut printer = ui.printer::<Row>();
-        printer.print(&Row {
+        let done = match &pool {
+            Some(_) => "the database was set up, without Cognito ids",
+            None => "the database was set up",
+        };
+        let row = Row {
             database: word(database),
             schema: word(setup.schema),
             inserted: setup.inserted,
             updated: setup.updated,
             unchanged: setup.unchanged,
-        })?;
-        printer.finish(Totals::default())?;
+        };
+        ui.report(&row, done)?;
         if let Some(pool) = pool {
             let mut matching = Matching::open(&pool.directory, &address).await?;
             if !matching.found.ambiguous.is_empty() {

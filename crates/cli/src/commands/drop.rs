@@ -10,7 +10,7 @@ use crate::args::{CommonArgs, Site, TargetArgs};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
-use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::output::{Cell, Column, Format, Record};
 use crate::ui::Ui;
 
 /// Deletes the named table and waits until it is gone.
@@ -75,12 +75,9 @@ impl Command for Args {
                 ));
             }
         };
-        let mut printer = ui.printer::<Row>();
-        printer.print(&Row {
-            table: store.table().to_string(),
-            action,
-        })?;
-        printer.finish(Totals::default())?;
+        let table = store.table().to_string();
+        let done = format!("the table {table}: {action}");
+        ui.report(&Row { table, action }, &done)?;
         Ok(Outcome::Done)
     }
 }

@@ -4,9 +4,8 @@ use std::collections::{HashSet, VecDeque};
 use std::io::{self, BufWriter, Write};
 use std::marker::PhantomData;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use ddb_core::conversation::{self, Slice};
-use ddb_core::item::{Kind, RawItem, View};
+use ddb_core::item::{Kind, RawItem, Value, View};
 use ddb_core::key::PartitionKey;
 use ddb_core::schema::attribute;
 use ddb_core::store::{Direction, Store};
@@ -38,9 +37,10 @@ impl Entry {
     fn new(id: &str, item: RawItem) -> Self {
         // An item of unknown shape shows what it has.
         let shown = |name: &str| {
-            item.get(name).map(|value| match value {
-                AttributeValue::S(text) => text.clone(),
-                value => json::text(&json::PlainValue(&value.into())),
+            item.get(name).map(|value| match Value::from(value) {
+                Value::S(text) => text.into_owned(),
+                Value::NotUnicode(text) => text.shown().into_owned(),
+                value => json::text(&json::PlainValue(&value)),
             })
         };
         Self {

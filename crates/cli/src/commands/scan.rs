@@ -10,10 +10,10 @@ use ddb_core::item::{Kind, Value, View};
 use ddb_core::pace::Rate;
 use ddb_core::schema::attribute;
 use ddb_core::store::{Folded, Scan, Segment, Store};
-use futures::stream::{self, Stream, StreamExt, TryStreamExt};
+use futures::stream::{Stream, StreamExt, TryStreamExt};
 use serde::Serialize;
 
-use super::{add, capacity, counted};
+use super::{add, capacity, counted, side_by_side};
 use crate::args::{CommonArgs, TableArgs};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
@@ -136,6 +136,7 @@ impl Record for Row<'_> {
             None => Cell::text(""),
             Some(Value::S(text)) => Cell::text(text.as_ref()),
             Some(Value::N(number)) => Cell::number(number),
+            Some(Value::NotUnicode(text)) => Cell::text(text.shown()),
             Some(value) => Cell::text(json::text(&json::PlainValue(value))),
         }));
         let other = self.item.without(|name| ATTRIBUTES.contains(&name));
@@ -205,16 +206,16 @@ impl Command for Args {
 }
 
 impl Args {
-    /// Streams what `fold` makes of each page of all segments. Nothing but one page of each segment is held.
+    /// Streams what `fold` makes of each page of all segments, some of them at once. Nothing but one page of each
+    /// of these is held.
     fn pages<T: Default + Send + 'static>(
         &self,
         store: &Store,
         fold: impl Fn(&mut T, &View<'_>) + Clone + Send + 'static,
-    ) -> impl Stream<Item = Result<Folded<T>, CallError>> + Unpin {
-        let segments: Vec<Segment> = match self.segment {
-            Some(Share(segment)) => vec![segment],
-            None => Segment::all(self.segments).collect(),
-        };
+    ) -> impl Stream<Item = Result<Folded<T>, CallError>> {
+        let share = self.segment.map(|Share(segment)| segment);
+        let rest = share.is_none().then(|| Segment::all(self.segments));
+        let segments = share.into_iter().chain(rest.into_iter().flatten());
         // One more than the limit tells whether the limit cut anything.
         let page_size = match (self.limit, self.kind) {
             (Some(limit), None) => Some(limit.saturating_add(1)),
@@ -227,11 +228,11 @@ impl Args {
             page_size,
         };
         let rate = self.max_rcu.map(Rate::new);
-        let pages = segments.into_iter().map(|segment| {
+        let pages = segments.map(move |segment| {
             let scan = Scan { segment, ..scan };
             store.scan_folded(scan, rate.clone(), fold.clone()).boxed()
         });
-        stream::select_all(pages)
+        side_by_side(pages)
     }
 
     async fn print<W: Write>(
@@ -245,12 +246,13 @@ impl Args {
         let limit = self.limit.map_or(u64::MAX, u64::from);
         let wanted = self.kind.map(Kind::from);
         let format = printer.format();
-        let mut pages = self.pages(store, move |sheet: &mut Sheet, item: &View<'_>| {
+        let pages = self.pages(store, move |sheet: &mut Sheet, item: &View<'_>| {
             let kind = Kind::of(item);
             if wanted.is_none_or(|wanted| wanted == kind) {
                 sheet.add(format, &Row { kind, item });
             }
         });
+        let mut pages = std::pin::pin!(pages);
         while let Some(mut page) = pages.try_next().await? {
             add(&mut totals.consumed_capacity, page.consumed);
             let scanned = totals.scanned_count.get_or_insert(0);
@@ -269,9 +271,10 @@ impl Args {
 
     async fn print_count(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
         let kind = self.kind.map(Kind::from);
-        let mut pages = self.pages(store, move |count: &mut u64, item: &View<'_>| {
+        let pages = self.pages(store, move |count: &mut u64, item: &View<'_>| {
             *count += u64::from(kind == Some(Kind::of(item)));
         });
+        let mut pages = std::pin::pin!(pages);
         let mut count = 0;
         let mut totals = Totals::default();
         let mut progress = ui.progress("items", None);

@@ -13,7 +13,7 @@ use crate::args::{CommonArgs, Site, TableArgs, WriteArgs};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
-use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::output::{Cell, Column, Format, Record};
 use crate::ui::Ui;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -181,14 +181,14 @@ impl Command for Args {
             ui,
         };
         let (action, differences) = load.load(self.apply).await?;
-        let mut printer = ui.printer::<Row>();
         let found = differences.len() as u64;
-        printer.print(&Row {
+        let row = Row {
             table: store.table().to_string(),
             action,
             differences: differences.into_iter().map(Field::from).collect(),
-        })?;
-        printer.finish(Totals::default())?;
+        };
+        let done = format!("the table {}: {}", row.table, action.as_str());
+        ui.report(&row, &done)?;
         if !matches!(action, Action::Drift) {
             return Ok(Outcome::Done);
         }

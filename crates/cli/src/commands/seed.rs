@@ -18,7 +18,7 @@ use crate::args::{CommonArgs, TableArgs, UsersArgs, When, WriteArgs, duration, i
 use crate::failure::{Failure, Outcome, exit_of_file};
 use crate::help::examples;
 use crate::launch::{Command, Context};
-use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::output::{Cell, Column, Format, Record};
 use crate::ui::Ui;
 
 const BUILT_IN: &str = include_str!("../../../../seed-data/conversations/late-train.txt");
@@ -135,9 +135,16 @@ impl Command for Args {
             Some(load) => self.generate(load, &context).await?,
             None => self.converse(now, &context).await?,
         };
-        let mut printer = ui.printer::<Row>();
-        printer.print(&row)?;
-        printer.finish(Totals::default())?;
+        let done = match self.dry_run {
+            true => "nothing was written".to_owned(),
+            false => format!(
+                "{} written, {} unchanged, the newest in the conversation {}",
+                counted(row.written, "message was", "messages were"),
+                row.unchanged,
+                row.group_uuid
+            ),
+        };
+        ui.report(&row, &done)?;
         Ok(Outcome::Done)
     }
 }

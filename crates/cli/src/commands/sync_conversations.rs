@@ -296,8 +296,9 @@ impl Sync<'_> {
             self.say_odd(group, &settled);
             if let Some(row) = Row::new(group, &settled) {
                 self.moved += 1;
-                printer.print(&row)?;
-                printer.flush()?;
+                let printed = printer.print(&row).and_then(|()| printer.flush());
+                printed
+                    .map_err(|failure| failure.after(&format!("the rows of {group} were moved")))?;
             }
         }
         self.records += batch.records;

@@ -11,7 +11,7 @@ use crate::args::{AwsArgs, CommonArgs, DatabaseArgs, PoolArgs, WriteArgs, show};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
-use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::output::{Cell, Column, Format, Record};
 use crate::ui::Ui;
 
 /// Copies the ids of the Cognito pool into the database.
@@ -180,9 +180,7 @@ impl Command for Args {
         }
         let done = !self.dry_run && !self.check;
         let row = Row::new(matching.found, done);
-        let mut printer = ui.printer::<Row>();
-        printer.print(&row)?;
-        printer.finish(Totals::default())?;
+        ui.report(&row, &row.summary())?;
         ui.note(&row.summary());
         if self.check && row.updated > 0 {
             ui.hint("without --check they are set");

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Tells whether a character must never go out raw: the control characters C0, DEL and C1 (Unicode
-/// general category Cc), and the characters that reorder or hide text around them (the bidirectional
-/// controls of Unicode UAX #9).
+/// general category Cc), the characters that reorder or hide text around them (the bidirectional
+/// controls of Unicode UAX #9), and the line and paragraph separators, which make two lines of one.
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
         )
 }
 
@@ -91,8 +91,8 @@ mod tests {
     #[test]
     fn controls_are_spelled_out() {
         assert_eq!(
-            plain("a\u{1b}[31mb\\c\n\t\r\u{7f}\u{9b}\u{202e}"),
-            "a\\u{1b}[31mb\\\\c\\n\\t\\r\\u{7f}\\u{9b}\\u{202e}"
+            plain("a\u{1b}[31mb\\c\n\t\r\u{7f}\u{9b}\u{202e}\u{2028}\u{2029}"),
+            "a\\u{1b}[31mb\\\\c\\n\\t\\r\\u{7f}\\u{9b}\\u{202e}\\u{2028}\\u{2029}"
         );
         assert!(matches!(plain("é 👩‍👩‍👧 漢"), Cow::Borrowed(_)));
     }

@@ -96,6 +96,27 @@ fn member(out: &mut Vec<u8>, name: &str) {
     out.push(b':');
 }
 
+/// Writes JSON as the service wrote it, but for what is unsafe: that can only be in a string.
+fn as_it_is(out: &mut Vec<u8>, json: &str) {
+    // Writing to a Vec cannot fail.
+    let _ = Safe.write_string_fragment(out, json);
+}
+
+/// Writes the name of an attribute, and returns its value.
+fn attribute<'v, 'a>(out: &mut Vec<u8>, name: &str, value: &'v Value<'a>) -> &'v Value<'a> {
+    match value {
+        Value::Renamed(own, value) => {
+            as_it_is(out, own);
+            out.push(b':');
+            value
+        }
+        value => {
+            member(out, name);
+            value
+        }
+    }
+}
+
 fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
     string(out, &STANDARD.encode(bytes));
 }
@@ -119,10 +140,11 @@ impl WriteJson for Plain<'_> {
             // mistaken for it then.
             if name.starts_with("kind") && name["kind".len()..].bytes().all(|b| b == b'_') {
                 member(out, &format!("{name}_"));
+                PlainValue(value).write_json(out);
             } else {
-                member(out, name);
+                let value = attribute(out, name, value);
+                PlainValue(value).write_json(out);
             }
-            PlainValue(value).write_json(out);
         }
         out.push(b'}');
     }
@@ -134,7 +156,7 @@ pub struct PlainMap<'a>(pub &'a View<'a>);
 impl WriteJson for PlainMap<'_> {
     fn write_json(&self, out: &mut Vec<u8>) {
         enclosed(out, OBJECT, self.0.iter(), |out, (name, value)| {
-            member(out, name);
+            let value = attribute(out, name, value);
             PlainValue(value).write_json(out);
         });
     }
@@ -159,6 +181,8 @@ impl WriteJson for PlainValue<'_> {
             Value::Ss(set) => enclosed(out, ARRAY, set, |out, text| string(out, text)),
             Value::Ns(set) => enclosed(out, ARRAY, set, |out, number| plain_number(out, number)),
             Value::Bs(set) => enclosed(out, ARRAY, set, |out, bytes| base64(out, bytes)),
+            Value::NotUnicode(text) => as_it_is(out, text.json()),
+            Value::Renamed(_, value) => PlainValue(value).write_json(out),
         }
     }
 }
@@ -185,7 +209,7 @@ impl WriteJson for Export<'_> {
 
 fn typed_map(out: &mut Vec<u8>, map: &View<'_>) {
     enclosed(out, OBJECT, map.iter(), |out, (name, value)| {
-        member(out, name);
+        let value = attribute(out, name, value);
         typed_value(out, value);
     });
 }
@@ -202,6 +226,8 @@ fn typed_value(out: &mut Vec<u8>, value: &Value<'_>) {
         Value::Ss(_) => "SS",
         Value::Ns(_) => "NS",
         Value::Bs(_) => "BS",
+        Value::NotUnicode(text) => text.kind(),
+        Value::Renamed(_, value) => return typed_value(out, value),
     };
     out.push(b'{');
     member(out, kind);
@@ -212,9 +238,13 @@ fn typed_value(out: &mut Vec<u8>, value: &Value<'_>) {
         Value::M(map) => typed_map(out, map),
         Value::Ns(set) => enclosed(out, ARRAY, set, |out, number| string(out, number)),
         // The rest is as in plain JSON.
-        Value::S(_) | Value::B(_) | Value::Bool(_) | Value::Ss(_) | Value::Bs(_) => {
-            PlainValue(value).write_json(out);
-        }
+        Value::S(_)
+        | Value::B(_)
+        | Value::Bool(_)
+        | Value::Ss(_)
+        | Value::Bs(_)
+        | Value::NotUnicode(_)
+        | Value::Renamed(..) => PlainValue(value).write_json(out),
     }
     out.push(b'}');
 }

@@ -18,6 +18,7 @@ mod followers;
 mod generate;
 mod hardship;
 mod help;
+mod hostile;
 mod kills;
 mod launchers;
 mod local;

@@ -78,7 +78,7 @@ fn peak_of(items: u64) -> u64 {
 }
 
 /// Returns `VmHWM` of a process: the most memory that it has held so far, in KiB.
-fn resident(id: u32) -> u64 {
+pub fn resident(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let words = line.and_then(|line| line.split_whitespace().next());

@@ -22,7 +22,23 @@ pub enum TextError {
     TooLong(usize),
 }
 
-/// The text of a message: 1 to 1024 Unicode scalar values, not all of them blank.
+/// Tells whether a character shows nothing by itself: space, a control character, one that is ignored where it
+/// cannot be shown (Default_Ignorable_Code_Point in DerivedCoreProperties of Unicode 17), a mark of interlinear
+/// annotation, or the empty Braille pattern.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// The text of a message: 1 to 1024 Unicode scalar values, one of which at least shows something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text(String);
 
@@ -38,7 +54,7 @@ impl std::str::FromStr for Text {
 
     fn from_str(text: &str) -> Result<Self, TextError> {
         let length = text.chars().count();
-        if text.trim().is_empty() {
+        if text.chars().all(is_invisible) {
             Err(TextError::Blank)
         } else if length > MAX_TEXT {
             Err(TextError::TooLong(length))
@@ -177,8 +193,20 @@ mod tests {
             assert!(of(c, 1024).is_ok());
             assert_eq!(of(c, 1025), Err(TextError::TooLong(1025)));
         }
-        for blank in ["", " ", "\n\t", "\u{a0}\u{2003}"] {
-            assert_eq!(blank.parse::<Text>(), Err(TextError::Blank));
+        for blank in [
+            "",
+            " ",
+            "\n\t",
+            "\u{a0}\u{2003}",
+            "\u{200b}",
+            " \u{200d}\u{2060}\u{feff}\u{ad}\u{fe0f}\u{202e}",
+            "\u{0}\u{9b}\u{2028}",
+            "\u{2800}\u{3164}\u{e0041}",
+        ] {
+            assert_eq!(blank.parse::<Text>(), Err(TextError::Blank), "{blank:?}");
+        }
+        for text in ["\u{200b}a", "\u{301}", "👩\u{200d}👧", "."] {
+            assert!(text.parse::<Text>().is_ok(), "{text:?}");
         }
         assert_eq!(" a ".parse::<Text>().unwrap().as_str(), " a ");
     }

@@ -1,5 +1,6 @@
 //! Items of the table: messages, group rows, and whatever else is found there.
 
+mod unicode;
 mod view;
 mod wire;
 
@@ -12,6 +13,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::key::{KeyError, MessageGroupId, MessageId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute as name;
 
+pub use unicode::NotUnicode;
+pub(crate) use unicode::{hold, restore};
 pub use view::{Value, View};
 pub use wire::{Foot, read_page};
 
@@ -124,6 +127,9 @@ pub enum UnknownReason {
     /// An attribute is not a string.
     #[error("its `{0}` is not a string")]
     NotAString(&'static str),
+    /// An attribute holds half of a surrogate pair.
+    #[error("its `{0}` is a text that is not Unicode")]
+    NotUnicode(&'static str),
     /// A key or an id has another form.
     #[error("its `{0}`: {1}")]
     Malformed(&'static str, KeyError),
@@ -140,18 +146,32 @@ enum Shape {
     Group(UserId),
 }
 
+/// Says why an attribute has no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoText {
+    /// It is of another type than S.
+    OtherType,
+    /// The text is not Unicode.
+    NotUnicode,
+}
+
 /// What the shape of an item is judged by.
 pub trait Attributes {
-    /// Returns an attribute: its text, or `Some(None)` where it is of another type than S.
-    fn text(&self, name: &str) -> Option<Option<&str>>;
+    /// Returns the text of an attribute, where it is there.
+    fn text(&self, name: &str) -> Option<Result<&str, NoText>>;
     /// Returns the names of all attributes.
     fn names(&self) -> impl ExactSizeIterator<Item = &str>;
 }
 
 impl Attributes for RawItem {
-    fn text(&self, name: &str) -> Option<Option<&str>> {
-        let value = self.get(name)?;
-        Some(value.as_s().ok().map(String::as_str))
+    fn text(&self, name: &str) -> Option<Result<&str, NoText>> {
+        Some(match self.get(name)? {
+            AttributeValue::S(text) => Ok(text),
+            value => match Value::from(value) {
+                Value::NotUnicode(_) => Err(NoText::NotUnicode),
+                _ => Err(NoText::OtherType),
+            },
+        })
     }
 
     fn names(&self) -> impl ExactSizeIterator<Item = &str> {
@@ -160,7 +180,7 @@ impl Attributes for RawItem {
 }
 
 impl<A: Attributes> Attributes for &A {
-    fn text(&self, name: &str) -> Option<Option<&str>> {
+    fn text(&self, name: &str) -> Option<Result<&str, NoText>> {
         (*self).text(name)
     }
 
@@ -170,10 +190,11 @@ impl<A: Attributes> Attributes for &A {
 }
 
 impl Attributes for View<'_> {
-    fn text(&self, name: &str) -> Option<Option<&str>> {
+    fn text(&self, name: &str) -> Option<Result<&str, NoText>> {
         Some(match self.get(name)? {
-            Value::S(text) => Some(text.as_ref()),
-            _ => None,
+            Value::S(text) => Ok(text.as_ref()),
+            Value::NotUnicode(_) => Err(NoText::NotUnicode),
+            _ => Err(NoText::OtherType),
         })
     }
 
@@ -188,7 +209,10 @@ fn string<'a>(
 ) -> Result<&'a str, UnknownReason> {
     item.text(attribute)
         .ok_or(UnknownReason::Missing(attribute))?
-        .ok_or(UnknownReason::NotAString(attribute))
+        .map_err(|why| match why {
+            NoText::OtherType => UnknownReason::NotAString(attribute),
+            NoText::NotUnicode => UnknownReason::NotUnicode(attribute),
+        })
 }
 
 fn parsed<T: FromStr<Err = KeyError>>(

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::RawItem;
+use super::unicode::{NotUnicode, held_name, name_held_in};
 use crate::schema::attribute;
 
 /// Attributes with their values, ordered: `pk`, `sk`, then by name. An item, or a value of type M.
@@ -38,6 +39,11 @@ pub enum Value<'a> {
     Ns(Vec<Cow<'a, str>>),
     /// A set of binaries.
     Bs(Vec<Cow<'a, [u8]>>),
+    /// A string, or a set of them, that is not Unicode.
+    NotUnicode(NotUnicode<'a>),
+    /// A value whose name is not Unicode. The name as the service wrote it, as JSON; the one beside the value
+    /// is only how it is shown.
+    Renamed(Cow<'a, str>, Box<Value<'a>>),
 }
 
 fn order(a: &str, b: &str) -> Ordering {
@@ -83,6 +89,13 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Returns the item as the SDK has it.
+    pub(super) fn to_raw(&self) -> RawItem {
+        self.iter()
+            .map(|(name, value)| (name.to_owned(), value.to_raw()))
+            .collect()
+    }
+
     /// Takes the attributes of another item, in whatever order `next` gives them; the room of those that
     /// were there is used again.
     ///
@@ -125,10 +138,10 @@ impl<'a> From<&'a AttributeValue> for Value<'a> {
         let bytes = |blob: &'a Blob| Cow::from(blob.as_ref());
         match value {
             AttributeValue::S(text) => Self::S(text.into()),
-            AttributeValue::N(number) => Self::N(number.into()),
+            AttributeValue::N(number) => Self::number(number.into()),
             AttributeValue::B(blob) => Self::B(bytes(blob)),
             AttributeValue::Bool(value) => Self::Bool(*value),
-            AttributeValue::L(values) => Self::L(values.iter().map(Self::from).collect()),
+            AttributeValue::L(values) => Self::list(values.iter().map(Self::from).collect()),
             AttributeValue::M(map) => Self::M(map.into()),
             AttributeValue::Ss(set) => Self::strings(texts(set)),
             AttributeValue::Ns(set) => Self::numbers(texts(set)),
@@ -140,6 +153,51 @@ impl<'a> From<&'a AttributeValue> for Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// Makes a number, or the text that one holds.
+    pub(super) fn number(number: Cow<'a, str>) -> Self {
+        match NotUnicode::held_in(number) {
+            Ok(text) => Self::NotUnicode(text),
+            Err(number) => Self::N(number),
+        }
+    }
+
+    /// Makes a list, or the value whose name one holds.
+    pub(super) fn list(mut values: Vec<Value<'a>>) -> Self {
+        if let [Self::N(number), _] = values.as_slice()
+            && let Some(name) = name_held_in(number)
+        {
+            let name = name.to_owned();
+            if let Some(value) = values.pop() {
+                return Self::Renamed(name.into(), Box::new(value));
+            }
+        }
+        Self::L(values)
+    }
+
+    /// Returns the item as the SDK has it.
+    pub(super) fn to_raw(&self) -> AttributeValue {
+        let texts =
+            |set: &[Cow<'_, str>]| set.iter().map(|text| text.clone().into_owned()).collect();
+        match self {
+            Self::S(text) => AttributeValue::S(text.clone().into_owned()),
+            Self::N(number) => AttributeValue::N(number.clone().into_owned()),
+            Self::B(bytes) => AttributeValue::B(Blob::new(bytes.as_ref())),
+            Self::Bool(value) => AttributeValue::Bool(*value),
+            Self::Null => AttributeValue::Null(true),
+            Self::L(values) => AttributeValue::L(values.iter().map(Self::to_raw).collect()),
+            Self::M(map) => AttributeValue::M(map.to_raw()),
+            Self::Ss(set) => AttributeValue::Ss(texts(set)),
+            Self::Ns(set) => AttributeValue::Ns(texts(set)),
+            Self::Bs(set) => {
+                AttributeValue::Bs(set.iter().map(|bytes| Blob::new(bytes.as_ref())).collect())
+            }
+            Self::NotUnicode(text) => AttributeValue::N(text.held()),
+            Self::Renamed(name, value) => {
+                AttributeValue::L(vec![AttributeValue::N(held_name(name)), value.to_raw()])
+            }
+        }
+    }
+
     pub(super) fn strings(mut set: Vec<Cow<'a, str>>) -> Self {
         set.sort_unstable();
         Self::Ss(set)

@@ -6,8 +6,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{
@@ -171,10 +169,10 @@ impl<'de> Deserialize<'de> for Value<'de> {
                 let Text(kind) = map.next_key()?.ok_or_else(none)?;
                 let value = match kind.as_ref() {
                     "S" => Value::S(map.next_value::<Text<'de>>()?.0),
-                    "N" => Value::N(map.next_value::<Text<'de>>()?.0),
+                    "N" => Value::number(map.next_value::<Text<'de>>()?.0),
                     "B" => Value::B(map.next_value::<Binary>()?.0.into()),
                     "BOOL" => Value::Bool(map.next_value()?),
-                    "L" => Value::L(map.next_value()?),
+                    "L" => Value::list(map.next_value()?),
                     "M" => Value::M(map.next_value()?),
                     "SS" => Value::strings(texts(map.next_value()?)),
                     "NS" => Value::numbers(texts(map.next_value()?)),
@@ -237,36 +235,6 @@ impl<'de> Deserialize<'de> for Binary {
         let Text(text) = Text::deserialize(json)?;
         let bytes = STANDARD.decode(text.as_bytes());
         bytes.map(Self).map_err(de::Error::custom)
-    }
-}
-
-impl View<'_> {
-    /// Returns the item as the SDK has it.
-    fn to_raw(&self) -> RawItem {
-        self.iter()
-            .map(|(name, value)| (name.to_owned(), value.to_raw()))
-            .collect()
-    }
-}
-
-impl Value<'_> {
-    fn to_raw(&self) -> AttributeValue {
-        let texts =
-            |set: &[Cow<'_, str>]| set.iter().map(|text| text.clone().into_owned()).collect();
-        match self {
-            Self::S(text) => AttributeValue::S(text.clone().into_owned()),
-            Self::N(number) => AttributeValue::N(number.clone().into_owned()),
-            Self::B(bytes) => AttributeValue::B(Blob::new(bytes.as_ref())),
-            Self::Bool(value) => AttributeValue::Bool(*value),
-            Self::Null => AttributeValue::Null(true),
-            Self::L(values) => AttributeValue::L(values.iter().map(Self::to_raw).collect()),
-            Self::M(map) => AttributeValue::M(map.to_raw()),
-            Self::Ss(set) => AttributeValue::Ss(texts(set)),
-            Self::Ns(set) => AttributeValue::Ns(texts(set)),
-            Self::Bs(set) => {
-                AttributeValue::Bs(set.iter().map(|bytes| Blob::new(bytes.as_ref())).collect())
-            }
-        }
     }
 }
 

@@ -3,21 +3,18 @@
 //! request is given.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_sdk_dynamodb::config::interceptors::{
     BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextMut,
 };
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
 
-use crate::error::{Cause, is_cut, root_cause};
-
-/// How long a body may take: it is read after the SDK's own timeouts.
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::error::Cause;
+use crate::item::{RawItem, restore};
 
 /// A place for the body of one answer.
 #[derive(Debug, Clone, Default)]
@@ -29,14 +26,49 @@ impl TakenBody {
         self.clone()
     }
 
-    /// Reads the body to its end.
-    pub(super) async fn read(self) -> Result<Vec<u8>, Cause> {
+    /// Returns the body. It is in memory: the HTTP client has read it to its end.
+    pub(super) fn get(self) -> Result<SdkBody, Cause> {
         let body = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let body = body.ok_or_else(|| Cause::Garbled("an answer without a body".to_owned()))?;
-        let late = || Cause::TimedOut("the answer took too long".to_owned());
-        let read = tokio::time::timeout(DEADLINE, collect(body));
-        read.await.map_err(|_| late())?
+        body.filter(|body| body.bytes().is_some())
+            .ok_or_else(|| Cause::Garbled("an answer without a body".to_owned()))
     }
+}
+
+/// Puts text that is not Unicode back into the key that a page starts after. Other requests hold none.
+#[derive(Debug)]
+pub(super) struct OwnText(RawItem);
+
+impl OwnText {
+    pub(super) fn of(key: Option<&RawItem>) -> Self {
+        Self(key.cloned().unwrap_or_default())
+    }
+}
+
+impl Intercept for OwnText {
+    fn name(&self) -> &'static str {
+        "text as the service has it"
+    }
+
+    fn modify_before_retry_loop(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        let body = request.body().bytes().unwrap_or_default();
+        if let Some(restored) = restore(std::str::from_utf8(body)?, &self.0) {
+            give(request, restored.into());
+        }
+        Ok(())
+    }
+}
+
+/// Gives a request another body.
+fn give(request: &mut HttpRequest, body: Bytes) {
+    let length = body.len().to_string();
+    request.headers_mut().insert("content-length", length);
+    *request.body_mut() = SdkBody::from(body);
 }
 
 /// The body of one request, in place of the one that the SDK makes.
@@ -60,33 +92,9 @@ impl Intercept for GivenBody {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let request = context.request_mut();
-        let length = self.0.len().to_string();
-        request.headers_mut().insert("content-length", length);
-        *request.body_mut() = SdkBody::from(self.0.clone());
+        give(context.request_mut(), self.0.clone());
         Ok(())
     }
-}
-
-async fn collect(body: SdkBody) -> Result<Vec<u8>, Cause> {
-    let length = body
-        .content_length()
-        .and_then(|length| usize::try_from(length).ok());
-    // What a server announces is a hint, no reason to reserve any amount of memory.
-    let mut bytes = Vec::with_capacity(length.unwrap_or_default().min(4 * 1024 * 1024));
-    let mut body = ByteStream::new(body);
-    while let Some(part) = body.next().await {
-        let part = part.map_err(|error| {
-            let root = root_cause(&error);
-            if is_cut(&error) {
-                Cause::Broken(root)
-            } else {
-                Cause::Garbled(root)
-            }
-        })?;
-        bytes.extend_from_slice(&part);
-    }
-    Ok(bytes)
 }
 
 impl Intercept for TakenBody {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 
+use super::answers::WholeAnswers;
 use crate::schema::TableName;
 use crate::store::{DynamoDb, Store};
 
@@ -26,6 +27,7 @@ impl Function {
             .operation_attempt_timeout(ATTEMPT)
             .build();
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+        let loader = loader.http_client(WholeAnswers::any());
         Self {
             config: loader.timeout_config(timeouts).load().await,
         }

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use super::answers::WholeAnswers;
 use super::configured::Service;
 use super::endpoint::Endpoint;
 use super::retries::DeadIsDead;
@@ -69,7 +70,7 @@ macro_rules! bare_client {
             .timeout_config(timeouts())
             .retry_config(retries())
             .retry_classifier(DeadIsDead::LOCAL);
-        config.set_http_client(local.http_client());
+        config.set_http_client(Some(local.http_client()));
         $service::Client::from_conf(config.build())
     }};
 }
@@ -148,8 +149,11 @@ impl Local {
     }
 
     /// Without TLS no root certificates need loading.
-    fn http_client(&self) -> Option<SharedHttpClient> {
-        (!self.endpoint.is_https()).then(|| aws_smithy_http_client::Builder::new().build_http())
+    fn http_client(&self) -> SharedHttpClient {
+        match self.endpoint.is_https() {
+            true => WholeAnswers::any(),
+            false => WholeAnswers::without_tls(),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where requests go: the one place that reads endpoints, regions and credentials.
 
+mod answers;
 mod cognito;
 mod configured;
 mod endpoint;

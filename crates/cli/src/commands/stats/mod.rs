@@ -8,9 +8,9 @@ use clap::Parser;
 use ddb_core::schema::Shape;
 use ddb_core::statistics::Statistics;
 use ddb_core::store::{Scan, Segment, Store};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{StreamExt, TryStreamExt};
 
-use super::{add, capacity, counted};
+use super::{add, capacity, counted, side_by_side};
 use crate::args::{CommonArgs, TableArgs};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
@@ -106,7 +106,7 @@ impl Args {
             };
             store.scan(scan).boxed()
         });
-        let mut pages = stream::select_all(segments);
+        let mut pages = std::pin::pin!(side_by_side(segments));
         while let Some(page) = pages.try_next().await? {
             add(&mut totals.consumed_capacity, page.consumed);
             let scanned = totals.scanned_count.get_or_insert(0);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Finding, Invariant};
 use crate::conversation::rows::is_at_target;
-use crate::item::{GroupRow, Item, Message, Person, RawItem, UnknownReason};
+use crate::item::{GroupRow, Item, Message, Person, RawItem, UnknownReason, Value};
 use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute;
 
@@ -133,8 +133,9 @@ fn sort_key_finding(pk: &PartitionKey, sk: &SortKey, group: MessageGroupId) -> O
 }
 
 fn unknown_finding(raw: &RawItem, reason: &UnknownReason) -> Finding {
-    let text = |name: &str| match raw.get(name).map(|value| value.as_s()) {
-        Some(Ok(text)) => text.clone(),
+    let text = |name: &str| match raw.get(name).map(Value::from) {
+        Some(Value::S(text)) => text.into_owned(),
+        Some(Value::NotUnicode(text)) => text.shown().into_owned(),
         _ => String::new(),
     };
     Finding {

@@ -9,6 +9,9 @@ use crate::key::{MessageGroupId, PartitionKey};
 use crate::pace::patiently;
 use crate::schema::{GROUP_INDEX, attribute};
 use crate::store::Store;
+use crate::store::body::OwnText;
+
+const QUERY: &str = "Query";
 
 /// Tells in which order of the sort key a partition is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,13 +102,14 @@ impl Store {
         query: Query,
     ) -> impl Stream<Item = Result<Page, CallError>> + Send + use<> {
         let store = self.clone();
-        pages(move |last| {
+        pages(self.stuck(QUERY), move |last| {
             let (store, query) = (store.clone(), query.clone());
             async move { patiently(|| store.query_page(&query, last.clone())).await }
         })
     }
 
     async fn query_page(&self, query: &Query, last: LastKey) -> Result<(Page, LastKey), CallError> {
+        let own = OwnText::of(last.as_ref());
         let (name, value) = match query.partition {
             Partition::Table(key) => (attribute::PK, key.to_string()),
             Partition::GroupIndex(group) => (attribute::MESSAGE_GROUP_UUID, group.to_string()),
@@ -149,9 +153,11 @@ impl Store {
         }
         let answer = request
             .key_condition_expression(format!("#partition = :partition{sort}"))
+            .customize()
+            .interceptor(own)
             .send()
             .await
-            .map_err(self.failed("Query"))?;
+            .map_err(self.failed(QUERY))?;
         let page = Page {
             count: natural(answer.count),
             scanned: natural(answer.scanned_count),

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, Select};
+use aws_smithy_types::body::SdkBody;
 use futures::stream::Stream;
 
 use super::pace::ScanPace;
@@ -10,7 +11,7 @@ use crate::error::CallError;
 use crate::item::{View, read_page};
 use crate::pace::{Rate, patiently};
 use crate::store::Store;
-use crate::store::body::TakenBody;
+use crate::store::body::{OwnText, TakenBody};
 
 const SCAN: &str = "Scan";
 
@@ -73,15 +74,17 @@ impl Store {
     /// The stream ends after the first error.
     pub fn scan(&self, scan: Scan) -> impl Stream<Item = Result<Page, CallError>> + Send + use<> {
         let store = self.clone();
-        pages(move |last| {
+        pages(self.stuck(SCAN), move |last| {
             let store = store.clone();
             async move { patiently(|| store.scan_page(scan, last.clone())).await }
         })
     }
 
     async fn scan_page(&self, scan: Scan, last: LastKey) -> Result<(Page, LastKey), CallError> {
-        let request = self.scan_request(scan, last);
-        let answer = request.send().await.map_err(self.failed(SCAN))?;
+        let own = OwnText::of(last.as_ref());
+        let request = self.scan_request(scan, last).customize();
+        let answer = request.interceptor(own).send().await;
+        let answer = answer.map_err(self.failed(SCAN))?;
         let page = Page {
             count: natural(answer.count),
             scanned: natural(answer.scanned_count),
@@ -135,7 +138,7 @@ impl Store {
     {
         let store = self.clone();
         let pace = rate.map(|rate| ScanPace::new(rate, scan));
-        pages(move |last| {
+        pages(self.stuck(SCAN), move |last| {
             let (store, fold, pace) = (store.clone(), fold.clone(), pace.clone());
             async move {
                 let (scan, reserved) = match &pace {
@@ -145,7 +148,10 @@ impl Store {
                 let body = patiently(|| store.scan_body(scan, last.clone())).await?;
                 let read = tokio::task::spawn_blocking(move || {
                     let mut value = T::default();
-                    read_page(&body, |item| fold(&mut value, item)).map(|foot| (value, foot))
+                    read_page(body.bytes().unwrap_or_default(), |item| {
+                        fold(&mut value, item)
+                    })
+                    .map(|foot| (value, foot))
                 });
                 let (value, foot) = match read.await {
                     Ok(read) => read.map_err(|fault| store.garbled(SCAN, &fault))?,
@@ -166,12 +172,13 @@ impl Store {
         })
     }
 
-    async fn scan_body(&self, scan: Scan, last: LastKey) -> Result<Vec<u8>, CallError> {
+    async fn scan_body(&self, scan: Scan, last: LastKey) -> Result<SdkBody, CallError> {
         let body = TakenBody::default();
+        let own = OwnText::of(last.as_ref());
         let request = self.scan_request(scan, last).customize();
-        let sent = request.interceptor(body.interceptor()).send().await;
-        sent.map_err(self.failed(SCAN))?;
-        body.read().await.map_err(|cause| CallError {
+        let request = request.interceptor(body.interceptor()).interceptor(own);
+        request.send().await.map_err(self.failed(SCAN))?;
+        body.get().map_err(|cause| CallError {
             operation: SCAN,
             place: self.place.to_string(),
             cause,
