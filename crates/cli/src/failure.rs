@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use ddb_core::environment::NotUnicode;
 use ddb_core::guard::GuardError;
 use ddb_core::schema::DEFAULT_TABLE;
 use ddb_core::seed::{PlanError, ScriptError, SeedError};
@@ -166,6 +167,10 @@ fn missing_table_hint(place: &str) -> String {
     format!("`{load}` creates the table, `ddb list-tables` shows those that are there")
 }
 
+/// The next step where there are no credentials, or none that are valid.
+const CREDENTIALS: &str =
+    "are there credentials, and are they valid? `aws sso login` renews those of a single sign-on";
+
 /// Returns the next step after a request that failed.
 fn call_hint(error: &CallError) -> Option<&'static str> {
     match &error.cause {
@@ -181,6 +186,7 @@ fn call_hint(error: &CallError) -> Option<&'static str> {
         Cause::TimedOut(_) | Cause::Garbled(_) if error.is_about_pool() => {
             Some("is that a Cognito endpoint, and is it well?")
         }
+        Cause::Credentials(_) => Some(CREDENTIALS),
         Cause::Unreachable(_) => Some(
             "start an endpoint with `ddb local` or `docker compose up -d`, or name another one with --endpoint-url",
         ),
@@ -244,9 +250,36 @@ impl From<TargetError> for Failure {
             TargetError::OtherAccount { .. } => {
                 refused.hint("--profile chooses other credentials; nothing was written")
             }
-            TargetError::Identity(_) => Self::new(Exit::Failed, error.to_string()).hint(
-                "are there credentials, and are they valid? `aws sso login` renews those of a single sign-on",
+            TargetError::Identity(ref call) => {
+                Self::new(Exit::Failed, error.to_string()).hint(match call.cause {
+                    Cause::Unreachable(_) => {
+                        "HTTPS_PROXY names a proxy, AWS_CA_BUNDLE root certificates, where the network wants them"
+                    }
+                    _ => CREDENTIALS,
+                })
+            }
+            TargetError::Plaintext { .. } => refused.hint("write the endpoint with https://"),
+            TargetError::NotUnicode(error) => error.into(),
+            TargetError::Proxy { .. } => refused.hint(
+                "a proxy is written as http://user:password@proxy.example.com:3128, with special characters encoded",
             ),
+            TargetError::Bundle { .. } => {
+                refused.hint("it is a file of root certificates in PEM form")
+            }
+            TargetError::TwoProfiles { .. } => refused.hint("unset one, or choose with --profile"),
+            TargetError::Unsupported {
+                key: _,
+                ref profile,
+            } => {
+                let next = format!(
+                    "`eval \"$(aws configure export-credentials --profile {profile} --format env)\"` puts its credentials into variables; leave out --profile then"
+                );
+                refused.hint(next)
+            }
+            TargetError::NoKey(_) => refused.hint("export it, or choose another profile"),
+            TargetError::Changed { .. } => {
+                Self::new(Exit::Failed, error.to_string()).hint(CREDENTIALS)
+            }
             TargetError::NoAccount => Self::new(Exit::Failed, error.to_string()),
             TargetError::Endpoint { .. } => {
                 refused.hint("an endpoint is written as http://localhost:8000")
@@ -254,6 +287,12 @@ impl From<TargetError> for Failure {
             TargetError::Region { .. } => refused.hint("a region is written as eu-central-1"),
             TargetError::Profiles(_) => refused.hint("`aws configure list` reads the same files"),
         }
+    }
+}
+
+impl From<NotUnicode> for Failure {
+    fn from(error: NotUnicode) -> Self {
+        Self::refused(error.to_string()).hint("unset it, or export it again as text")
     }
 }
 
@@ -299,6 +338,7 @@ impl From<UsersError> for Failure {
             } else {
                 "export DATABASE_URL=postgres://postgres:password@localhost:5432/cruddur names that of docker-compose.yml"
             }),
+            UsersError::NotUnicode(error) => error.into(),
             UsersError::Database { error, .. } => database_failure(&error, message),
         }
     }
@@ -311,6 +351,7 @@ fn database_failure(error: &PostgresError, message: String) -> Failure {
         PostgresError::Url(UrlError::Plaintext) => Failure::refused(message).hint(
             "leave sslmode out: TLS is required with --prod, and for any host but this machine and names without a dot",
         ),
+        PostgresError::Url(UrlError::NotUnicode(error)) => error.clone().into(),
         PostgresError::Url(_) => Failure::refused(message)
             .hint("it is written as postgres://user:password@host:5432/database"),
         PostgresError::Tls(_) => Failure::new(Exit::Failed, message)

@@ -1,51 +1,93 @@
 //! The environment variables of the process, taken once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+
+/// Says that a variable holds something that is no text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the variable {0} is not UTF-8")]
+pub struct NotUnicode(pub String);
 
 /// Holds a snapshot of environment variables. An empty variable counts as unset.
 #[derive(Debug, Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    texts: BTreeMap<String, String>,
+    /// The names of variables whose value is no text. Whoever reads one is told so.
+    others: BTreeSet<String>,
+}
 
 impl Environment {
-    /// Takes the variables of this process; those that are not Unicode are left out.
+    /// Takes the variables of this process.
     pub fn of_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
+        Self::take(std::env::vars_os())
+    }
+
+    fn take(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let mut environment = Self::default();
+        // No variable of ours has a name that is no text.
+        for (name, value) in
+            variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        {
+            match value.into_string() {
+                Ok(text) if text.is_empty() => {}
+                Ok(text) => {
+                    environment.texts.insert(name, text);
+                }
+                Err(_) => {
+                    environment.others.insert(name);
+                }
+            }
+        }
+        environment
     }
 
     /// Returns the value of a variable, unless it is empty.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+    ///
+    /// # Errors
+    ///
+    /// Where the value is no text.
+    pub fn get(&self, name: &str) -> Result<Option<&str>, NotUnicode> {
+        if self.others.contains(name) {
+            return Err(NotUnicode(name.to_owned()));
+        }
+        Ok(self.texts.get(name).map(String::as_str))
     }
 
     /// Returns all variables that have a value.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .filter(|(_, value)| !value.is_empty())
+    ///
+    /// # Errors
+    ///
+    /// Where the value of one that is `ours` is no text.
+    pub fn all(
+        &self,
+        ours: impl Fn(&str) -> bool,
+    ) -> Result<impl Iterator<Item = (&str, &str)>, NotUnicode> {
+        if let Some(name) = self.others.iter().find(|name| ours(name)) {
+            return Err(NotUnicode(name.clone()));
+        }
+        let texts = self.texts.iter();
+        Ok(texts.map(|(name, value)| (name.as_str(), value.as_str())))
     }
 
     /// Returns the first of several variables that has a value, with its name.
-    pub fn first<'a>(&self, names: &[&'a str]) -> Option<(&'a str, &str)> {
-        names
-            .iter()
-            .find_map(|name| self.get(name).map(|value| (*name, value)))
+    ///
+    /// # Errors
+    ///
+    /// Where a value that comes before it is no text.
+    pub fn first<'a>(&self, names: &[&'a str]) -> Result<Option<(&'a str, &str)>, NotUnicode> {
+        for name in names {
+            if let Some(value) = self.get(name)? {
+                return Ok(Some((name, value)));
+            }
+        }
+        Ok(None)
     }
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(
-            variables
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        let variables = variables.into_iter();
+        Self::take(variables.map(|(name, value)| (name.into().into(), value.into().into())))
     }
 }
 
@@ -56,8 +98,27 @@ mod tests {
     #[test]
     fn an_empty_variable_counts_as_unset() {
         let environment: Environment = [("A", ""), ("B", "b"), ("C", "c")].into_iter().collect();
-        assert_eq!(environment.get("A"), None);
-        assert_eq!(environment.first(&["A", "B", "C"]), Some(("B", "b")));
-        assert_eq!(environment.first(&["A", "D"]), None);
+        assert_eq!(environment.get("A"), Ok(None));
+        assert_eq!(environment.first(&["A", "B", "C"]), Ok(Some(("B", "b"))));
+        assert_eq!(environment.first(&["A", "D"]), Ok(None));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_no_text_is_named_where_it_is_read() {
+        use std::os::unix::ffi::OsStringExt;
+        let variables = [("A", b"\xff".to_vec()), ("B", b"b".to_vec())];
+        let environment = Environment::take(
+            variables
+                .into_iter()
+                .map(|(name, value)| (name.into(), OsString::from_vec(value))),
+        );
+        let refused = NotUnicode("A".to_owned());
+        assert_eq!(environment.get("A"), Err(refused.clone()));
+        assert_eq!(environment.first(&["A", "B"]), Err(refused.clone()));
+        assert_eq!(environment.first(&["B", "A"]), Ok(Some(("B", "b"))));
+        assert_eq!(environment.all(|name| name == "A").err(), Some(refused));
+        let others = environment.all(|_| false).map(Iterator::count);
+        assert_eq!(others, Ok(1));
     }
 }

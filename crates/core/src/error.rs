@@ -3,7 +3,8 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_dynamodb::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::key::MessageGroupId;
@@ -159,6 +160,9 @@ pub enum Cause {
         /// The service's message.
         message: String,
     },
+    /// There are no credentials to sign with.
+    #[error("no credentials: {0}")]
+    Credentials(String),
     /// No connection came about.
     #[error("no connection: {0}")]
     Unreachable(String),
@@ -248,6 +252,10 @@ impl Cause {
     where
         E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
     {
+        // They are looked for when a request is about to be sent, so they seem to break a connection.
+        if let Some(error) = chain(error).find_map(|error| error.downcast_ref()) {
+            return Self::of_credentials(error);
+        }
         match error {
             SdkError::ServiceError(context) => {
                 let status = context.raw().status().as_u16();
@@ -295,6 +303,18 @@ fn cut_short(message: &str) -> String {
     match message.char_indices().nth(MAX_MESSAGE) {
         Some((end, _)) => format!("{}…", &message[..end]),
         None => message.to_owned(),
+    }
+}
+
+impl Cause {
+    /// Says why there are no credentials: what a service answered, or what the innermost error says.
+    pub(crate) fn of_credentials(error: &CredentialsError) -> Self {
+        let answers = chain(error).filter_map(|error| error.downcast_ref::<ErrorMetadata>());
+        let said = answers.last().and_then(|answer| {
+            let message = answer.message().unwrap_or("no message");
+            Some(format!("{}: {message}", answer.code()?))
+        });
+        Self::Credentials(said.unwrap_or_else(|| root_cause(error)))
     }
 }
 

@@ -1,10 +1,19 @@
 //! An AWS of our own on loopback: STS with one account, and DynamoDB with an engine behind it.
 
 use crate::Sandbox;
-use crate::http::{Answer, Server, forward};
+use crate::http::{Answer, Request, Server, forward};
 
 /// The account that the credentials of the tests are for.
 pub const ACCOUNT: &str = "123456789012";
+
+/// Another account: that of every key that starts with [`OTHER_KEY`].
+pub const OTHER_ACCOUNT: &str = "999999999999";
+
+/// How the keys of the other account start.
+pub const OTHER_KEY: &str = "AKIAOTHER";
+
+/// The key that whoever assumes a role gets.
+pub const ROLE_KEY: &str = "ASIAROLE";
 
 /// What changes a table or what is in it.
 const WRITES: [&str; 10] = [
@@ -42,7 +51,8 @@ impl Aws {
     pub fn in_front_of(sandbox: &Sandbox, backups: Backups) -> Self {
         let engine = sandbox.url();
         let server = Server::start(move |request| match request.operation.as_str() {
-            "GetCallerIdentity" => identity(),
+            "GetCallerIdentity" => identity_of(request),
+            "AssumeRole" => assumed(request),
             "DescribeContinuousBackups" => continuous_backups(backups),
             _ => forward(request, &engine),
         });
@@ -89,6 +99,34 @@ pub(crate) fn identity() -> Answer {
          <GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/tester</Arn>\
          <UserId>AIDATESTER</UserId><Account>{ACCOUNT}</Account></GetCallerIdentityResult>\
          <ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+    );
+    Answer::Body(200, "text/xml", body)
+}
+
+fn identity_of(request: &Request) -> Answer {
+    let other = format!("Credential={OTHER_KEY}");
+    match identity() {
+        Answer::Body(status, kind, body) if request.head.contains(&other) => {
+            Answer::Body(status, kind, body.replace(ACCOUNT, OTHER_ACCOUNT))
+        }
+        own => own,
+    }
+}
+
+/// The answer of STS: see AssumeRole in its API reference. Nobody may assume a role named `forbidden`.
+fn assumed(request: &Request) -> Answer {
+    if String::from_utf8_lossy(&request.body).contains("forbidden") {
+        let body = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+             <Code>AccessDenied</Code><Message>not yours to assume</Message></Error>\
+             <RequestId>1</RequestId></ErrorResponse>";
+        return Answer::Body(403, "text/xml", body.to_owned());
+    }
+    let body = format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+         <AssumedRoleUser><Arn>arn:aws:sts::{ACCOUNT}:assumed-role/r/s</Arn><AssumedRoleId>AROA:s</AssumedRoleId></AssumedRoleUser>\
+         <Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId><SecretAccessKey>role</SecretAccessKey>\
+         <SessionToken>token</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials>\
+         </AssumeRoleResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>"
     );
     Answer::Body(200, "text/xml", body)
 }

@@ -98,7 +98,7 @@ impl Answer {
         serde_json::from_slice(&bytes[body + 4..]).ok()
     }
 
-    fn bytes(self) -> Vec<u8> {
+    pub(crate) fn bytes(self) -> Vec<u8> {
         match self {
             Self::Raw(bytes) | Self::Broken(_, bytes) => bytes,
             Self::Body(status, kind, body) => format!(
@@ -129,7 +129,9 @@ impl Server {
         Self::listen(move |stream, seen| serve(stream, seen, &answer))
     }
 
-    fn listen(serve: impl Fn(TcpStream, &Mutex<Vec<String>>) + Send + Sync + 'static) -> Self {
+    pub(crate) fn listen(
+        serve: impl Fn(TcpStream, &Mutex<Vec<String>>) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let server = Self {
             address: listener.local_addr().expect("an address"),
@@ -237,7 +239,8 @@ fn await_end(mut stream: &TcpStream) -> io::Result<()> {
     io::copy(&mut stream, &mut io::sink()).map(drop)
 }
 
-fn read(stream: &TcpStream) -> Option<Request> {
+/// Reads one request; `None` where the client is gone.
+pub(crate) fn read(stream: impl Read) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {

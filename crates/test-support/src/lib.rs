@@ -16,6 +16,7 @@ pub mod proxy;
 mod sandbox;
 mod shell;
 mod terminal;
+pub mod tunnel;
 
 pub use deep::{is_deep, note, run_seeds, side_by_side};
 pub use postgres::Postgres;

@@ -29,8 +29,13 @@ pub struct PoolArgs {
 
 impl PoolArgs {
     /// Tells whether the real service is asked for by the word `aws`.
-    pub fn is_aws(&self, environment: &Environment) -> bool {
-        CognitoTarget::is_aws(self.cognito_endpoint_url.as_deref(), environment)
+    ///
+    /// # Errors
+    ///
+    /// Where the variable in place of the flag is no text.
+    pub fn is_aws(&self, environment: &Environment) -> Result<bool, Failure> {
+        let flag = self.cognito_endpoint_url.as_deref();
+        Ok(CognitoTarget::is_aws(flag, environment)?)
     }
 
     /// Returns the pool, where one is named.
@@ -43,7 +48,7 @@ impl PoolArgs {
         if let Some(pool) = &self.user_pool_id {
             return Ok(Some(pool.clone()));
         }
-        let Some((variable, text)) = environment.first(&VARIABLES) else {
+        let Some((variable, text)) = environment.first(&VARIABLES)? else {
             return Ok(None);
         };
         text.parse()
@@ -167,8 +172,13 @@ pub fn say_users(plan: &UsersPlan, production: bool, ui: &Ui) {
 }
 
 /// Returns the handle of whoever runs the command, where none is given: `DDB_ME`, then `andrewbrown`.
-pub fn me<'a>(given: Option<&'a str>, environment: &'a Environment) -> &'a str {
-    given
-        .or_else(|| environment.get("DDB_ME"))
-        .unwrap_or("andrewbrown")
+///
+/// # Errors
+///
+/// Where the variable is no text.
+pub fn me<'a>(given: Option<&'a str>, environment: &'a Environment) -> Result<&'a str, Failure> {
+    match given {
+        Some(handle) => Ok(handle),
+        None => Ok(environment.get("DDB_ME")?.unwrap_or("andrewbrown")),
+    }
 }

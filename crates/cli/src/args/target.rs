@@ -23,7 +23,7 @@ pub struct AwsArgs {
     /// Region [env: AWS_REGION, AWS_DEFAULT_REGION] [default: us-east-1, or the profile's with --prod]
     #[arg(long, value_name = "REGION", help_heading = TARGET)]
     region: Option<String>,
-    /// AWS profile, with --prod [env: AWS_PROFILE]
+    /// AWS profile, with --prod [env: AWS_PROFILE, AWS_DEFAULT_PROFILE]
     #[arg(long, value_name = "NAME", help_heading = TARGET)]
     profile: Option<String>,
     /// Refuse any other account, with --prod
@@ -150,7 +150,7 @@ impl TableArgs {
         context: &Context,
     ) -> Result<Target, Failure> {
         let mut options = self.target.options();
-        if !options.prod && pool.is_aws(&context.environment) {
+        if !options.prod && pool.is_aws(&context.environment)? {
             options.profile = None;
             options.expect_account = None;
             options.sts_endpoint_url = None;
@@ -169,7 +169,7 @@ impl TableArgs {
             return Ok(table.clone());
         }
         environment
-            .get(VARIABLE)
+            .get(VARIABLE)?
             .unwrap_or(DEFAULT_TABLE)
             .parse()
             .map_err(|error| Failure::refused(format!("{VARIABLE}: {error}")))

@@ -182,7 +182,7 @@ impl Args {
 
     /// Finds the two people of `--with` and `--me`.
     async fn people(&self, with: &str, context: &Context) -> Result<[User; 2], Failure> {
-        let me = me(self.me.as_deref(), &context.environment);
+        let me = me(self.me.as_deref(), &context.environment)?;
         if me == with {
             return Err(Failure::refused(format!(
                 "--with and --me are both `{me}`: a conversation has two people"

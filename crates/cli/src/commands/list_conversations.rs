@@ -106,7 +106,7 @@ impl Command for Args {
 impl Args {
     async fn look_up(&self, context: &Context) -> Result<UserId, Failure> {
         let users = self.users.open(context, self.table.is_production()).await?;
-        let handle = me(self.handle.as_deref(), &context.environment);
+        let handle = me(self.handle.as_deref(), &context.environment)?;
         Ok(users.by_handle(handle).await?.uuid)
     }
 }

@@ -183,7 +183,7 @@ impl Args {
     /// Loads a conversation.
     async fn converse(&self, now: Timestamp, context: &Context) -> Result<Row, Failure> {
         let ui = &context.ui;
-        let me = me(self.me.as_deref(), &context.environment);
+        let me = me(self.me.as_deref(), &context.environment)?;
         if me == self.other {
             return Err(Failure::refused(format!(
                 "--me and --other are both `{me}`: a conversation has two people"

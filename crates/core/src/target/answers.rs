@@ -51,7 +51,8 @@ impl WholeAnswers {
         Self::over(Builder::new().build_http())
     }
 
-    fn over(inner: SharedHttpClient) -> SharedHttpClient {
+    /// Makes a client that reads what another one gets.
+    pub(super) fn over(inner: SharedHttpClient) -> SharedHttpClient {
         Self { inner }.into_shared()
     }
 }

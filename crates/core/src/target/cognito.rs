@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::configured::Service;
 use super::{Local, Prod, TargetError, TargetOptions};
 use crate::directory::Directory;
-use crate::environment::Environment;
+use crate::environment::{Environment, NotUnicode};
 
 /// Leads a local command to the real service: the one word that does.
 const AWS: &str = "aws";
@@ -98,7 +98,7 @@ impl CognitoTarget {
             let prod = Prod::resolve(&options, environment).await?;
             return Ok(Self::Prod(Box::new(prod)));
         }
-        if Self::is_aws(options.endpoint_url, environment) {
+        if Self::is_aws(options.endpoint_url, environment)? {
             options.endpoint_url = None;
             let aws = Prod::resolve(&options, environment).await?;
             return Ok(Self::Aws(Box::new(aws)));
@@ -108,9 +108,19 @@ impl CognitoTarget {
     }
 
     /// Tells whether a flag, or the variable in its place, is the word that means the real service.
-    pub fn is_aws(endpoint_url: Option<&str>, environment: &Environment) -> bool {
-        let variable = || environment.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER");
-        endpoint_url.or_else(variable) == Some(AWS)
+    ///
+    /// # Errors
+    ///
+    /// Where the variable is no text.
+    pub fn is_aws(
+        endpoint_url: Option<&str>,
+        environment: &Environment,
+    ) -> Result<bool, NotUnicode> {
+        let named = match endpoint_url {
+            Some(url) => Some(url),
+            None => environment.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER")?,
+        };
+        Ok(named == Some(AWS))
     }
 
     /// Makes a client of one pool. Nothing is contacted.

@@ -5,13 +5,16 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::path::Path;
 
 use aws_config::profile::ProfileSet;
 use aws_runtime::env_config::EnvConfigValue;
 use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_smithy_http_client::tls::TlsContext;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::TargetError;
+use super::chain::Chain;
+use super::{TargetError, roots};
 use crate::environment::Environment;
 
 /// A service whose requests an endpoint could lead astray: its id in the SDKs and its name in variables.
@@ -57,6 +60,14 @@ const PROFILE_KEY: &str = "endpoint_url";
 const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 const IGNORE_PROFILE_KEY: &str = "ignore_configured_endpoint_urls";
 
+const BUNDLE: &str = "AWS_CA_BUNDLE";
+const BUNDLE_PROFILE_KEY: &str = "ca_bundle";
+
+/// Tells whether a variable is read by the SDK.
+pub(super) fn is_ours(variable: &str) -> bool {
+    variable.starts_with("AWS_") || variable == "HOME"
+}
+
 /// What the environment and the profile files say, with empty variables taken for unset.
 #[derive(Debug)]
 pub struct Surroundings {
@@ -66,24 +77,25 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Reads the profile files. `profile` chooses a profile over `AWS_PROFILE`.
+    /// Reads the profile files. `profile` chooses a profile over the variables.
     pub async fn read(
         environment: &Environment,
         profile: Option<&str>,
     ) -> Result<Self, TargetError> {
         let variables: HashMap<String, String> = environment
-            .iter()
+            .all(is_ours)?
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         let variables = Env::from(variables);
-        let chosen = profile.map(|name| Cow::Owned(name.to_owned()));
+        let named = chosen(profile, environment)?;
+        let chosen = named.map(|name| Cow::Owned(name.to_owned()));
         let profiles =
             aws_config::profile::load(&Fs::real(), &variables, &EnvConfigFiles::default(), chosen)
                 .await
                 .map_err(|error| TargetError::Profiles(crate::error::root_cause(&error)))?;
         let surroundings = Self {
             variables,
-            chosen: profile.is_some() || environment.get("AWS_PROFILE").is_some(),
+            chosen: named.is_some(),
             profiles,
         };
         surroundings.refuse_absent_profile()?;
@@ -101,6 +113,37 @@ impl Surroundings {
     /// Returns the name of the profile in force.
     pub fn profile(&self) -> &str {
         self.profiles.selected_profile()
+    }
+
+    /// Follows the profile to its credentials. The keys of the variables come before those of a profile that
+    /// no flag named.
+    pub(super) fn chain(
+        &self,
+        named_by_flag: bool,
+        environment: &Environment,
+    ) -> Result<Chain, TargetError> {
+        if !named_by_flag && environment.get("AWS_ACCESS_KEY_ID")?.is_some() {
+            return Ok(Chain::Profile);
+        }
+        Chain::follow(&self.profiles)
+    }
+
+    /// Returns the root certificates that AWS is trusted by: those of a bundle that is configured, or those of
+    /// the system.
+    pub(super) fn roots(&self) -> Result<TlsContext, TargetError> {
+        let value = EnvConfigValue::new()
+            .env(BUNDLE)
+            .profile(BUNDLE_PROFILE_KEY);
+        match value.load(&self.variables, Some(&self.profiles)) {
+            Some((path, _)) if !path.is_empty() => {
+                let origin = match self.variables.get(BUNDLE) {
+                    Ok(_) => BUNDLE.to_owned(),
+                    Err(_) => format!("{BUNDLE_PROFILE_KEY} of the profile `{}`", self.profile()),
+                };
+                roots::of_bundle(&origin, Path::new(path.as_ref()))
+            }
+            _ => Ok(TlsContext::default()),
+        }
     }
 
     /// Refuses an endpoint that is configured for a service.
@@ -142,6 +185,28 @@ impl Surroundings {
         value
             .load(&self.variables, Some(&self.profiles))
             .is_some_and(|(value, _)| value.eq_ignore_ascii_case("true"))
+    }
+}
+
+/// Returns the profile that is named: by a flag, or by a variable. The AWS tools disagree on which of the two
+/// variables comes first, so they may not contradict each other.
+fn chosen<'a>(
+    flag: Option<&'a str>,
+    environment: &'a Environment,
+) -> Result<Option<&'a str>, TargetError> {
+    if flag.is_some() {
+        return Ok(flag);
+    }
+    let names = (
+        environment.get("AWS_PROFILE")?,
+        environment.get("AWS_DEFAULT_PROFILE")?,
+    );
+    match names {
+        (Some(one), Some(other)) if one != other => Err(TargetError::TwoProfiles {
+            one: one.to_owned(),
+            other: other.to_owned(),
+        }),
+        (one, other) => Ok(one.or(other)),
     }
 }
 

@@ -23,15 +23,23 @@ pub enum EndpointError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint(Url);
 
-/// The domains that AWS serves its APIs from, all partitions.
-const AWS_DOMAINS: [&str; 7] = [
+/// The domains that AWS serves its APIs from: of each partition that for IPv4, and that for both, as the
+/// SDKs have them in `partitions.json`.
+const AWS_DOMAINS: [&str; 14] = [
     "amazonaws.com",
-    "amazonaws.com.cn",
     "api.aws",
+    "amazonaws.com.cn",
     "api.amazonwebservices.com.cn",
     "amazonaws.eu",
+    "api.amazonwebservices.eu",
     "c2s.ic.gov",
+    "api.aws.ic.gov",
     "sc2s.sgov.gov",
+    "api.aws.scloud",
+    "cloud.adc-e.uk",
+    "api.cloud-aws.adc-e.uk",
+    "csp.hci.ic.gov",
+    "api.aws.hci.ic.gov",
 ];
 
 impl Endpoint {
@@ -50,6 +58,16 @@ impl Endpoint {
     /// Tells whether another URL has the same scheme, host and port.
     pub fn has_origin_of(&self, other: &Self) -> bool {
         self.0.origin() == other.0.origin()
+    }
+
+    /// Returns the name or the address of the host.
+    pub(super) fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    /// Returns the port: that of the scheme, where none is named.
+    pub(super) fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or_default()
     }
 
     /// Tells whether the connection is encrypted.
@@ -98,6 +116,10 @@ mod tests {
             "https://dynamodb.us-east-1.api.aws",
             "https://amazonaws.com",
             "https://dynamodb.eusc-de-east-1.amazonaws.eu",
+            "https://dynamodb.eu-isoe-west-1.cloud.adc-e.uk",
+            "https://dynamodb.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+            "https://dynamodb.us-isof-south-1.csp.hci.ic.gov",
+            "https://dynamodb.us-isof-south-1.api.aws.hci.ic.gov",
             "https://dynamodb%2Eus-east-1%2Eamazonaws%2Ecom",
         ] {
             assert!(is_aws(url), "{url}");

@@ -3,6 +3,10 @@
 
 use std::sync::Arc;
 
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext};
+use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -13,7 +17,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::answers::WholeAnswers;
 use super::endpoint::Endpoint;
-use crate::environment::Environment;
+use super::proxy::Proxy;
+use crate::environment::{Environment, NotUnicode};
 
 /// Where machines of AWS ask for their credentials: EC2 instances, ECS tasks, EKS pods.
 const METADATA: [&str; 5] = [
@@ -29,34 +34,86 @@ const METADATA_VARIABLES: [&str; 2] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
 
-/// Lets requests through to AWS over TLS, to where flags say, and to where credentials are asked for.
+/// Lets requests through to AWS over TLS, to where flags say, and to where credentials are asked for. Only
+/// those to AWS go through a proxy, which sees nothing but the name of the host.
 #[derive(Debug, Clone)]
 pub(super) struct GuardedClient {
-    inner: SharedHttpClient,
-    allowed: Arc<[Endpoint]>,
+    direct: SharedHttpClient,
+    tunnel: Option<SharedHttpClient>,
+    rules: Arc<Rules>,
+}
+
+/// Where requests may go, and how.
+#[derive(Debug)]
+struct Rules {
+    allowed: Vec<Endpoint>,
+    proxy: Option<Proxy>,
+}
+
+/// How a request gets to where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Direct,
+    Tunnel,
 }
 
 impl GuardedClient {
-    pub(super) fn new(flags: Vec<Endpoint>, environment: &Environment) -> Self {
-        let named = METADATA_VARIABLES
-            .iter()
-            .filter_map(|name| environment.get(name));
-        let metadata = METADATA
-            .into_iter()
-            .chain(named)
-            .filter_map(|url| url.parse().ok());
-        Self {
-            inner: WholeAnswers::any(),
-            allowed: flags.into_iter().chain(metadata).collect(),
+    /// # Errors
+    ///
+    /// Where a variable that is read is no text.
+    pub(super) fn new(
+        flags: Vec<Endpoint>,
+        environment: &Environment,
+        proxy: Option<Proxy>,
+        roots: TlsContext,
+    ) -> Result<Self, NotUnicode> {
+        let mut allowed = flags;
+        allowed.extend(METADATA.into_iter().filter_map(|url| url.parse().ok()));
+        for name in METADATA_VARIABLES {
+            let named = environment.get(name)?;
+            allowed.extend(named.and_then(|url| url.parse().ok()));
         }
+        let tunnel = proxy.as_ref().map(|proxy| client(&roots, proxy.config()));
+        Ok(Self {
+            direct: client(&roots, ProxyConfig::disabled()),
+            tunnel,
+            rules: Arc::new(Rules { allowed, proxy }),
+        })
     }
 }
 
-fn allows(allowed: &[Endpoint], url: &str) -> bool {
-    let Ok(url) = url.parse::<Endpoint>() else {
-        return false;
-    };
-    (url.is_aws() && url.is_https()) || allowed.iter().any(|allowed| allowed.has_origin_of(&url))
+/// Makes a client of which the variables of the process know nothing.
+fn client(roots: &TlsContext, proxy: ProxyConfig) -> SharedHttpClient {
+    let roots = roots.clone();
+    let client = Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(roots.clone())
+            .proxy_config(proxy.clone());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    });
+    WholeAnswers::over(client)
+}
+
+impl Rules {
+    /// Returns the way to a URL; `None` where no request may go.
+    fn route(&self, url: &str) -> Option<Route> {
+        let url = url.parse::<Endpoint>().ok()?;
+        if url.is_aws() && url.is_https() {
+            let proxied = |proxy: &Proxy| proxy.is_for(url.host(), url.port());
+            return Some(match &self.proxy {
+                Some(proxy) if proxied(proxy) => Route::Tunnel,
+                _ => Route::Direct,
+            });
+        }
+        let flagged = self
+            .allowed
+            .iter()
+            .any(|allowed| allowed.has_origin_of(&url));
+        flagged.then_some(Route::Direct)
+    }
 }
 
 impl HttpClient for GuardedClient {
@@ -66,25 +123,33 @@ impl HttpClient for GuardedClient {
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         SharedHttpConnector::new(GuardedConnector {
-            inner: self.inner.http_connector(settings, components),
-            allowed: Arc::clone(&self.allowed),
+            direct: self.direct.http_connector(settings, components),
+            tunnel: self
+                .tunnel
+                .as_ref()
+                .map(|tunnel| tunnel.http_connector(settings, components)),
+            rules: Arc::clone(&self.rules),
         })
     }
 }
 
 #[derive(Debug)]
 struct GuardedConnector {
-    inner: SharedHttpConnector,
-    allowed: Arc<[Endpoint]>,
+    direct: SharedHttpConnector,
+    tunnel: Option<SharedHttpConnector>,
+    rules: Arc<Rules>,
 }
 
 impl HttpConnector for GuardedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if allows(&self.allowed, request.uri()) {
-            return self.inner.call(request);
+        match (self.rules.route(request.uri()), &self.tunnel) {
+            (Some(Route::Tunnel), Some(tunnel)) => tunnel.call(request),
+            (Some(Route::Direct), _) => self.direct.call(request),
+            _ => {
+                let refused = format!("a request was about to go to {}", request.uri());
+                HttpConnectorFuture::ready(Err(ConnectorError::user(refused.into())))
+            }
         }
-        let refused = format!("a request was about to go to {}", request.uri());
-        HttpConnectorFuture::ready(Err(ConnectorError::user(refused.into())))
     }
 }
 
@@ -101,7 +166,9 @@ mod tests {
         )]
         .into_iter()
         .collect();
-        let client = GuardedClient::new(vec![flag], &environment);
+        let roots = TlsContext::default();
+        let client = GuardedClient::new(vec![flag], &environment, None, roots).unwrap();
+        let allows = |url: &str| client.rules.route(url).is_some();
         for url in [
             "https://sts.eu-west-1.amazonaws.com/",
             "https://portal.sso.eu-west-1.amazonaws.com/federation/credentials",
@@ -111,7 +178,7 @@ mod tests {
             "http://127.0.0.1:8000/",
             "http://localhost:9/creds",
         ] {
-            assert!(allows(&client.allowed, url), "{url}");
+            assert!(allows(url), "{url}");
         }
         for url in [
             "http://sts.eu-west-1.amazonaws.com/",
@@ -119,7 +186,42 @@ mod tests {
             "https://sts.example.org/",
             "nonsense",
         ] {
-            assert!(!allows(&client.allowed, url), "{url}");
+            assert!(!allows(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_tunnels_tls_to_aws_and_nothing_else() {
+        let variables = [
+            ("HTTPS_PROXY", "http://proxy:3128"),
+            ("NO_PROXY", "dynamodb.eu-west-1.amazonaws.com"),
+        ];
+        let environment: Environment = variables.into_iter().collect();
+        let proxy = Proxy::find(&environment).unwrap();
+        let flags = ["http://127.0.0.1:8000", "https://dynamodb.example.org"];
+        let flags = flags.iter().map(|url| url.parse().unwrap()).collect();
+        let roots = TlsContext::default();
+        let client = GuardedClient::new(flags, &environment, proxy, roots).unwrap();
+        for (url, route) in [
+            ("https://sts.eu-west-1.amazonaws.com/", Some(Route::Tunnel)),
+            (
+                "https://vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com/",
+                Some(Route::Tunnel),
+            ),
+            (
+                "https://dynamodb.eu-west-1.amazonaws.com/",
+                Some(Route::Direct),
+            ),
+            ("http://127.0.0.1:8000/", Some(Route::Direct)),
+            ("https://dynamodb.example.org/", Some(Route::Direct)),
+            (
+                "http://169.254.169.254/latest/api/token",
+                Some(Route::Direct),
+            ),
+            ("http://sts.eu-west-1.amazonaws.com/", None),
+            ("https://example.org/", None),
+        ] {
+            assert_eq!(client.rules.route(url), route, "{url}");
         }
     }
 }

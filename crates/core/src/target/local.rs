@@ -96,11 +96,11 @@ impl Local {
         environment: &Environment,
     ) -> Result<Self, TargetError> {
         let (variables, default) = places(options.service);
-        let (origin, text) = options
-            .endpoint_url
-            .map(|url| (options.service.flag(), url))
-            .or_else(|| environment.first(variables))
-            .unwrap_or(("the default endpoint", default));
+        let named = match options.endpoint_url {
+            Some(url) => Some((options.service.flag(), url)),
+            None => environment.first(variables)?,
+        };
+        let (origin, text) = named.unwrap_or(("the default endpoint", default));
         let endpoint: Endpoint = text
             .parse()
             .map_err(|error| TargetError::Endpoint { origin, error })?;
@@ -110,11 +110,11 @@ impl Local {
                 endpoint: endpoint.to_string(),
             });
         }
-        let (region_origin, region) = options
-            .region
-            .map(|region| ("--region", region))
-            .or_else(|| environment.first(&REGION_VARIABLES))
-            .unwrap_or(("the default region", DEFAULT_REGION));
+        let named = match options.region {
+            Some(region) => Some(("--region", region)),
+            None => environment.first(&REGION_VARIABLES)?,
+        };
+        let (region_origin, region) = named.unwrap_or(("the default region", DEFAULT_REGION));
         check_region(region_origin, region)?;
         Ok(Self {
             endpoint,

@@ -1,16 +1,22 @@
 //! Where requests go: the one place that reads endpoints, regions and credentials.
 
 mod answers;
+mod chain;
 mod cognito;
 mod configured;
 mod endpoint;
 mod function;
 mod guarded;
 mod local;
+mod only_to;
+mod pinned;
 mod prod;
+mod proxy;
 mod retries;
+mod roots;
 
 use std::fmt;
+use std::path::PathBuf;
 
 pub use cognito::{CognitoTarget, PoolId, PoolIdError};
 pub use configured::Service;
@@ -18,8 +24,9 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use function::Function;
 pub use local::Local;
 pub use prod::Prod;
+pub use proxy::ProxyError;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, NotUnicode};
 use crate::error::CallError;
 use crate::schema::TableName;
 use crate::store::{DynamoDb, Store};
@@ -99,6 +106,35 @@ pub enum TargetError {
         /// The URL.
         endpoint: String,
     },
+    /// The endpoint is AWS, and the connection would not be encrypted.
+    #[error("{origin}: {endpoint} is AWS in the clear; it is reached over https alone")]
+    Plaintext {
+        /// The flag.
+        origin: &'static str,
+        /// The URL.
+        endpoint: String,
+    },
+    /// A variable is no text.
+    #[error(transparent)]
+    NotUnicode(#[from] NotUnicode),
+    /// A variable names no proxy.
+    #[error("{variable}: {error}")]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with it.
+        error: ProxyError,
+    },
+    /// A bundle of root certificates cannot be used.
+    #[error("{origin}: {}: {reason}", path.display())]
+    Bundle {
+        /// The variable, or the key of a profile.
+        origin: String,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A region is not a word of letters, digits and hyphens.
     #[error("{origin}: not a region: `{region}`")]
     Region {
@@ -126,6 +162,35 @@ pub enum TargetError {
     /// The profile is in none of the files.
     #[error("there is no AWS profile `{0}`")]
     NoProfile(String),
+    /// Two variables name different profiles.
+    #[error("AWS_PROFILE is `{one}`, and AWS_DEFAULT_PROFILE is `{other}`")]
+    TwoProfiles {
+        /// What `AWS_PROFILE` says.
+        one: String,
+        /// What `AWS_DEFAULT_PROFILE` says.
+        other: String,
+    },
+    /// A profile has a key that the AWS CLI honours and this cannot.
+    #[error(
+        "the profile `{profile}` has {key}, which is not supported here; nothing was contacted"
+    )]
+    Unsupported {
+        /// The key.
+        key: &'static str,
+        /// The profile.
+        profile: String,
+    },
+    /// A profile takes its credentials from variables that are not set.
+    #[error("the profile has credential_source = Environment, but {0} is not set")]
+    NoKey(&'static str),
+    /// The credentials were renewed, and are for another account.
+    #[error("those that were renewed are for account {found}, not for {expected}")]
+    Changed {
+        /// The account that the command began with.
+        expected: String,
+        /// What STS says now.
+        found: String,
+    },
     /// No region is configured anywhere.
     #[error("no region for --prod")]
     NoRegion,

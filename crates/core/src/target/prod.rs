@@ -4,24 +4,24 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::os_shim_internal::Env;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-use super::configured::{Service, Surroundings};
+use super::chain::Chain;
+use super::configured::{Service, Surroundings, is_ours};
 use super::endpoint::Endpoint;
 use super::guarded::GuardedClient;
-use super::retries::DeadIsDead;
+use super::only_to::client;
+use super::pinned::{Pinned, Registry};
+use super::proxy::Proxy;
 use super::{TargetError, TargetOptions, check_region};
 use crate::environment::Environment;
-use crate::error::CallError;
 use crate::store::DynamoDb;
 
 const CONNECT: Duration = Duration::from_secs(2);
@@ -55,23 +55,11 @@ impl fmt::Display for Prod {
     }
 }
 
-/// Makes a client of a service whose requests go to AWS, or where a flag says, and nowhere else. The
-/// services have types of their own, so this cannot be a function.
-macro_rules! client {
-    ($service:ident, $config:expr, $endpoint:expr) => {{
-        let endpoint: Option<&Endpoint> = $endpoint;
-        let mut config = $service::config::Builder::from($config)
-            .retry_classifier(DeadIsDead::PRODUCTION)
-            .interceptor(OnlyTo::new(endpoint));
-        config.set_endpoint_url(endpoint.map(ToString::to_string));
-        $service::Client::from_conf(config.build())
-    }};
-}
-
 impl Prod {
     /// Finds region and credentials as the AWS tools do, and asks STS whose account they are for.
     ///
-    /// Endpoints that are configured anywhere but by a flag are refused before anything is contacted.
+    /// Endpoints that are configured anywhere but by a flag are refused before anything is contacted, and
+    /// so is what the AWS tools take and this one cannot.
     ///
     /// # Errors
     ///
@@ -80,14 +68,6 @@ impl Prod {
         options: &TargetOptions<'_>,
         environment: &Environment,
     ) -> Result<Self, TargetError> {
-        let flag = |service: Service, url: Option<&str>| {
-            url.map(str::parse::<Endpoint>)
-                .transpose()
-                .map_err(|error| TargetError::Endpoint {
-                    origin: service.flag(),
-                    error,
-                })
-        };
         let endpoint = flag(options.service, options.endpoint_url)?;
         let sts_endpoint = flag(Service::Sts, options.sts_endpoint_url)?;
         let surroundings = Surroundings::read(environment, options.profile).await?;
@@ -106,10 +86,24 @@ impl Prod {
 
         let flags = [&endpoint, &sts_endpoint];
         let flags = flags.into_iter().flatten().cloned().collect();
-        let config = load(options, surroundings.profile(), environment, flags).await;
+        let proxy = Proxy::find(environment)?;
+        let http = GuardedClient::new(flags, environment, proxy.clone(), surroundings.roots()?)?;
+        let chain = surroundings.chain(options.profile.is_some(), environment)?;
+        let config = load(options, surroundings.profile(), environment, http).await?;
         let region = config.region().ok_or(TargetError::NoRegion)?.to_string();
         check_region("the region", &region)?;
-        let account = identify(&config, sts_endpoint.as_ref(), &region).await?;
+        let registry = Registry {
+            place: place(&region, sts_endpoint.as_ref(), proxy.as_ref()),
+            config: config.clone(),
+            endpoint: sts_endpoint,
+        };
+        let credentials =
+            Pinned::new(provider(&config, chain, environment).await?, registry).await?;
+        let account = credentials.account().to_owned();
+        let config = config
+            .into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
         if let Some(expected) = options.expect_account
             && expected != account
         {
@@ -152,6 +146,68 @@ impl Prod {
     }
 }
 
+/// Reads a flag that leads somewhere. AWS is never spoken to in the clear.
+fn flag(service: Service, url: Option<&str>) -> Result<Option<Endpoint>, TargetError> {
+    let Some(url) = url else { return Ok(None) };
+    let origin = service.flag();
+    let endpoint: Endpoint = url
+        .parse()
+        .map_err(|error| TargetError::Endpoint { origin, error })?;
+    if endpoint.is_aws() && !endpoint.is_https() {
+        return Err(TargetError::Plaintext {
+            origin,
+            endpoint: endpoint.to_string(),
+        });
+    }
+    Ok(Some(endpoint))
+}
+
+/// Says where STS is asked.
+fn place(region: &str, flag: Option<&Endpoint>, proxy: Option<&Proxy>) -> String {
+    let host = format!("sts.{region}.amazonaws.com");
+    match (flag, proxy) {
+        (Some(flag), _) => format!("production {region} at {flag}"),
+        (None, Some(proxy)) if proxy.is_for(&host, 443) => {
+            format!("production {region} through the proxy {proxy}")
+        }
+        (None, _) => format!("production {region}"),
+    }
+}
+
+/// Finds what provides the credentials. The SDK follows a profile, but where it ends at the keys of the
+/// variables the SDK would not see them: a profile that is named by a flag comes before them.
+async fn provider(
+    config: &SdkConfig,
+    chain: Chain,
+    environment: &Environment,
+) -> Result<SharedCredentialsProvider, TargetError> {
+    let roles = match (chain, config.credentials_provider()) {
+        (Chain::Variables(roles), _) => roles,
+        (Chain::Profile, Some(provider)) => return Ok(provider),
+        (Chain::Profile, None) => Vec::new(),
+    };
+    let key = |name| environment.get(name)?.ok_or(TargetError::NoKey(name));
+    let keys = Credentials::new(
+        key("AWS_ACCESS_KEY_ID")?,
+        key("AWS_SECRET_ACCESS_KEY")?,
+        environment.get("AWS_SESSION_TOKEN")?.map(str::to_owned),
+        None,
+        "Environment",
+    );
+    let mut provider = SharedCredentialsProvider::new(keys);
+    for role in roles {
+        let mut assumed = AssumeRoleProvider::builder(role.arn).configure(config);
+        if let Some(id) = role.external_id {
+            assumed = assumed.external_id(id);
+        }
+        if let Some(name) = role.session_name {
+            assumed = assumed.session_name(name);
+        }
+        provider = SharedCredentialsProvider::new(assumed.build_from_provider(provider).await);
+    }
+    Ok(provider)
+}
+
 /// Variables that hold credentials. A profile that is named by a flag comes before them, as in the AWS
 /// CLI: they may be for another account.
 const CREDENTIALS: [&str; 5] = [
@@ -169,8 +225,8 @@ async fn load(
     options: &TargetOptions<'_>,
     profile: &str,
     environment: &Environment,
-    flags: Vec<Endpoint>,
-) -> SdkConfig {
+    http: GuardedClient,
+) -> Result<SdkConfig, TargetError> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(ATTEMPT)
@@ -178,14 +234,14 @@ async fn load(
         .build();
     let named = options.profile.is_some();
     let variables: HashMap<String, String> = environment
-        .iter()
+        .all(is_ours)?
         .filter(|(name, _)| !name.starts_with("AWS_ENDPOINT_URL"))
         .filter(|(name, _)| !(named && CREDENTIALS.contains(name)))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .env(Env::from(variables))
-        .http_client(GuardedClient::new(flags, environment))
+        .http_client(http)
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(5))
         .profile_name(profile);
@@ -195,7 +251,7 @@ async fn load(
     let mut config = loader.load().await.into_builder();
     config.set_service_config(Some(NothingConfigured));
     config.set_endpoint_url(None);
-    config.build()
+    Ok(config.build())
 }
 
 /// Stands in for what variables and profiles say about single services.
@@ -205,92 +261,5 @@ struct NothingConfigured;
 impl LoadServiceConfig for NothingConfigured {
     fn load_config(&self, _key: ServiceConfigKey<'_>) -> Option<String> {
         None
-    }
-}
-
-async fn identify(
-    config: &SdkConfig,
-    endpoint: Option<&Endpoint>,
-    region: &str,
-) -> Result<String, TargetError> {
-    let place = match endpoint {
-        Some(endpoint) => format!("production {region} at {endpoint}"),
-        None => format!("production {region}"),
-    };
-    let answer = client!(aws_sdk_sts, config, endpoint)
-        .get_caller_identity()
-        .send()
-        .await
-        .map_err(|error| {
-            TargetError::Identity(CallError::new("GetCallerIdentity", &place, error))
-        })?;
-    answer.account.ok_or(TargetError::NoAccount)
-}
-
-/// The last line of defence: looks at the host that a request is about to go to.
-#[derive(Debug)]
-struct OnlyTo {
-    flag: Option<Endpoint>,
-}
-
-impl OnlyTo {
-    fn new(flag: Option<&Endpoint>) -> Self {
-        Self {
-            flag: flag.cloned(),
-        }
-    }
-
-    fn allows(&self, url: &str) -> bool {
-        let Ok(url) = url.parse::<Endpoint>() else {
-            return false;
-        };
-        match &self.flag {
-            Some(flag) => flag.has_origin_of(&url),
-            None => url.is_aws() && url.is_https(),
-        }
-    }
-}
-
-impl Intercept for OnlyTo {
-    fn name(&self) -> &'static str {
-        "only to AWS or where a flag says"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let url = context.request().uri();
-        if self.allows(url) {
-            Ok(())
-        } else {
-            Err(format!("a production request was about to go to {url}").into())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn p02_a_request_goes_to_aws_or_where_a_flag_says() {
-        let aws = OnlyTo::new(None);
-        assert!(aws.allows("https://dynamodb.eu-west-1.amazonaws.com/"));
-        assert!(aws.allows("https://sts.cn-north-1.amazonaws.com.cn/"));
-        assert!(
-            !aws.allows("http://dynamodb.eu-west-1.amazonaws.com/"),
-            "not in the clear"
-        );
-        assert!(!aws.allows("http://localhost:8000/"));
-        assert!(!aws.allows("https://amazonaws.com.example.org/"));
-        let flag: Endpoint = "http://127.0.0.1:8000".parse().unwrap();
-        let flagged = OnlyTo::new(Some(&flag));
-        assert!(flagged.allows("http://127.0.0.1:8000/"));
-        assert!(!flagged.allows("http://127.0.0.1:8001/"));
-        assert!(!flagged.allows("https://127.0.0.1:8000/"));
-        assert!(!flagged.allows("https://dynamodb.eu-west-1.amazonaws.com/"));
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::file::FileProblem;
 use super::postgres::{self, Address, PostgresError};
+use crate::environment::NotUnicode;
 use crate::key::UserId;
 
 /// Says why a user cannot be had.
@@ -54,6 +55,9 @@ pub enum UsersError {
     /// Production, and no users of production are named.
     #[error("--prod, but the users are the built-in ones, whose ids are not those of production")]
     LocalUsers,
+    /// A variable that would name the users is no text.
+    #[error(transparent)]
+    NotUnicode(#[from] NotUnicode),
     /// A users file is not of its form.
     #[error("{file}, line {line}: {problem}")]
     Malformed {

@@ -97,11 +97,10 @@ impl UsersPlan {
         } else {
             LOCAL_VARIABLES
         };
-        let url = options
-            .database
-            .url
-            .map(|url| ("--database-url", url))
-            .or_else(|| environment.first(&variables));
+        let url = match options.database.url {
+            Some(url) => Some(("--database-url", url)),
+            None => environment.first(&variables)?,
+        };
         let Some((origin, url)) = url else {
             return if options.production {
                 Err(UsersError::LocalUsers)

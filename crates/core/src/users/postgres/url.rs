@@ -7,7 +7,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::whereabouts::{Whereabouts, is_aws};
-use crate::environment::Environment;
+use crate::environment::{Environment, NotUnicode};
 
 /// Says why a database URL cannot be used. Nothing of the URL is quoted: any part may be a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum UrlError {
     /// Production, and the URL forbids encryption.
     #[error("it says sslmode=disable; production is never plaintext")]
     Plaintext,
+    /// A variable that fills what the URL leaves open is no text.
+    #[error(transparent)]
+    NotUnicode(#[from] NotUnicode),
 }
 
 /// How a server is to be reached. Its `Debug` form shows no password.
@@ -103,9 +106,10 @@ impl Address {
             let found = parameters.iter().rev().find(|(key, _)| key == name);
             found.map(|(_, value)| value.as_str())
         };
+        let of_variable = environment.get("PGSSLROOTCERT")?;
         let ca = ca
             .or_else(|| taken("sslrootcert").map(PathBuf::from))
-            .or_else(|| environment.get("PGSSLROOTCERT").map(PathBuf::from))
+            .or_else(|| of_variable.map(PathBuf::from))
             // libpq's word for the roots of the system.
             .filter(|path| path.as_os_str() != "system");
         // The driver's error may quote what it could not read.
@@ -117,7 +121,8 @@ impl Address {
         }
         let whereabouts = Whereabouts::of(&config);
         let production = asked || whereabouts == Whereabouts::Remote;
-        let mode = taken("sslmode").or_else(|| environment.get("PGSSLMODE"));
+        let of_variable = environment.get("PGSSLMODE")?;
+        let mode = taken("sslmode").or(of_variable);
         let mode = match mode {
             None if production => SslMode::Require,
             Some("disable") if production => return Err(UrlError::Plaintext),
@@ -204,24 +209,24 @@ fn split(url: &str) -> Result<(String, Vec<(String, String)>), UrlError> {
 /// Fills what a URL leaves open from the variables that libpq knows.
 fn fill(config: &mut Config, environment: &Environment) -> Result<(), UrlError> {
     if config.get_hosts().is_empty() {
-        config.host(environment.get("PGHOST").unwrap_or("localhost"));
+        config.host(environment.get("PGHOST")?.unwrap_or("localhost"));
     }
     if config.get_ports().is_empty()
-        && let Some(port) = environment.get("PGPORT")
+        && let Some(port) = environment.get("PGPORT")?
     {
         config.port(port.parse().map_err(|_| UrlError::Unreadable)?);
     }
     if config.get_user().is_none() {
-        let user = environment.first(&["PGUSER", "USER"]);
+        let user = environment.first(&["PGUSER", "USER"])?;
         config.user(user.map_or("postgres", |(_, user)| user));
     }
     if config.get_password().is_none()
-        && let Some(password) = environment.get("PGPASSWORD")
+        && let Some(password) = environment.get("PGPASSWORD")?
     {
         config.password(password);
     }
     if config.get_dbname().is_none()
-        && let Some(database) = environment.get("PGDATABASE")
+        && let Some(database) = environment.get("PGDATABASE")?
     {
         config.dbname(database);
     }

@@ -1,0 +1,141 @@
+//! Credentials of one account: those that come later are asked whose they are before they are used.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+
+use super::TargetError;
+use super::endpoint::Endpoint;
+use super::only_to::client;
+use crate::error::{CallError, Cause};
+
+const OPERATION: &str = "GetCallerIdentity";
+
+/// Asks STS whose credentials are.
+#[derive(Debug, Clone)]
+pub(super) struct Registry {
+    pub(super) config: SdkConfig,
+    pub(super) endpoint: Option<Endpoint>,
+    /// Where it is asked, for people.
+    pub(super) place: String,
+}
+
+impl Registry {
+    async fn account_of(&self, credentials: &Credentials) -> Result<String, TargetError> {
+        let provider = SharedCredentialsProvider::new(credentials.clone());
+        let config = self.config.to_builder();
+        let config = config.credentials_provider(provider).build();
+        let answer = client!(aws_sdk_sts, &config, self.endpoint.as_ref())
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| {
+                TargetError::Identity(CallError::new(OPERATION, &self.place, error))
+            })?;
+        answer.account.ok_or(TargetError::NoAccount)
+    }
+}
+
+/// Provides the credentials of one account, and never those of another: a process, a file or a role may
+/// give others while a command runs.
+#[derive(Clone)]
+pub(super) struct Pinned(Arc<Inner>);
+
+struct Inner {
+    provider: SharedCredentialsProvider,
+    registry: Registry,
+    account: String,
+    known: Mutex<Known>,
+}
+
+/// What was asked before.
+struct Known {
+    /// The key that was asked for last. It belongs to one account for as long as it lives.
+    key: String,
+    /// The credentials that the account was found by, until they are used.
+    unused: Option<Credentials>,
+}
+
+impl fmt::Debug for Pinned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pinned({})", self.0.account)
+    }
+}
+
+impl Pinned {
+    /// Gets credentials, and asks whose they are.
+    pub(super) async fn new(
+        provider: SharedCredentialsProvider,
+        registry: Registry,
+    ) -> Result<Self, TargetError> {
+        let credentials = provider.provide_credentials().await.map_err(|error| {
+            TargetError::Identity(CallError {
+                operation: OPERATION,
+                place: registry.place.clone(),
+                cause: Cause::of_credentials(&error),
+            })
+        })?;
+        let account = registry.account_of(&credentials).await?;
+        Ok(Self(Arc::new(Inner {
+            provider,
+            registry,
+            account,
+            known: Mutex::new(Known {
+                key: credentials.access_key_id().to_owned(),
+                unused: Some(credentials),
+            }),
+        })))
+    }
+
+    /// Returns the number of the account.
+    pub(super) fn account(&self) -> &str {
+        &self.0.account
+    }
+}
+
+impl Inner {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the first credentials once; whenever the SDK's cache wants others, they are looked at.
+    async fn provide(&self) -> Result<Credentials, CredentialsError> {
+        let unused = self.known().unused.take();
+        let lives = |expiry: SystemTime| expiry > SystemTime::now();
+        if let Some(first) = unused.filter(|first| first.expiry().is_none_or(lives)) {
+            return Ok(first);
+        }
+        let renewed = self.provider.provide_credentials().await?;
+        if self.known().key != renewed.access_key_id() {
+            self.check(&renewed).await?;
+            self.known().key = renewed.access_key_id().to_owned();
+        }
+        Ok(renewed)
+    }
+
+    async fn check(&self, credentials: &Credentials) -> Result<(), CredentialsError> {
+        let found = self.registry.account_of(credentials).await;
+        let found = found.map_err(CredentialsError::provider_error)?;
+        if found == self.account {
+            return Ok(());
+        }
+        Err(CredentialsError::provider_error(TargetError::Changed {
+            expected: self.account.clone(),
+            found,
+        }))
+    }
+}
+
+impl ProvideCredentials for Pinned {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.0.provide())
+    }
+}

@@ -1,0 +1,39 @@
+//! The root certificates that AWS is trusted by.
+
+use std::path::Path;
+
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use super::TargetError;
+
+/// Reads a bundle of root certificates in PEM form, which stand in place of those of the system.
+///
+/// # Errors
+///
+/// [`TargetError::Bundle`], which names `origin`.
+pub(super) fn of_bundle(origin: &str, path: &Path) -> Result<TlsContext, TargetError> {
+    let refused = |reason: String| TargetError::Bundle {
+        origin: origin.to_owned(),
+        path: path.to_owned(),
+        reason,
+    };
+    let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    // The client takes what it is given on trust, and panics where it is none.
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| refused(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| refused(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(refused("there is no certificate in it".to_owned()));
+    }
+    TlsContext::builder()
+        .with_trust_store(TrustStore::empty().with_pem_certificate(pem))
+        .build()
+        .map_err(|error| refused(error.to_string()))
+}
