@@ -12,5 +12,6 @@ mod put;
 mod rows;
 mod seeding;
 mod stale;
+mod storm;
 mod streams;
 mod tables;
