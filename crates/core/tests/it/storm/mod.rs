@@ -31,7 +31,7 @@ fn scene(rng: &mut Rng) -> (Vec<Talk>, Vec<Deed>) {
         .collect();
     let mut deeds = Vec::new();
     let form = rng.usize(..9);
-    for place in 0..talks.len() {
+    for (place, talk) in talks.iter().enumerate() {
         let scripts = match rng.usize(..4) {
             0 => vec![0],
             1 => vec![0, 0],
@@ -44,7 +44,7 @@ fn scene(rng: &mut Rng) -> (Vec<Talk>, Vec<Deed>) {
                 .map(|script| Deed::Seed { place, script }),
         );
         for _ in 0..rng.usize(..3) {
-            let sender = [1, talks[place].other][rng.usize(..2)];
+            let sender = [1, talk.other][rng.usize(..2)];
             deeds.push(Deed::Message { place, sender });
         }
         // In a third of the rounds the old backend writes, and all at the same instant.
