@@ -1,15 +1,21 @@
 //! Stands between a command and an engine, and does to requests what networks and busy services do.
 
+mod traffic;
+
 use std::collections::{BTreeMap, HashMap};
-use std::process::{Child, Command};
+use std::pin::pin;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use fastrand::Rng;
+use futures::future::{Either, select};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::http::{Answer, Breakage, Request, Server, forward};
 use crate::{Ran, Tool};
+pub use traffic::Traffic;
 
 /// What befalls one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +46,8 @@ pub enum Fault {
     StaleIndex,
     /// A transaction meets another one. The engine never sees it.
     Cancelled,
+    /// The request waits until so many others were answered, or until nothing else comes by.
+    Held(u8),
     /// The client is killed before the engine sees the request.
     KilledBefore,
     /// The client is killed after the engine did what it was asked to.
@@ -93,10 +101,20 @@ pub struct Proxy {
 #[derive(Debug, Default)]
 struct State {
     engine: String,
+    traffic: Traffic,
     injected: Mutex<BTreeMap<Fault, usize>>,
     index: Mutex<HashMap<Vec<u8>, Answer>>,
-    victim: Mutex<Option<u32>>,
+    victim: Mutex<Option<Victim>>,
     aimed: Condvar,
+}
+
+/// What ends where the client is killed.
+#[derive(Debug, Clone)]
+enum Victim {
+    /// A process, by its id.
+    Process(u32),
+    /// A piece of work in this process, which is dropped.
+    Work(Arc<Notify>),
 }
 
 impl Proxy {
@@ -105,12 +123,23 @@ impl Proxy {
         engine: &str,
         plan: impl Fn(usize, &Request) -> Option<Fault> + Send + Sync + 'static,
     ) -> Self {
+        Self::start_in(&Traffic::default(), engine, plan)
+    }
+
+    /// Starts a proxy beside others: what they all pass on counts where a request is held.
+    pub fn start_in(
+        traffic: &Traffic,
+        engine: &str,
+        plan: impl Fn(usize, &Request) -> Option<Fault> + Send + Sync + 'static,
+    ) -> Self {
         let state = Arc::new(State {
             engine: engine.to_owned(),
+            traffic: traffic.clone(),
             ..State::default()
         });
         let (serving, asked) = (Arc::clone(&state), AtomicUsize::new(0));
         let server = Server::start(move |request| {
+            let _under_way = serving.traffic.enter();
             let nth = asked.fetch_add(1, Ordering::SeqCst);
             let fault = plan(nth, request).filter(|fault| fault.befalls(request));
             serving.answer(request, fault, &mut Rng::with_seed(nth as u64))
@@ -168,14 +197,25 @@ impl Proxy {
     /// Where there is no such binary.
     pub fn run(&self, tool: &Tool, arguments: &[&str]) -> Ran {
         let child = tool.spawn(arguments);
-        self.state.aim(&child);
+        self.state.aim(Victim::Process(child.id()));
         child.wait_with_output().expect("the process ends").into()
+    }
+
+    /// Does a piece of work of this process to its end. Where the plan kills it, it is dropped, with all that
+    /// it has under way, and `None` is returned. Its requests have to come here.
+    pub async fn work<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let killed = Arc::new(Notify::new());
+        self.state.aim(Victim::Work(Arc::clone(&killed)));
+        match select(pin!(killed.notified()), pin!(work)).await {
+            Either::Left(_) => None,
+            Either::Right((done, _)) => Some(done),
+        }
     }
 }
 
 impl State {
-    fn aim(&self, child: &Child) {
-        *self.victim.lock().expect("it is whole") = Some(child.id());
+    fn aim(&self, victim: Victim) {
+        *self.victim.lock().expect("it is whole") = Some(victim);
         self.aimed.notify_all();
     }
 
@@ -185,9 +225,14 @@ impl State {
             .aimed
             .wait_while(victim, |victim| victim.is_none())
             .expect("it is whole");
-        let id = victim.expect("it is there").to_string();
-        let killed = Command::new("kill").args(["-s", "KILL", &id]).status();
-        assert!(killed.is_ok_and(|status| status.success()));
+        match victim.as_ref().expect("it is there") {
+            Victim::Process(id) => {
+                let id = id.to_string();
+                let killed = Command::new("kill").args(["-s", "KILL", &id]).status();
+                assert!(killed.is_ok_and(|status| status.success()));
+            }
+            Victim::Work(killed) => killed.notify_one(),
+        }
     }
 
     fn answer(&self, request: &Request, fault: Option<Fault>, rng: &mut Rng) -> Answer {
@@ -217,6 +262,10 @@ impl State {
             Fault::EmptyPage => empty_page(request),
             Fault::StaleIndex => self.first_of_index(request),
             Fault::Cancelled => cancelled(request, rng),
+            Fault::Held(others) => {
+                self.traffic.hold(others.into());
+                self.pass(request)
+            }
             Fault::KilledBefore => {
                 self.kill();
                 Answer::Broken(Breakage::Reset, Vec::new())

@@ -187,16 +187,38 @@ fn at_pool(proxy: &Proxy) -> Tool {
         .with("AWS_COGNITO_USER_POOL_ID", POOL)
 }
 
+/// Returns the ids of the users that a run listed.
+fn subs(ran: &Ran) -> Vec<String> {
+    // The last line of a run that failed may be cut.
+    let users = ran
+        .stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    users
+        .map(|user: Value| user["sub"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 #[test]
 fn p24_a_list_of_users_under_any_faults_is_whole_or_says_so() {
+    let mut expected: Vec<String> = (0..131).map(sub).collect();
+    expected.sort_unstable();
     let tally = Mutex::default();
     let seeds = run_seeds(FEW, MANY, |seed| {
         let cognito = Cognito::start(pool(), Hardship::default());
         let proxy = Proxy::seeded(&cognito.url(), seed, ODDS);
         let arguments = ["list-users", "-o", "jsonl"];
         let (ran, done) = run_under_faults(&proxy, &at_pool(&proxy), &tally, &arguments);
+        let mut subs = subs(&ran);
+        subs.sort_unstable();
         if done {
-            assert_eq!(ran.stdout.lines().count(), 131, "{ran:?}");
+            // One twice and another one missing would be as many.
+            assert_eq!(subs, expected, "{ran:?}");
+        } else {
+            let listed = subs.len();
+            subs.dedup();
+            assert_eq!(subs.len(), listed, "none twice: {ran:?}");
+            assert!(subs.iter().all(|sub| expected.contains(sub)), "{ran:?}");
         }
     });
     tally.into_inner().unwrap().say("p24, list-users", seeds);

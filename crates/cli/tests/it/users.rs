@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ddb_test_support::aws::{Aws, Backups};
 use ddb_test_support::{Door, Postgres, Sandbox, Tool};
@@ -92,10 +92,8 @@ async fn p27_a_plaintext_server_is_refused_in_production() {
     let options = aws.options();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     for mode in ["", "?sslmode=prefer", "?sslmode=allow", "?sslmode=require"] {
-        let start = Instant::now();
         let url = format!("{url}{mode}");
         let ran = tool.run(&[&["seed", "--yes", "--database-url", &url], &options[..]].concat());
-        assert!(start.elapsed() < Duration::from_secs(3));
         ran.fails_with_hint(1, "postgres 127.0.0.1:");
         assert!(ran.stderr.contains("TLS"), "{}", ran.stderr);
     }
@@ -114,7 +112,7 @@ async fn p27_a_plaintext_server_is_refused_in_production() {
 }
 
 #[test]
-fn a_dead_or_silent_server_is_reported_soon() {
+fn a_dead_or_silent_server_is_reported_after_one_attempt() {
     let sandbox = Sandbox::new();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_port = silent.local_addr().unwrap().port();
@@ -127,13 +125,15 @@ fn a_dead_or_silent_server_is_reported_soon() {
         (silent_port, "no answer within 2s 500ms"),
     ] {
         let url = format!("postgres://me:secret@127.0.0.1:{port}/db");
-        let start = Instant::now();
         let ran = tool(Door::Own, &sandbox)
             .with("DATABASE_URL", &url)
             .run(&["seed"]);
-        assert!(start.elapsed() < Duration::from_secs(3));
         ran.fails_with_hint(1, part);
     }
+    // Whoever connected is waiting to be accepted.
+    silent.set_nonblocking(true).unwrap();
+    let attempts = silent.incoming().take_while(Result::is_ok).count();
+    assert_eq!(attempts, 1);
 }
 
 #[tokio::test]
@@ -225,11 +225,9 @@ async fn what_is_wrong_with_a_database_is_said() {
         ),
         (unencrypted_ca, 1, "", "--db-ca"),
     ] {
-        let start = Instant::now();
         let ran = tool(Door::Front, &sandbox)
             .with("DATABASE_URL", &url)
             .run(&["seed", "-v"]);
-        assert!(start.elapsed() < Duration::from_secs(3));
         ran.fails_with_hint(code, part);
         assert!(ran.stderr.contains(hint), "{}", ran.stderr);
         assert!(!ran.stderr.contains("cAnArY"), "{}", ran.stderr);

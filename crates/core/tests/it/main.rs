@@ -15,5 +15,6 @@ mod renewed;
 mod rows;
 mod seeding;
 mod stale;
+mod storm;
 mod streams;
 mod tables;

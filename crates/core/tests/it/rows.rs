@@ -1,9 +1,16 @@
 //! Access pattern E on an engine: rows follow the newest message.
 
-use ddb_core::conversation::{Doubled, Missing, Settled, Settlement, settle};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ddb_core::conversation::{
+    Doubled, Missing, Settled, Settlement, newest_message, repair, settle,
+};
 use ddb_core::item::{GroupRow, Item, MAX_SIZE, size};
 use ddb_core::key::SortKey;
+use ddb_core::store::Store;
 use ddb_test_support::Sandbox;
+use ddb_test_support::proxy::Proxy;
 
 use crate::data::{at, group, message, person, raw, row};
 
@@ -186,22 +193,133 @@ async fn doubled_rows_are_reported_and_left() {
     assert_eq!(rows(&sandbox).await.len(), 3);
 }
 
-/// Many movers of one group at once, and messages coming in between.
+/// Three to five surplus rows of one person, as old scripts left them, and as many or none of the other.
+#[tokio::test]
+async fn surplus_rows_go_with_one_repair_and_one_stays() {
+    for (mine, theirs) in [(3, 0), (4, 1), (5, 5)] {
+        let sandbox = Sandbox::with_table().await;
+        sandbox.put(raw(&message(group(1), at(T), 1, "now"))).await;
+        for (owner, other, surplus) in [(1, 2, mine), (2, 1, theirs)] {
+            for n in 1..=surplus {
+                let old = at(EARLIER).plus_micros(n).unwrap();
+                let surplus = row(group(1), old, (owner, other), "old");
+                sandbox.put(raw(&surplus)).await;
+            }
+            let own = row(group(1), at(T), (owner, other), "now");
+            sandbox.put(raw(&own)).await;
+        }
+        let people = Box::new([person(1), person(2)]);
+        let (store, token) = (sandbox.store(), sandbox.write_token());
+        let repaired = repair(&store, &token, group(1), people.clone()).await;
+        assert_eq!(repaired.unwrap().doubled.len() as i64, mine + theirs);
+        let expected = [
+            row(group(1), at(T), (1, 2), "now"),
+            row(group(1), at(T), (2, 1), "now"),
+        ];
+        assert_eq!(rows(&sandbox).await, expected, "{mine} and {theirs}");
+        let again = repair(&store, &token, group(1), people).await.unwrap();
+        assert!(again.doubled.is_empty() && !again.changed(), "{again:?}");
+    }
+}
+
+/// A store by way of a proxy that has `meanwhile` done before the engine sees the first transaction.
+fn with_meanwhile(
+    sandbox: &Arc<Sandbox>,
+    meanwhile: impl AsyncFn(&Sandbox) + Send + Sync + 'static,
+) -> (Proxy, Store) {
+    let (inside, is_done) = (Arc::clone(sandbox), AtomicBool::new(false));
+    let proxy = Proxy::start(&sandbox.url(), move |_, request| {
+        if request.operation == "TransactWriteItems" && !is_done.swap(true, Ordering::SeqCst) {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(meanwhile(&inside));
+        }
+        None
+    });
+    let store = sandbox.store_at(&proxy.url());
+    (proxy, store)
+}
+
+async fn run_by(store: &Store, sandbox: &Sandbox, missing: Missing) -> Settled {
+    let settlement = Settlement {
+        group: group(1),
+        missing,
+        doubled: Doubled::Leave,
+        never_back: true,
+    };
+    settle(store, &sandbox.write_token(), &settlement)
+        .await
+        .unwrap()
+}
+
+/// Two make the rows of one conversation; between their looks a message came, so that each wants another key.
+#[tokio::test]
+#[should_panic(expected = "one row each")]
+async fn p18_rows_that_two_make_at_once_are_one_each() {
+    let sandbox = Arc::new(Sandbox::with_table().await);
+    sandbox
+        .put(raw(&message(group(1), at(EARLIER), 1, "old")))
+        .await;
+    let (_proxy, store) = with_meanwhile(&sandbox, async |sandbox| {
+        sandbox.put(raw(&message(group(1), at(T), 2, "new"))).await;
+        run(sandbox, 1, create(1, 2), true).await;
+    });
+    run_by(&store, &sandbox, create(1, 2)).await;
+    let made = rows(&sandbox).await;
+    assert_eq!(made.len(), 2, "one row each: {made:?}");
+    let expected = [
+        row(group(1), at(T), (1, 2), "new"),
+        row(group(1), at(T), (2, 1), "new"),
+    ];
+    run(&sandbox, 1, Missing::PassOver, false).await;
+    assert_eq!(rows(&sandbox).await, expected);
+}
+
+/// Many movers of one group at once, and a message coming in before each of their transactions, so that
+/// hardly two of them see the same newest message.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p18_movers_at_once_leave_one_row_each() {
-    let sandbox = Sandbox::with_table().await;
-    for n in 0..20 {
-        let time = at(T).plus_micros(n * 5_000).unwrap();
+    let sandbox = Arc::new(Sandbox::with_table().await);
+    sandbox
+        .put(raw(&message(group(1), at(EARLIER), 1, "first")))
+        .await;
+    run(&sandbox, 1, create(1, 2), true).await;
+    for round in 0..20 {
+        // In every other round all messages lie within 1 ms.
+        let step = [5_000, 100][round % 2];
+        let begin = at(T).plus_micros(round as i64 * 50_000).unwrap();
         sandbox
-            .put(raw(&message(group(1), time, 1, &format!("m{n}"))))
+            .put(raw(&message(group(1), begin, 1, &format!("m{round}"))))
             .await;
-        let moves = (0..4).map(|_| run(&sandbox, 1, create(1, 2), true));
+        let moves = (1..=4).map(|mover| {
+            let time = begin.plus_micros(mover * step).unwrap();
+            let sandbox = Arc::clone(&sandbox);
+            async move {
+                let (_proxy, store) = with_meanwhile(&sandbox, async move |sandbox| {
+                    let text = format!("m{round}, {mover}");
+                    sandbox.put(raw(&message(group(1), time, 1, &text))).await;
+                });
+                run_by(&store, &sandbox, create(1, 2)).await;
+            }
+        });
         futures::future::join_all(moves).await;
         let now = rows(&sandbox).await;
         assert_eq!(now.len(), 2, "{now:?}");
+        assert_ne!(now[0].owner, now[1].owner, "{now:?}");
         assert!(
             now.iter()
-                .all(|row| row.last_message_at == SortKey::from(time))
+                .all(|row| row.last_message_at >= SortKey::from(begin)),
+            "{now:?}"
+        );
+        run(&sandbox, 1, Missing::PassOver, false).await;
+        let newest = newest_message(&sandbox.store(), group(1)).await.unwrap();
+        let newest = newest.unwrap().created_at;
+        let now = rows(&sandbox).await;
+        assert_eq!(now.len(), 2, "{now:?}");
+        assert!(
+            now.iter().all(|row| row.last_message_at == newest),
+            "{now:?}"
         );
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ddb_core::item::{Item, Kind};
-use ddb_core::seed::{Report, Script, Seed, SeedError, Speakers, prepare};
+use ddb_core::key::MessageId;
+use ddb_core::seed::{Prepared, Report, Script, Seed, SeedError, Speakers, prepare};
 use ddb_core::store::Store;
 use ddb_core::timestamp::Timestamp;
 use ddb_test_support::Sandbox;
@@ -88,6 +89,80 @@ async fn messages_carry_their_sender_and_rows_the_last_message() {
             said("user1", "line 2")
         ]
     );
+}
+
+/// Returns the ids of all messages, each as often as it is there.
+async fn ids(sandbox: &Sandbox) -> Vec<MessageId> {
+    let items = sandbox.items().await.into_iter().map(Item::decode);
+    let messages = items.filter_map(|item| match item {
+        Item::Message(message) => Some(message.id),
+        _ => None,
+    });
+    let mut ids: Vec<MessageId> = messages.collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Two runs have both looked before either writes; then the seed is run once more, in peace.
+async fn seeds_at_once(one: (&Seed, &Script), two: (&Seed, &Script)) -> Vec<MessageId> {
+    let sandbox = Sandbox::with_table().await;
+    let (store, token) = (sandbox.store(), sandbox.write_token());
+    let later = at(NOW).plus_micros(1_234).unwrap();
+    let first = prepare(&store, one.0, one.1, at(NOW)).await.unwrap();
+    let second = prepare(&store, two.0, two.1, later).await.unwrap();
+    let of = |prepared: &Prepared<'_>| {
+        prepared
+            .messages()
+            .iter()
+            .map(|message| message.id)
+            .collect()
+    };
+    let wanted: [Vec<MessageId>; 2] = [of(&first), of(&second)];
+    second.write(&token).await.unwrap();
+    first.write(&token).await.unwrap();
+    let there = ids(&sandbox).await;
+    let is_lost = |id: &&MessageId| !there.contains(id);
+    assert_eq!(
+        wanted.iter().flatten().filter(is_lost).count(),
+        0,
+        "none lost"
+    );
+    let peace = at(NOW).plus_micros(86_400_000_000).unwrap();
+    for (seed, script) in [one, two] {
+        run(&sandbox, seed, script, peace).await.unwrap();
+    }
+    let rows = sandbox.items().await;
+    let rows = rows.iter().filter(|item| Kind::of(item) == Kind::Group);
+    assert_eq!(rows.count(), 2, "one row each");
+    ids(&sandbox).await
+}
+
+/// Neither says when it ends, so that each takes its own now.
+#[tokio::test]
+#[should_panic(expected = "Doubled")]
+async fn p13_the_same_seed_twice_at_once_is_one_seed() {
+    let (seed, script) = (seed(1), script(57));
+    let mut found = seeds_at_once((&seed, &script), (&seed, &script)).await;
+    assert_eq!(found.len(), 57, "each once");
+    found.dedup();
+    assert_eq!(found.len(), 57, "each once");
+}
+
+/// Two conversations for one group, with one end: each message wants the key of one of the other.
+#[tokio::test]
+#[should_panic(expected = "none lost")]
+async fn p13_two_seeds_of_one_group_at_once_lose_nothing() {
+    let seed = Seed {
+        ends_at: Some(at(NOW)),
+        ..seed(1)
+    };
+    let mut other = script(57);
+    for line in &mut other.lines {
+        line.text.push('!');
+    }
+    let mut found = seeds_at_once((&seed, &script(57)), (&seed, &other)).await;
+    found.dedup();
+    assert_eq!(found.len(), 114, "each once");
 }
 
 /// Whatever single item is lost, seeding again makes the same table.

@@ -1,0 +1,312 @@
+//! Who acts in a storm, and on what.
+
+use std::time::Duration;
+
+use ddb_core::Error;
+use ddb_core::conversation::{
+    Doubled, Missing, Pass, Settled, Settlement, Text, create_conversation, create_message,
+    inspect, repair, settle,
+};
+use ddb_core::item::RawItem;
+use ddb_core::key::{MessageGroupId, MessageId, SortKey};
+use ddb_core::seed::{Script, Seed, SeedError, Speakers, prepare};
+use ddb_core::store::{Scan, Segment, Store};
+use ddb_core::timestamp::Timestamp;
+use ddb_test_support::Sandbox;
+use futures::TryStreamExt;
+
+use super::verdict::Broken;
+use crate::data::{at, group, message, person, raw, user};
+
+/// Where the conversations end, where somebody says so.
+const T: &str = "2026-03-22T08:35:09.123456+00:00";
+/// An instant after all others, as older tools wrote it.
+pub const OLD_FORMS: [&str; 3] = [
+    "2026-03-22T08:35:09.200000Z",
+    "2026-03-22T10:35:09.200000+02:00",
+    "2026-03-22T08:35:09.200000",
+];
+const HOUR: i64 = 3_600_000_000;
+
+/// A conversation of user 1.
+#[derive(Debug, Clone, Copy)]
+pub struct Talk {
+    pub number: u128,
+    pub other: u128,
+    /// Whether it was there before the storm.
+    pub is_begun: bool,
+    /// Whether its seeds say when it ends.
+    pub ends_at: bool,
+}
+
+impl Talk {
+    pub fn group(self) -> MessageGroupId {
+        group(self.number)
+    }
+
+    fn seed(self, ends_at: Option<Timestamp>) -> Seed {
+        Seed {
+            group: self.group(),
+            me: user(1),
+            other: user(self.other),
+            ends_at,
+            interval: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What one actor does. `place` says in which conversation of the stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    Seed {
+        place: usize,
+        script: usize,
+    },
+    /// Three messages, each within 1 ms of the next.
+    Message {
+        place: usize,
+        sender: u128,
+    },
+    OldMessage {
+        place: usize,
+        form: usize,
+    },
+    Conversation,
+    Sync,
+    Repair,
+}
+
+/// A message that somebody was told to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledged {
+    pub group: MessageGroupId,
+    /// `None` where only its text is known.
+    pub id: Option<MessageId>,
+    pub text: String,
+}
+
+/// What an actor was told to be done.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    pub messages: Vec<Acknowledged>,
+    /// Conversations whose rows have been moved to the message at this key, or one that is newer.
+    pub moved: Vec<(MessageGroupId, SortKey)>,
+}
+
+impl Told {
+    fn settled(&mut self, settled: Settled) {
+        let newest = settled.newest.into_iter();
+        self.moved
+            .extend(newest.map(|newest| (newest.group, newest.created_at)));
+    }
+
+    pub fn extend(&mut self, more: Self) {
+        self.messages.extend(more.messages);
+        self.moved.extend(more.moved);
+    }
+}
+
+pub struct Stage {
+    pub sandbox: Sandbox,
+    pub talks: Vec<Talk>,
+}
+
+/// Lines that are the script's own.
+fn script(name: &str, lines: usize) -> Script {
+    let text: String = (0..lines)
+        .map(|n| format!("Person {}: {name}, line {n}\n", n % 2 + 1))
+        .collect();
+    Script::parse(name, text.as_bytes(), &Speakers::new("user1", "other")).unwrap()
+}
+
+fn own_script(script_number: usize) -> Script {
+    script(["one", "another"][script_number], 12)
+}
+
+fn now(micros: i64) -> Timestamp {
+    at(T).plus_micros(micros).unwrap()
+}
+
+impl Stage {
+    pub fn new(sandbox: Sandbox, talks: Vec<Talk>) -> Self {
+        Self { sandbox, talks }
+    }
+
+    /// Seeds what is there before the storm.
+    pub async fn begin(&self) {
+        let before = at(T).plus_micros(-24 * HOUR).unwrap();
+        for talk in self.talks.iter().filter(|talk| talk.is_begun) {
+            let seed = talk.seed(Some(before));
+            self.seed(&self.sandbox.store(), &seed, &script("begin", 3), before)
+                .await
+                .unwrap();
+        }
+    }
+
+    async fn seed(
+        &self,
+        store: &Store,
+        seed: &Seed,
+        script: &Script,
+        now: Timestamp,
+    ) -> Result<Told, SeedError> {
+        let prepared = prepare(store, seed, script, now).await?;
+        let messages = prepared.messages().iter().map(|message| Acknowledged {
+            group: message.group,
+            id: Some(message.id),
+            text: message.text.clone(),
+        });
+        let mut told = Told {
+            messages: messages.collect(),
+            moved: Vec::new(),
+        };
+        let report = prepared.write(&self.sandbox.write_token()).await?;
+        told.settled(report.rows);
+        Ok(told)
+    }
+
+    /// Acts; returns what this actor is told. An error is one that no actor should meet.
+    pub async fn act(&self, store: &Store, deed: Deed, micros: i64) -> Result<Told, String> {
+        let token = self.sandbox.write_token();
+        let text: Text = format!("said at {micros}").parse().unwrap();
+        let told = |group, id| Told {
+            messages: vec![Acknowledged {
+                group,
+                id,
+                text: text.as_str().to_owned(),
+            }],
+            moved: Vec::new(),
+        };
+        match deed {
+            Deed::Seed { place, script } => {
+                let talk = self.talks[place];
+                let seed = talk.seed(talk.ends_at.then(|| at(T)));
+                let script = own_script(script);
+                match self.seed(store, &seed, &script, now(micros)).await {
+                    // It says truthfully that it did not do it.
+                    Err(SeedError::Plan { .. } | SeedError::Store(Error::Contended { .. })) => {
+                        Ok(Told::default())
+                    }
+                    done => done.map_err(|error| error.to_string()),
+                }
+            }
+            Deed::Message { place, sender } => {
+                let group = self.talks[place].group();
+                let mut all = Told::default();
+                for step in 0..3 {
+                    let now = now(micros + step * 200);
+                    let made = create_message(store, &token, group, person(sender), &text, now);
+                    let made = made.await.map_err(|error| error.to_string())?;
+                    all.extend(told(group, Some(made.id)));
+                }
+                Ok(all)
+            }
+            Deed::OldMessage { place, form } => {
+                let sk = SortKey::verbatim(OLD_FORMS[form]);
+                let message = message(self.talks[place].group(), sk, 1, text.as_str());
+                self.sandbox.put(raw(&message)).await;
+                Ok(told(message.group, Some(message.id)))
+            }
+            Deed::Conversation => {
+                let people = [person(1), person(2)];
+                create_conversation(store, &token, people, &text, now(micros))
+                    .await
+                    .map(|row| told(row.group, None))
+                    .map_err(|error| error.to_string())
+            }
+            Deed::Sync => self.sync(store).await,
+            Deed::Repair => self.repair(store).await,
+        }
+    }
+
+    /// Moves rows, and again, as whoever follows the stream does for each message.
+    async fn sync(&self, store: &Store) -> Result<Told, String> {
+        let mut told = Told::default();
+        for talk in self.talks.iter().chain(&self.talks) {
+            let settlement = Settlement {
+                group: talk.group(),
+                missing: Missing::PassOver,
+                doubled: Doubled::Leave,
+                never_back: false,
+            };
+            match settle(store, &self.sandbox.write_token(), &settlement).await {
+                Ok(settled) => told.settled(settled),
+                Err(Error::Contended { .. }) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(told)
+    }
+
+    /// Checks and repairs, as `check-conversations --repair` does.
+    async fn repair(&self, store: &Store) -> Result<Told, String> {
+        let mut told = Told::default();
+        let mut pass = Pass::default();
+        for item in scan(store).await? {
+            pass.take(item);
+        }
+        for group in pass.suspects() {
+            let seen = inspect(store, group, &pass.owners(group), None).await;
+            let seen = seen.map_err(|error| error.to_string())?;
+            let (false, Ok(people)) = (seen.findings.is_empty(), seen.people) else {
+                continue;
+            };
+            match repair(store, &self.sandbox.write_token(), group, people).await {
+                Ok(settled) => told.settled(settled),
+                Err(Error::Contended { .. }) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(told)
+    }
+
+    /// Does what an operator does after it, in peace: whatever was seeded is seeded again, then rows are
+    /// moved and mended. Returns what the operator is told, and what failed.
+    pub async fn settle(&self, deeds: &[Deed]) -> (Told, Vec<Broken>) {
+        let store = self.sandbox.store();
+        let (mut told, mut broken) = (Told::default(), Vec::new());
+        let mut seeded = Vec::new();
+        for deed in deeds {
+            let Deed::Seed { place, script } = *deed else {
+                continue;
+            };
+            if seeded.contains(deed) {
+                continue;
+            }
+            seeded.push(*deed);
+            let talk = self.talks[place];
+            let seed = talk.seed(talk.ends_at.then(|| at(T)));
+            let script = own_script(script);
+            match self.seed(&store, &seed, &script, now(HOUR)).await {
+                Ok(more) => told.extend(more),
+                Err(error) => {
+                    let what = format!("{deed:?} again");
+                    broken.push(Broken::failed(what, &error.to_string()));
+                }
+            }
+        }
+        for (what, done) in [
+            ("sync in peace", self.sync(&store).await),
+            ("repair in peace", self.repair(&store).await),
+        ] {
+            broken.extend(done.err().map(|error| Broken::failed(what, &error)));
+        }
+        (told, broken)
+    }
+}
+
+/// Reads the whole table.
+pub async fn scan(store: &Store) -> Result<Vec<RawItem>, String> {
+    let scan = Scan {
+        segment: Segment::WHOLE,
+        consistent: true,
+        count_only: false,
+        page_size: None,
+    };
+    let pages = store.scan(scan).map_ok(|page| page.items);
+    let pages: Vec<Vec<RawItem>> = pages
+        .try_collect()
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(pages.concat())
+}
