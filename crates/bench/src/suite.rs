@@ -6,7 +6,6 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use comfy_table::{CellAlignment, ColumnConstraint, Table, presets};
 use serde::Serialize;
-use tempfile::TempDir;
 
 use crate::measure::{self, Cost, Spread};
 
@@ -84,12 +83,31 @@ struct Line {
     peak_ratio: f64,
 }
 
+/// An empty folder, gone at the end. (The crate for that wants more of `rustix` than the tools do, and they would
+/// be built anew for the bench.)
+struct Home(PathBuf);
+
+impl Home {
+    fn new() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("ddb-bench-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // What cannot be removed stays where the system clears up.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// The programs, and where they run.
 pub struct Suite {
     binaries: PathBuf,
     peers: PathBuf,
     conversation: PathBuf,
-    home: TempDir,
+    home: Home,
     rounds: usize,
     has_boto3: bool,
     has_aws: bool,
@@ -106,7 +124,7 @@ impl Suite {
             binaries: binaries.to_owned(),
             peers: project.join("crates/bench/peers"),
             conversation: project.join("seed-data/conversations/late-train.txt"),
-            home: tempfile::tempdir()?,
+            home: Home::new()?,
             rounds: rounds.max(1),
             has_boto3: false,
             has_aws: false,
@@ -144,8 +162,8 @@ impl Suite {
                 ("AWS_ENDPOINT_URL_DYNAMODB", url),
                 ("AWS_PAGER", ""),
             ])
-            .env("HOME", self.home.path())
-            .current_dir(self.home.path());
+            .env("HOME", &self.home.0)
+            .current_dir(&self.home.0);
         command
     }
 

@@ -11,7 +11,7 @@ use ddb_core::stream::CheckpointError;
 use ddb_core::target::TargetError;
 use ddb_core::users::{PostgresError, UrlError, UsersError};
 use ddb_core::{CallError, Cause, Error};
-use ddb_local::LocalError;
+use ddb_local::{LocalError, Occupant};
 
 /// The exit codes, which scripts rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -438,9 +438,15 @@ impl From<LocalError> for Failure {
         let failure = Self::new(Exit::Failed, error.to_string());
         match error {
             LocalError::Folder { .. } => failure.hint("--data names a folder that can be written"),
-            LocalError::PortTaken(_) => failure.hint(
-                "`ddb list-tables` tells whether a DynamoDB endpoint is there already; --port names another port",
-            ),
+            LocalError::PortTaken {
+                occupant: Occupant::DynamoDb,
+                ..
+            } => {
+                failure.hint("the other commands can use that endpoint; --port names another port")
+            }
+            LocalError::PortTaken { .. } => {
+                failure.hint("end what listens there, or name another port with --port")
+            }
             LocalError::InUse { .. } => {
                 failure.hint("use that endpoint, or name another folder with --data")
             }

@@ -65,7 +65,8 @@ impl Sandbox {
     ///
     /// Where the engine does not start.
     pub fn embedded() -> Self {
-        let endpoint = Endpoint::start(0, Storage::Memory).expect("the embedded engine starts");
+        let endpoint =
+            Endpoint::start(0, Storage::Memory, Vec::new()).expect("the embedded engine starts");
         Self::on(Engine::Embedded(endpoint))
     }
 

@@ -1,9 +1,10 @@
 //! `ddb local`: a DynamoDB endpoint in this process.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
-use ddb_local::{Endpoint, Storage};
+use ddb_local::{Endpoint, Origin, Storage};
 use serde::Serialize;
 
 use crate::args::CommonArgs;
@@ -17,8 +18,9 @@ const DEFAULT_PORT: u16 = 8000;
 
 /// Runs a DynamoDB endpoint on this machine.
 ///
-/// It needs no Docker and no JVM, listens on the loopback interface only, and ends on Ctrl-C or SIGTERM.
-/// Data is in memory and gone at the end, unless --data names a folder.
+/// It needs no Docker and no JVM, listens on 127.0.0.1 and [::1] only, and ends on Ctrl-C or SIGTERM.
+/// Data is in memory and gone at the end, unless --data names a folder. Web pages cannot use it, unless
+/// --allow-origin names where they come from.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, after_help = examples(&[
     ("Keep the data in a folder, on another port", "ddb local --data ddb-data --port 8001"),
@@ -30,6 +32,9 @@ pub struct Args {
     /// Folder to keep the data in; made where it is missing
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Answer web pages of this origin, such as http://localhost:5173; may be repeated
+    #[arg(long, value_name = "URL")]
+    allow_origin: Vec<Origin>,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -49,6 +54,19 @@ impl Record for Row {
     }
 }
 
+/// Says where an endpoint listens.
+fn listening(addresses: &[SocketAddr]) -> String {
+    let places: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+    let missing = match addresses {
+        [_] => ", and not on [::1], which this machine does not have",
+        _ => "",
+    };
+    format!(
+        "listening on {}{missing}; Ctrl-C ends it",
+        places.join(" and ")
+    )
+}
+
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
 
@@ -66,7 +84,7 @@ impl Command for Args {
             .data
             .as_deref()
             .map_or(Storage::Memory, Storage::Folder);
-        let endpoint = Endpoint::start(self.port, storage)?;
+        let endpoint = Endpoint::start(self.port, storage, self.allow_origin)?;
         let mut printer = ui.printer::<Row>();
         printer.print(&Row {
             endpoint: endpoint.url(),
@@ -79,10 +97,29 @@ impl Command for Args {
                 endpoint.url()
             ));
         }
-        ui.note("listening; Ctrl-C ends it");
+        ui.note(&listening(endpoint.addresses()));
         context.stopped().await;
         endpoint.stop()?;
         ui.note("ended");
         Ok(Outcome::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_where_it_listens() {
+        let v4 = "127.0.0.1:8000".parse().unwrap();
+        let v6 = "[::1]:8000".parse().unwrap();
+        assert_eq!(
+            listening(&[v4, v6]),
+            "listening on 127.0.0.1:8000 and [::1]:8000; Ctrl-C ends it"
+        );
+        assert_eq!(
+            listening(&[v4]),
+            "listening on 127.0.0.1:8000, and not on [::1], which this machine does not have; Ctrl-C ends it"
+        );
     }
 }

@@ -1,0 +1,120 @@
+//! The engine behind the front: dynoxide's own server, on connections that nobody else can make.
+//!
+//! That server takes requests from a TCP listener, and from anybody: it asks for no `Host` and answers every
+//! `Origin`. So each connection gets a listener of its own, which is closed as soon as that connection is accepted.
+
+use std::future::Future;
+use std::io;
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::Uri;
+use axum::response::Response;
+use dynoxide::Database;
+use dynoxide::server::serve_with_shutdown;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tower::Service;
+
+/// A client of the engine in this process.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    client: Client<Connect, Body>,
+}
+
+impl Engine {
+    /// Makes a client. The engine lets go of the database once the sender of `ended` is dropped.
+    pub(crate) fn new(database: Database, ended: watch::Receiver<()>) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build(Connect { database, ended });
+        Self { client }
+    }
+
+    /// Has a request answered. The path of its URI counts, and no other part of it.
+    pub(crate) async fn answer(&self, request: Request) -> Result<Response, Error> {
+        Ok(self.client.request(request).await?.map(Body::new))
+    }
+}
+
+/// Makes connections to the engine.
+#[derive(Clone)]
+struct Connect {
+    database: Database,
+    ended: watch::Receiver<()>,
+}
+
+impl Service<Uri> for Connect {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let (database, ended) = (self.database.clone(), self.ended.clone());
+        Box::pin(async move { connect(database, ended).await.map(TokioIo::new) })
+    }
+}
+
+async fn connect(database: Database, mut ended: watch::Receiver<()>) -> io::Result<TcpStream> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    stream.set_nodelay(true)?;
+    let serving = serve_with_shutdown(listener, database, async move {
+        // It never changes: this waits for its end.
+        let _ = ended.changed().await;
+    });
+    // The server accepts while its future is polled, and serves what it accepted on tasks of their own. Its first
+    // answer says that it has this connection; dropping the future then closes the listener.
+    tokio::select! {
+        greeted = greet(&mut stream) => greeted?,
+        served = serving => {
+            return Err(io::Error::other(served.err().unwrap_or_default()));
+        }
+    }
+    Ok(stream)
+}
+
+/// Asks for an answer without a body, and reads it.
+async fn greet(stream: &mut TcpStream) -> io::Result<()> {
+    stream
+        .write_all(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nobody_else_gets_to_the_engine() {
+        let (_ending, ended) = watch::channel(());
+        let database = Database::memory().unwrap();
+        let mut stream = connect(database.clone(), ended.clone()).await.unwrap();
+        let address = stream.peer_addr().unwrap();
+        let error = TcpStream::connect(address).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        // The one connection goes on.
+        greet(&mut stream).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn connections_end_with_the_endpoint() {
+        let (ending, ended) = watch::channel(());
+        let mut stream = connect(Database::memory().unwrap(), ended).await.unwrap();
+        drop(ending);
+        assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
+    }
+}

@@ -1,0 +1,183 @@
+//! The sockets of an endpoint: one port on 127.0.0.1 and on [::1].
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use crate::LocalError;
+
+/// How many ports are tried where any will do: one may be free on one of the two addresses only.
+const TRIES: usize = 64;
+/// How long whatever holds a port may take to answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What answers at a port that is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occupant {
+    /// A DynamoDB endpoint.
+    DynamoDb,
+    /// Another web server.
+    Web,
+    /// It does not say.
+    Unknown,
+}
+
+impl fmt::Display for Occupant {
+    /// Writes the end of a sentence that says that the port is taken.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DynamoDb => ": a DynamoDB endpoint answers there",
+            Self::Web => ": a web server answers there",
+            Self::Unknown => "",
+        })
+    }
+}
+
+/// Listens on both loopback addresses, or on none. Port 0 means any port that is free on both.
+///
+/// `localhost` is either address, as the client likes. On a machine without IPv6 it can only be 127.0.0.1, and that
+/// alone is listened on.
+pub(crate) fn listen(port: u16) -> Result<Vec<TcpListener>, LocalError> {
+    listen_with(port, Ipv6Addr::LOCALHOST)
+}
+
+fn listen_with(port: u16, second: Ipv6Addr) -> Result<Vec<TcpListener>, LocalError> {
+    let mut tries = 1;
+    loop {
+        let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let first = bind(v4).map_err(|error| refused(v4, error))?;
+        let chosen = first.local_addr().map_err(|error| refused(v4, error))?;
+        let v6 = SocketAddr::from((second, chosen.port()));
+        match bind(v6) {
+            Ok(listener) => return Ok(vec![first, listener]),
+            Err(error) if port == 0 && error.kind() == ErrorKind::AddrInUse && tries < TRIES => {
+                tries += 1;
+            }
+            // Where no port of it can be had, there is no such address.
+            Err(_) if bind((second, 0).into()).is_err() => return Ok(vec![first]),
+            Err(error) => return Err(refused(v6, error)),
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn refused(address: SocketAddr, error: io::Error) -> LocalError {
+    match error.kind() {
+        ErrorKind::AddrInUse => LocalError::PortTaken {
+            address,
+            occupant: occupant(address).unwrap_or(Occupant::Unknown),
+        },
+        _ => LocalError::Listen { address, error },
+    }
+}
+
+/// Asks whatever holds an address what it is.
+fn occupant(address: SocketAddr) -> io::Result<Occupant> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut head = [0; 2048];
+    let length = stream.read(&mut head)?;
+    let head = String::from_utf8_lossy(&head[..length]).to_ascii_lowercase();
+    Ok(if !head.starts_with("http/") {
+        Occupant::Unknown
+    } else if head.contains("x-amzn-requestid") {
+        Occupant::DynamoDb
+    } else {
+        Occupant::Web
+    })
+}
+
+/// Writes an address as it stands in a URL: `127.0.0.1`, `[::1]`.
+pub(crate) fn host(address: &SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a range that RFC 3849 keeps for documentation: no machine has it.
+    const NOWHERE: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+
+    fn has_ipv6() -> bool {
+        bind((Ipv6Addr::LOCALHOST, 0).into()).is_ok()
+    }
+
+    #[test]
+    fn any_port_is_the_same_on_both() {
+        let listeners = listen(0).unwrap();
+        assert_eq!(listeners.len(), if has_ipv6() { 2 } else { 1 });
+        let ports: Vec<u16> = listeners
+            .iter()
+            .map(|listener| listener.local_addr().unwrap().port())
+            .collect();
+        assert!(ports.iter().all(|port| *port == ports[0]), "{ports:?}");
+    }
+
+    #[test]
+    fn without_the_second_address_the_first_is_enough() {
+        let listeners = listen_with(0, NOWHERE).unwrap();
+        let addresses: Vec<SocketAddr> = listeners
+            .iter()
+            .map(|listener| listener.local_addr().unwrap())
+            .collect();
+        assert_eq!(addresses.len(), 1);
+        assert_eq!(addresses[0].ip(), Ipv4Addr::LOCALHOST);
+    }
+
+    /// A port that is taken on one of the two is not listened on at all.
+    #[test]
+    fn both_or_neither() {
+        if !has_ipv6() {
+            return;
+        }
+        let other = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+        let port = other.local_addr().unwrap().port();
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = other.accept().unwrap();
+            let mut read = [0; 64];
+            let _ = stream.read(&mut read).unwrap();
+            stream
+                .write_all(b"HTTP/1.1 400 Bad\r\nX-Amzn-RequestId: 1\r\n\r\n")
+                .unwrap();
+            other
+        });
+        let error = listen(port).unwrap_err();
+        let _other = answering.join().unwrap();
+        assert_eq!(
+            error.to_string(),
+            format!("port {port} of [::1] is taken: a DynamoDB endpoint answers there")
+        );
+        bind((Ipv4Addr::LOCALHOST, port).into()).unwrap();
+    }
+
+    #[test]
+    fn what_speaks_no_http_is_only_said_to_be_there() {
+        let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = other.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = other.accept().unwrap();
+            stream.write_all(b"220 mail\r\n").unwrap();
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest);
+        });
+        assert_eq!(
+            listen(port).unwrap_err().to_string(),
+            format!("port {port} of 127.0.0.1 is taken")
+        );
+    }
+}
