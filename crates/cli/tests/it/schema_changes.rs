@@ -34,6 +34,8 @@ async fn strange_table() -> (Sandbox, String) {
     let mut indexes = create.get_global_secondary_indexes().clone().unwrap();
     let mut other = indexes[0].clone();
     other.index_name = "by-somebody".to_owned();
+    // Amazon's DynamoDB Local never ends deleting an index that has the keys of another one.
+    other.key_schema.truncate(1);
     indexes.push(other);
     create
         .set_global_secondary_indexes(Some(indexes))
