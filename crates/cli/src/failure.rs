@@ -3,12 +3,12 @@
 use std::io;
 use std::process::ExitCode;
 
+use ddb_core::connect::TargetError;
 use ddb_core::environment::NotUnicode;
 use ddb_core::guard::GuardError;
 use ddb_core::schema::DEFAULT_TABLE;
 use ddb_core::seed::{PlanError, ScriptError, SeedError};
 use ddb_core::stream::CheckpointError;
-use ddb_core::target::TargetError;
 use ddb_core::users::{PostgresError, UrlError, UsersError};
 use ddb_core::{CallError, Cause, Error};
 use ddb_local::{LocalError, Occupant};

@@ -97,8 +97,8 @@
 use std::fmt::Display;
 use std::marker::PhantomData;
 
+use crate::connect::{Function, Realm, Target};
 use crate::schema::{Changes, TableName};
-use crate::target::{Function, Realm, Target};
 use crate::users::{Address, DatabaseName};
 
 /// Proves that writing to a place was allowed: to tables where nothing else is said.

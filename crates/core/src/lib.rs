@@ -4,6 +4,7 @@
 //! [`guard::WriteToken`], functions that destroy a [`guard::DestroyToken`]; only the checks in
 //! [`guard`] can make them.
 
+pub mod connect;
 pub mod conversation;
 pub mod cost;
 pub mod directory;
@@ -20,7 +21,6 @@ pub mod seed;
 pub mod statistics;
 pub mod store;
 pub mod stream;
-pub mod target;
 pub mod timestamp;
 pub mod users;
 

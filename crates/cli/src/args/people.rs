@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use ddb_core::connect::{CognitoTarget, PoolId, Service};
 use ddb_core::directory::Directory;
 use ddb_core::environment::Environment;
-use ddb_core::target::{CognitoTarget, PoolId, Service};
 use ddb_core::users::{self, Address, DatabaseOptions, Users, UsersError, UsersOptions, UsersPlan};
 
 use super::TARGET;

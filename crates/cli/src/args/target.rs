@@ -1,12 +1,12 @@
 //! Where a command acts, and the permission to write there.
 
 use clap::Args;
+use ddb_core::connect::{Realm, Service, Target, TargetOptions};
 use ddb_core::environment::Environment;
 use ddb_core::guard::{self, ChangeToken, DestroyToken, Destroyable, WriteToken};
 use ddb_core::schema::{Changes, DEFAULT_TABLE, TableName};
 use ddb_core::store::Store;
 use ddb_core::stream::Streams;
-use ddb_core::target::{Realm, Service, Target, TargetOptions};
 use ddb_core::users::Source;
 
 use super::{PoolArgs, TARGET};

@@ -11,9 +11,9 @@ use futures::stream::{self, Stream};
 
 pub use reconcile::{Change, Identity, Reconciliation};
 
+use crate::connect::PoolId;
 use crate::error::{CallError, LIST_USERS};
 use crate::pace::patiently;
-use crate::target::PoolId;
 
 /// The attribute that holds a handle.
 const HANDLE: &str = "preferred_username";

@@ -12,10 +12,10 @@ use super::endpoint::Endpoint;
 /// services have types of their own, so this cannot be a function.
 macro_rules! client {
     ($service:ident, $config:expr, $endpoint:expr) => {{
-        let endpoint: Option<&$crate::target::endpoint::Endpoint> = $endpoint;
+        let endpoint: Option<&$crate::connect::endpoint::Endpoint> = $endpoint;
         let mut config = $service::config::Builder::from($config)
-            .retry_classifier($crate::target::retries::DeadIsDead::PRODUCTION)
-            .interceptor($crate::target::only_to::OnlyTo::new(endpoint));
+            .retry_classifier($crate::connect::retries::DeadIsDead::PRODUCTION)
+            .interceptor($crate::connect::only_to::OnlyTo::new(endpoint));
         config.set_endpoint_url(endpoint.map(ToString::to_string));
         $service::Client::from_conf(config.build())
     }};
