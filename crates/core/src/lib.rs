@@ -7,7 +7,6 @@
 pub mod connect;
 pub mod conversation;
 pub mod cost;
-pub mod directory;
 pub mod environment;
 pub mod error;
 pub mod guard;
@@ -22,6 +21,5 @@ pub mod statistics;
 pub mod store;
 pub mod stream;
 pub mod timestamp;
-pub mod users;
 
 pub use error::{CallError, Cause, Error};

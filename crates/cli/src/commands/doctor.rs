@@ -6,7 +6,7 @@ use clap::Parser;
 use ddb_core::connect::Target;
 use ddb_core::schema::{DEFAULT_TABLE, Shape, TableSpec};
 use ddb_core::store::{Scan, Segment, Store};
-use ddb_core::users::{Address, Database, UsersError, UsersPlan};
+use ddb_people::users::{Address, Database, UsersError, UsersPlan};
 use futures::TryStreamExt;
 use serde::Serialize;
 
