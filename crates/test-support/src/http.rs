@@ -281,14 +281,21 @@ pub fn forward(request: &Request, url: &str) -> Answer {
     let head: String = request
         .head
         .lines()
-        .filter(|line| !line.to_ascii_lowercase().starts_with("connection:"))
+        .filter(|line| !is_about_this_hop(line))
         .take_while(|line| !line.is_empty())
         .map(|line| format!("{line}\r\n"))
         .collect();
-    let head = format!("{head}Connection: close\r\n\r\n");
+    let head = format!("{head}Host: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("the engine reads");
     stream.write_all(&request.body).expect("the engine reads");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("the engine answers");
     Answer::Raw(answer)
+}
+
+/// Tells whether a line of a head is about the way from one machine to the next. The engine answers to its own
+/// name alone.
+fn is_about_this_hop(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    line.starts_with("host:") || line.starts_with("connection:")
 }
