@@ -142,13 +142,13 @@ impl Surroundings {
     }
 
     /// Follows the profile to its credentials. The keys of the variables come before those of a profile that
-    /// no flag named.
+    /// nobody asked for.
     pub(super) fn chain(
         &self,
-        named_by_flag: bool,
+        asked_for: bool,
         environment: &Environment,
     ) -> Result<Chain, TargetError> {
-        if !named_by_flag && environment.get("AWS_ACCESS_KEY_ID")?.is_some() {
+        if !asked_for && environment.get("AWS_ACCESS_KEY_ID")?.is_some() {
             return Ok(Chain::Profile);
         }
         Chain::follow(&self.profiles)
@@ -214,14 +214,14 @@ impl Surroundings {
     }
 }
 
-/// Returns the profile that is named: by a flag, or by a variable. The AWS tools disagree on which of the two
+/// Returns the profile that is named: by an option, or by a variable. The AWS tools disagree on which of the two
 /// variables comes first, so they may not contradict each other.
 fn chosen<'a>(
-    flag: Option<&'a str>,
+    given: Option<&'a str>,
     environment: &'a Environment,
 ) -> Result<Option<&'a str>, TargetError> {
-    if flag.is_some() {
-        return Ok(flag);
+    if given.is_some() {
+        return Ok(given);
     }
     let names = (
         environment.get("AWS_PROFILE")?,

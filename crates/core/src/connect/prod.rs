@@ -84,10 +84,10 @@ impl Prod {
             }
         }
 
-        let flags = [&endpoint, &sts_endpoint];
-        let flags = flags.into_iter().flatten().cloned().collect();
+        let named = [&endpoint, &sts_endpoint];
+        let named = named.into_iter().flatten().cloned().collect();
         let proxy = Proxy::find(environment)?;
-        let http = GuardedClient::new(flags, environment, proxy.clone(), surroundings.roots()?)?;
+        let http = GuardedClient::new(named, environment, proxy.clone(), surroundings.roots()?)?;
         let chain = surroundings.chain(options.profile.is_some(), environment)?;
         let config = load(options, surroundings.profile(), environment, http).await?;
         let region = config.region().ok_or(TargetError::NoRegion)?.to_string();
@@ -146,10 +146,10 @@ fn named(url: Option<Given<'_>>) -> Result<Option<Endpoint>, TargetError> {
 }
 
 /// Says where STS is asked.
-fn place(region: &str, flag: Option<&Endpoint>, proxy: Option<&Proxy>) -> String {
+fn place(region: &str, named: Option<&Endpoint>, proxy: Option<&Proxy>) -> String {
     let host = format!("sts.{region}.amazonaws.com");
-    match (flag, proxy) {
-        (Some(flag), _) => format!("production {region} at {flag}"),
+    match (named, proxy) {
+        (Some(named), _) => format!("production {region} at {named}"),
         (None, Some(proxy)) if proxy.is_for(&host, 443) => {
             format!("production {region} through the proxy {proxy}")
         }
@@ -158,7 +158,7 @@ fn place(region: &str, flag: Option<&Endpoint>, proxy: Option<&Proxy>) -> String
 }
 
 /// Finds what provides the credentials. The SDK follows a profile, but where it ends at the keys of the
-/// variables the SDK would not see them: a profile that is named by a flag comes before them.
+/// variables the SDK would not see them: a profile that was asked for comes before them.
 async fn provider(
     config: &SdkConfig,
     chain: Chain,
@@ -191,7 +191,7 @@ async fn provider(
     Ok(provider)
 }
 
-/// Variables that hold credentials. A profile that is named by a flag comes before them, as in the AWS
+/// Variables that hold credentials. A profile that was asked for comes before them, as in the AWS
 /// CLI: they may be for another account.
 const CREDENTIALS: [&str; 5] = [
     "AWS_ACCESS_KEY_ID",
