@@ -3,15 +3,15 @@
 use std::io;
 use std::process::ExitCode;
 
+use ddb_core::connect::TargetError;
 use ddb_core::environment::NotUnicode;
-use ddb_core::guard::GuardError;
+use ddb_core::guard::{GuardError, Wanted};
 use ddb_core::schema::DEFAULT_TABLE;
 use ddb_core::seed::{PlanError, ScriptError, SeedError};
 use ddb_core::stream::CheckpointError;
-use ddb_core::target::TargetError;
-use ddb_core::users::{PostgresError, UrlError, UsersError};
 use ddb_core::{CallError, Cause, Error};
 use ddb_local::{LocalError, Occupant};
+use ddb_people::users::{PostgresError, TlsError, UrlError, UsersError};
 
 /// The exit codes, which scripts rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,7 +233,14 @@ impl From<Error> for Failure {
 
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Self {
-        let refused = Self::refused(error.to_string());
+        let refused = Self::refused(match &error {
+            TargetError::ProductionOnly(option) => format!(
+                "{option} goes with --prod; a local command reads no profile and knows no account"
+            ),
+            TargetError::Configured { .. } => format!("--prod, but {error}"),
+            TargetError::NoRegion => format!("{error} for --prod"),
+            _ => error.to_string(),
+        });
         match error {
             TargetError::AwsEndpoint { .. } => refused
                 .hint("--prod is the switch to AWS; without it, name a local endpoint such as http://localhost:8000"),
@@ -300,8 +307,12 @@ impl From<GuardError> for Failure {
     fn from(error: GuardError) -> Self {
         let refused = Self::refused(error.to_string());
         match error {
-            GuardError::NobodyThere { flag, .. } => {
-                refused.hint(format!("run it at a terminal, or give {flag}"))
+            GuardError::NobodyThere { wanted, .. } => {
+                let option = match wanted {
+                    Wanted::Yes => "--yes",
+                    Wanted::Name => "--confirm",
+                };
+                refused.hint(format!("run it at a terminal, or give {option}"))
             }
             GuardError::Declined { .. } => refused.hint("only `yes` goes on"),
             GuardError::OtherName { .. } => {
@@ -330,7 +341,7 @@ impl From<UsersError> for Failure {
             }
             UsersError::Malformed { .. } => Self::refused(message)
                 .hint("a line is uuid,display_name,handle,email,cognito_user_id"),
-            UsersError::LocalUsers => Self::refused(message).hint(
+            UsersError::LocalUsers => Self::refused(format!("--prod, but {message}")).hint(
                 "name the users of production with PROD_DATABASE_URL, --database-url or --users",
             ),
             UsersError::NoDatabase { production } => Self::refused(message).hint(if production {
@@ -344,6 +355,9 @@ impl From<UsersError> for Failure {
     }
 }
 
+/// The next step where certificates are wanted.
+const CERTIFICATES: &str = "--db-ca names a file of root certificates in PEM form";
+
 fn database_failure(error: &PostgresError, message: String) -> Failure {
     match error {
         PostgresError::Url(UrlError::Aws) => Failure::refused(message)
@@ -354,8 +368,11 @@ fn database_failure(error: &PostgresError, message: String) -> Failure {
         PostgresError::Url(UrlError::NotUnicode(error)) => error.clone().into(),
         PostgresError::Url(_) => Failure::refused(message)
             .hint("it is written as postgres://user:password@host:5432/database"),
-        PostgresError::Tls(_) => Failure::new(Exit::Failed, message)
-            .hint("--db-ca names a file of root certificates in PEM form"),
+        PostgresError::Tls(TlsError::NoSystemRoots) => {
+            Failure::new(Exit::Failed, format!("{message}; --db-ca names a file of them"))
+                .hint(CERTIFICATES)
+        }
+        PostgresError::Tls(_) => Failure::new(Exit::Failed, message).hint(CERTIFICATES),
         error if error.is_missing_database() => Failure::new(Exit::NotFound, message)
             .hint("`ddb db-setup` creates the database, its users table and the seed users"),
         error if error.is_missing() => Failure::new(Exit::NotFound, message)
@@ -414,7 +431,13 @@ impl From<ScriptError> for Failure {
 
 impl From<SeedError> for Failure {
     fn from(error: SeedError) -> Self {
-        let message = format!("{error}; nothing was written");
+        let message = match &error {
+            SeedError::Plan {
+                group,
+                error: error @ PlanError::EndsInTheFuture(_),
+            } => format!("group {group}: --ends-at {error}; nothing was written"),
+            error => format!("{error}; nothing was written"),
+        };
         match error {
             SeedError::Store(error) => error.into(),
             SeedError::ChangedMeanwhile { .. } => Self::new(Exit::Partly, error.to_string())

@@ -8,6 +8,15 @@ use std::ffi::OsString;
 #[error("the variable {0} is not UTF-8")]
 pub struct NotUnicode(pub String);
 
+/// A value, and where it came from: the name of an option or of a variable, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Given<'a> {
+    /// Where it came from.
+    pub origin: &'static str,
+    /// The value.
+    pub value: &'a str,
+}
+
 /// Holds a snapshot of environment variables. An empty variable counts as unset.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {

@@ -147,7 +147,7 @@ pub struct CallError {
 }
 
 /// The one operation on user pools.
-pub(crate) const LIST_USERS: &str = "ListUsers";
+pub const LIST_USERS: &str = "ListUsers";
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -231,11 +231,8 @@ impl CallError {
         )
     }
 
-    pub(crate) fn new<E>(
-        operation: &'static str,
-        place: &str,
-        error: SdkError<E, HttpResponse>,
-    ) -> Self
+    /// Turns the SDK's error into ours.
+    pub fn new<E>(operation: &'static str, place: &str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
     {
@@ -333,7 +330,7 @@ pub(crate) fn is_cut(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// Returns what the innermost error of a chain says that says anything.
-pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
+pub fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let said: Vec<String> = chain(error)
         .map(ToString::to_string)
         .filter(|text| !text.is_empty())

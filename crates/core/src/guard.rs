@@ -67,24 +67,6 @@
 //! }
 //! ```
 //!
-//! A token is for one kind of place: what was allowed for a table is not allowed for a database.
-//!
-//! ```no_run
-//! # use ddb_core::guard::WriteToken;
-//! # use ddb_core::users::{Address, Database};
-//! async fn write(database: &mut Database, token: &WriteToken<Address>) {
-//!     let _ = database.set_identities(token, &[]).await;
-//! }
-//! ```
-//!
-//! ```compile_fail,E0308
-//! # use ddb_core::guard::WriteToken;
-//! # use ddb_core::users::{Address, Database};
-//! async fn write(database: &mut Database, token: &WriteToken) {
-//!     let _ = database.set_identities(token, &[]).await;
-//! }
-//! ```
-//!
 //! ```compile_fail,E0451
 //! # use std::time::Duration;
 //! # use ddb_core::guard::DestroyToken;
@@ -97,9 +79,8 @@
 use std::fmt::Display;
 use std::marker::PhantomData;
 
+use crate::connect::{Function, Realm, Target};
 use crate::schema::{Changes, TableName};
-use crate::target::{Function, Realm, Target};
-use crate::users::{Address, DatabaseName};
 
 /// Proves that writing to a place was allowed: to tables where nothing else is said.
 #[derive(Debug)]
@@ -122,10 +103,6 @@ impl Destroyable for TableName {
     type Realm = Target;
 }
 
-impl Destroyable for DatabaseName {
-    type Realm = Address;
-}
-
 /// Proves that destroying one thing was allowed, and names it: a table, a database.
 #[derive(Debug)]
 pub struct DestroyToken<T> {
@@ -139,16 +116,25 @@ impl<T> DestroyToken<T> {
     }
 }
 
+/// What is asked for in production.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A yes.
+    Yes,
+    /// The name of what is about to be destroyed.
+    Name,
+}
+
 /// Says why a command may not go on. Nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GuardError {
-    /// There is nobody to ask, and no flag that answers.
+    /// There is nobody to ask, and no answer was given.
     #[error("{place}: nobody is there to be asked; nothing was written")]
     NobodyThere {
         /// The target.
         place: String,
-        /// The flag that would have answered.
-        flag: &'static str,
+        /// What was to be answered.
+        wanted: Wanted,
     },
     /// The answer was not yes.
     #[error("{place}: not confirmed; nothing was written")]
@@ -197,7 +183,7 @@ pub fn allow_writing<R: Realm>(
         }),
         None => Err(GuardError::NobodyThere {
             place: place.to_owned(),
-            flag: "--yes",
+            wanted: Wanted::Yes,
         }),
     }
 }
@@ -240,7 +226,7 @@ fn ask_for_name(
         .ask(&question)
         .ok_or_else(|| GuardError::NobodyThere {
             place: place.to_owned(),
-            flag: "--confirm",
+            wanted: Wanted::Name,
         })
 }
 

@@ -4,9 +4,9 @@
 //! [`guard::WriteToken`], functions that destroy a [`guard::DestroyToken`]; only the checks in
 //! [`guard`] can make them.
 
+pub mod connect;
 pub mod conversation;
 pub mod cost;
-pub mod directory;
 pub mod environment;
 pub mod error;
 pub mod guard;
@@ -20,8 +20,6 @@ pub mod seed;
 pub mod statistics;
 pub mod store;
 pub mod stream;
-pub mod target;
 pub mod timestamp;
-pub mod users;
 
 pub use error::{CallError, Cause, Error};

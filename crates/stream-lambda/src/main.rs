@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use ddb_core::connect::Function;
 use ddb_core::conversation::{Doubled, Missing, Settlement, settle};
 use ddb_core::guard::{self, WriteToken};
 use ddb_core::key::{MessageGroupId, PartitionKey};
 use ddb_core::schema::{DEFAULT_TABLE, TableName, attribute};
 use ddb_core::store::Store;
-use ddb_core::target::Function;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

@@ -281,10 +281,7 @@ pub fn forward(request: &Request, url: &str) -> Answer {
     let head: String = request
         .head
         .lines()
-        .filter(|line| {
-            let name = line.split(':').next().unwrap_or_default();
-            !["connection", "host"].contains(&&*name.to_ascii_lowercase())
-        })
+        .filter(|line| !is_about_this_hop(line))
         .take_while(|line| !line.is_empty())
         .map(|line| format!("{line}\r\n"))
         .collect();
@@ -294,4 +291,11 @@ pub fn forward(request: &Request, url: &str) -> Answer {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("the engine answers");
     Answer::Raw(answer)
+}
+
+/// Tells whether a line of a head is about the way from one machine to the next. The engine answers to its own
+/// name alone.
+fn is_about_this_hop(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    line.starts_with("host:") || line.starts_with("connection:")
 }

@@ -15,6 +15,8 @@ mod process;
 pub mod proxy;
 mod sandbox;
 mod shell;
+#[cfg(test)]
+mod sources;
 mod terminal;
 pub mod tunnel;
 

@@ -9,13 +9,13 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use ddb_core::Error;
-use ddb_core::environment::Environment;
+use ddb_core::connect::{Local, Target, TargetOptions};
+use ddb_core::environment::{Environment, Given};
 use ddb_core::guard::{self, ChangeToken, DestroyToken, Operator, WriteToken};
 use ddb_core::item::RawItem;
 use ddb_core::schema::{Changes, TableName, TableSpec};
 use ddb_core::store::{DynamoDb, Store};
 use ddb_core::stream::Streams;
-use ddb_core::target::{Local, Target, TargetOptions};
 use ddb_local::{Endpoint, Storage};
 
 /// Names an endpoint to run the tests on, in place of the embedded engine.
@@ -309,7 +309,10 @@ impl Sandbox {
 /// Where the URL is none.
 pub fn streams_at(url: &str) -> Streams {
     let options = TargetOptions {
-        endpoint_url: Some(url),
+        endpoint_url: Some(Given {
+            origin: "the test",
+            value: url,
+        }),
         ..TargetOptions::default()
     };
     let streams = target_at(url).streams(&options, &Environment::default());
@@ -318,7 +321,10 @@ pub fn streams_at(url: &str) -> Streams {
 
 fn target_at(url: &str) -> Target {
     let options = TargetOptions {
-        endpoint_url: Some(url),
+        endpoint_url: Some(Given {
+            origin: "the test",
+            value: url,
+        }),
         ..TargetOptions::default()
     };
     let local = Local::resolve(&options, &Environment::default());

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use ddb_core::directory::Directory;
+use ddb_core::connect::TargetOptions;
 use ddb_core::environment::Environment;
-use ddb_core::target::{CognitoTarget, PoolId, Service};
-use ddb_core::users::{self, Address, DatabaseOptions, Users, UsersError, UsersOptions, UsersPlan};
+use ddb_people::directory::{CognitoTarget, Directory, PoolId};
+use ddb_people::users::{
+    self, Address, DatabaseOptions, Users, UsersError, UsersOptions, UsersPlan,
+};
 
 use super::TARGET;
-use super::target::AwsArgs;
+use super::target::{AwsArgs, given};
 use crate::failure::Failure;
 use crate::launch::Context;
 use crate::ui::Ui;
@@ -67,7 +69,10 @@ impl PoolArgs {
             Failure::refused("no user pool is named")
                 .hint("name it with --user-pool-id or AWS_COGNITO_USER_POOL_ID")
         })?;
-        let options = aws.options(Service::Cognito, self.cognito_endpoint_url.as_deref());
+        let options = TargetOptions {
+            endpoint_url: given("--cognito-endpoint-url", self.cognito_endpoint_url.as_ref()),
+            ..aws.options()
+        };
         let target = CognitoTarget::resolve(&options, &pool, &context.environment).await?;
         Ok(Pool {
             directory: target.directory(pool),
@@ -99,7 +104,7 @@ pub struct DatabaseArgs {
 impl DatabaseArgs {
     fn options(&self) -> DatabaseOptions<'_> {
         DatabaseOptions {
-            url: self.database_url.as_deref(),
+            url: given("--database-url", self.database_url.as_ref()),
             ca: self.db_ca.clone(),
         }
     }

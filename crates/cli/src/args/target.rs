@@ -1,13 +1,13 @@
 //! Where a command acts, and the permission to write there.
 
 use clap::Args;
-use ddb_core::environment::Environment;
+use ddb_core::connect::{Realm, Service, Target, TargetOptions};
+use ddb_core::environment::{Environment, Given};
 use ddb_core::guard::{self, ChangeToken, DestroyToken, Destroyable, WriteToken};
 use ddb_core::schema::{Changes, DEFAULT_TABLE, TableName};
 use ddb_core::store::Store;
 use ddb_core::stream::Streams;
-use ddb_core::target::{Realm, Service, Target, TargetOptions};
-use ddb_core::users::Source;
+use ddb_people::users::Source;
 
 use super::{PoolArgs, TARGET};
 use crate::failure::Failure;
@@ -47,7 +47,12 @@ impl AwsArgs {
     ///
     /// Where it does not hold.
     pub async fn hold(&self, context: &Context) -> Result<(), Failure> {
-        let options = self.options(Service::Sts, self.sts_endpoint_url.as_deref());
+        let sts = self.options();
+        let options = TargetOptions {
+            service: Service::STS,
+            endpoint_url: sts.sts_endpoint_url,
+            ..sts
+        };
         let said = self.expect_account.is_some() || self.profile.is_some();
         if !self.prod {
             options.refuse_production_only()?;
@@ -57,22 +62,25 @@ impl AwsArgs {
         Ok(())
     }
 
-    pub(super) fn options<'a>(
-        &'a self,
-        service: Service,
-        endpoint_url: Option<&'a str>,
-    ) -> TargetOptions<'a> {
+    /// Returns what was said about AWS, whatever the service.
+    pub(super) fn options(&self) -> TargetOptions<'_> {
         TargetOptions {
             prod: self.prod,
-            service,
-            with_streams: false,
-            endpoint_url,
-            region: self.region.as_deref(),
-            profile: self.profile.as_deref(),
-            expect_account: self.expect_account.as_deref(),
-            sts_endpoint_url: self.sts_endpoint_url.as_deref(),
+            region: given("--region", self.region.as_ref()),
+            profile: given("--profile", self.profile.as_ref()),
+            expect_account: given("--expect-account", self.expect_account.as_ref()),
+            sts_endpoint_url: given("--sts-endpoint-url", self.sts_endpoint_url.as_ref()),
+            ..TargetOptions::default()
         }
     }
+}
+
+/// Names the option that a value came from, as errors show it.
+pub(super) fn given<'a>(option: &'static str, value: Option<&'a String>) -> Option<Given<'a>> {
+    value.map(|value| Given {
+        origin: option,
+        value,
+    })
 }
 
 /// Options of every command that reaches DynamoDB.
@@ -96,8 +104,10 @@ impl TargetArgs {
     }
 
     fn options(&self) -> TargetOptions<'_> {
-        self.aws
-            .options(Service::DynamoDb, self.endpoint_url.as_deref())
+        TargetOptions {
+            endpoint_url: given("--endpoint-url", self.endpoint_url.as_ref()),
+            ..self.aws.options()
+        }
     }
 
     async fn resolve(

@@ -9,7 +9,7 @@ use ddb_core::guard::WriteToken;
 use ddb_core::item::{GroupRow, Item, Person};
 use ddb_core::key::{MessageGroupId, UserId};
 use ddb_core::store::{Scan, Segment, Store};
-use ddb_core::users::{Users, UsersError, UsersPlan};
+use ddb_people::users::{Users, UsersError, UsersPlan};
 use futures::TryStreamExt;
 use serde::Serialize;
 
@@ -200,7 +200,7 @@ impl Check<'_> {
         }
         drop(progress);
         for group in pass.suspects() {
-            let inspection = inspect(store, group, &pass.owners(group), self.users).await?;
+            let inspection = inspect(store, group, &pass.owners(group), &self.users).await?;
             self.judge(group, inspection, printer).await?;
         }
         self.names(&pass, names, printer).await

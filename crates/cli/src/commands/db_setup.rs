@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use ddb_core::guard::{DestroyToken, WriteToken};
-use ddb_core::users::{
+use ddb_people::users::{
     Address, Created, Database, DatabaseName, Findings, Setup, Users, UsersError, Wait,
 };
 use serde::Serialize;

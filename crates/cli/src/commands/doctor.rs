@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::Parser;
+use ddb_core::connect::Target;
 use ddb_core::schema::{DEFAULT_TABLE, Shape, TableSpec};
 use ddb_core::store::{Scan, Segment, Store};
-use ddb_core::target::Target;
-use ddb_core::users::{Address, Database, UsersError, UsersPlan};
+use ddb_people::users::{Address, Database, UsersError, UsersPlan};
 use futures::TryStreamExt;
 use serde::Serialize;
 

@@ -7,7 +7,7 @@ use ddb_core::conversation::{group_between, has_items};
 use ddb_core::key::{MessageGroupId, PartitionKey};
 use ddb_core::store::{Direction, Store};
 use ddb_core::timestamp::Timestamp;
-use ddb_core::users::User;
+use ddb_people::users::User;
 
 use super::SEEDED_GROUP;
 use super::follow::Following;

@@ -1,7 +1,7 @@
 //! `list-users`: the users of the Cognito pool, every page.
 
 use clap::Parser;
-use ddb_core::directory::{CognitoUser, Filter};
+use ddb_people::directory::{CognitoUser, Filter};
 use futures::TryStreamExt;
 use serde::Serialize;
 

@@ -9,7 +9,7 @@ use ddb_core::item::{GroupRow, Message};
 use ddb_core::key::{MessageGroupId, SortKey};
 use ddb_core::seed::{Prepared, Script, Seed, Side, Speakers, Synthetic, prepare};
 use ddb_core::timestamp::Timestamp;
-use ddb_core::users::Users;
+use ddb_people::users::Users;
 use serde::Serialize;
 
 use super::generate::GenerateArgs;
@@ -274,13 +274,13 @@ impl Args {
 
     async fn seed(&self, me: &str, users: &Users, now: Timestamp) -> Result<Seed, Failure> {
         let [me, other] = [
-            users.by_handle(me).await?,
-            users.by_handle(&self.other).await?,
+            users.by_handle(me).await?.person(),
+            users.by_handle(&self.other).await?.person(),
         ];
-        if me.uuid == other.uuid {
+        if me.id == other.id {
             return Err(Failure::refused(format!(
                 "`{}` and `{}` are one user, {}: a conversation has two people",
-                me.handle, other.handle, me.uuid
+                me.handle, other.handle, me.id
             )));
         }
         let ends_at =

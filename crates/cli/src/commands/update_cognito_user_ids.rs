@@ -1,8 +1,8 @@
 //! `update-cognito-user-ids`: copies the ids of the pool's users into the database.
 
 use clap::Parser;
-use ddb_core::directory::{Change, Directory, Reconciliation};
-use ddb_core::users::{Address, Database, UsersError};
+use ddb_people::directory::{Change, Directory, Reconciliation};
+use ddb_people::users::{Address, Database, UsersError};
 use futures::TryStreamExt;
 use serde::Serialize;
 

@@ -90,7 +90,8 @@ fn without<'a>(prefix: &str, text: Cow<'a, str>) -> Cow<'a, str> {
 pub(crate) fn restore(body: &str, held: &super::RawItem) -> Option<String> {
     let mut restored = None;
     for value in held.values() {
-        let super::Value::NotUnicode(text) = value.into() else {
+        let number = value.as_n().map(String::as_str).unwrap_or_default();
+        let Ok(text) = NotUnicode::held_in(Cow::Borrowed(number)) else {
             continue;
         };
         let number = format!("{{\"N\":{}}}", quoted(&text.held()));

@@ -14,7 +14,7 @@ const NEAR: u64 = MAX_BUMP_MICROS.unsigned_abs();
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// The conversation would end after now.
-    #[error("--ends-at {0} is later than now")]
+    #[error("{0} is later than now")]
     EndsInTheFuture(Timestamp),
     /// A message that is there would have to move.
     #[error("message {number} of the script is there at {found}, not at {planned}")]

@@ -21,7 +21,6 @@ use crate::pace::Backoff;
 use crate::schema::attribute;
 use crate::store::{Partition, Query, Store, check_size};
 use crate::timestamp::Timestamp;
-use crate::users::User;
 
 /// Says why nothing was seeded.
 #[derive(Debug, thiserror::Error)]
@@ -67,9 +66,9 @@ pub struct Seed {
     /// The conversation.
     pub group: MessageGroupId,
     /// `Person 1`.
-    pub me: User,
+    pub me: Person,
     /// `Person 2`.
-    pub other: User,
+    pub other: Person,
     /// The time of the last message, where no message is there yet; `None` means now.
     pub ends_at: Option<Timestamp>,
     /// The time between two messages.
@@ -78,11 +77,11 @@ pub struct Seed {
 
 impl Seed {
     fn people(&self) -> [Person; 2] {
-        [self.me.person(), self.other.person()]
+        [self.me.clone(), self.other.clone()]
     }
 
     fn is_participant(&self, id: UserId) -> bool {
-        [self.me.uuid, self.other.uuid].contains(&id)
+        [self.me.id, self.other.id].contains(&id)
     }
 }
 

@@ -3,6 +3,7 @@
 mod batch;
 mod body;
 mod change;
+mod open;
 mod read;
 mod table;
 mod transact;
@@ -38,7 +39,7 @@ pub struct DynamoDb {
 impl DynamoDb {
     /// Wraps a client. `place` names the target to people; `poll` is the longest interval between two
     /// looks at a table that is changing.
-    pub(crate) fn new(client: Client, place: String, poll: Duration) -> Self {
+    fn new(client: Client, place: String, poll: Duration) -> Self {
         Self {
             client,
             place: place.into(),

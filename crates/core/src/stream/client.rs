@@ -6,6 +6,9 @@ use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::types::{Record, ShardIteratorType};
 
 use super::shards::{Described, Position};
+use crate::aws_client;
+use crate::connect::{Local, Service, Target, TargetError, TargetOptions};
+use crate::environment::Environment;
 use crate::error::CallError;
 
 /// A client of the streams of one target.
@@ -18,8 +21,36 @@ pub struct Streams {
 /// The most records that GetRecords gives at a time.
 const PAGE: i32 = 1000;
 
+impl Target {
+    /// Makes a client of the streams of tables. Locally they may have an endpoint of their own, which is
+    /// found as that of the tables is. Nothing is contacted.
+    ///
+    /// # Errors
+    ///
+    /// Where that endpoint is malformed, or AWS.
+    pub fn streams(
+        &self,
+        options: &TargetOptions<'_>,
+        environment: &Environment,
+    ) -> Result<Streams, TargetError> {
+        let (connection, place) = match self {
+            Self::Local(_) => {
+                let options = TargetOptions {
+                    service: Service::DYNAMODB_STREAMS,
+                    ..options.clone()
+                };
+                let local = Local::resolve(&options, environment)?;
+                (local.connection(), local.to_string())
+            }
+            Self::Prod(prod) => (prod.connection(), prod.to_string()),
+        };
+        let client = aws_client!(aws_sdk_dynamodbstreams, &connection);
+        Ok(Streams::new(client, &place))
+    }
+}
+
 impl Streams {
-    pub(crate) fn new(client: Client, place: &str) -> Self {
+    fn new(client: Client, place: &str) -> Self {
         Self {
             client,
             place: place.into(),

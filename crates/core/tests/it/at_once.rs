@@ -13,7 +13,7 @@ use ddb_core::timestamp::Timestamp;
 use ddb_test_support::Sandbox;
 use ddb_test_support::http::{Request, Server, forward};
 
-use crate::data::{at, group, message, person, raw, row, user};
+use crate::data::{at, group, message, person, raw, row};
 
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
 const EARLIER: &str = "2026-03-22T08:00:00.000000+00:00";
@@ -183,8 +183,8 @@ fn script(of: &str, lines: usize) -> Script {
 fn seed(ends_at: Option<Timestamp>) -> Seed {
     Seed {
         group: group(1),
-        me: user(1),
-        other: user(2),
+        me: person(1),
+        other: person(2),
         ends_at,
         interval: Duration::from_secs(60),
     }

@@ -3,25 +3,18 @@
 use ddb_core::item::{GroupRow, Message, Person, RawItem};
 use ddb_core::key::{MessageGroupId, MessageId, SortKey, UserId};
 use ddb_core::timestamp::Timestamp;
-use ddb_core::users::User;
 use uuid::Uuid;
 
 pub fn group(n: u128) -> MessageGroupId {
     MessageGroupId::new(Uuid::from_u128(0x5ae2_90ed << 96 | n))
 }
 
-pub fn user(n: u128) -> User {
-    User {
-        uuid: UserId::new(Uuid::from_u128(0xa11c_e000 << 96 | n)),
+pub fn person(n: u128) -> Person {
+    Person {
+        id: UserId::new(Uuid::from_u128(0xa11c_e000 << 96 | n)),
         display_name: format!("User {n}"),
         handle: format!("user{n}"),
-        email: format!("user{n}@example.com"),
-        cognito_user_id: "MOCK".to_owned(),
     }
-}
-
-pub fn person(n: u128) -> Person {
-    user(n).person()
 }
 
 pub fn at(text: &str) -> Timestamp {

@@ -10,7 +10,7 @@ use ddb_core::store::Store;
 use ddb_test_support::Sandbox;
 use ddb_test_support::http::{Answer, Server, forward};
 
-use crate::data::{at, group, message, raw, row, user};
+use crate::data::{at, group, message, person, raw, row};
 
 const EARLIER: &str = "2026-03-22T08:00:00.000000+00:00";
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
@@ -102,8 +102,8 @@ async fn p14_a_seed_that_is_killed_anywhere_ends_in_the_same_table() {
     let script = Script::parse("talk", text.as_bytes(), &speakers).unwrap();
     let seed = Seed {
         group: group(1),
-        me: user(1),
-        other: user(2),
+        me: person(1),
+        other: person(2),
         ends_at: Some(at(T)),
         interval: Duration::from_secs(60),
     };

@@ -9,15 +9,15 @@ use ddb_core::store::Store;
 use ddb_core::timestamp::Timestamp;
 use ddb_test_support::Sandbox;
 
-use crate::data::{at, group, message, raw, row, user};
+use crate::data::{at, group, message, person, raw, row};
 
 const NOW: &str = "2026-03-22T12:00:00.000000+00:00";
 
 fn seed(number: u128) -> Seed {
     Seed {
         group: group(number),
-        me: user(1),
-        other: user(2),
+        me: person(1),
+        other: person(2),
         ends_at: None,
         interval: Duration::from_secs(60),
     }

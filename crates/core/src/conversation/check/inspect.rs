@@ -8,13 +8,12 @@ use super::super::read::group_rows;
 use super::super::rows::{
     Doubled, Missing, Settled, Settlement, is_ahead, is_at_target, look, settle,
 };
-use super::{Finding, Invariant};
+use super::{FindPerson, Finding, Invariant};
 use crate::error::{CallError, Error};
 use crate::guard::WriteToken;
 use crate::item::{GroupRow, Item, Message, Person};
 use crate::key::{MessageGroupId, PartitionKey, UserId};
 use crate::store::{Direction, Partition, Query, Store};
-use crate::users::Users;
 
 /// A conversation as a consistent look found it.
 #[derive(Debug, Clone)]
@@ -35,7 +34,7 @@ pub async fn inspect(
     store: &Store,
     group: MessageGroupId,
     owners: &[UserId],
-    users: Option<&Users>,
+    users: &impl FindPerson,
 ) -> Result<Inspection, CallError> {
     let Some((newest, rows)) = look(store, group, owners).await? else {
         return Ok(stray(group, rows_of(store, group, owners).await?));
@@ -121,7 +120,7 @@ async fn people_of(
     store: &Store,
     newest: &Message,
     rows: &[GroupRow],
-    users: Option<&Users>,
+    users: &impl FindPerson,
 ) -> Result<Result<Box<[Person; 2]>, &'static str>, CallError> {
     let owners: BTreeSet<UserId> = rows.iter().map(|row| row.owner).collect();
     let others: BTreeMap<UserId, &Person> =
@@ -148,11 +147,11 @@ async fn people_of(
         _ => people.keys().copied().collect(),
     };
     people.retain(|id, _| wanted.contains(id));
-    if let Some(users) = users {
-        for id in wanted.iter().filter(|_| wanted.len() == 2) {
-            if let (false, Ok(user)) = (people.contains_key(id), users.by_id(*id).await) {
-                people.insert(*id, user.person());
-            }
+    for id in wanted.iter().filter(|_| wanted.len() == 2) {
+        if !people.contains_key(id)
+            && let Some(person) = users.find_person(*id).await
+        {
+            people.insert(*id, person);
         }
     }
     Ok(match (people.len(), wanted.len()) {

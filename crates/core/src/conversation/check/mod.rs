@@ -10,7 +10,30 @@ mod pass;
 pub use inspect::{Inspection, inspect, repair};
 pub use pass::{Copied, Example, Pass};
 
-use crate::key::MessageGroupId;
+use crate::item::Person;
+use crate::key::{MessageGroupId, UserId};
+
+/// Whoever knows people by their ids: the users of the application.
+pub trait FindPerson {
+    /// Finds the person with an id; `None` where nobody has it, or it cannot be found out.
+    fn find_person(&self, id: UserId) -> impl Future<Output = Option<Person>> + Send;
+}
+
+/// Knows nobody.
+impl FindPerson for () {
+    async fn find_person(&self, _id: UserId) -> Option<Person> {
+        None
+    }
+}
+
+impl<T: FindPerson + Sync> FindPerson for Option<&T> {
+    async fn find_person(&self, id: UserId) -> Option<Person> {
+        match self {
+            Some(people) => people.find_person(id).await,
+            None => None,
+        }
+    }
+}
 
 /// The rules that hold in a table that is as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -137,14 +137,15 @@ impl Store {
         T: Default + Send + 'static,
     {
         let store = self.clone();
-        let pace = rate.map(|rate| ScanPace::new(rate, scan));
+        let pace = rate.map(|rate| ScanPace::new(rate, scan.consistent));
         pages(self.stuck(SCAN), move |last| {
             let (store, fold, pace) = (store.clone(), fold.clone(), pace.clone());
             async move {
-                let (scan, reserved) = match &pace {
-                    Some(pace) => pace.begin(scan).await,
-                    None => (scan, 0.0),
+                let (page_size, reserved) = match &pace {
+                    Some(pace) => pace.begin(scan.page_size).await,
+                    None => (scan.page_size, 0.0),
                 };
+                let scan = Scan { page_size, ..scan };
                 let body = patiently(|| store.scan_body(scan, last.clone())).await?;
                 let read = tokio::task::spawn_blocking(move || {
                     let mut value = T::default();

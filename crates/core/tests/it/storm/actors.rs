@@ -16,7 +16,7 @@ use ddb_test_support::Sandbox;
 use futures::TryStreamExt;
 
 use super::verdict::Broken;
-use crate::data::{at, group, message, person, raw, user};
+use crate::data::{at, group, message, person, raw};
 
 /// Where the conversations end, where somebody says so.
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
@@ -47,8 +47,8 @@ impl Talk {
     fn seed(self, ends_at: Option<Timestamp>) -> Seed {
         Seed {
             group: self.group(),
-            me: user(1),
-            other: user(self.other),
+            me: person(1),
+            other: person(self.other),
             ends_at,
             interval: Duration::from_secs(60),
         }
@@ -246,7 +246,7 @@ impl Stage {
             pass.take(item);
         }
         for group in pass.suspects() {
-            let seen = inspect(store, group, &pass.owners(group), None).await;
+            let seen = inspect(store, group, &pass.owners(group), &()).await;
             let seen = seen.map_err(|error| error.to_string())?;
             let (false, Ok(people)) = (seen.findings.is_empty(), seen.people) else {
                 continue;

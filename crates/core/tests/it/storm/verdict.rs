@@ -194,7 +194,7 @@ async fn check(stage: &Stage) -> Vec<Broken> {
         findings.extend(pass.take(item));
     }
     for group in pass.suspects() {
-        let seen = inspect(&store, group, &pass.owners(group), None).await;
+        let seen = inspect(&store, group, &pass.owners(group), &()).await;
         match seen {
             Ok(seen) => findings.extend(seen.findings),
             Err(error) => return vec![Broken::failed("check in peace", &error.to_string())],

@@ -34,7 +34,7 @@ const METADATA_VARIABLES: [&str; 2] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
 
-/// Lets requests through to AWS over TLS, to where flags say, and to where credentials are asked for. Only
+/// Lets requests through to AWS over TLS, to endpoints that were named, and to where credentials are asked for. Only
 /// those to AWS go through a proxy, which sees nothing but the name of the host.
 #[derive(Debug, Clone)]
 pub(super) struct GuardedClient {
@@ -62,12 +62,12 @@ impl GuardedClient {
     ///
     /// Where a variable that is read is no text.
     pub(super) fn new(
-        flags: Vec<Endpoint>,
+        named: Vec<Endpoint>,
         environment: &Environment,
         proxy: Option<Proxy>,
         roots: TlsContext,
     ) -> Result<Self, NotUnicode> {
-        let mut allowed = flags;
+        let mut allowed = named;
         allowed.extend(METADATA.into_iter().filter_map(|url| url.parse().ok()));
         for name in METADATA_VARIABLES {
             let named = environment.get(name)?;
@@ -108,11 +108,11 @@ impl Rules {
                 _ => Route::Direct,
             });
         }
-        let flagged = self
+        let named = self
             .allowed
             .iter()
             .any(|allowed| allowed.has_origin_of(&url));
-        flagged.then_some(Route::Direct)
+        named.then_some(Route::Direct)
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
-use crate::target::Endpoint;
+use ddb_core::connect::Endpoint;
 
 /// Tells how far away the server of a database is. Only [`Whereabouts::Remote`] is real data by its name.
 ///

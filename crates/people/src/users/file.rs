@@ -4,30 +4,12 @@ use std::collections::HashMap;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 
-use super::{User, UsersError};
-use crate::key::{KeyError, UserId};
+use ddb_core::key::UserId;
+
+use super::User;
+use super::error::{FileProblem, UsersError};
 
 const HEADER: [&str; 5] = ["uuid", "display_name", "handle", "email", "cognito_user_id"];
-
-/// What can be wrong with a users file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FileProblem {
-    /// The first line is another one.
-    #[error("the header must be uuid,display_name,handle,email,cognito_user_id")]
-    Header,
-    /// A field that has to be there is blank.
-    #[error("no {0}")]
-    Blank(&'static str),
-    /// The id is not one.
-    #[error("{0}")]
-    Uuid(KeyError),
-    /// Two lines have one id.
-    #[error("the uuid stands on line {0} already")]
-    DoubledUuid(u64),
-    /// The line is not CSV of five fields in UTF-8.
-    #[error("{0}")]
-    Csv(String),
-}
 
 /// Parses the whole file.
 pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Vec<User>, UsersError> {

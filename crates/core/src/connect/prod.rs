@@ -15,19 +15,18 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use super::chain::Chain;
 use super::configured::{Service, Surroundings, is_ours};
+use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::guarded::GuardedClient;
-use super::only_to::client;
 use super::pinned::{Pinned, Registry};
 use super::proxy::Proxy;
+use super::retries::DeadIsDead;
 use super::{TargetError, TargetOptions, check_region};
-use crate::environment::Environment;
-use crate::store::DynamoDb;
+use crate::environment::{Environment, Given};
 
 const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(30);
 const OPERATION: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_secs(2);
 
 /// AWS itself: an account that was asked for its number, and a region.
 #[derive(Clone)]
@@ -58,36 +57,37 @@ impl fmt::Display for Prod {
 impl Prod {
     /// Finds region and credentials as the AWS tools do, and asks STS whose account they are for.
     ///
-    /// Endpoints that are configured anywhere but by a flag are refused before anything is contacted, and
+    /// Endpoints that are configured, and not given as an option, are refused before anything is contacted, and
     /// so is what the AWS tools take and this one cannot.
     ///
     /// # Errors
     ///
     /// [`TargetError`]; a wrong account among the reasons.
-    pub(super) async fn resolve(
+    pub async fn resolve(
         options: &TargetOptions<'_>,
         environment: &Environment,
     ) -> Result<Self, TargetError> {
-        let endpoint = flag(options.service, options.endpoint_url)?;
-        let sts_endpoint = flag(Service::Sts, options.sts_endpoint_url)?;
-        let surroundings = Surroundings::read(environment, options.profile).await?;
-        // What is configured is a contradiction to --prod; the word `aws` is as explicit as a flag.
+        let endpoint = named(options.endpoint_url)?;
+        let sts_endpoint = named(options.sts_endpoint_url)?;
+        let surroundings =
+            Surroundings::read(environment, options.profile.map(|given| given.value)).await?;
+        // What is configured contradicts production; the word `aws` is as explicit as an option.
         if options.prod {
             if endpoint.is_none() {
                 surroundings.refuse_endpoint(options.service)?;
                 if options.with_streams {
-                    surroundings.refuse_endpoint(Service::DynamoDbStreams)?;
+                    surroundings.refuse_endpoint(Service::DYNAMODB_STREAMS)?;
                 }
             }
             if sts_endpoint.is_none() {
-                surroundings.refuse_endpoint(Service::Sts)?;
+                surroundings.refuse_endpoint(Service::STS)?;
             }
         }
 
-        let flags = [&endpoint, &sts_endpoint];
-        let flags = flags.into_iter().flatten().cloned().collect();
+        let named = [&endpoint, &sts_endpoint];
+        let named = named.into_iter().flatten().cloned().collect();
         let proxy = Proxy::find(environment)?;
-        let http = GuardedClient::new(flags, environment, proxy.clone(), surroundings.roots()?)?;
+        let http = GuardedClient::new(named, environment, proxy.clone(), surroundings.roots()?)?;
         let chain = surroundings.chain(options.profile.is_some(), environment)?;
         let config = load(options, surroundings.profile(), environment, http).await?;
         let region = config.region().ok_or(TargetError::NoRegion)?.to_string();
@@ -105,10 +105,10 @@ impl Prod {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
         if let Some(expected) = options.expect_account
-            && expected != account
+            && expected.value != account
         {
             return Err(TargetError::OtherAccount {
-                expected: expected.to_owned(),
+                expected: expected.value.to_owned(),
                 found: account,
             });
         }
@@ -121,36 +121,19 @@ impl Prod {
         })
     }
 
-    /// Makes a client of DynamoDB.
-    pub(super) fn dynamodb(&self) -> DynamoDb {
-        let client = client!(aws_sdk_dynamodb, &self.config, self.endpoint.as_ref());
-        DynamoDb::new(client, self.to_string(), POLL)
-    }
-
-    /// Makes a client of DynamoDB Streams.
-    pub(super) fn streams(&self) -> aws_sdk_dynamodbstreams::Client {
-        client!(
-            aws_sdk_dynamodbstreams,
-            &self.config,
-            self.endpoint.as_ref()
-        )
-    }
-
-    /// Makes a client of Cognito.
-    pub(super) fn cognito(&self) -> aws_sdk_cognitoidentityprovider::Client {
-        client!(
-            aws_sdk_cognitoidentityprovider,
-            &self.config,
-            self.endpoint.as_ref()
-        )
+    /// Returns what clients of its services are made of.
+    pub fn connection(&self) -> Connection {
+        let endpoint = self.endpoint.clone();
+        Connection::new(self.config.clone(), endpoint, DeadIsDead::PRODUCTION)
     }
 }
 
-/// Reads a flag that leads somewhere. AWS is never spoken to in the clear.
-fn flag(service: Service, url: Option<&str>) -> Result<Option<Endpoint>, TargetError> {
-    let Some(url) = url else { return Ok(None) };
-    let origin = service.flag();
-    let endpoint: Endpoint = url
+/// Reads the URL of an endpoint. AWS is never spoken to in the clear.
+fn named(url: Option<Given<'_>>) -> Result<Option<Endpoint>, TargetError> {
+    let Some(Given { origin, value }) = url else {
+        return Ok(None);
+    };
+    let endpoint: Endpoint = value
         .parse()
         .map_err(|error| TargetError::Endpoint { origin, error })?;
     if endpoint.is_aws() && !endpoint.is_https() {
@@ -163,10 +146,10 @@ fn flag(service: Service, url: Option<&str>) -> Result<Option<Endpoint>, TargetE
 }
 
 /// Says where STS is asked.
-fn place(region: &str, flag: Option<&Endpoint>, proxy: Option<&Proxy>) -> String {
+fn place(region: &str, named: Option<&Endpoint>, proxy: Option<&Proxy>) -> String {
     let host = format!("sts.{region}.amazonaws.com");
-    match (flag, proxy) {
-        (Some(flag), _) => format!("production {region} at {flag}"),
+    match (named, proxy) {
+        (Some(named), _) => format!("production {region} at {named}"),
         (None, Some(proxy)) if proxy.is_for(&host, 443) => {
             format!("production {region} through the proxy {proxy}")
         }
@@ -175,7 +158,7 @@ fn place(region: &str, flag: Option<&Endpoint>, proxy: Option<&Proxy>) -> String
 }
 
 /// Finds what provides the credentials. The SDK follows a profile, but where it ends at the keys of the
-/// variables the SDK would not see them: a profile that is named by a flag comes before them.
+/// variables the SDK would not see them: a profile that was asked for comes before them.
 async fn provider(
     config: &SdkConfig,
     chain: Chain,
@@ -208,7 +191,7 @@ async fn provider(
     Ok(provider)
 }
 
-/// Variables that hold credentials. A profile that is named by a flag comes before them, as in the AWS
+/// Variables that hold credentials. A profile that was asked for comes before them, as in the AWS
 /// CLI: they may be for another account.
 const CREDENTIALS: [&str; 5] = [
     "AWS_ACCESS_KEY_ID",
@@ -246,7 +229,7 @@ async fn load(
         .retry_config(RetryConfig::standard().with_max_attempts(5))
         .profile_name(profile);
     if let Some(region) = options.region {
-        loader = loader.region(Region::new(region.to_owned()));
+        loader = loader.region(Region::new(region.value.to_owned()));
     }
     let mut config = loader.load().await.into_builder();
     config.set_service_config(Some(NothingConfigured));

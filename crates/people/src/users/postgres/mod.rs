@@ -6,14 +6,13 @@ mod tls;
 mod url;
 mod whereabouts;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
-use super::{User, UsersError};
-use crate::key::UserId;
+use super::User;
+use ddb_core::key::UserId;
 pub use setup::{Created, DatabaseName, Findings, Setup, Wait};
 pub use tls::TlsError;
 pub use url::{Address, UrlError};
@@ -74,7 +73,7 @@ impl PostgresError {
                 code: said.code().code().to_owned(),
                 message: said.message().to_owned(),
             },
-            None => Self::Connection(crate::error::root_cause(error)),
+            None => Self::Connection(ddb_core::error::root_cause(error)),
         }
     }
 
@@ -218,19 +217,4 @@ fn user(row: &Row) -> Result<User, PostgresError> {
         email: field(3)?.unwrap_or_default(),
         cognito_user_id: field(4)?.unwrap_or_default(),
     })
-}
-
-/// What the command line said about the database.
-#[derive(Debug, Clone, Default)]
-pub struct DatabaseOptions<'a> {
-    /// `--database-url`.
-    pub url: Option<&'a str>,
-    /// `--db-ca`: a file of root certificates in place of the system's.
-    pub ca: Option<PathBuf>,
-}
-
-/// Wraps an error with the database that it is about.
-pub(super) fn failed(shown: &str) -> impl FnOnce(PostgresError) -> UsersError + use<> {
-    let database = shown.to_owned();
-    |error| UsersError::Database { database, error }
 }

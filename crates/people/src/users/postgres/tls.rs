@@ -21,7 +21,7 @@ pub enum TlsError {
         reason: String,
     },
     /// The system has no root certificates.
-    #[error("the system has no root certificates; --db-ca names a file of them")]
+    #[error("the system has no root certificates")]
     NoSystemRoots,
     /// The TLS library refuses its own defaults.
     #[error("TLS: {0}")]

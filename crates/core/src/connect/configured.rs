@@ -17,41 +17,67 @@ use super::chain::Chain;
 use super::{TargetError, roots};
 use crate::environment::Environment;
 
-/// A service whose requests an endpoint could lead astray: its id in the SDKs and its name in variables.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Service {
-    /// Items and tables.
-    #[default]
-    DynamoDb,
-    /// The streams of tables.
-    DynamoDbStreams,
-    /// User pools.
-    Cognito,
-    /// Who am I.
-    Sts,
+/// A service whose requests an endpoint could lead astray.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Service {
+    id: &'static str,
+    variables: &'static [&'static str],
+    default: &'static str,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self::DYNAMODB
+    }
 }
 
 impl Service {
-    const fn id(self) -> &'static str {
-        match self {
-            Self::DynamoDb => "DynamoDB",
-            Self::DynamoDbStreams => "DynamoDB Streams",
-            Self::Cognito => "Cognito Identity Provider",
-            Self::Sts => "STS",
+    /// Items and tables.
+    pub const DYNAMODB: Self = Self::new(
+        "DynamoDB",
+        &["AWS_ENDPOINT_URL_DYNAMODB", ENDPOINT],
+        "http://localhost:8000",
+    );
+    /// The streams of tables. Where none is named, they are at the endpoint of the tables.
+    pub const DYNAMODB_STREAMS: Self = Self::new(
+        "DynamoDB Streams",
+        &[
+            "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            ENDPOINT,
+        ],
+        "http://localhost:8000",
+    );
+    /// Who am I. Nothing local answers that.
+    pub const STS: Self = Self::new("STS", &[], "");
+
+    /// Describes a service: its id in the SDKs, the variables that name its local endpoint, in order, and
+    /// that endpoint where none does.
+    pub const fn new(
+        id: &'static str,
+        variables: &'static [&'static str],
+        default: &'static str,
+    ) -> Self {
+        Self {
+            id,
+            variables,
+            default,
         }
     }
 
-    /// Returns the flag that names an endpoint of the service.
-    pub(super) const fn flag(self) -> &'static str {
-        match self {
-            Self::DynamoDb | Self::DynamoDbStreams => "--endpoint-url",
-            Self::Cognito => "--cognito-endpoint-url",
-            Self::Sts => "--sts-endpoint-url",
-        }
+    /// Returns the variables that name its local endpoint, in order.
+    pub(super) const fn variables(self) -> &'static [&'static str] {
+        self.variables
     }
 
+    /// Returns its local endpoint where none is named.
+    pub(super) const fn default_endpoint(self) -> &'static str {
+        self.default
+    }
+
+    /// Returns the variable by which the AWS tools know its endpoint.
     fn variable(self) -> String {
-        format!("{ENDPOINT}_{}", self.id().to_uppercase().replace(' ', "_"))
+        format!("{ENDPOINT}_{}", self.id.to_uppercase().replace(' ', "_"))
     }
 }
 
@@ -116,15 +142,15 @@ impl Surroundings {
     }
 
     /// Follows the profile to its credentials. The keys of the variables come before those of a profile that
-    /// no flag named.
+    /// nobody asked for.
     pub(super) fn chain(
         &self,
-        named_by_flag: bool,
+        asked_for: bool,
         environment: &Environment,
     ) -> Result<Chain, TargetError> {
         // Keys in variables come first, where both parts are there.
         let has = |name| environment.get(name).map(|value| value.is_some());
-        if !named_by_flag && has("AWS_ACCESS_KEY_ID")? && has("AWS_SECRET_ACCESS_KEY")? {
+        if !asked_for && has("AWS_ACCESS_KEY_ID")? && has("AWS_SECRET_ACCESS_KEY")? {
             return Ok(Chain::Profile);
         }
         Chain::follow(&self.profiles)
@@ -156,7 +182,7 @@ impl Surroundings {
         let value = EnvConfigValue::new()
             .env(ENDPOINT)
             .profile(PROFILE_KEY)
-            .service_id(service.id());
+            .service_id(service.id);
         let Some((endpoint, _)) = value
             .load(&self.variables, Some(&self.profiles))
             .filter(|(endpoint, _)| !endpoint.is_empty())
@@ -164,7 +190,7 @@ impl Surroundings {
             return Ok(());
         };
         Err(TargetError::Configured {
-            service: service.id(),
+            service: service.id,
             endpoint: endpoint.into_owned(),
             origin: self.origin(service),
         })
@@ -190,14 +216,14 @@ impl Surroundings {
     }
 }
 
-/// Returns the profile that is named: by a flag, or by a variable. The AWS tools disagree on which of the two
+/// Returns the profile that is named: by an option, or by a variable. The AWS tools disagree on which of the two
 /// variables comes first, so they may not contradict each other.
 fn chosen<'a>(
-    flag: Option<&'a str>,
+    given: Option<&'a str>,
     environment: &'a Environment,
 ) -> Result<Option<&'a str>, TargetError> {
-    if flag.is_some() {
-        return Ok(flag);
+    if given.is_some() {
+        return Ok(given);
     }
     let names = (
         environment.get("AWS_PROFILE")?,
@@ -277,121 +303,131 @@ dynamodb =
     /// p02: whatever configures an endpoint for a service is found, and named.
     #[tokio::test]
     async fn p02_every_way_to_configure_an_endpoint_is_found() {
-        use Service::{Cognito, DynamoDb, DynamoDbStreams, Sts};
+        const COGNITO: Service = Service::new("Cognito Identity Provider", &[], "");
         let files = Files::new(CONFIG);
         let url = "http://localhost:3";
         for (service, profile, variables, found) in [
-            (DynamoDb, None, vec![], None),
-            (DynamoDb, Some("plain"), vec![], None),
+            (Service::DYNAMODB, None, vec![], None),
+            (Service::DYNAMODB, Some("plain"), vec![], None),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 None,
                 vec![("AWS_ENDPOINT_URL_DYNAMODB", url)],
                 Some("the variable AWS_ENDPOINT_URL_DYNAMODB"),
             ),
             (
-                Cognito,
+                COGNITO,
                 None,
                 vec![("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", url)],
                 Some("the variable AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"),
             ),
             (
-                Cognito,
+                COGNITO,
                 None,
                 vec![("AWS_ENDPOINT_URL_DYNAMODB", url)],
                 None,
             ),
-            (Sts, None, vec![("AWS_ENDPOINT_URL_DYNAMODB", url)], None),
             (
-                DynamoDbStreams,
+                Service::STS,
+                None,
+                vec![("AWS_ENDPOINT_URL_DYNAMODB", url)],
+                None,
+            ),
+            (
+                Service::DYNAMODB_STREAMS,
                 None,
                 vec![("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", url)],
                 Some("the variable AWS_ENDPOINT_URL_DYNAMODB_STREAMS"),
             ),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 None,
                 vec![("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", url)],
                 None,
             ),
             (
-                Sts,
+                Service::STS,
                 None,
                 vec![("AWS_ENDPOINT_URL_STS", url)],
                 Some("the variable AWS_ENDPOINT_URL_STS"),
             ),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 None,
                 vec![("AWS_ENDPOINT_URL", url)],
                 Some("the variable AWS_ENDPOINT_URL"),
             ),
             (
-                Sts,
+                Service::STS,
                 None,
                 vec![("AWS_ENDPOINT_URL", url)],
                 Some("the variable AWS_ENDPOINT_URL"),
             ),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 None,
                 vec![("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_DYNAMODB", "")],
                 None,
             ),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 Some("astray"),
                 vec![("AWS_ENDPOINT_URL", "")],
                 Some("the profile `astray`"),
             ),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 Some("astray"),
                 vec![],
                 Some("the profile `astray`"),
             ),
-            (Sts, Some("astray"), vec![], Some("the profile `astray`")),
             (
-                DynamoDb,
+                Service::STS,
+                Some("astray"),
+                vec![],
+                Some("the profile `astray`"),
+            ),
+            (
+                Service::DYNAMODB,
                 None,
                 vec![("AWS_PROFILE", "astray")],
                 Some("the profile `astray`"),
             ),
-            (DynamoDb, None, vec![("AWS_PROFILE", "")], None),
+            (Service::DYNAMODB, None, vec![("AWS_PROFILE", "")], None),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 Some("plain"),
                 vec![("AWS_PROFILE", "astray")],
                 None,
             ),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 Some("sections"),
                 vec![],
                 Some("the profile `sections`"),
             ),
-            (Sts, Some("sections"), vec![], None),
-            (DynamoDb, Some("deaf"), vec![], None),
+            (Service::STS, Some("sections"), vec![], None),
+            (Service::DYNAMODB, Some("deaf"), vec![], None),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 Some("deaf"),
                 vec![("AWS_ENDPOINT_URL", url)],
                 None,
             ),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 Some("deaf"),
                 vec![("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false")],
                 Some("the profile `deaf`"),
             ),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 Some("astray"),
                 vec![("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
                 None,
             ),
             (
-                DynamoDb,
+                Service::DYNAMODB,
                 Some("astray"),
                 vec![
                     ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "TRUE"),

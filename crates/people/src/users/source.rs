@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::postgres::{self, Address, Database, DatabaseOptions};
+use ddb_core::environment::{Environment, Given};
+
+use super::postgres::{Address, Database};
 use super::{People, Users, UsersError};
-use crate::environment::Environment;
 
 /// Names where users come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +29,21 @@ impl fmt::Display for Source {
     }
 }
 
-/// What the command line said about users.
+/// What was said about the database.
+#[derive(Debug, Clone, Default)]
+pub struct DatabaseOptions<'a> {
+    /// Its URL.
+    pub url: Option<Given<'a>>,
+    /// A file of root certificates in place of the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// What was said about users.
 #[derive(Debug, Clone, Default)]
 pub struct UsersOptions<'a> {
-    /// `--users`.
+    /// A CSV file of users.
     pub file: Option<&'a Path>,
-    /// `--database-url` and `--db-ca`.
+    /// The database of users.
     pub database: DatabaseOptions<'a>,
     /// Whether the users of production are wanted.
     pub production: bool,
@@ -79,7 +89,7 @@ pub fn database(
 }
 
 impl UsersPlan {
-    /// Chooses the source: a file, a database by flag or variable, and, locally only, the built-in
+    /// Chooses the source: a file, a database by option or variable, and, locally only, the built-in
     /// users. The `PG*` variables never choose. Nothing is opened.
     ///
     /// # Errors
@@ -98,7 +108,7 @@ impl UsersPlan {
             LOCAL_VARIABLES
         };
         let url = match options.database.url {
-            Some(url) => Some(("--database-url", url)),
+            Some(url) => Some((url.origin, url.value)),
             None => environment.first(&variables)?,
         };
         let Some((origin, url)) = url else {
@@ -111,7 +121,7 @@ impl UsersPlan {
         let ca = options.database.ca.clone();
         Address::parse(url, options.production, ca, environment)
             .map(|address| Self::Postgres(Box::new(address)))
-            .map_err(|error| postgres::failed(origin)(error.into()))
+            .map_err(|error| UsersError::in_database(origin)(error.into()))
     }
 
     /// Returns the name of the source.
@@ -136,7 +146,7 @@ impl UsersPlan {
                 let shown = address.to_string();
                 let database = Database::connect(&address)
                     .await
-                    .map_err(postgres::failed(&shown))?;
+                    .map_err(UsersError::in_database(&shown))?;
                 Ok(Users {
                     source: Source::Postgres(shown),
                     people: People::Database(database),
@@ -159,7 +169,13 @@ mod tests {
                       variables: &[(&str, &str)]| {
             let options = UsersOptions {
                 file,
-                database: DatabaseOptions { url, ca: None },
+                database: DatabaseOptions {
+                    url: url.map(|value| Given {
+                        origin: "--database-url",
+                        value,
+                    }),
+                    ca: None,
+                },
                 production,
             };
             UsersPlan::choose(&options, &variables.iter().copied().collect())

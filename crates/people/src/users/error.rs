@@ -2,10 +2,30 @@
 
 use std::path::PathBuf;
 
-use super::file::FileProblem;
-use super::postgres::{self, Address, PostgresError};
-use crate::environment::NotUnicode;
-use crate::key::UserId;
+use ddb_core::environment::NotUnicode;
+use ddb_core::key::{KeyError, UserId};
+
+use super::postgres::{Address, PostgresError};
+
+/// What can be wrong with a users file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileProblem {
+    /// The first line is another one.
+    #[error("the header must be uuid,display_name,handle,email,cognito_user_id")]
+    Header,
+    /// A field that has to be there is blank.
+    #[error("no {0}")]
+    Blank(&'static str),
+    /// The id is not one.
+    #[error("{0}")]
+    Uuid(KeyError),
+    /// Two lines have one id.
+    #[error("the uuid stands on line {0} already")]
+    DoubledUuid(u64),
+    /// The line is not CSV of five fields in UTF-8.
+    #[error("{0}")]
+    Csv(String),
+}
 
 /// Says why a user cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +73,7 @@ pub enum UsersError {
         production: bool,
     },
     /// Production, and no users of production are named.
-    #[error("--prod, but the users are the built-in ones, whose ids are not those of production")]
+    #[error("the users are the built-in ones, whose ids are not those of production")]
     LocalUsers,
     /// A variable that would name the users is no text.
     #[error(transparent)]
@@ -73,7 +93,13 @@ pub enum UsersError {
 impl UsersError {
     /// Says which database an error is about.
     pub fn of_database(address: &Address) -> impl FnOnce(PostgresError) -> Self + use<> {
-        postgres::failed(&address.to_string())
+        Self::in_database(&address.to_string())
+    }
+
+    /// Says which database an error is about: by its host and name, or by where its URL came from.
+    pub(super) fn in_database(shown: &str) -> impl FnOnce(PostgresError) -> Self + use<> {
+        let database = shown.to_owned();
+        |error| Self::Database { database, error }
     }
 }
 

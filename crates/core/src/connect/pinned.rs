@@ -10,8 +10,9 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
 use super::TargetError;
+use super::connection::Connection;
 use super::endpoint::Endpoint;
-use super::only_to::client;
+use super::retries::DeadIsDead;
 use crate::error::{CallError, Cause};
 
 const OPERATION: &str = "GetCallerIdentity";
@@ -30,7 +31,8 @@ impl Registry {
         let provider = SharedCredentialsProvider::new(credentials.clone());
         let config = self.config.to_builder();
         let config = config.credentials_provider(provider).build();
-        let answer = client!(aws_sdk_sts, &config, self.endpoint.as_ref())
+        let connection = Connection::new(config, self.endpoint.clone(), DeadIsDead::PRODUCTION);
+        let answer = crate::aws_client!(aws_sdk_sts, &connection)
             .get_caller_identity()
             .send()
             .await

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
 use crate::error::is_connect;
 
 /// Forbids trying again where no connection comes about: a second try only delays the message.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct DeadIsDead {
     /// Whether an answer that does not come in time is as bad. On this machine it is.
     timeouts: bool,

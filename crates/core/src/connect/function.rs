@@ -6,12 +6,9 @@ use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 
 use super::answers::WholeAnswers;
-use crate::schema::TableName;
-use crate::store::{DynamoDb, Store};
 
 const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_secs(2);
 
 /// The surroundings of a Lambda function: its role, its region, and whatever its variables say.
 #[derive(Debug, Clone)]
@@ -33,14 +30,8 @@ impl Function {
         }
     }
 
-    /// Makes a client of one table. Nothing is contacted.
-    pub fn store(&self, table: TableName) -> Store {
-        let region = self
-            .config
-            .region()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let client = aws_sdk_dynamodb::Client::new(&self.config);
-        DynamoDb::new(client, format!("lambda {region}"), POLL).store(table)
+    /// Returns region, credentials and whatever else was configured.
+    pub(crate) fn config(&self) -> &aws_config::SdkConfig {
+        &self.config
     }
 }

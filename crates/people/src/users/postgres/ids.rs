@@ -2,7 +2,7 @@
 
 use super::{Address, Database, PostgresError, bounded};
 use crate::directory::{Change, Identity};
-use crate::guard::WriteToken;
+use ddb_core::guard::WriteToken;
 
 const READ: &str = "\
 SELECT r->>'handle', r->>'cognito_user_id'

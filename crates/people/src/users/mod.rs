@@ -7,16 +7,16 @@ mod source;
 
 use std::path::Path;
 
-use crate::item::Person;
-use crate::key::UserId;
+use ddb_core::conversation::FindPerson;
+use ddb_core::item::Person;
+use ddb_core::key::UserId;
 
-pub use error::UsersError;
-pub use file::FileProblem;
+pub use error::{FileProblem, UsersError};
 pub use postgres::{
-    Address, Created, Database, DatabaseName, DatabaseOptions, Findings, PostgresError, Setup,
-    TlsError, UrlError, Wait,
+    Address, Created, Database, DatabaseName, Findings, PostgresError, Setup, TlsError, UrlError,
+    Wait,
 };
-pub use source::{Source, UsersOptions, UsersPlan, database};
+pub use source::{DatabaseOptions, Source, UsersOptions, UsersPlan, database};
 
 /// The seed users, embedded, so that seeding works from any folder.
 const BUILT_IN: &str = include_str!("../../../../seed-data/users.csv");
@@ -117,7 +117,7 @@ impl Users {
             People::Database(database) => database
                 .by_handle(handle)
                 .await
-                .map_err(postgres::failed(database.shown()))?,
+                .map_err(UsersError::in_database(database.shown()))?,
         };
         self.only(handle, found)
     }
@@ -136,7 +136,7 @@ impl Users {
             People::Database(database) => database
                 .by_id(id)
                 .await
-                .map_err(postgres::failed(database.shown()))?,
+                .map_err(UsersError::in_database(database.shown()))?,
         };
         self.only(&id.to_string(), found)
     }
@@ -168,6 +168,13 @@ impl Users {
             origin: self.source.to_string(),
             known,
         }
+    }
+}
+
+/// A user whom a source that fails would know is not known.
+impl FindPerson for Users {
+    async fn find_person(&self, id: UserId) -> Option<Person> {
+        Some(self.by_id(id).await.ok()?.person())
     }
 }
 

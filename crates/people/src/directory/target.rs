@@ -3,10 +3,20 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::configured::Service;
-use super::{Local, Prod, TargetError, TargetOptions};
-use crate::directory::Directory;
-use crate::environment::{Environment, NotUnicode};
+use ddb_core::aws_client;
+use ddb_core::connect::{Local, Prod, Realm, Service, TargetError, TargetOptions};
+use ddb_core::environment::{Environment, Given, NotUnicode};
+
+use super::Directory;
+
+/// Where requests to user pools go.
+const COGNITO: Service = Service::new(
+    "Cognito Identity Provider",
+    &[ENDPOINT],
+    "http://localhost:9229",
+);
+/// The variable that names its local endpoint.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER";
 
 /// Leads a local command to the real service: the one word that does.
 const AWS: &str = "aws";
@@ -78,6 +88,12 @@ impl fmt::Display for CognitoTarget {
     }
 }
 
+impl Realm for CognitoTarget {
+    fn is_production(&self) -> bool {
+        matches!(self, Self::Prod(_))
+    }
+}
+
 impl CognitoTarget {
     /// Finds the endpoint of a pool. Where no region is named, it is that of the pool.
     ///
@@ -90,15 +106,18 @@ impl CognitoTarget {
         environment: &Environment,
     ) -> Result<Self, TargetError> {
         let mut options = TargetOptions {
-            service: Service::Cognito,
-            region: options.region.or(Some(pool.region())),
+            service: COGNITO,
+            region: options.region.or(Some(Given {
+                origin: "the id of the pool",
+                value: pool.region(),
+            })),
             ..options.clone()
         };
         if options.prod {
             let prod = Prod::resolve(&options, environment).await?;
             return Ok(Self::Prod(Box::new(prod)));
         }
-        if Self::is_aws(options.endpoint_url, environment)? {
+        if Self::is_aws(options.endpoint_url.map(|given| given.value), environment)? {
             options.endpoint_url = None;
             let aws = Prod::resolve(&options, environment).await?;
             return Ok(Self::Aws(Box::new(aws)));
@@ -107,7 +126,7 @@ impl CognitoTarget {
         Local::resolve(&options, environment).map(Self::Local)
     }
 
-    /// Tells whether a flag, or the variable in its place, is the word that means the real service.
+    /// Tells whether the endpoint that was given, or that of the variable in its place, is the word that means the real service.
     ///
     /// # Errors
     ///
@@ -118,17 +137,18 @@ impl CognitoTarget {
     ) -> Result<bool, NotUnicode> {
         let named = match endpoint_url {
             Some(url) => Some(url),
-            None => environment.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER")?,
+            None => environment.get(ENDPOINT)?,
         };
         Ok(named == Some(AWS))
     }
 
     /// Makes a client of one pool. Nothing is contacted.
     pub fn directory(&self, pool: PoolId) -> Directory {
-        let client = match self {
-            Self::Local(local) => local.cognito(),
-            Self::Aws(aws) | Self::Prod(aws) => aws.cognito(),
+        let connection = match self {
+            Self::Local(local) => local.connection(),
+            Self::Aws(aws) | Self::Prod(aws) => aws.connection(),
         };
+        let client = aws_client!(aws_sdk_cognitoidentityprovider, &connection);
         Directory::new(client, pool, &self.to_string())
     }
 }

@@ -7,7 +7,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::whereabouts::{Whereabouts, is_aws};
-use crate::environment::{Environment, NotUnicode};
+use ddb_core::connect::Realm;
+use ddb_core::environment::{Environment, NotUnicode};
 
 /// Says why a database URL cannot be used. Nothing of the URL is quoted: any part may be a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +49,12 @@ pub struct Address {
     production: bool,
     /// The host and the database, for people.
     shown: String,
+}
+
+impl Realm for Address {
+    fn is_production(&self) -> bool {
+        Self::is_production(self)
+    }
 }
 
 impl std::fmt::Debug for Address {

@@ -7,9 +7,9 @@ use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
 use super::{Address, Database, PostgresError, bounded};
-use crate::guard::{DestroyToken, WriteToken};
-use crate::key::UserId;
 use crate::users::User;
+use ddb_core::guard::{DestroyToken, Destroyable, WriteToken};
+use ddb_core::key::UserId;
 
 /// The users table, embedded.
 const SCHEMA: &str = include_str!("../../../../../seed-data/users.sql");
@@ -33,6 +33,10 @@ impl DatabaseName {
     fn quoted(&self) -> String {
         format!("\"{}\"", self.0.replace('"', "\"\""))
     }
+}
+
+impl Destroyable for DatabaseName {
+    type Realm = Address;
 }
 
 impl From<&Address> for DatabaseName {

@@ -1,6 +1,7 @@
 //! The people of a Cognito user pool, and how they match the users of the database.
 
 mod reconcile;
+mod target;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,11 +10,11 @@ use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::types::UserType;
 use futures::stream::{self, Stream};
 
-pub use reconcile::{Change, Identity, Reconciliation};
+use ddb_core::error::{CallError, LIST_USERS};
+use ddb_core::pace::patiently;
 
-use crate::error::{CallError, LIST_USERS};
-use crate::pace::patiently;
-use crate::target::PoolId;
+pub use reconcile::{Change, Identity, Reconciliation};
+pub use target::{CognitoTarget, PoolId, PoolIdError};
 
 /// The attribute that holds a handle.
 const HANDLE: &str = "preferred_username";
@@ -108,7 +109,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    pub(crate) fn new(client: Client, pool: PoolId, target: &str) -> Self {
+    fn new(client: Client, pool: PoolId, target: &str) -> Self {
         Self {
             client,
             place: format!("{target} {pool}").into(),

@@ -1,4 +1,4 @@
-//! Clients whose requests go to AWS, or where a flag says, and nowhere else.
+//! Requests that go to AWS, or to the endpoint that was named, and nowhere else.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -8,31 +8,16 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 use super::endpoint::Endpoint;
 
-/// Makes a client of a service whose requests go to AWS, or where a flag says, and nowhere else. The
-/// services have types of their own, so this cannot be a function.
-macro_rules! client {
-    ($service:ident, $config:expr, $endpoint:expr) => {{
-        let endpoint: Option<&$crate::target::endpoint::Endpoint> = $endpoint;
-        let mut config = $service::config::Builder::from($config)
-            .retry_classifier($crate::target::retries::DeadIsDead::PRODUCTION)
-            .interceptor($crate::target::only_to::OnlyTo::new(endpoint));
-        config.set_endpoint_url(endpoint.map(ToString::to_string));
-        $service::Client::from_conf(config.build())
-    }};
-}
-
-pub(super) use client;
-
 /// The last line of defence: looks at the host that a request is about to go to.
 #[derive(Debug)]
 pub(super) struct OnlyTo {
-    flag: Option<Endpoint>,
+    named: Option<Endpoint>,
 }
 
 impl OnlyTo {
-    pub(super) fn new(flag: Option<&Endpoint>) -> Self {
+    pub(super) fn new(named: Option<&Endpoint>) -> Self {
         Self {
-            flag: flag.cloned(),
+            named: named.cloned(),
         }
     }
 
@@ -40,8 +25,8 @@ impl OnlyTo {
         let Ok(url) = url.parse::<Endpoint>() else {
             return false;
         };
-        match &self.flag {
-            Some(flag) => flag.has_origin_of(&url),
+        match &self.named {
+            Some(named) => named.has_origin_of(&url),
             None => url.is_aws() && url.is_https(),
         }
     }
@@ -49,7 +34,7 @@ impl OnlyTo {
 
 impl Intercept for OnlyTo {
     fn name(&self) -> &'static str {
-        "only to AWS or where a flag says"
+        "only to AWS or to the endpoint that was named"
     }
 
     fn read_before_transmit(
@@ -62,7 +47,7 @@ impl Intercept for OnlyTo {
         if self.allows(url) {
             Ok(())
         } else {
-            Err(format!("a production request was about to go to {url}").into())
+            Err(format!("a request was about to go to {url}").into())
         }
     }
 }

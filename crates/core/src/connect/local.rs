@@ -3,43 +3,22 @@
 use std::fmt;
 use std::time::Duration;
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::answers::WholeAnswers;
-use super::configured::Service;
+use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::retries::DeadIsDead;
 use super::{TargetError, TargetOptions, check_region};
 use crate::environment::Environment;
-use crate::store::DynamoDb;
 
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// Returns where the endpoint of a service is looked for: the variables, in order, and the default.
-const fn places(service: Service) -> (&'static [&'static str], &'static str) {
-    match service {
-        Service::DynamoDbStreams => (
-            &[
-                "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
-                "AWS_ENDPOINT_URL_DYNAMODB",
-                "AWS_ENDPOINT_URL",
-            ],
-            "http://localhost:8000",
-        ),
-        Service::Cognito => (
-            &["AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"],
-            "http://localhost:9229",
-        ),
-        _ => (
-            &["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"],
-            "http://localhost:8000",
-        ),
-    }
-}
 const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// Signs local requests. DynamoDB Local takes letters and digits only.
@@ -47,7 +26,6 @@ const DUMMY_KEY: &str = "local";
 
 const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(200);
 
 /// An endpoint that is not AWS.
 #[derive(Debug, Clone)]
@@ -57,24 +35,6 @@ pub struct Local {
     region: String,
 }
 
-/// Makes a client of a service from a bare configuration: no profile file, no variable and no metadata
-/// service has a say in it. The services have types of their own, so this cannot be a function.
-macro_rules! bare_client {
-    ($service:ident, $local:expr) => {{
-        let local: &Local = $local;
-        let mut config = $service::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .credentials_provider(credentials())
-            .region(Region::new(local.region.clone()))
-            .endpoint_url(local.endpoint.to_string())
-            .timeout_config(timeouts())
-            .retry_config(retries())
-            .retry_classifier(DeadIsDead::LOCAL);
-        config.set_http_client(Some(local.http_client()));
-        $service::Client::from_conf(config.build())
-    }};
-}
-
 impl fmt::Display for Local {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "local {}", self.endpoint)
@@ -82,11 +42,9 @@ impl fmt::Display for Local {
 }
 
 impl Local {
-    /// Finds the endpoint of a service: the flag, then variables (for DynamoDB
-    /// `AWS_ENDPOINT_URL_DYNAMODB` and `AWS_ENDPOINT_URL`, then `http://localhost:8000`; for its streams
-    /// `AWS_ENDPOINT_URL_DYNAMODB_STREAMS` before these; for Cognito
-    /// `AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER`, then `http://localhost:9229`); and the region: the flag, `AWS_REGION`, `AWS_DEFAULT_REGION`, then
-    /// `us-east-1`. No file is read and nothing is contacted.
+    /// Finds the endpoint of a service: the one that was given, then its variables, in order, then its
+    /// default; and the region: the one that was given, `AWS_REGION`, `AWS_DEFAULT_REGION`, then `us-east-1`.
+    /// No file is read and nothing is contacted.
     ///
     /// # Errors
     ///
@@ -95,12 +53,13 @@ impl Local {
         options: &TargetOptions<'_>,
         environment: &Environment,
     ) -> Result<Self, TargetError> {
-        let (variables, default) = places(options.service);
+        let service = options.service;
         let named = match options.endpoint_url {
-            Some(url) => Some((options.service.flag(), url)),
-            None => environment.first(variables)?,
+            Some(url) => Some((url.origin, url.value)),
+            None => environment.first(service.variables())?,
         };
-        let (origin, text) = named.unwrap_or(("the default endpoint", default));
+        let default = ("the default endpoint", service.default_endpoint());
+        let (origin, text) = named.unwrap_or(default);
         let endpoint: Endpoint = text
             .parse()
             .map_err(|error| TargetError::Endpoint { origin, error })?;
@@ -111,7 +70,7 @@ impl Local {
             });
         }
         let named = match options.region {
-            Some(region) => Some(("--region", region)),
+            Some(region) => Some((region.origin, region.value)),
             None => environment.first(&REGION_VARIABLES)?,
         };
         let (region_origin, region) = named.unwrap_or(("the default region", DEFAULT_REGION));
@@ -123,7 +82,7 @@ impl Local {
         })
     }
 
-    /// Returns where the endpoint was found: a flag, a variable, or the default.
+    /// Returns where the endpoint was found: an option, a variable, or the default.
     pub fn origin(&self) -> &'static str {
         self.origin
     }
@@ -133,19 +92,18 @@ impl Local {
         &self.region
     }
 
-    /// Makes a client of DynamoDB.
-    pub(super) fn dynamodb(&self) -> DynamoDb {
-        DynamoDb::new(bare_client!(aws_sdk_dynamodb, self), self.to_string(), POLL)
-    }
-
-    /// Makes a client of Cognito.
-    pub(super) fn cognito(&self) -> aws_sdk_cognitoidentityprovider::Client {
-        bare_client!(aws_sdk_cognitoidentityprovider, self)
-    }
-
-    /// Makes a client of DynamoDB Streams.
-    pub(super) fn streams(&self) -> aws_sdk_dynamodbstreams::Client {
-        bare_client!(aws_sdk_dynamodbstreams, self)
+    /// Returns what clients of its services are made of, from a bare configuration: no profile file, no
+    /// variable and no metadata service has a say in it.
+    pub fn connection(&self) -> Connection {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .credentials_provider(SharedCredentialsProvider::new(credentials()))
+            .region(Region::new(self.region.clone()))
+            .timeout_config(timeouts())
+            .retry_config(retries())
+            .http_client(self.http_client())
+            .build();
+        Connection::new(config, Some(self.endpoint.clone()), DeadIsDead::LOCAL)
     }
 
     /// Without TLS no root certificates need loading.
@@ -177,10 +135,14 @@ fn retries() -> RetryConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::environment::Given;
 
     fn resolve(flag: Option<&str>, variables: &[(&str, &str)]) -> Result<Local, TargetError> {
         let options = TargetOptions {
-            endpoint_url: flag,
+            endpoint_url: flag.map(|value| Given {
+                origin: "an option",
+                value,
+            }),
             ..TargetOptions::default()
         };
         Local::resolve(&options, &variables.iter().copied().collect())
@@ -210,7 +172,7 @@ mod tests {
     fn aws_is_refused_wherever_it_comes_from() {
         let aws = "https://dynamodb.us-east-1.amazonaws.com";
         for (flag, variables, origin) in [
-            (Some(aws), vec![], "--endpoint-url"),
+            (Some(aws), vec![], "an option"),
             (
                 None,
                 vec![("AWS_ENDPOINT_URL_DYNAMODB", aws)],
@@ -232,7 +194,10 @@ mod tests {
     fn the_region_comes_from_the_flag_the_variables_or_the_default() {
         let region = |flag: Option<&str>, variables: &[(&str, &str)]| {
             let options = TargetOptions {
-                region: flag,
+                region: flag.map(|value| Given {
+                    origin: "an option",
+                    value,
+                }),
                 ..TargetOptions::default()
             };
             Local::resolve(&options, &variables.iter().copied().collect())

@@ -2,8 +2,8 @@
 
 mod answers;
 mod chain;
-mod cognito;
 mod configured;
+mod connection;
 mod endpoint;
 mod function;
 mod guarded;
@@ -18,40 +18,36 @@ mod roots;
 use std::fmt;
 use std::path::PathBuf;
 
-pub use cognito::{CognitoTarget, PoolId, PoolIdError};
 pub use configured::Service;
+pub use connection::Connection;
 pub use endpoint::{Endpoint, EndpointError};
 pub use function::Function;
 pub use local::Local;
 pub use prod::Prod;
 pub use proxy::ProxyError;
 
-use crate::environment::{Environment, NotUnicode};
+use crate::environment::{Environment, Given, NotUnicode};
 use crate::error::CallError;
-use crate::schema::TableName;
-use crate::store::{DynamoDb, Store};
-use crate::stream::Streams;
-use crate::users::Address;
 
-/// What the command line said about the target.
+/// What was said about the target.
 #[derive(Debug, Clone, Default)]
 pub struct TargetOptions<'a> {
-    /// `--prod`: the one switch to AWS.
+    /// Whether it is production: the one switch to AWS.
     pub prod: bool,
     /// The service that requests are for.
     pub service: Service,
     /// Whether the streams of tables are used, too.
     pub with_streams: bool,
-    /// `--endpoint-url`, or that of another service.
-    pub endpoint_url: Option<&'a str>,
-    /// `--region`.
-    pub region: Option<&'a str>,
-    /// `--profile`; for production only.
-    pub profile: Option<&'a str>,
-    /// `--expect-account`; for production only.
-    pub expect_account: Option<&'a str>,
-    /// `--sts-endpoint-url`; for production only.
-    pub sts_endpoint_url: Option<&'a str>,
+    /// The endpoint of the service.
+    pub endpoint_url: Option<Given<'a>>,
+    /// The region.
+    pub region: Option<Given<'a>>,
+    /// The AWS profile; for production only.
+    pub profile: Option<Given<'a>>,
+    /// The account that it has to be; for production only.
+    pub expect_account: Option<Given<'a>>,
+    /// The endpoint of STS; for production only.
+    pub sts_endpoint_url: Option<Given<'a>>,
 }
 
 /// Refuses what cannot be a region: it becomes part of a host name.
@@ -67,22 +63,17 @@ fn check_region(origin: &'static str, region: &str) -> Result<(), TargetError> {
 }
 
 impl TargetOptions<'_> {
-    /// Refuses the flags that only production knows.
+    /// Refuses what only production knows.
     ///
     /// # Errors
     ///
-    /// [`TargetError::ProductionOnly`], which names the flag.
+    /// [`TargetError::ProductionOnly`], which names where the value came from.
     pub fn refuse_production_only(&self) -> Result<(), TargetError> {
-        for (flag, given) in [
-            ("--profile", self.profile),
-            ("--expect-account", self.expect_account),
-            ("--sts-endpoint-url", self.sts_endpoint_url),
-        ] {
-            if given.is_some() {
-                return Err(TargetError::ProductionOnly(flag));
-            }
+        let given = [self.profile, self.expect_account, self.sts_endpoint_url];
+        match given.into_iter().flatten().next() {
+            Some(given) => Err(TargetError::ProductionOnly(given.origin)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -93,7 +84,7 @@ pub enum TargetError {
     /// What was given is not an endpoint.
     #[error("{origin}: {error}")]
     Endpoint {
-        /// The flag or the variable.
+        /// Where it came from.
         origin: &'static str,
         /// What is wrong with it.
         error: EndpointError,
@@ -101,7 +92,7 @@ pub enum TargetError {
     /// The endpoint is AWS, and production was not asked for.
     #[error("{origin}: {endpoint} is AWS; a local command never goes there")]
     AwsEndpoint {
-        /// The flag or the variable.
+        /// Where it came from.
         origin: &'static str,
         /// The URL.
         endpoint: String,
@@ -109,7 +100,7 @@ pub enum TargetError {
     /// The endpoint is AWS, and the connection would not be encrypted.
     #[error("{origin}: {endpoint} is AWS in the clear; it is reached over https alone")]
     Plaintext {
-        /// The flag.
+        /// Where it came from.
         origin: &'static str,
         /// The URL.
         endpoint: String,
@@ -138,16 +129,16 @@ pub enum TargetError {
     /// A region is not a word of letters, digits and hyphens.
     #[error("{origin}: not a region: `{region}`")]
     Region {
-        /// The flag or the variable.
+        /// Where it came from.
         origin: &'static str,
         /// What was given.
         region: String,
     },
-    /// A flag that only production knows was given without `--prod`.
-    #[error("{0} goes with --prod; a local command reads no profile and knows no account")]
+    /// A value that only production knows was given for a local target.
+    #[error("{0} is for production only; a local command reads no profile and knows no account")]
     ProductionOnly(&'static str),
     /// An endpoint is configured for a service that a production command uses.
-    #[error("--prod, but {origin} leads {service} to {endpoint}; nothing was contacted")]
+    #[error("{origin} leads {service} to {endpoint}; nothing was contacted")]
     Configured {
         /// The service.
         service: &'static str,
@@ -192,7 +183,7 @@ pub enum TargetError {
         found: String,
     },
     /// No region is configured anywhere.
-    #[error("no region for --prod")]
+    #[error("no region")]
     NoRegion,
     /// STS did not answer, or there are no credentials.
     #[error(transparent)]
@@ -203,44 +194,24 @@ pub enum TargetError {
     /// The credentials are for another account.
     #[error("the credentials are for account {found}, not for {expected}")]
     OtherAccount {
-        /// What `--expect-account` said.
+        /// The account that it had to be.
         expected: String,
         /// What STS said.
         found: String,
     },
 }
 
-mod sealed {
-    pub trait Sealed {}
-}
-
 /// A place that can be written to, of which is known whether it is production.
-pub trait Realm: sealed::Sealed {
+///
+/// What is allowed for one kind of place is not allowed for another, so that a kind can only speak for itself.
+pub trait Realm {
     /// Tells whether real data is there.
     fn is_production(&self) -> bool;
 }
 
-impl sealed::Sealed for Target {}
-
 impl Realm for Target {
     fn is_production(&self) -> bool {
         matches!(self, Self::Prod(_))
-    }
-}
-
-impl sealed::Sealed for CognitoTarget {}
-
-impl Realm for CognitoTarget {
-    fn is_production(&self) -> bool {
-        matches!(self, Self::Prod(_))
-    }
-}
-
-impl sealed::Sealed for Address {}
-
-impl Realm for Address {
-    fn is_production(&self) -> bool {
-        Address::is_production(self)
     }
 }
 
@@ -282,40 +253,11 @@ impl Target {
         Local::resolve(options, environment).map(Self::Local)
     }
 
-    /// Makes a client of the streams of tables. Locally they may have an endpoint of their own, which is
-    /// found as that of the tables is. Nothing is contacted.
-    ///
-    /// # Errors
-    ///
-    /// Where that endpoint is malformed, or AWS.
-    pub fn streams(
-        &self,
-        options: &TargetOptions<'_>,
-        environment: &Environment,
-    ) -> Result<Streams, TargetError> {
+    /// Returns what clients of its services are made of.
+    pub fn connection(&self) -> Connection {
         match self {
-            Self::Local(_) => {
-                let options = TargetOptions {
-                    service: Service::DynamoDbStreams,
-                    ..options.clone()
-                };
-                let local = Local::resolve(&options, environment)?;
-                Ok(Streams::new(local.streams(), &local.to_string()))
-            }
-            Self::Prod(prod) => Ok(Streams::new(prod.streams(), &prod.to_string())),
+            Self::Local(local) => local.connection(),
+            Self::Prod(prod) => prod.connection(),
         }
-    }
-
-    /// Makes a client of the service. Nothing is contacted.
-    pub fn dynamodb(&self) -> DynamoDb {
-        match self {
-            Self::Local(local) => local.dynamodb(),
-            Self::Prod(prod) => prod.dynamodb(),
-        }
-    }
-
-    /// Makes a client of one table. Nothing is contacted.
-    pub fn store(&self, table: TableName) -> Store {
-        self.dynamodb().store(table)
     }
 }
