@@ -1,22 +1,12 @@
-//! Options that several commands share, and the types that their values have.
-
-mod people;
-mod range;
-mod target;
-mod value;
+//! Options of every command.
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Command, CommandFactory};
 
 use crate::output::Format;
-pub use people::{DatabaseArgs, Pool, PoolArgs, UsersArgs, me, say_users};
-pub use range::{LimitArgs, RangeArgs};
-pub use target::{AwsArgs, Site, TableArgs, TargetArgs, WriteArgs, allow_destroying, show};
-pub use value::{When, duration, id};
 
 const OUTPUT: &str = "Output and time";
-const TARGET: &str = "Target";
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -50,4 +40,31 @@ pub struct CommonArgs {
     /// Give up after this time, such as 90s or 1m30s
     #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = OUTPUT)]
     pub timeout: Option<Duration>,
+}
+
+/// Makes the command line of a command: its own options, and those that all commands have.
+pub fn command_line<C: CommandFactory>() -> Command {
+    let common = CommonArgs::augment_args(Command::new("common"));
+    C::command().args(common.get_arguments().cloned())
+}
+
+/// Parses a duration: `90s`, `1m30s`.
+///
+/// # Errors
+///
+/// What to type in its place.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "not a duration; use 90s, 1m30s or 1d".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert!(duration("90").is_err());
+        assert!(duration("").is_err());
+    }
 }

@@ -1,29 +1,12 @@
-//! The front door: every utility as `ddb <command>`, and what tells about them.
+//! The front door: every utility as `ddb <command>`.
 
-mod completions;
-mod man;
-
-use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Command, CommandFactory, Parser, Subcommand};
+use clap::Command;
 
-use crate::commands::{
-    check_conversations, create_conversation, create_message, db_setup, doctor, drop,
-    get_conversation, list_conversations, list_tables, list_users, local, scan, schema_load, seed,
-    stats, sync_conversations, update_cognito_user_ids,
-};
-use crate::failure::{Exit, Failure};
-use crate::{help, launch};
-
-/// Operator tools for the Cruddur message store in DynamoDB.
-#[derive(Debug, Parser)]
-#[command(name = "ddb", version, arg_required_else_help = true, after_help = FIRST_STEPS)]
-struct Ddb {
-    #[command(subcommand)]
-    command: Front,
-}
+use crate::commands::{Entry, GROUPS};
+use crate::help;
+use crate::launch::{self, Program};
 
 const FIRST_STEPS: &str = "\
 First steps, in two terminals:
@@ -34,86 +17,46 @@ First steps, in two terminals:
 
 Lost? `ddb doctor` says what is not right, and which command to type next.";
 
-/// The commands by what one wants to do.
-const GROUPS: &[(&str, &[&str])] = &[
-    ("Set up:", &["local", "schema-load", "seed", "drop"]),
-    ("Write:", &["create-conversation", "create-message"]),
-    (
-        "Read:",
-        &[
-            "get-conversation",
-            "list-conversations",
-            "scan",
-            "list-tables",
-        ],
-    ),
-    ("Watch:", &["stats", "sync-conversations"]),
-    (
-        "People:",
-        &["db-setup", "list-users", "update-cognito-user-ids"],
-    ),
-    ("Mend:", &["doctor", "check-conversations"]),
-    ("About this tool:", &["help", "man", "completions"]),
-];
-
-/// The commands that have no binary of their own.
-const FRONT_ONLY: [&str; 4] = ["local", "doctor", "man", "completions"];
-
-#[derive(Debug, Subcommand)]
-enum Front {
-    Local(local::Args),
-    SchemaLoad(schema_load::Args),
-    ListTables(list_tables::Args),
-    Drop(drop::Args),
-    Seed(seed::Args),
-    Scan(scan::Args),
-    GetConversation(get_conversation::Args),
-    ListConversations(list_conversations::Args),
-    CreateMessage(create_message::Args),
-    CreateConversation(create_conversation::Args),
-    SyncConversations(sync_conversations::Args),
-    CheckConversations(check_conversations::Args),
-    Stats(stats::Args),
-    ListUsers(list_users::Args),
-    UpdateCognitoUserIds(update_cognito_user_ids::Args),
-    DbSetup(db_setup::Args),
-    Doctor(doctor::Args),
-    Completions(completions::Args),
-    Man(man::Args),
-}
+const DDB: Program = Program {
+    command: plain,
+    binaries,
+};
 
 /// Runs the front door with the arguments of this process.
 pub fn run() -> ExitCode {
-    match launch::parse::<Ddb>(command()) {
-        Ok(Ddb { command }) => match command {
-            Front::Local(command) => launch::run(command),
-            Front::SchemaLoad(command) => launch::run(command),
-            Front::ListTables(command) => launch::run(command),
-            Front::Drop(command) => launch::run(command),
-            Front::Seed(command) => launch::run(command),
-            Front::Scan(command) => launch::run(command),
-            Front::GetConversation(command) => launch::run(command),
-            Front::ListConversations(command) => launch::run(command),
-            Front::CreateMessage(command) => launch::run(command),
-            Front::CreateConversation(command) => launch::run(command),
-            Front::SyncConversations(command) => launch::run(command),
-            Front::CheckConversations(command) => launch::run(command),
-            Front::Stats(command) => launch::run(command),
-            Front::ListUsers(command) => launch::run(command),
-            Front::UpdateCognitoUserIds(command) => launch::run(command),
-            Front::DbSetup(command) => launch::run(command),
-            Front::Doctor(command) => launch::run(command),
-            Front::Completions(command) => launch::run(command),
-            Front::Man(command) => launch::run(command),
-        },
-        Err(exit) => exit,
-    }
+    let mut command = command();
+    let options = match launch::parse(&mut command) {
+        Ok(options) => options,
+        Err(exit) => return exit,
+    };
+    let chosen = options.subcommand().and_then(|(name, options)| {
+        let mut known = entries().zip(command.get_subcommands());
+        let (entry, _) = known.find(|(_, command)| command.get_name() == name)?;
+        Some((entry.run)(DDB, options))
+    });
+    // A command is required, so there is one.
+    chosen.unwrap_or(ExitCode::FAILURE)
+}
+
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    GROUPS.iter().flat_map(|(_, entries)| *entries)
+}
+
+/// Makes `ddb` with all its commands, in their order.
+fn plain() -> Command {
+    Command::new("ddb")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Operator tools for the Cruddur message store in DynamoDB")
+        .after_help(FIRST_STEPS)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands(entries().map(|entry| (entry.command)()))
 }
 
 /// Returns `ddb` as it is parsed, its commands grouped in its help.
 pub fn command() -> Command {
-    let command = Ddb::command();
-    let groups = help::groups(&command, GROUPS);
+    let command = plain();
+    let groups = help::groups(&command, &groups());
     let template = format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}{}\n{{options}}{{after-help}}",
         groups.ansi(),
@@ -122,24 +65,26 @@ pub fn command() -> Command {
     help::shaped(command).help_template(template)
 }
 
-/// Returns `ddb` and every command below it with all their names made: `ddb get-conversation`,
-/// `ddb-get-conversation`.
-fn built() -> Command {
-    let mut command = Ddb::command().disable_help_subcommand(true);
-    command.build();
-    command
+/// Returns the names of the commands under their headings.
+fn groups() -> Vec<(&'static str, Vec<String>)> {
+    let names = |entries: &[Entry]| entries.iter().map(Entry::name).collect::<Vec<_>>();
+    let mut groups: Vec<_> = GROUPS
+        .iter()
+        .map(|(heading, entries)| (*heading, names(entries)))
+        .collect();
+    // Clap has this one.
+    if let Some((_, last)) = groups.last_mut() {
+        last.insert(0, "help".to_owned());
+    }
+    groups
 }
 
-fn create(folder: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder).map_err(failed(folder))
-}
-
-fn write(file: &Path, content: &[u8]) -> Result<(), Failure> {
-    std::fs::write(file, content).map_err(failed(file))
-}
-
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> Failure {
-    move |error| Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
+/// Returns the names of the commands that are binaries of their own.
+fn binaries() -> Vec<String> {
+    entries()
+        .filter(|entry| entry.is_binary)
+        .map(Entry::name)
+        .collect()
 }
 
 #[cfg(test)]
@@ -147,47 +92,19 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::failure::Failure;
     use proptest::prelude::*;
 
     #[test]
-    fn every_command_stands_in_one_group() {
-        let mut grouped: Vec<&str> = GROUPS
-            .iter()
-            .flat_map(|(_, members)| *members)
-            .copied()
-            .collect();
-        grouped.sort_unstable();
-        let mut all: Vec<String> = Ddb::command()
-            .get_subcommands()
-            .map(|command| command.get_name().to_owned())
-            .collect();
-        all.push("help".to_owned());
-        all.sort_unstable();
-        assert_eq!(grouped, all);
-    }
-
-    #[test]
-    fn every_other_command_has_a_binary() {
+    fn the_table_of_commands_says_which_have_a_binary() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin");
-        let files = std::fs::read_dir(folder).unwrap();
-        let mut binaries: BTreeSet<String> = files
-            .map(|file| {
-                file.unwrap()
-                    .path()
-                    .file_stem()
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .to_owned()
-            })
-            .collect();
-        assert!(binaries.remove("ddb"));
-        binaries.extend(FRONT_ONLY.map(str::to_owned));
-        let commands: BTreeSet<String> = built()
-            .get_subcommands()
-            .map(|command| command.get_name().to_owned())
-            .collect();
-        assert_eq!(binaries, commands);
+        let stem = |file: std::io::Result<std::fs::DirEntry>| {
+            let path = file.unwrap().path();
+            path.file_stem().unwrap().to_str().unwrap().to_owned()
+        };
+        let mut files: BTreeSet<String> = std::fs::read_dir(folder).unwrap().map(stem).collect();
+        assert!(files.remove("ddb"));
+        assert_eq!(files, binaries().into_iter().collect());
     }
 
     /// Every word that the command line knows, and some that it does not.
@@ -207,7 +124,7 @@ mod tests {
         ]
         .map(str::to_owned)
         .to_vec();
-        for command in Ddb::command().get_subcommands() {
+        for command in plain().get_subcommands() {
             words.push(command.get_name().to_owned());
             let options = command
                 .get_arguments()
@@ -233,5 +150,61 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         command().debug_assert();
+    }
+
+    fn said(arguments: &[&str]) -> (String, String) {
+        let mut command = command();
+        let error = command.try_get_matches_from_mut(arguments).unwrap_err();
+        match launch::wrong_usage(&error.format(&mut command)) {
+            Failure::Error { message, hint, .. } => (message, hint.unwrap_or_default()),
+            Failure::ClosedPipe => panic!(),
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_one_line_and_a_hint() {
+        for (arguments, message, hint) in [
+            (
+                &["ddb", "drop"][..],
+                "the following required arguments were not provided: <TABLE>",
+                "--help shows what there is",
+            ),
+            (
+                &["ddb", "scan", "--sgements", "2"],
+                "unexpected argument '--sgements' found",
+                "a similar argument exists: '--segments'",
+            ),
+            (
+                &["ddb", "scan", "-o", "jsn"],
+                "invalid value 'jsn' for '--output <FORM>' [possible values: table, json, jsonl, csv, ddb-json]",
+                "a similar value exists: 'json'",
+            ),
+            (
+                &["ddb", "qqqq"],
+                "unrecognized subcommand 'qqqq'",
+                "--help shows what there is",
+            ),
+        ] {
+            assert_eq!(said(arguments), (message.to_owned(), hint.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_most_similar_command_is_named_first() {
+        for (typed, meant) in [
+            ("get-conversatoin", "get-conversation"),
+            ("sed", "seed"),
+            ("list-user", "list-users"),
+            ("chek-conversations", "check-conversations"),
+            ("schemaload", "schema-load"),
+            ("list-conversation", "list-conversations"),
+        ] {
+            let (_, hint) = said(&["ddb", typed]);
+            assert!(
+                hint.starts_with(&format!("did you mean `{meant}`")),
+                "{typed}: {hint}"
+            );
+            assert!(hint.matches('`').count() <= 6, "{typed}: {hint}");
+        }
     }
 }

@@ -8,8 +8,7 @@ use ddb_core::environment::Environment;
 use ddb_core::target::{CognitoTarget, PoolId, Service};
 use ddb_core::users::{self, Address, DatabaseOptions, Users, UsersError, UsersOptions, UsersPlan};
 
-use super::TARGET;
-use super::target::AwsArgs;
+use super::target::{AwsArgs, TARGET};
 use crate::failure::Failure;
 use crate::launch::Context;
 use crate::ui::Ui;

@@ -1,145 +1,63 @@
-//! Data on its way to stdout: one printer, five forms.
+//! The printer: records in their form, to stdout.
 
-mod cell;
-pub mod escape;
-pub mod json;
-mod sheet;
-mod table;
-mod transcript;
-pub mod width;
+use std::io::{BufWriter, Stdout, Write};
 
-use std::io::Write;
-
-use ddb_core::item::View;
-
+use super::format::Format;
+use super::json::{self, WriteJson};
+use super::record::{Record, Totals};
+use super::sheet::{self, Sheet};
+use super::table::Drawing;
+use super::transcript::Transcript;
 use crate::failure::Failure;
-pub use cell::{Cell, Column};
-use json::WriteJson;
-pub use sheet::Sheet;
-use table::Drawing;
-pub use transcript::Said;
-use transcript::Transcript;
-
-/// The form of the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people: columns, cut to the terminal.
-    Table,
-    /// One object with all items and totals.
-    Json,
-    /// One object a line.
-    Jsonl,
-    /// Comma-separated values, RFC 4180.
-    Csv,
-    /// DynamoDB JSON, one item a line, as export to S3 writes it.
-    DdbJson,
-}
-
-impl Format {
-    /// The forms of a command that reads no rows.
-    pub const BASIC: &'static [Self] = &[Self::Table, Self::Json, Self::Jsonl];
-    /// The forms of a command that lists things.
-    pub const ROWS: &'static [Self] = &[Self::Table, Self::Json, Self::Jsonl, Self::Csv];
-    /// The forms of a command that reads items.
-    pub const ITEMS: &'static [Self] = &[
-        Self::Table,
-        Self::Json,
-        Self::Jsonl,
-        Self::Csv,
-        Self::DdbJson,
-    ];
-}
-
-/// One thing that a command shows.
-pub trait Record: WriteJson {
-    /// The columns of its table.
-    const COLUMNS: &'static [Column];
-    /// The header of its CSV: by default that of the table.
-    const CSV: Option<&'static [&'static str]> = None;
-    /// Whether its table is only the bare value.
-    const BARE: bool = false;
-
-    /// Whether its table is shown as it grows, and not once it is known how wide it is.
-    const LIVE: bool = false;
-
-    /// Returns its rows in a table: one, as a rule.
-    fn rows(&self) -> Vec<Vec<Cell>>;
-
-    /// Returns its row in CSV: by default those of the table.
-    fn csv_rows(&self) -> Vec<Vec<Cell>> {
-        self.rows()
-    }
-
-    /// Returns what a transcript shows of it, where it is a message.
-    fn said(&self) -> Option<Said<'_>> {
-        None
-    }
-
-    /// Shows the item behind it, where it is one.
-    fn item<T>(&self, _see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
-        None
-    }
-}
-
-/// What is known at the end of an answer. `None` is `null`: it does not apply.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Totals {
-    /// How many items, where that is not the number of those printed.
-    pub count: Option<u64>,
-    /// How many items the service read.
-    pub scanned_count: Option<u64>,
-    /// Capacity units over all pages.
-    pub consumed_capacity: Option<f64>,
-    /// Whether a limit cut the answer.
-    pub truncated: Option<bool>,
-}
 
 enum Form {
     Table(Drawing),
     Transcript(Transcript),
-    Csv { header: Vec<&'static str> },
+    Csv,
     Text,
 }
 
 /// Prints records of one type, one by one or by the sheet, in the chosen form.
-pub struct Printer<W: Write> {
+///
+/// A printer that is dropped before it is finished writes what it holds: what was printed stays, and a JSON
+/// document stays unterminated, so that nobody takes it for all there is.
+pub struct Printer<R: Record, W: Write = BufWriter<Stdout>> {
     format: Format,
     form: Form,
     out: W,
     printed: u64,
+    finished: bool,
     /// Where single records are rendered; its room is used again.
-    sheet: Sheet,
+    sheet: Sheet<R>,
 }
 
-impl<W: Write> Printer<W> {
+impl<R: Record, W: Write> Printer<R, W> {
     /// Begins the output. `terminal` is the width of the terminal, `None` where stdout is none.
-    pub fn new<R: Record>(format: Format, terminal: Option<usize>, out: W) -> Self {
+    pub fn new(format: Format, terminal: Option<usize>, out: W) -> Self {
         let form = match format {
-            Format::Table => Form::Table(Drawing::new(R::COLUMNS, R::BARE, R::LIVE, terminal)),
-            Format::Csv => Form::Csv {
-                header: R::CSV.map_or_else(
-                    || R::COLUMNS.iter().map(|column| column.name).collect(),
-                    <[&str]>::to_vec,
-                ),
-            },
+            Format::Table => {
+                let headings = R::COLUMNS.iter().map(|column| column.heading).collect();
+                Form::Table(Drawing::new(headings, R::BARE, R::LIVE, terminal))
+            }
+            Format::Csv => Form::Csv,
             Format::Json | Format::Jsonl | Format::DdbJson => Form::Text,
         };
+        Self::in_form(format, form, out)
+    }
+
+    /// Begins a transcript for a terminal with so many columns; it shows messages alone.
+    pub fn transcript(columns: usize, colored: bool, out: W) -> Self {
+        let form = Form::Transcript(Transcript::new(columns, colored));
+        Self::in_form(Format::Table, form, out)
+    }
+
+    fn in_form(format: Format, form: Form, out: W) -> Self {
         Self {
             format,
             form,
             out,
             printed: 0,
-            sheet: Sheet::default(),
-        }
-    }
-
-    /// Begins a transcript for a terminal with so many columns; it shows messages alone.
-    pub fn transcript(columns: usize, colored: bool, out: W) -> Self {
-        Self {
-            format: Format::Table,
-            form: Form::Transcript(Transcript::new(columns, colored)),
-            out,
-            printed: 0,
+            finished: false,
             sheet: Sheet::default(),
         }
     }
@@ -149,17 +67,44 @@ impl<W: Write> Printer<W> {
     /// # Errors
     ///
     /// [`Failure::ClosedPipe`] where nobody reads any more.
-    pub fn print<R: Record>(&mut self, record: &R) -> Result<(), Failure> {
+    pub fn print(&mut self, record: &R::Of<'_>) -> Result<(), Failure> {
         if let Form::Transcript(transcript) = &mut self.form {
-            if let Some(said) = record.said() {
+            if let Some(said) = R::said(record) {
                 transcript.take(said);
                 self.printed += 1;
             }
             return Ok(());
         }
+        self.print_rendered(|sheet, format| sheet.add(format, record))
+    }
+
+    /// Prints one object, of which people see several lines of a table.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::ClosedPipe`] where nobody reads any more.
+    pub fn print_object(
+        &mut self,
+        object: &impl WriteJson,
+        lines: &[R::Of<'_>],
+    ) -> Result<(), Failure> {
+        match self.format {
+            Format::Json | Format::Jsonl => {
+                self.print_rendered(|sheet, format| sheet.add_object(format, object))
+            }
+            Format::Table | Format::Csv | Format::DdbJson => {
+                lines.iter().try_for_each(|line| self.print(line))
+            }
+        }
+    }
+
+    fn print_rendered(
+        &mut self,
+        render: impl FnOnce(&mut Sheet<R>, Format),
+    ) -> Result<(), Failure> {
         let mut sheet = std::mem::take(&mut self.sheet);
         sheet.clear();
-        sheet.add(self.format, record);
+        render(&mut sheet, self.format);
         self.print_sheet(&mut sheet, u64::MAX)?;
         self.sheet = sheet;
         Ok(())
@@ -170,7 +115,7 @@ impl<W: Write> Printer<W> {
     /// # Errors
     ///
     /// [`Failure::ClosedPipe`] where nobody reads any more.
-    pub fn print_sheet(&mut self, sheet: &mut Sheet, at_most: u64) -> Result<(), Failure> {
+    pub fn print_sheet(&mut self, sheet: &mut Sheet<R>, at_most: u64) -> Result<(), Failure> {
         let records = at_most.min(sheet.len());
         if records == 0 {
             return Ok(());
@@ -184,7 +129,7 @@ impl<W: Write> Printer<W> {
             }
             // A transcript takes records one by one.
             Form::Transcript(_) => {}
-            Form::Csv { .. } | Form::Text => {
+            Form::Csv | Form::Text => {
                 let mut text = sheet.text(records);
                 // In a document every record but the first one comes after a comma.
                 if self.format == Format::Json && self.printed == 0 {
@@ -201,8 +146,9 @@ impl<W: Write> Printer<W> {
     fn begin(&mut self) -> Result<(), Failure> {
         if self.printed == 0 {
             match &self.form {
-                Form::Csv { header } => {
-                    sheet::csv_row(&mut self.out, header.iter().map(|h| (*h).into()))?;
+                Form::Csv => {
+                    let header = R::CSV.iter().map(|column| column.in_csv.to_owned());
+                    sheet::csv_row(&mut self.out, header)?;
                 }
                 Form::Text if self.format == Format::Json => self.out.write_all(b"{\"items\":[")?,
                 _ => {}
@@ -241,6 +187,7 @@ impl<W: Write> Printer<W> {
     ///
     /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn finish(mut self, totals: Totals) -> Result<(), Failure> {
+        self.finished = true;
         self.begin()?;
         match &mut self.form {
             Form::Table(drawing) => drawing.end(&mut self.out)?,
@@ -262,9 +209,13 @@ impl<W: Write> Printer<W> {
         }
         self.flush()
     }
+}
 
-    /// Ends the output after an error: what was printed stays, a JSON document stays unterminated.
-    pub fn abandon(mut self) {
+impl<R: Record, W: Write> Drop for Printer<R, W> {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
         if let Form::Table(drawing) = &mut self.form {
             // The error that led here is what is reported.
             let _ = drawing.end(&mut self.out);
@@ -276,6 +227,7 @@ impl<W: Write> Printer<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::{Cell, Column};
     use serde::Serialize;
 
     #[derive(Serialize)]
@@ -285,16 +237,16 @@ mod tests {
     }
 
     impl Record for Named {
-        const COLUMNS: &'static [Column] = &[Column::new("name"), Column::new("size")];
-
-        fn rows(&self) -> Vec<Vec<Cell>> {
-            vec![vec![Cell::text(&self.name), Cell::number(self.size)]]
-        }
+        type Of<'a> = Self;
+        const COLUMNS: &'static [Column<Self>] = &[
+            Column::new("name", |row| Cell::text(&row.name)),
+            Column::new("size", |row| Cell::number(row.size)),
+        ];
     }
 
     fn print(format: Format, names: &[(&str, i64)]) -> String {
         let mut out = Vec::new();
-        let mut printer = Printer::new::<Named>(format, None, &mut out);
+        let mut printer = Printer::<Named, _>::new(format, None, &mut out);
         for (name, size) in names {
             let record = Named {
                 name: (*name).to_owned(),
@@ -342,21 +294,28 @@ mod tests {
         assert_eq!(value["count"], 2);
     }
 
-    #[test]
-    fn an_abandoned_document_stays_open() {
+    /// Prints one record, and does not come to the end.
+    fn unfinished(format: Format) -> String {
         let mut out = Vec::new();
-        let printer = {
-            let mut printer = Printer::new::<Named>(Format::Json, None, &mut out);
-            printer
-                .print(&Named {
-                    name: "a".into(),
-                    size: 1,
-                })
-                .unwrap();
-            printer
+        let mut printer = Printer::<Named, _>::new(format, None, &mut out);
+        let record = Named {
+            name: "a".into(),
+            size: 1,
         };
-        printer.abandon();
-        let text = String::from_utf8(out).unwrap();
-        assert!(serde_json::from_str::<serde_json::Value>(&text).is_err());
+        printer.print(&record).unwrap();
+        drop(printer);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_was_printed_stays_where_the_end_does_not_come() {
+        assert_eq!(
+            unfinished(Format::Table),
+            "name  size\n──────────\na        1\n"
+        );
+        assert_eq!(unfinished(Format::Csv), "name,size\na,1\n");
+        let json = unfinished(Format::Json);
+        assert!(json.starts_with("{\"items\":["), "{json}");
+        assert!(serde_json::from_str::<serde_json::Value>(&json).is_err());
     }
 }

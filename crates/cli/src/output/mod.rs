@@ -1,0 +1,19 @@
+//! Data on its way to stdout: one printer, five forms.
+
+mod cell;
+pub mod escape;
+mod format;
+pub mod json;
+mod printer;
+mod record;
+mod sheet;
+mod table;
+mod transcript;
+pub mod width;
+
+pub use cell::Cell;
+pub use format::Format;
+pub use printer::Printer;
+pub use record::{Column, Record, Totals};
+pub use sheet::Sheet;
+pub use transcript::Said;
