@@ -27,3 +27,15 @@ pub fn run_standalone<C: Command>() -> ExitCode {
         Err(exit) => exit,
     }
 }
+
+/// Makes the `main` of a binary that is one command, named by its `Args`. Its test binary has nothing to test, and
+/// so nothing to link.
+#[macro_export]
+macro_rules! main {
+    ($args:ty) => {
+        #[cfg(not(test))]
+        fn main() -> std::process::ExitCode {
+            $crate::run_standalone::<$args>()
+        }
+    };
+}

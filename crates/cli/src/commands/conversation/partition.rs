@@ -100,7 +100,7 @@ impl<L: Layout> Record for Entry<L> {
         }),
     ];
 
-    fn said<'r>(entry: &'r Self) -> Option<Said<'r>> {
+    fn said(entry: &Self) -> Option<Said<'_>> {
         let speaker = entry.item.get(attribute::USER_UUID);
         Some(Said {
             speaker: speaker.and_then(|id| id.as_s().ok()).map_or("", |id| id),
