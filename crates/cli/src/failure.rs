@@ -8,6 +8,7 @@ use ddb_core::environment::NotUnicode;
 use ddb_core::guard::{GuardError, Wanted};
 use ddb_core::schema::DEFAULT_TABLE;
 use ddb_core::seed::{PlanError, ScriptError, SeedError};
+use ddb_core::store::Store;
 use ddb_core::stream::CheckpointError;
 use ddb_core::{CallError, Cause, Error};
 use ddb_local::{LocalError, Occupant};
@@ -89,6 +90,12 @@ impl Failure {
         Self::new(Exit::Refused, message)
     }
 
+    /// Makes a failure of a table that is not there.
+    pub fn no_table(store: &Store) -> Self {
+        let message = format!("{}: there is no such table", store.place());
+        Self::new(Exit::NotFound, message).hint(missing_table_hint(store.table().as_str()))
+    }
+
     /// Says what to do next.
     #[must_use]
     pub fn hint(mut self, next: impl Into<String>) -> Self {
@@ -151,20 +158,26 @@ impl From<CallError> for Failure {
         };
         let failure = Self::new(exit, error.to_string());
         if error.is_missing() && !error.is_about_pool() {
-            return failure.hint(missing_table_hint(&error.place));
+            // The name of the table ends that of the place.
+            let table = error.place.rsplit(' ').next().unwrap_or_default();
+            return failure.hint(missing_table_hint(table));
         }
         failure.maybe_hint(call_hint(&error))
     }
 }
 
-/// Names the table that has to be made, which ends the name of the place.
-fn missing_table_hint(place: &str) -> String {
-    let table = place.rsplit(' ').next().unwrap_or_default();
-    let load = match table {
+/// Names the table that has to be made.
+fn missing_table_hint(table: &str) -> String {
+    let load = schema_load(table);
+    format!("`{load}` creates the table, `ddb list-tables` shows those that are there")
+}
+
+/// Returns the command that creates a table.
+pub fn schema_load(table: &str) -> String {
+    match table {
         DEFAULT_TABLE => "ddb schema-load".to_owned(),
         table => format!("ddb schema-load --table {table}"),
-    };
-    format!("`{load}` creates the table, `ddb list-tables` shows those that are there")
+    }
 }
 
 /// The next step where there are no credentials, or none that are valid.

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use clap::Command;
 use clap::builder::styling::Styles;
 use clap::builder::{Resettable, StyledStr};
-use clap::{Command, CommandFactory};
 
 use crate::output::width;
 
@@ -23,13 +23,8 @@ pub fn examples(examples: &[(&str, &str)]) -> StyledStr {
     text.into()
 }
 
-/// Returns a command whose help is the same by `-h` and by `--help`: all there is to say on top, and a
-/// line or two for each option.
-pub fn command<P: CommandFactory>() -> Command {
-    shaped(P::command())
-}
-
-/// Gives a command and all below it the one form of help.
+/// Gives a command and all below it the one form of help, by `-h` and by `--help`: all there is to say on top,
+/// and a line or two for each option.
 pub fn shaped(command: Command) -> Command {
     let all = command
         .get_long_about()
@@ -43,21 +38,20 @@ pub fn shaped(command: Command) -> Command {
 }
 
 /// Lists commands under headings, each with what it does.
-pub fn groups(command: &Command, groups: &[(&str, &[&str])]) -> StyledStr {
-    let name = |name: &&&str| width::of(name);
-    let names = groups.iter().flat_map(|(_, members)| *members);
-    let widest = names.max_by_key(name).map_or(0, |n| width::of(n));
+pub fn groups(command: &Command, groups: &[(&str, Vec<String>)]) -> StyledStr {
+    let names = groups.iter().flat_map(|(_, members)| members);
+    let widest = names.map(|name| width::of(name)).max().unwrap_or_default();
     let mut text = String::new();
     for (title, members) in groups {
         text.push_str(&heading(title));
-        for member in *members {
-            let about = match *member {
+        for member in members {
+            let about = match member.as_str() {
                 "help" => "Shows this, or the help of one command".to_owned(),
                 member => about(command, member),
             };
             let lines = width::wrap(&about, COLUMNS - widest - 4);
             for (index, line) in lines.iter().enumerate() {
-                let member = if index == 0 { *member } else { "" };
+                let member = if index == 0 { member } else { "" };
                 let _ = write!(text, "\n  {member:widest$}  {line}");
             }
         }

@@ -9,13 +9,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, FromArgMatches, Parser};
 use ddb_core::environment::Environment;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 
-use crate::args::CommonArgs;
+use crate::common::CommonArgs;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Format;
 use crate::ui::Ui;
@@ -24,8 +24,6 @@ use crate::ui::Ui;
 pub trait Command: Parser + Send + 'static {
     /// The forms of output that it has.
     const FORMATS: &'static [Format];
-    /// Returns the options that all commands have.
-    fn common(&self) -> &CommonArgs;
 
     /// Tells whether a signal is its regular end.
     fn ends_on_signal(&self) -> bool {
@@ -43,7 +41,18 @@ pub struct Context {
     pub ui: Ui,
     /// The environment variables.
     pub environment: Environment,
+    /// The program that was started.
+    pub program: Program,
     stop: Arc<Notify>,
+}
+
+/// A program: `ddb` with all its commands, or one command as a binary of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// Makes its command line.
+    pub command: fn() -> clap::Command,
+    /// The commands that are binaries of their own, too.
+    pub binaries: fn() -> Vec<String>,
 }
 
 impl Context {
@@ -61,36 +70,36 @@ const GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// The exit code, after everything was said.
-pub fn parse<P: Parser>(mut command: clap::Command) -> Result<P, ExitCode> {
-    let parsed = command
-        .try_get_matches_from_mut(std::env::args_os())
-        .and_then(|mut matches| P::from_arg_matches_mut(&mut matches));
-    parsed.map_err(|error| {
-        let error = error.format(&mut command);
-        let help = matches!(
-            error.kind(),
-            ErrorKind::DisplayHelp
-                | ErrorKind::DisplayVersion
-                | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-        );
-        if help {
-            // Where stdout is gone there is nobody to tell.
-            let _ = error.print();
-        } else {
-            Ui::errors_only().failure(&wrong_usage(&error));
-        }
-        let exit = if error.use_stderr() {
-            Exit::Refused
-        } else {
-            Exit::Done
-        };
-        exit.into()
-    })
+pub fn parse(command: &mut clap::Command) -> Result<ArgMatches, ExitCode> {
+    let parsed = command.try_get_matches_from_mut(std::env::args_os());
+    parsed.map_err(|error| wrong(&error.format(command)))
+}
+
+/// Says what clap found, and returns how to exit.
+fn wrong(error: &clap::Error) -> ExitCode {
+    let help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    if help {
+        // Where stdout is gone there is nobody to tell.
+        let _ = error.print();
+    } else {
+        Ui::errors_only().failure(&wrong_usage(error));
+    }
+    let exit = if error.use_stderr() {
+        Exit::Refused
+    } else {
+        Exit::Done
+    };
+    exit.into()
 }
 
 /// Turns clap's paragraphs into one line and a hint: the first paragraph says what is wrong, a line
 /// that starts with `tip:` what to do.
-fn wrong_usage(error: &clap::Error) -> Failure {
+pub(crate) fn wrong_usage(error: &clap::Error) -> Failure {
     let rendered = error.render().to_string();
     let lines = || rendered.lines().map(str::trim);
     let wrong: Vec<&str> = lines().take_while(|line| !line.is_empty()).collect();
@@ -121,11 +130,17 @@ fn similar(error: &clap::Error) -> Option<String> {
     }
 }
 
-/// Runs a command to its end.
-pub fn run<C: Command>(command: C) -> ExitCode {
-    let ui = Ui::new(command.common());
+/// Runs a command of a program to its end, with the options that were parsed.
+pub fn run<C: Command>(program: Program, options: &ArgMatches) -> ExitCode {
+    let parsed = CommonArgs::from_arg_matches(options)
+        .and_then(|common| Ok((common, C::from_arg_matches(options)?)));
+    let (common, command) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return wrong(&error),
+    };
+    let ui = Ui::new(&common);
     silence_panics(&ui);
-    let ended = supervise(command, &ui);
+    let ended = supervise(command, &common, program, &ui);
     ui.end_progress();
     ended
         .unwrap_or_else(|failure| {
@@ -156,17 +171,23 @@ fn silence_panics(ui: &Ui) {
     }));
 }
 
-fn supervise<C: Command>(command: C, ui: &Ui) -> Result<Exit, Failure> {
-    let format = command.common().output;
+fn supervise<C: Command>(
+    command: C,
+    common: &CommonArgs,
+    program: Program,
+    ui: &Ui,
+) -> Result<Exit, Failure> {
+    let format = common.output;
     if !C::FORMATS.contains(&format) {
         return Err(unknown_format(format, C::FORMATS));
     }
-    let timeout = command.common().timeout;
+    let timeout = common.timeout;
     let ends_on_signal = command.ends_on_signal();
     let stop = Arc::new(Notify::new());
     let context = Context {
         ui: ui.clone(),
         environment: Environment::of_process(),
+        program,
         stop: Arc::clone(&stop),
     };
     let (done, result) = oneshot::channel();
@@ -271,65 +292,4 @@ fn unknown_format(format: Format, known: &[Format]) -> Failure {
         name(&format)
     ))
     .hint(format!("it has {}", known.join(", ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(arguments: &[&str]) -> (String, String) {
-        let mut command = crate::front::command();
-        let error = command.try_get_matches_from_mut(arguments).unwrap_err();
-        match wrong_usage(&error.format(&mut command)) {
-            Failure::Error { message, hint, .. } => (message, hint.unwrap_or_default()),
-            Failure::ClosedPipe => panic!(),
-        }
-    }
-
-    #[test]
-    fn wrong_usage_is_one_line_and_a_hint() {
-        for (arguments, message, hint) in [
-            (
-                &["ddb", "drop"][..],
-                "the following required arguments were not provided: <TABLE>",
-                "--help shows what there is",
-            ),
-            (
-                &["ddb", "scan", "--sgements", "2"],
-                "unexpected argument '--sgements' found",
-                "a similar argument exists: '--segments'",
-            ),
-            (
-                &["ddb", "scan", "-o", "jsn"],
-                "invalid value 'jsn' for '--output <FORM>' [possible values: table, json, jsonl, csv, ddb-json]",
-                "a similar value exists: 'json'",
-            ),
-            (
-                &["ddb", "qqqq"],
-                "unrecognized subcommand 'qqqq'",
-                "--help shows what there is",
-            ),
-        ] {
-            assert_eq!(said(arguments), (message.to_owned(), hint.to_owned()));
-        }
-    }
-
-    #[test]
-    fn the_most_similar_command_is_named_first() {
-        for (typed, meant) in [
-            ("get-conversatoin", "get-conversation"),
-            ("sed", "seed"),
-            ("list-user", "list-users"),
-            ("chek-conversations", "check-conversations"),
-            ("schemaload", "schema-load"),
-            ("list-conversation", "list-conversations"),
-        ] {
-            let (_, hint) = said(&["ddb", typed]);
-            assert!(
-                hint.starts_with(&format!("did you mean `{meant}`")),
-                "{typed}: {hint}"
-            );
-            assert!(hint.matches('`').count() <= 6, "{typed}: {hint}");
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod common;
 pub mod failure;
 pub mod front;
 pub mod help;
@@ -9,13 +10,32 @@ pub mod launch;
 pub mod output;
 pub mod progress;
 pub mod ui;
+mod wording;
 
 use std::process::ExitCode;
 
+use launch::{Command, Program};
+
 /// Runs one utility with the arguments of this process.
-pub fn run_standalone<C: launch::Command>() -> ExitCode {
-    match launch::parse::<C>(help::command::<C>()) {
-        Ok(command) => launch::run(command),
+pub fn run_standalone<C: Command>() -> ExitCode {
+    let program = Program {
+        command: common::command_line::<C>,
+        binaries: Vec::new,
+    };
+    match launch::parse(&mut help::shaped((program.command)())) {
+        Ok(options) => launch::run::<C>(program, &options),
         Err(exit) => exit,
     }
+}
+
+/// Makes the `main` of a binary that is one command, named by its `Args`. Its test binary has nothing to test, and
+/// so nothing to link.
+#[macro_export]
+macro_rules! main {
+    ($args:ty) => {
+        #[cfg(not(test))]
+        fn main() -> std::process::ExitCode {
+            $crate::run_standalone::<$args>()
+        }
+    };
 }

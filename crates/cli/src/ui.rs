@@ -1,13 +1,14 @@
 //! What is said to people, on stderr: never data, never anything raw.
 
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anstream::AutoStream;
 use anstream::stream::RawStream;
 use ddb_core::guard::Operator;
 
-use crate::args::{ColorChoice, CommonArgs};
+use crate::common::{ColorChoice, CommonArgs};
 use crate::failure::Failure;
+use crate::output::json::WriteJson;
 use crate::output::{Format, Printer, Record, Totals, escape};
 use crate::progress::{LastLine, Progress};
 
@@ -71,9 +72,9 @@ impl Ui {
     }
 
     /// Opens the printer of one command.
-    pub fn printer<R: Record>(&self) -> Printer<BufWriter<Stdout>> {
+    pub fn printer<R: Record>(&self) -> Printer<R> {
         const BUFFER: usize = 64 * 1024;
-        Printer::new::<R>(
+        Printer::new(
             self.format,
             self.columns(),
             BufWriter::with_capacity(BUFFER, io::stdout()),
@@ -86,16 +87,43 @@ impl Ui {
     /// # Errors
     ///
     /// [`Failure::ClosedPipe`] where nobody reads any more, and what else keeps the output from being written.
-    pub fn report<R: Record>(&self, record: &R, done: &str) -> Result<(), Failure> {
+    pub fn report<R>(&self, record: &R, done: &str) -> Result<(), Failure>
+    where
+        R: for<'a> Record<Of<'a> = R>,
+    {
+        self.report_by(done, |printer: &mut Printer<R>| printer.print(record))
+    }
+
+    /// Prints the one object of a command whose work is over, of which people see several lines.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ui::report`].
+    pub fn report_lines<R: Record>(
+        &self,
+        object: &impl WriteJson,
+        lines: &[R::Of<'_>],
+        done: &str,
+    ) -> Result<(), Failure> {
+        self.report_by(done, |printer: &mut Printer<R>| {
+            printer.print_object(object, lines)
+        })
+    }
+
+    fn report_by<R: Record>(
+        &self,
+        done: &str,
+        print: impl FnOnce(&mut Printer<R>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let mut printer = self.printer::<R>();
-        let printed = printer.print(record);
+        let printed = print(&mut printer);
         let printed = printed.and_then(|()| printer.finish(Totals::default()));
         printed.map_err(|failure| failure.after(done))
     }
 
     /// Opens a printer that shows messages as a chat, where stdout is a terminal and no other form is
     /// wanted.
-    pub fn transcript(&self) -> Option<Printer<BufWriter<Stdout>>> {
+    pub fn transcript<R: Record>(&self) -> Option<Printer<R>> {
         let columns = self.columns().filter(|_| self.format == Format::Table)?;
         let colored = shows_colors(self.choice, &io::stdout());
         let out = BufWriter::new(io::stdout());

@@ -10,8 +10,7 @@ use ddb_people::users::{
     self, Address, DatabaseOptions, Users, UsersError, UsersOptions, UsersPlan,
 };
 
-use super::TARGET;
-use super::target::{AwsArgs, given};
+use super::target::{AwsArgs, TARGET, given};
 use crate::failure::Failure;
 use crate::launch::Context;
 use crate::ui::Ui;

@@ -9,10 +9,12 @@ use ddb_core::store::Store;
 use ddb_core::stream::Streams;
 use ddb_people::users::Source;
 
-use super::{PoolArgs, TARGET};
 use crate::failure::Failure;
 use crate::launch::Context;
 use crate::ui::{Terminal, Ui};
+
+/// The heading of options that say where a command acts.
+pub(super) const TARGET: &str = "Target";
 
 /// Options of every command that can act on AWS.
 #[derive(Debug, Clone, Args)]
@@ -156,11 +158,11 @@ impl TableArgs {
     /// As [`TargetArgs::target`].
     pub async fn target_beside(
         &self,
-        pool: &PoolArgs,
+        is_real_pool: bool,
         context: &Context,
     ) -> Result<Target, Failure> {
         let mut options = self.target.options();
-        if !options.prod && pool.is_aws(&context.environment)? {
+        if !options.prod && is_real_pool {
             options.profile = None;
             options.expect_account = None;
             options.sts_endpoint_url = None;
@@ -334,8 +336,8 @@ pub fn allow_destroying<T: Destroyable>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::CommonArgs;
     use super::*;
+    use crate::common::CommonArgs;
     use clap::Parser;
     use proptest::prelude::*;
 

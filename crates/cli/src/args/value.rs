@@ -1,11 +1,17 @@
-//! Values of options: instants and durations.
+//! Values of options: instants and ids.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use ddb_core::key::KeyError;
+use ddb_core::key::{KeyError, MessageGroupId};
 use ddb_core::timestamp::Timestamp;
+
+use crate::common::duration;
+
+/// The conversation that is seeded and shown where none is named.
+pub const SEEDED_GROUP: MessageGroupId =
+    MessageGroupId::new(uuid::uuid!("5ae290ed-55d1-47a0-bc6d-fe2bc2700399"));
 
 /// An instant as people type it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,15 +64,6 @@ pub fn id<T: FromStr<Err = KeyError>>(text: &str) -> Result<T, KeyError> {
     text.to_ascii_lowercase().parse()
 }
 
-/// Parses a duration: `90s`, `1m30s`.
-///
-/// # Errors
-///
-/// What to type in its place.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "not a duration; use 90s, 1m30s or 1d".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,12 +100,5 @@ mod tests {
         ] {
             assert_eq!(at(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn durations_have_units() {
-        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        assert!(duration("90").is_err());
-        assert!(duration("").is_err());
     }
 }

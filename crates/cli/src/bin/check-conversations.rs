@@ -1,7 +1,3 @@
-//! `check-conversations`: see [`ddb_cli::commands::check_conversations`].
+//! `check-conversations`: see [`ddb_cli::commands::conversation::check_conversations`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ddb_cli::run_standalone::<ddb_cli::commands::check_conversations::Args>()
-}
+ddb_cli::main!(ddb_cli::commands::conversation::check_conversations::Args);

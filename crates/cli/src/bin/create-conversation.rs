@@ -1,7 +1,3 @@
-//! `create-conversation`: see [`ddb_cli::commands::create_conversation`].
+//! `create-conversation`: see [`ddb_cli::commands::conversation::create_conversation`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ddb_cli::run_standalone::<ddb_cli::commands::create_conversation::Args>()
-}
+ddb_cli::main!(ddb_cli::commands::conversation::create_conversation::Args);

@@ -1,7 +1,3 @@
-//! `create-message`: see [`ddb_cli::commands::create_message`].
+//! `create-message`: see [`ddb_cli::commands::conversation::create_message`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ddb_cli::run_standalone::<ddb_cli::commands::create_message::Args>()
-}
+ddb_cli::main!(ddb_cli::commands::conversation::create_message::Args);

@@ -1,7 +1,6 @@
 //! `ddb`: the front door, see [`ddb_cli::front`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
+#[cfg(not(test))]
+fn main() -> std::process::ExitCode {
     ddb_cli::front::run()
 }

@@ -1,7 +1,3 @@
 //! `drop`: see [`ddb_cli::commands::drop`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ddb_cli::run_standalone::<ddb_cli::commands::drop::Args>()
-}
+ddb_cli::main!(ddb_cli::commands::drop::Args);

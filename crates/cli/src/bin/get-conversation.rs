@@ -1,7 +1,3 @@
-//! `get-conversation`: see [`ddb_cli::commands::get_conversation`].
+//! `get-conversation`: see [`ddb_cli::commands::conversation::get_conversation`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ddb_cli::run_standalone::<ddb_cli::commands::get_conversation::Args>()
-}
+ddb_cli::main!(ddb_cli::commands::conversation::get_conversation::Args);

@@ -1,7 +1,3 @@
-//! `list-conversations`: see [`ddb_cli::commands::list_conversations`].
+//! `list-conversations`: see [`ddb_cli::commands::conversation::list_conversations`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ddb_cli::run_standalone::<ddb_cli::commands::list_conversations::Args>()
-}
+ddb_cli::main!(ddb_cli::commands::conversation::list_conversations::Args);

@@ -1,7 +1,3 @@
 //! `list-tables`: see [`ddb_cli::commands::list_tables`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ddb_cli::run_standalone::<ddb_cli::commands::list_tables::Args>()
-}
+ddb_cli::main!(ddb_cli::commands::list_tables::Args);

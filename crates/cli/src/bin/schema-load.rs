@@ -1,7 +1,3 @@
 //! `schema-load`: see [`ddb_cli::commands::schema_load`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ddb_cli::run_standalone::<ddb_cli::commands::schema_load::Args>()
-}
+ddb_cli::main!(ddb_cli::commands::schema_load::Args);

@@ -1,7 +1,3 @@
-//! `sync-conversations`: see [`ddb_cli::commands::sync_conversations`].
+//! `sync-conversations`: see [`ddb_cli::commands::conversation::sync_conversations`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ddb_cli::run_standalone::<ddb_cli::commands::sync_conversations::Args>()
-}
+ddb_cli::main!(ddb_cli::commands::conversation::sync_conversations::Args);

@@ -1,7 +1,3 @@
-//! `update-cognito-user-ids`: see [`ddb_cli::commands::update_cognito_user_ids`].
+//! `update-cognito-user-ids`: see [`ddb_cli::commands::people::update_cognito_user_ids`].
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ddb_cli::run_standalone::<ddb_cli::commands::update_cognito_user_ids::Args>()
-}
+ddb_cli::main!(ddb_cli::commands::people::update_cognito_user_ids::Args);

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use clap::Parser;
 use ddb_core::connect::Target;
-use ddb_core::schema::{DEFAULT_TABLE, Shape, TableSpec};
+use ddb_core::schema::{Shape, TableSpec};
 use ddb_core::store::{Scan, Segment, Store};
 use ddb_people::users::{Address, Database, UsersError, UsersPlan};
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use super::counted;
-use crate::args::{CommonArgs, PoolArgs, TableArgs, UsersArgs, show};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::args::{PoolArgs, TableArgs, UsersArgs, show};
+use crate::failure::{Exit, Failure, Outcome, schema_load};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::ui::Ui;
+use crate::wording::counted;
 
 /// Says what is not right, and what to type next.
 ///
@@ -34,8 +34,6 @@ pub struct Args {
     pool: PoolArgs,
     #[command(flatten)]
     table: TableArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 /// How long each check may take.
@@ -68,19 +66,12 @@ struct Row {
 }
 
 impl Record for Row {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("check"),
-        Column::kept("status"),
-        Column::new("detail"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("check", |row| Cell::text(row.check)),
+        Column::kept("status", |row| Cell::text(row.status.as_str())),
+        Column::new("detail", |row| Cell::text(&row.detail)),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![
-            Cell::text(self.check),
-            Cell::text(self.status.as_str()),
-            Cell::text(&self.detail),
-        ]]
-    }
 }
 
 /// What a check found where nothing failed.
@@ -116,10 +107,6 @@ impl Found {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let target = self.target(&context).await;
@@ -207,7 +194,10 @@ async fn dynamodb(target: MaybeTarget<'_>) -> Result<Found, Failure> {
 impl Args {
     /// Finds the target once, for all checks; what goes wrong is a finding of theirs.
     async fn target(&self, context: &Context) -> Result<Target, Failure> {
-        let target = self.table.target_beside(&self.pool, context).await?;
+        let target = self
+            .table
+            .target_beside(self.pool.is_aws(&context.environment)?, context)
+            .await?;
         show(&target, &target.to_string(), &context.ui);
         Ok(target)
     }
@@ -215,14 +205,9 @@ impl Args {
     async fn table(&self, target: MaybeTarget<'_>, context: &Context) -> Result<Found, Failure> {
         let name = self.table.table(&context.environment)?;
         let store = target.map_err(Failure::again)?.store(name);
-        let load = match store.table().as_str() {
-            DEFAULT_TABLE => "ddb schema-load".to_owned(),
-            table => format!("ddb schema-load --table {table}"),
-        };
-        let Some(table) = store.describe().await? else {
-            let missing = format!("there is no table {}", store.table());
-            return Err(Failure::new(Exit::NotFound, missing).hint(format!("`{load}` creates it")));
-        };
+        let load = schema_load(store.table().as_str());
+        let table = store.describe().await?;
+        let table = table.ok_or_else(|| Failure::no_table(&store))?;
         let spec = TableSpec::default();
         let shape = Shape::from(&table);
         let differences = spec.shape().differences(&shape);

@@ -5,9 +5,9 @@ use ddb_core::schema::TableName;
 use ddb_core::store::{Store, TableState};
 use serde::Serialize;
 
-use super::TABLE_DEADLINE;
-use crate::args::{CommonArgs, Site, TargetArgs};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::args::{Site, TargetArgs};
+use crate::commands::shared::TABLE_DEADLINE;
+use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
@@ -32,8 +32,6 @@ pub struct Args {
     confirm: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,19 +41,15 @@ struct Row {
 }
 
 impl Record for Row {
-    const COLUMNS: &'static [Column] = &[Column::kept("table"), Column::kept("action")];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![Cell::text(&self.table), Cell::text(self.action)]]
-    }
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("table", |row| Cell::text(&row.table)),
+        Column::kept("action", |row| Cell::text(row.action)),
+    ];
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
@@ -66,11 +60,7 @@ impl Command for Args {
             TableState::Changed => "dropped",
             TableState::Unchanged if self.if_exists => "absent",
             TableState::Unchanged => {
-                return Err(Failure::new(
-                    Exit::NotFound,
-                    format!("DeleteTable on {}: there is no such table", store.place()),
-                )
-                .hint(
+                return Err(Failure::no_table(store).hint(
                     "`ddb list-tables` shows those that are there; --if-exists takes this for done",
                 ));
             }

@@ -6,13 +6,13 @@ use ddb_core::store::{DynamoDb, TableSummary};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::counted;
-use crate::args::{CommonArgs, TargetArgs, show};
+use crate::args::{TargetArgs, show};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
 use crate::ui::Ui;
+use crate::wording::counted;
 
 /// Lists the tables, all pages.
 #[derive(Debug, Parser)]
@@ -25,8 +25,6 @@ pub struct Args {
     details: bool,
     #[command(flatten)]
     target: TargetArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 /// How many tables are described at a time.
@@ -38,11 +36,8 @@ struct Name {
 }
 
 impl Record for Name {
-    const COLUMNS: &'static [Column] = &[Column::kept("name")];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![Cell::text(&self.name)]]
-    }
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[Column::kept("name", |row| Cell::text(&row.name))];
 }
 
 #[derive(Debug, Serialize)]
@@ -76,51 +71,28 @@ impl Details {
 }
 
 impl Record for Details {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("name"),
-        Column::kept("status"),
-        Column::kept("items"),
-        Column::kept("bytes"),
-        Column::new("billing"),
-        Column::new("read"),
-        Column::new("write"),
-        Column::new("stream"),
-        Column::new("indexes"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("name", |row| Cell::text(&row.name)),
+        Column::kept("status", |row| Cell::text(&row.status)),
+        Column::kept("items", |row| Cell::number(row.items)),
+        Column::kept("bytes", |row| Cell::number(row.bytes)),
+        Column::new("billing", |row| Cell::text(row.billing)),
+        Column::new("read", |row: &Self| {
+            Cell::number_or_blank(row.read_capacity)
+        })
+        .in_csv("read_capacity"),
+        Column::new("write", |row: &Self| {
+            Cell::number_or_blank(row.write_capacity)
+        })
+        .in_csv("write_capacity"),
+        Column::new("stream", |row| Cell::text_or_blank(row.stream.as_deref())),
+        Column::new("indexes", |row| Cell::text(row.indexes.join(", "))),
     ];
-
-    const CSV: Option<&'static [&'static str]> = Some(&[
-        "name",
-        "status",
-        "items",
-        "bytes",
-        "billing",
-        "read_capacity",
-        "write_capacity",
-        "stream",
-        "indexes",
-    ]);
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![
-            Cell::text(&self.name),
-            Cell::text(&self.status),
-            Cell::number(self.items),
-            Cell::number(self.bytes),
-            Cell::text(self.billing),
-            Cell::number_or_blank(self.read_capacity),
-            Cell::number_or_blank(self.write_capacity),
-            Cell::text(self.stream.as_deref().unwrap_or_default()),
-            Cell::text(self.indexes.join(", ")),
-        ]]
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::ROWS;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
@@ -178,7 +150,7 @@ async fn describe(
     Ok(description.map(|table| Details::new(name, TableSummary::from(&table))))
 }
 
-fn end<W: std::io::Write>(printer: Printer<W>, ui: &Ui) -> Result<(), Failure> {
+fn end<R: Record>(printer: Printer<R>, ui: &Ui) -> Result<(), Failure> {
     let tables = printer.printed();
     printer.finish(Totals::default())?;
     if tables == 0 {

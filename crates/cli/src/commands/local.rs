@@ -7,7 +7,6 @@ use clap::Parser;
 use ddb_local::{Endpoint, Origin, Storage};
 use serde::Serialize;
 
-use crate::args::CommonArgs;
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
@@ -35,8 +34,6 @@ pub struct Args {
     /// Answer web pages of this origin, such as http://localhost:5173; may be repeated
     #[arg(long, value_name = "URL")]
     allow_origin: Vec<Origin>,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,12 +43,13 @@ struct Row {
 }
 
 impl Record for Row {
-    const COLUMNS: &'static [Column] = &[Column::kept("endpoint"), Column::kept("data")];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let data = self.data.as_deref().unwrap_or("in memory");
-        vec![vec![Cell::text(&self.endpoint), Cell::text(data)]]
-    }
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("endpoint", |row| Cell::text(&row.endpoint)),
+        Column::kept("data", |row| {
+            Cell::text(row.data.as_deref().unwrap_or("in memory"))
+        }),
+    ];
 }
 
 /// Says where an endpoint listens.
@@ -69,10 +67,6 @@ fn listening(addresses: &[SocketAddr]) -> String {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     fn ends_on_signal(&self) -> bool {
         true

@@ -1,78 +1,120 @@
-//! One utility a file: its options, its work, and what it shows.
+//! One utility a file: its options, its work, and what it shows. The table of them all is here.
 
-pub mod check_conversations;
-pub mod create_conversation;
-pub mod create_message;
-pub mod db_setup;
+pub mod about;
+pub mod conversation;
 pub mod doctor;
 pub mod drop;
-mod follow;
-mod generate;
-pub mod get_conversation;
-pub mod list_conversations;
 pub mod list_tables;
-pub mod list_users;
 pub mod local;
-mod partition;
+pub mod people;
 pub mod scan;
 pub mod schema_load;
 pub mod seed;
+mod shared;
 pub mod stats;
-pub mod sync_conversations;
-pub mod update_cognito_user_ids;
 
-use std::time::Duration;
+use std::process::ExitCode;
 
-use ddb_core::key::MessageGroupId;
-use ddb_core::timestamp::Timestamp;
-use futures::stream::{self, Stream, StreamExt};
+use clap::ArgMatches;
 
-/// The conversation that is seeded and shown where none is named.
-pub const SEEDED_GROUP: MessageGroupId =
-    MessageGroupId::new(uuid::uuid!("5ae290ed-55d1-47a0-bc6d-fe2bc2700399"));
+use crate::common::command_line;
+use crate::launch::{self, Command, Program};
+use about::{completions, man};
+use conversation::{
+    check_conversations, create_conversation, create_message, get_conversation, list_conversations,
+    sync_conversations,
+};
+use people::{db_setup, list_users, update_cognito_user_ids};
 
-/// How long a command waits for a table to become what it should be.
-const TABLE_DEADLINE: Duration = Duration::from_secs(10 * 60);
+/// All commands, by what one wants to do. Help, completions and manual pages follow from it.
+pub const GROUPS: &[(&str, &[Entry])] = &[
+    (
+        "Set up:",
+        &[
+            only_in_ddb::<local::Args>(),
+            utility::<schema_load::Args>(),
+            utility::<seed::Args>(),
+            utility::<drop::Args>(),
+        ],
+    ),
+    (
+        "Write:",
+        &[
+            utility::<create_conversation::Args>(),
+            utility::<create_message::Args>(),
+        ],
+    ),
+    (
+        "Read:",
+        &[
+            utility::<get_conversation::Args>(),
+            utility::<list_conversations::Args>(),
+            utility::<scan::Args>(),
+            utility::<list_tables::Args>(),
+        ],
+    ),
+    (
+        "Watch:",
+        &[
+            utility::<stats::Args>(),
+            utility::<sync_conversations::Args>(),
+        ],
+    ),
+    (
+        "People:",
+        &[
+            utility::<db_setup::Args>(),
+            utility::<list_users::Args>(),
+            utility::<update_cognito_user_ids::Args>(),
+        ],
+    ),
+    (
+        "Mend:",
+        &[
+            only_in_ddb::<doctor::Args>(),
+            utility::<check_conversations::Args>(),
+        ],
+    ),
+    (
+        "About this tool:",
+        &[
+            only_in_ddb::<man::Args>(),
+            only_in_ddb::<completions::Args>(),
+        ],
+    ),
+];
 
-/// The most segments of a scan that are read at once, however many there are: each of them holds a page.
-const SEGMENTS_AT_ONCE: usize = 64;
-
-/// Reads the segments of a scan, some of them at once; one that has ended makes room for the next.
-fn side_by_side<S: Stream + Unpin>(
-    segments: impl Iterator<Item = S>,
-) -> impl Stream<Item = S::Item> {
-    stream::iter(segments).flatten_unordered(SEGMENTS_AT_ONCE)
+/// A command in the table.
+#[derive(Debug)]
+pub struct Entry {
+    /// Makes its command line.
+    pub command: fn() -> clap::Command,
+    /// Runs it with the options that were parsed.
+    pub run: fn(Program, &ArgMatches) -> ExitCode,
+    /// Whether it is a binary of its own, too.
+    pub is_binary: bool,
 }
 
-/// Returns `1 item`, `2 items`.
-fn counted(count: u64, one: &str, many: &str) -> String {
-    if count == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{count} {many}")
+impl Entry {
+    /// Returns the name of the command.
+    pub fn name(&self) -> String {
+        (self.command)().get_name().to_owned()
     }
 }
 
-/// Returns `, 12.5 capacity units` where the service said so.
-fn capacity(consumed: Option<f64>) -> String {
-    match consumed {
-        None => String::new(),
-        Some(1.0) => ", 1 capacity unit".to_owned(),
-        Some(units) => format!(", {units} capacity units"),
+/// A command that is a subcommand of `ddb` alone.
+const fn only_in_ddb<C: Command>() -> Entry {
+    Entry {
+        command: command_line::<C>,
+        run: launch::run::<C>,
+        is_binary: false,
     }
 }
 
-/// Adds what a page consumed to what was consumed before.
-fn add(total: &mut Option<f64>, page: Option<f64>) {
-    if let Some(units) = page {
-        *total.get_or_insert(0.0) += units;
-    }
-}
-
-/// Returns a stored time for people, in UTC; as it is stored where it is no time.
-fn utc(stored: &str) -> String {
-    match stored.parse::<Timestamp>() {
-        Ok(time) => time.for_people().to_string(),
-        Err(_) => stored.to_owned(),
+/// A command that is a subcommand of `ddb`, and a binary of its own in `src/bin`.
+const fn utility<C: Command>() -> Entry {
+    Entry {
+        is_binary: true,
+        ..only_in_ddb::<C>()
     }
 }

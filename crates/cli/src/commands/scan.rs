@@ -1,6 +1,5 @@
 //! `scan`: every item of the table, every page, as it comes.
 
-use std::io::Write;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
@@ -13,14 +12,15 @@ use ddb_core::store::{Folded, Scan, Segment, Store};
 use futures::stream::{Stream, StreamExt, TryStreamExt};
 use serde::Serialize;
 
-use super::{add, capacity, counted, side_by_side};
-use crate::args::{CommonArgs, TableArgs};
+use crate::args::TableArgs;
+use crate::commands::shared::side_by_side;
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::json::WriteJson;
 use crate::output::{Cell, Column, Format, Printer, Record, Sheet, Totals, json};
 use crate::ui::Ui;
+use crate::wording::{capacity, counted};
 
 /// One share of the table: `0/4` to `3/4`.
 #[derive(Debug, Clone, Copy)]
@@ -85,8 +85,6 @@ pub struct Args {
     max_rcu: Option<NonZeroU32>,
     #[command(flatten)]
     table: TableArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 /// An item, under the columns of the contract.
@@ -105,6 +103,7 @@ impl WriteJson for Row<'_> {
     }
 }
 
+/// The attributes that have a column of their own.
 const ATTRIBUTES: [&str; 8] = [
     attribute::PK,
     attribute::SK,
@@ -116,40 +115,45 @@ const ATTRIBUTES: [&str; 8] = [
     attribute::MESSAGE,
 ];
 
-impl Record for Row<'_> {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("kind"),
-        Column::id(attribute::PK),
-        Column::id(attribute::SK),
-        Column::id(attribute::MESSAGE_GROUP_UUID),
-        Column::id(attribute::MESSAGE_UUID),
-        Column::id(attribute::USER_UUID),
-        Column::new(attribute::USER_HANDLE),
-        Column::new(attribute::USER_DISPLAY_NAME),
-        Column::new(attribute::MESSAGE),
-        Column::new("other"),
+/// The items of the table, each as a [`Row`].
+struct Items;
+
+impl Record for Items {
+    type Of<'a> = Row<'a>;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("kind", |row| Cell::text(row.kind.as_str())),
+        Column::id(ATTRIBUTES[0], |row| row.cell(ATTRIBUTES[0])),
+        Column::id(ATTRIBUTES[1], |row| row.cell(ATTRIBUTES[1])),
+        Column::id(ATTRIBUTES[2], |row| row.cell(ATTRIBUTES[2])),
+        Column::id(ATTRIBUTES[3], |row| row.cell(ATTRIBUTES[3])),
+        Column::id(ATTRIBUTES[4], |row| row.cell(ATTRIBUTES[4])),
+        Column::new(ATTRIBUTES[5], |row| row.cell(ATTRIBUTES[5])),
+        Column::new(ATTRIBUTES[6], |row| row.cell(ATTRIBUTES[6])),
+        Column::new(ATTRIBUTES[7], |row| row.cell(ATTRIBUTES[7])),
+        Column::new("other", |row| row.others()),
     ];
 
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let mut row = vec![Cell::text(self.kind.as_str())];
-        row.extend(ATTRIBUTES.iter().map(|name| match self.item.get(name) {
+    fn item<T>(row: &Row<'_>, see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
+        Some(see(row.item))
+    }
+}
+
+impl Row<'_> {
+    fn cell(&self, name: &str) -> Cell {
+        match self.item.get(name) {
             None => Cell::text(""),
             Some(Value::S(text)) => Cell::text(text.as_ref()),
             Some(Value::N(number)) => Cell::number(number),
             Some(Value::NotUnicode(text)) => Cell::text(text.shown()),
             Some(value) => Cell::text(json::text(&json::PlainValue(value))),
-        }));
-        let other = self.item.without(|name| ATTRIBUTES.contains(&name));
-        row.push(Cell::text(if other.is_empty() {
-            String::new()
-        } else {
-            json::text(&json::PlainMap(&other))
-        }));
-        vec![row]
+        }
     }
 
-    fn item<T>(&self, see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
-        Some(see(self.item))
+    /// Returns what has no column of its own.
+    fn others(&self) -> Cell {
+        let others = self.item.without(|name| ATTRIBUTES.contains(&name));
+        let others = (!others.is_empty()).then(|| json::text(&json::PlainMap(&others)));
+        Cell::text_or_blank(others)
     }
 }
 
@@ -159,20 +163,14 @@ struct Count {
 }
 
 impl Record for Count {
-    const COLUMNS: &'static [Column] = &[Column::kept("count")];
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] =
+        &[Column::kept("count", |row| Cell::number(row.count))];
     const BARE: bool = true;
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![Cell::number(self.count)]]
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::ITEMS;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
@@ -185,19 +183,14 @@ impl Command for Args {
         if self.count {
             return self.print_count(&site.store, ui).await;
         }
-        let mut printer = ui.printer::<Row<'_>>();
+        let mut printer = ui.printer::<Items>();
         let mut totals = Totals {
             scanned_count: Some(0),
             truncated: Some(false),
             ..Totals::default()
         };
-        match self.print(&site.store, &mut printer, &mut totals, ui).await {
-            Ok(()) => {}
-            Err(failure) => {
-                printer.abandon();
-                return Err(failure);
-            }
-        }
+        self.print(&site.store, &mut printer, &mut totals, ui)
+            .await?;
         let printed = printer.printed();
         printer.finish(totals)?;
         self.say(printed, &totals, ui);
@@ -235,10 +228,10 @@ impl Args {
         side_by_side(pages)
     }
 
-    async fn print<W: Write>(
+    async fn print(
         &self,
         store: &Store,
-        printer: &mut Printer<W>,
+        printer: &mut Printer<Items>,
         totals: &mut Totals,
         ui: &Ui,
     ) -> Result<(), Failure> {
@@ -246,7 +239,7 @@ impl Args {
         let limit = self.limit.map_or(u64::MAX, u64::from);
         let wanted = self.kind.map(Kind::from);
         let format = printer.format();
-        let pages = self.pages(store, move |sheet: &mut Sheet, item: &View<'_>| {
+        let pages = self.pages(store, move |sheet: &mut Sheet<Items>, item: &View<'_>| {
             let kind = Kind::of(item);
             if wanted.is_none_or(|wanted| wanted == kind) {
                 sheet.add(format, &Row { kind, item });
@@ -254,7 +247,7 @@ impl Args {
         });
         let mut pages = std::pin::pin!(pages);
         while let Some(mut page) = pages.try_next().await? {
-            add(&mut totals.consumed_capacity, page.consumed);
+            totals.consume(page.consumed);
             let scanned = totals.scanned_count.get_or_insert(0);
             *scanned += page.scanned;
             progress.set(*scanned);
@@ -279,7 +272,7 @@ impl Args {
         let mut totals = Totals::default();
         let mut progress = ui.progress("items", None);
         while let Some(page) = pages.try_next().await? {
-            add(&mut totals.consumed_capacity, page.consumed);
+            totals.consume(page.consumed);
             let scanned = totals.scanned_count.get_or_insert(0);
             *scanned += page.scanned;
             progress.set(*scanned);

@@ -8,13 +8,14 @@ use ddb_core::schema::{Billing, Capacity, Change, Changes, Difference, Plan, Sha
 use ddb_core::store::{ChangeError, TableState};
 use serde::Serialize;
 
-use super::{TABLE_DEADLINE, counted};
-use crate::args::{CommonArgs, Site, TableArgs, WriteArgs};
+use crate::args::{Site, TableArgs, WriteArgs};
+use crate::commands::shared::TABLE_DEADLINE;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
 use crate::ui::Ui;
+use crate::wording::counted;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum BillingArg {
@@ -62,8 +63,6 @@ pub struct Args {
     write: WriteArgs,
     #[command(flatten)]
     table: TableArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -110,28 +109,41 @@ struct Row {
     differences: Vec<Field>,
 }
 
-impl Record for Row {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("table"),
-        Column::kept("action"),
-        Column::optional("field"),
-        Column::optional("wanted"),
-        Column::optional("found"),
-    ];
+/// What people see of it: a line for each difference, or one where there is none.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    row: &'a Row,
+    difference: Option<&'a Field>,
+}
 
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let row = |field: &str, wanted: &str, found: &str| {
-            [&self.table, self.action.as_str(), field, wanted, found]
-                .map(Cell::text)
-                .to_vec()
+impl Row {
+    fn lines(&self) -> Vec<Line<'_>> {
+        let line = |difference| Line {
+            row: self,
+            difference,
         };
-        if self.differences.is_empty() {
-            return vec![row("", "", "")];
+        let lines: Vec<Line<'_>> = self.differences.iter().map(Some).map(line).collect();
+        if lines.is_empty() {
+            return vec![line(None)];
         }
-        let differences = self.differences.iter();
-        differences
-            .map(|field| row(&field.field, &field.wanted, &field.found))
-            .collect()
+        lines
+    }
+}
+
+impl Record for Row {
+    type Of<'a> = Line<'a>;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("table", |line| Cell::text(&line.row.table)),
+        Column::kept("action", |line| Cell::text(line.row.action.as_str())),
+        Column::optional("field", |line| line.cell(|field| &field.field)),
+        Column::optional("wanted", |line| line.cell(|field| &field.wanted)),
+        Column::optional("found", |line| line.cell(|field| &field.found)),
+    ];
+}
+
+impl Line<'_> {
+    fn cell(&self, part: fn(&Field) -> &String) -> Cell {
+        Cell::text_or_blank(self.difference.map(part))
     }
 }
 
@@ -159,10 +171,6 @@ impl Args {
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
 
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
-
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let (ui, environment) = (&context.ui, &context.environment);
         let spec = self.spec()?;
@@ -188,7 +196,7 @@ impl Command for Args {
             differences: differences.into_iter().map(Field::from).collect(),
         };
         let done = format!("the table {}: {}", row.table, action.as_str());
-        ui.report(&row, &done)?;
+        ui.report_lines::<Row>(&row, &row.lines(), &done)?;
         if !matches!(action, Action::Drift) {
             return Ok(Outcome::Done);
         }

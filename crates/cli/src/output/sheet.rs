@@ -1,29 +1,60 @@
 //! Records in their form, but not printed yet: any thread can make a sheet of them.
 
 use std::io::{self, Write};
+use std::marker::PhantomData;
 
+use super::cell::Cell;
+use super::escape;
+use super::format::Format;
 use super::json::{Export, WriteJson};
-use super::{Cell, Format, Record, escape};
+use super::record::{Column, Record};
 
 /// Records of one page of an answer, rendered.
-#[derive(Debug, Default)]
-pub struct Sheet {
+#[derive(Debug)]
+pub struct Sheet<R> {
     text: Vec<u8>,
     /// Where in the text each record ends.
     ends: Vec<usize>,
-    /// The rows of each record, where the form is a table: its widths are known only later.
-    rows: Vec<Vec<Vec<Cell>>>,
+    /// The row of each record, where the form is a table: its widths are known only later.
+    rows: Vec<Vec<Cell>>,
+    record: PhantomData<fn(R)>,
 }
 
-impl Sheet {
-    /// Adds a record.
-    pub fn add<R: Record>(&mut self, format: Format, record: &R) {
-        if format == Format::Table {
-            self.rows.push(record.rows());
-        } else {
-            // Writing to a Vec cannot fail.
-            let _ = render(format, record, &mut self.text);
+impl<R> Default for Sheet<R> {
+    fn default() -> Self {
+        Self {
+            text: Vec::new(),
+            ends: Vec::new(),
+            rows: Vec::new(),
+            record: PhantomData,
         }
+    }
+}
+
+impl<R: Record> Sheet<R> {
+    /// Adds a record.
+    pub fn add(&mut self, format: Format, record: &R::Of<'_>) {
+        let out = &mut self.text;
+        // Writing to a Vec cannot fail.
+        let _ = match format {
+            Format::Table => {
+                self.rows.push(cells(R::COLUMNS, record).collect());
+                Ok(())
+            }
+            Format::Json | Format::Jsonl => write_object(format, record, out),
+            Format::Csv => csv_row(out, cells(R::CSV, record).map(|cell| csv_cell(&cell))),
+            Format::DdbJson => {
+                let item = R::item(record, |item| Export(item).write_json(out));
+                item.map_or(Ok(()), |()| out.write_all(b"\n"))
+            }
+        };
+        self.ends.push(self.text.len());
+    }
+
+    /// Adds an object, in a form that has objects.
+    pub(super) fn add_object(&mut self, format: Format, object: &impl WriteJson) {
+        // Writing to a Vec cannot fail.
+        let _ = write_object(format, object, &mut self.text);
         self.ends.push(self.text.len());
     }
 
@@ -52,33 +83,27 @@ impl Sheet {
     }
 
     /// Takes the rows of the first records.
-    pub(super) fn rows(&mut self, records: u64) -> impl Iterator<Item = Vec<Cell>> + use<'_> {
+    pub(super) fn rows(&mut self, records: u64) -> impl Iterator<Item = Vec<Cell>> + use<'_, R> {
         let records = usize::try_from(records).unwrap_or(usize::MAX);
-        self.rows.drain(..records.min(self.rows.len())).flatten()
+        self.rows.drain(..records.min(self.rows.len()))
     }
 }
 
-fn render<R: Record>(format: Format, record: &R, out: &mut Vec<u8>) -> io::Result<()> {
-    match format {
-        Format::Table => Ok(()),
-        Format::Json => {
-            out.extend_from_slice(b",\n");
-            record.write_json(out);
-            Ok(())
-        }
-        Format::Jsonl => {
-            record.write_json(out);
-            out.write_all(b"\n")
-        }
-        Format::Csv => record
-            .csv_rows()
-            .iter()
-            .try_for_each(|row| csv_row(&mut *out, row.iter().map(csv_cell))),
-        Format::DdbJson => {
-            let item = record.item(|item| Export(item).write_json(out));
-            item.map_or(Ok(()), |()| out.write_all(b"\n"))
-        }
+fn cells<R: Record>(
+    columns: &'static [Column<R>],
+    record: &R::Of<'_>,
+) -> impl Iterator<Item = Cell> {
+    columns.iter().map(move |column| (column.cell)(record))
+}
+
+fn write_object(format: Format, object: &impl WriteJson, out: &mut Vec<u8>) -> io::Result<()> {
+    if format == Format::Json {
+        out.extend_from_slice(b",\n");
+        object.write_json(out);
+        return Ok(());
     }
+    object.write_json(out);
+    out.write_all(b"\n")
 }
 
 fn csv_cell(cell: &Cell) -> String {

@@ -6,8 +6,9 @@ use comfy_table::{
     Cell as Drawn, CellAlignment, ColumnConstraint, LineStyle, Table, TableStyle, Width,
 };
 
+use super::cell::Cell;
+use super::record::Heading;
 use super::width::{self, Rank};
-use super::{Cell, Column, escape};
 
 /// How many rows decide about the widths.
 const SAMPLE: usize = 200;
@@ -17,7 +18,7 @@ const GAP: u16 = 2;
 /// Draws rows; the first ones are held back until the widths are known.
 #[derive(Debug)]
 pub struct Drawing {
-    columns: &'static [Column],
+    columns: Vec<Heading>,
     bare: bool,
     /// Whether rows are shown as soon as they are flushed.
     live: bool,
@@ -29,12 +30,7 @@ pub struct Drawing {
 
 impl Drawing {
     /// Begins a table; a bare one has no header.
-    pub fn new(
-        columns: &'static [Column],
-        bare: bool,
-        live: bool,
-        terminal: Option<usize>,
-    ) -> Self {
+    pub fn new(columns: Vec<Heading>, bare: bool, live: bool, terminal: Option<usize>) -> Self {
         Self {
             columns,
             bare,
@@ -174,27 +170,25 @@ impl Drawing {
 /// No borders: a line under the header, and blanks between columns.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
-impl Cell {
-    fn escaped(self) -> Self {
-        Self {
-            text: escape::plain(&self.text).into_owned(),
-            number: self.number,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const COLUMNS: &[Column] = &[
-        Column::kept("time"),
-        Column::new("message"),
-        Column::optional("note"),
-    ];
+    fn headings() -> Vec<Heading> {
+        let heading = |name, rank, optional| Heading {
+            name,
+            rank,
+            optional,
+        };
+        vec![
+            heading("time", Rank::High, false),
+            heading("message", Rank::Normal, false),
+            heading("note", Rank::Normal, true),
+        ]
+    }
 
     fn drawn(rows: &[[&str; 3]], terminal: Option<usize>) -> String {
-        let mut drawing = Drawing::new(COLUMNS, false, false, terminal);
+        let mut drawing = Drawing::new(headings(), false, false, terminal);
         let mut out = Vec::new();
         for row in rows {
             let row = row.iter().map(|text| Cell::text(*text)).collect();

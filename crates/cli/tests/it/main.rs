@@ -26,6 +26,7 @@ mod local;
 mod people;
 mod policies;
 mod production;
+mod recipe;
 mod remote_database;
 mod scan;
 mod scan_at_length;

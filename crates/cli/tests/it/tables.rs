@@ -1,5 +1,6 @@
 //! `list-tables`: names, and what is known about each.
 
+use ddb_test_support::http::{Answer, Server};
 use ddb_test_support::{Door, Sandbox};
 use serde_json::json;
 
@@ -50,4 +51,27 @@ fn no_tables_are_an_empty_answer() {
         document(tool.run(&["list-tables", "-o", "json"])),
         json!({"items": [], "count": 0, "scanned_count": null, "consumed_capacity": null, "truncated": null})
     );
+}
+
+/// What was listed before an error is shown, in the form for people, too.
+#[test]
+fn the_first_page_is_shown_where_the_second_one_fails() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(|request| {
+        let second = String::from_utf8_lossy(&request.body).contains("ExclusiveStartTableName");
+        if second {
+            let error = json!({"__type": "x#AccessDeniedException", "message": "no more"});
+            return Answer::json(400, error.to_string());
+        }
+        let page = json!({"TableNames": ["apples", "pears"], "LastEvaluatedTableName": "pears"});
+        Answer::json(200, page.to_string())
+    });
+    let tool = tool(Door::Own, &sandbox);
+    let arguments = ["list-tables", "--endpoint-url", &server.url()];
+    let table = tool.run(&arguments);
+    assert_eq!(table.stdout, "name\n──────\napples\npears\n");
+    table.fails(1, "AccessDeniedException");
+    let document = tool.run(&[&arguments[..], &["-o", "json"]].concat());
+    assert!(document.stdout.contains("pears"), "{}", document.stdout);
+    assert!(!document.stdout.ends_with("}\n"), "{}", document.stdout);
 }

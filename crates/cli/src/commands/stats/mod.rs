@@ -10,15 +10,16 @@ use ddb_core::statistics::Statistics;
 use ddb_core::store::{Scan, Segment, Store};
 use futures::stream::{StreamExt, TryStreamExt};
 
-use super::{add, capacity, counted, side_by_side};
-use crate::args::{CommonArgs, TableArgs};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::args::TableArgs;
+use crate::commands::shared::side_by_side;
+use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Format, Record, Totals};
 use crate::progress::Progress;
 use crate::ui::Ui;
-use report::Report;
+use crate::wording::{capacity, counted};
+use report::{CostRow, DayRow, GroupRow, KindRow, Report};
 
 /// Shows what the table holds, and roughly what it costs.
 ///
@@ -41,24 +42,16 @@ pub struct Args {
     segments: u32,
     #[command(flatten)]
     table: TableArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
 
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
-
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         let store = self.table.open(&context, None).await?.store;
-        let table = store.describe().await?.ok_or_else(|| {
-            let missing = format!("DescribeTable on {}: there is no such table", store.place());
-            Failure::new(Exit::NotFound, missing).hint("`ddb schema-load` creates the table")
-        })?;
+        let table = store.describe().await?;
+        let table = table.ok_or_else(|| Failure::no_table(&store))?;
         let mut totals = Totals {
             scanned_count: Some(0),
             ..Totals::default()
@@ -76,12 +69,11 @@ impl Command for Args {
             &Shape::from(&table),
             self.groups,
         );
+        let mut printer = ui.printer::<KindRow>();
+        printer.print_object(&report, &report.kinds)?;
+        printer.finish(totals)?;
         if ui.format() == Format::Table {
             self.draw(&mut report, ui)?;
-        } else {
-            let mut printer = ui.printer::<Report>();
-            printer.print(&report)?;
-            printer.finish(totals)?;
         }
         say(&report, &totals, ui);
         Ok(Outcome::Done)
@@ -108,7 +100,7 @@ impl Args {
         });
         let mut pages = std::pin::pin!(side_by_side(segments));
         while let Some(page) = pages.try_next().await? {
-            add(&mut totals.consumed_capacity, page.consumed);
+            totals.consume(page.consumed);
             let scanned = totals.scanned_count.get_or_insert(0);
             *scanned += page.scanned;
             progress.set(*scanned);
@@ -120,7 +112,6 @@ impl Args {
     }
 
     fn draw(&self, report: &mut Report, ui: &Ui) -> Result<(), Failure> {
-        table(&report.kinds, ui)?;
         let shown = report.days.len().saturating_sub(self.days);
         let days = &mut report.days[shown..];
         let most = days
@@ -136,28 +127,21 @@ impl Args {
         for day in &mut *days {
             day.bar = bar(day.messages, most, room.clamp(8, 60));
         }
-        below(days, ui)?;
-        below(&report.biggest_groups, ui)?;
-        below(&report.monthly_cost, ui)
+        below::<DayRow>(days, ui)?;
+        below::<GroupRow>(&report.biggest_groups, ui)?;
+        below::<CostRow>(&report.monthly_cost, ui)
     }
-}
-
-/// Draws one table.
-fn table<R: Record>(rows: &[R], ui: &Ui) -> Result<(), Failure> {
-    let mut printer = ui.printer::<R>();
-    for row in rows {
-        printer.print(row)?;
-    }
-    printer.finish(Totals::default())
 }
 
 /// Draws one table below another, where it has rows.
-fn below<R: Record>(rows: &[R], ui: &Ui) -> Result<(), Failure> {
+fn below<R: Record>(rows: &[R::Of<'_>], ui: &Ui) -> Result<(), Failure> {
     if rows.is_empty() {
         return Ok(());
     }
     std::io::stdout().write_all(b"\n")?;
-    table(rows, ui)
+    let mut printer = ui.printer::<R>();
+    rows.iter().try_for_each(|row| printer.print(row))?;
+    printer.finish(Totals::default())
 }
 
 fn say(report: &Report, totals: &Totals, ui: &Ui) {

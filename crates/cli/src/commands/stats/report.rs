@@ -31,25 +31,19 @@ impl KindRow {
 }
 
 impl Record for KindRow {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("kind"),
-        Column::kept("items"),
-        Column::kept("bytes"),
-        Column::new("on average"),
-        Column::new("the largest"),
-        Column::new("of 400 KB"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("kind", |row| Cell::text(row.kind)),
+        Column::kept("items", |row| Cell::number(row.items)),
+        Column::kept("bytes", |row| Cell::number(bytes(row.bytes))),
+        Column::new("on average", |row| {
+            Cell::number(bytes(row.bytes / row.items.max(1)))
+        }),
+        Column::new("the largest", |row| Cell::number(bytes(row.largest))),
+        Column::new("of 400 KB", |row| {
+            Cell::number(format!("{:.2} %", row.limit_percent))
+        }),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![
-            Cell::text(self.kind),
-            Cell::number(self.items),
-            Cell::number(bytes(self.bytes)),
-            Cell::number(bytes(self.bytes / self.items.max(1))),
-            Cell::number(bytes(self.largest)),
-            Cell::number(format!("{:.2} %", self.limit_percent)),
-        ]]
-    }
 }
 
 #[derive(Debug, Serialize)]
@@ -61,19 +55,12 @@ pub(super) struct DayRow {
 }
 
 impl Record for DayRow {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("day (UTC)"),
-        Column::kept("messages"),
-        Column::optional(""),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("day (UTC)", |row| Cell::text(&row.date)),
+        Column::kept("messages", |row| Cell::number(row.messages)),
+        Column::optional("", |row| Cell::text(&row.bar)),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![
-            Cell::text(&self.date),
-            Cell::number(self.messages),
-            Cell::text(&self.bar),
-        ]]
-    }
 }
 
 #[derive(Debug, Serialize)]
@@ -84,19 +71,12 @@ pub(super) struct GroupRow {
 }
 
 impl Record for GroupRow {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("biggest conversations"),
-        Column::kept("messages"),
-        Column::kept("bytes"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("biggest conversations", |row| Cell::text(&row.group_uuid)),
+        Column::kept("messages", |row| Cell::number(row.messages)),
+        Column::kept("bytes", |row| Cell::number(bytes(row.bytes))),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![
-            Cell::text(&self.group_uuid),
-            Cell::number(self.messages),
-            Cell::number(bytes(self.bytes)),
-        ]]
-    }
 }
 
 /// What a month costs with one way of paying, in US dollars.
@@ -122,28 +102,26 @@ impl CostRow {
             basis: String::new(),
         }
     }
+
+    fn name(&self) -> String {
+        let now = if self.current { " (now)" } else { "" };
+        format!("{}{now}", self.billing)
+    }
+}
+
+fn dollars(dollars: f64) -> Cell {
+    Cell::number(format!("${dollars:.2}"))
 }
 
 impl Record for CostRow {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("cost a month"),
-        Column::kept("storage"),
-        Column::kept("throughput"),
-        Column::kept("total"),
-        Column::new("for"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("cost a month", |row| Cell::text(row.name())),
+        Column::kept("storage", |row| dollars(row.storage)),
+        Column::kept("throughput", |row| dollars(row.throughput)),
+        Column::kept("total", |row| dollars(row.total)),
+        Column::new("for", |row| Cell::text(&row.basis)),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let dollars = |dollars: f64| Cell::number(format!("${dollars:.2}"));
-        let now = if self.current { " (now)" } else { "" };
-        vec![vec![
-            Cell::text(format!("{}{now}", self.billing)),
-            dollars(self.storage),
-            dollars(self.throughput),
-            dollars(self.total),
-            Cell::text(&self.basis),
-        ]]
-    }
 }
 
 /// Everything, for programs.
@@ -167,15 +145,6 @@ pub(super) struct Prices {
     pub region: &'static str,
     pub since: &'static str,
     pub page: &'static str,
-}
-
-impl Record for Report {
-    const COLUMNS: &'static [Column] = &[];
-
-    /// For people it is several tables.
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        Vec::new()
-    }
 }
 
 impl Report {

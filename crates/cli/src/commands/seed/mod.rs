@@ -1,5 +1,7 @@
 //! `seed`: loads a conversation between two users.
 
+mod generate;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,16 +14,17 @@ use ddb_core::timestamp::Timestamp;
 use ddb_people::users::Users;
 use serde::Serialize;
 
-use super::generate::GenerateArgs;
-use super::{SEEDED_GROUP, counted, utc};
-use crate::args::{CommonArgs, TableArgs, UsersArgs, When, WriteArgs, duration, id, me};
+use crate::args::SEEDED_GROUP;
+use crate::args::{TableArgs, UsersArgs, When, WriteArgs, duration, id, me};
 use crate::failure::{Failure, Outcome, exit_of_file};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
 use crate::ui::Ui;
+use crate::wording::{counted, utc};
+use generate::GenerateArgs;
 
-const BUILT_IN: &str = include_str!("../../../../seed-data/conversations/late-train.txt");
+const BUILT_IN: &str = include_str!("../../../../../seed-data/conversations/late-train.txt");
 const BUILT_IN_NAME: &str = "the built-in conversation";
 
 /// Loads a conversation between two users.
@@ -77,8 +80,6 @@ pub struct Args {
     write: WriteArgs,
     #[command(flatten)]
     table: TableArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,35 +94,20 @@ struct Row {
 }
 
 impl Record for Row {
-    const COLUMNS: &'static [Column] = &[
-        Column::id("group_uuid"),
-        Column::kept("messages"),
-        Column::kept("written"),
-        Column::kept("unchanged"),
-        Column::new("first (UTC)"),
-        Column::new("last (UTC)"),
-        Column::new("users"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::id("group_uuid", |row| Cell::text(&row.group_uuid)),
+        Column::kept("messages", |row| Cell::number(row.messages)),
+        Column::kept("written", |row| Cell::number(row.written)),
+        Column::kept("unchanged", |row| Cell::number(row.unchanged)),
+        Column::new("first (UTC)", |row| Cell::text(utc(&row.first_at))),
+        Column::new("last (UTC)", |row| Cell::text(utc(&row.last_at))),
+        Column::new("users", |row| Cell::text(&row.users_source)),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![
-            Cell::text(&self.group_uuid),
-            Cell::number(self.messages),
-            Cell::number(self.written),
-            Cell::number(self.unchanged),
-            Cell::text(utc(&self.first_at)),
-            Cell::text(utc(&self.last_at)),
-            Cell::text(&self.users_source),
-        ]]
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;

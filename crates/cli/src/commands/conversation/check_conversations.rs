@@ -1,7 +1,6 @@
 //! `check-conversations`: what does not hold between messages and group rows, and mending it.
 
 use std::collections::HashMap;
-use std::io::Write;
 
 use clap::Parser;
 use ddb_core::conversation::{Finding, Inspection, Invariant, Pass, Settled, inspect, repair};
@@ -13,13 +12,13 @@ use ddb_people::users::{Users, UsersError, UsersPlan};
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use super::counted;
-use crate::args::{CommonArgs, Site, TableArgs, UsersArgs, WriteArgs, say_users};
+use crate::args::{Site, TableArgs, UsersArgs, WriteArgs, say_users};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
 use crate::ui::Ui;
+use crate::wording::counted;
 
 /// Reports what does not hold between messages and rows
 ///
@@ -48,8 +47,6 @@ pub struct Args {
     write: WriteArgs,
     #[command(flatten)]
     table: TableArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,31 +73,20 @@ impl Row {
 }
 
 impl Record for Row {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("invariant"),
-        Column::id("pk"),
-        Column::id("sk"),
-        Column::new("reason"),
-        Column::kept("repaired"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("invariant", |row| Cell::number_or_blank(row.invariant)),
+        Column::id("pk", |row| Cell::text(&row.pk)),
+        Column::id("sk", |row| Cell::text(&row.sk)),
+        Column::new("reason", |row| Cell::text(&row.reason)),
+        Column::kept("repaired", |row| {
+            Cell::text(if row.repaired { "yes" } else { "no" })
+        }),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![
-            Cell::number_or_blank(self.invariant),
-            Cell::text(&self.pk),
-            Cell::text(&self.sk),
-            Cell::text(&self.reason),
-            Cell::text(if self.repaired { "yes" } else { "no" }),
-        ]]
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
@@ -120,11 +106,8 @@ impl Command for Args {
             mended: 0,
         };
         let mut printer = ui.printer::<Row>();
-        if let Err(failure) = check.run(self.names, &mut printer).await {
-            printer.abandon();
-            return Err(check.after_repairs(failure));
-        }
-        let shown = printer.finish(Totals::default());
+        let checked = check.run(self.names, &mut printer).await;
+        let shown = checked.and_then(|()| printer.finish(Totals::default()));
         shown.map_err(|failure| check.after_repairs(failure))?;
         check.end(self.repair)
     }
@@ -172,11 +155,7 @@ const EVERYTHING: Scan = Scan {
 };
 
 impl Check<'_> {
-    async fn run<W: Write>(
-        &mut self,
-        names: bool,
-        printer: &mut Printer<W>,
-    ) -> Result<(), Failure> {
+    async fn run(&mut self, names: bool, printer: &mut Printer<Row>) -> Result<(), Failure> {
         let (store, ui) = (&self.site.store, self.ui);
         let mut pass = Pass::default();
         let mut pages = std::pin::pin!(store.scan(EVERYTHING));
@@ -206,11 +185,11 @@ impl Check<'_> {
         self.names(&pass, names, printer).await
     }
 
-    fn report<W: Write>(
+    fn report(
         &mut self,
         finding: Finding,
         repaired: bool,
-        printer: &mut Printer<W>,
+        printer: &mut Printer<Row>,
     ) -> Result<(), Failure> {
         match finding.invariant {
             None => self.unknown += 1,
@@ -221,11 +200,11 @@ impl Check<'_> {
     }
 
     /// Reports what was found in a conversation, after mending it where that is wanted and possible.
-    async fn judge<W: Write>(
+    async fn judge(
         &mut self,
         group: MessageGroupId,
         inspection: Inspection,
-        printer: &mut Printer<W>,
+        printer: &mut Printer<Row>,
     ) -> Result<(), Failure> {
         if inspection.findings.is_empty() {
             return Ok(());
@@ -271,11 +250,11 @@ impl Check<'_> {
     }
 
     /// Compares the names that items have with those of the users.
-    async fn names<W: Write>(
+    async fn names(
         &mut self,
         pass: &Pass,
         repair: bool,
-        printer: &mut Printer<W>,
+        printer: &mut Printer<Row>,
     ) -> Result<(), Failure> {
         let Some(users) = self.users else {
             return Ok(());

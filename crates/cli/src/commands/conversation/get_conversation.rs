@@ -9,15 +9,15 @@ use ddb_core::store::{Direction, Store};
 use ddb_core::timestamp::Timestamp;
 use ddb_people::users::User;
 
-use super::SEEDED_GROUP;
 use super::follow::Following;
-use super::partition::{Entry, Layout, Reading, Row, Stdout};
-use super::sync_conversations::pace;
-use crate::args::{CommonArgs, LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
+use super::partition::{Entry, Layout, Reading};
+use super::stream::pace;
+use crate::args::SEEDED_GROUP;
+use crate::args::{LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
-use crate::output::{Cell, Column, Format};
+use crate::output::{Column, Format, Printer};
 use crate::ui::Ui;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -68,35 +68,21 @@ pub struct Args {
     users: UsersArgs,
     #[command(flatten)]
     table: TableArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 /// Lays a message out in a table.
 struct Messages;
 
 impl Layout for Messages {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("time (UTC)"),
-        Column::new("from"),
-        Column::new("message"),
+    const COLUMNS: &'static [Column<Entry<Self>>] = &[
+        Column::kept("time (UTC)", |entry| entry.time()),
+        Column::new("from", |entry| entry.handle()),
+        Column::new("message", |entry| entry.message()),
     ];
-
-    fn row(entry: &Entry) -> Vec<Cell> {
-        vec![
-            Cell::text(entry.time()),
-            Entry::cell(&entry.handle),
-            Entry::cell(&entry.message),
-        ]
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::ITEMS;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     fn ends_on_signal(&self) -> bool {
         self.follow
@@ -151,12 +137,14 @@ impl Command for Args {
             }
             None => None,
         };
-        let follow = async |printer: &mut Stdout, shown: HashSet<String>| match following {
-            Some(following) => {
-                context.ui.note("following; Ctrl-C ends it");
-                following.go_on::<Messages>(printer, shown, &context).await
+        let follow = async |printer: &mut Printer<Entry<Messages>>, shown: HashSet<String>| {
+            match following {
+                Some(following) => {
+                    context.ui.note("following; Ctrl-C ends it");
+                    following.go_on::<Messages>(printer, shown, &context).await
+                }
+                None => Ok(()),
             }
-            None => Ok(()),
         };
         reading
             .show::<Messages>(
@@ -174,10 +162,10 @@ impl Command for Args {
 
 impl Args {
     /// Opens a transcript at a terminal, unless the table is wanted.
-    fn printer(&self, ui: &Ui) -> Stdout {
+    fn printer(&self, ui: &Ui) -> Printer<Entry<Messages>> {
         let wanted = !self.no_transcript;
         let transcript = wanted.then(|| ui.transcript()).flatten();
-        transcript.unwrap_or_else(|| ui.printer::<Row<Messages>>())
+        transcript.unwrap_or_else(|| ui.printer())
     }
 
     /// Finds the two people of `--with` and `--me`.

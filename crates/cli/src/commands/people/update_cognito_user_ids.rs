@@ -1,18 +1,18 @@
 //! `update-cognito-user-ids`: copies the ids of the pool's users into the database.
 
 use clap::Parser;
-use ddb_people::directory::{Change, Directory, Reconciliation};
-use ddb_people::users::{Address, Database, UsersError};
-use futures::TryStreamExt;
+use ddb_people::directory::{Change, Reconciliation};
+use ddb_people::users::UsersError;
 use serde::Serialize;
 
-use super::counted;
-use crate::args::{AwsArgs, CommonArgs, DatabaseArgs, PoolArgs, WriteArgs, show};
+use super::matching::Matching;
+use crate::args::{AwsArgs, DatabaseArgs, PoolArgs, WriteArgs, show};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
 use crate::ui::Ui;
+use crate::wording::counted;
 
 /// Copies the ids of the Cognito pool into the database.
 ///
@@ -41,8 +41,6 @@ pub struct Args {
     pool: PoolArgs,
     #[command(flatten)]
     aws: AwsArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -92,15 +90,19 @@ impl Row {
         }
     }
 
+    fn done(&self) -> &'static str {
+        if self.written {
+            "updated"
+        } else {
+            "would change"
+        }
+    }
+
     fn summary(&self) -> String {
         format!(
             "{} {}, {} unchanged, {} only in the pool, {} only in the database, {} without a handle, {} ambiguous",
             self.updated,
-            if self.written {
-                "updated"
-            } else {
-                "would change"
-            },
+            self.done(),
             self.unchanged,
             self.unmatched_in_pool,
             self.unmatched_in_database,
@@ -108,54 +110,54 @@ impl Row {
             self.ambiguous
         )
     }
+
+    fn lines(&self) -> Vec<Line<'_>> {
+        let found = &self.matched;
+        let changes = found.changes.iter().map(|change| Line {
+            handle: &change.handle,
+            result: self.done(),
+            from: change.from.as_deref(),
+            to: Some(&change.to),
+        });
+        let others = [
+            (&found.unmatched_in_pool, "not in the database"),
+            (&found.unmatched_in_database, "not in the pool"),
+            (&found.without_handle, "no handle in the pool"),
+            (&found.ambiguous, "ambiguous"),
+        ];
+        let others = others.into_iter().flat_map(|(handles, result)| {
+            handles.iter().map(move |handle| Line {
+                handle,
+                result,
+                from: None,
+                to: None,
+            })
+        });
+        changes.chain(others).collect()
+    }
+}
+
+/// What people see of it: a line for each handle that is not as it should be.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    handle: &'a str,
+    result: &'static str,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
 }
 
 impl Record for Row {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("handle"),
-        Column::kept("result"),
-        Column::optional("from"),
-        Column::optional("to"),
+    type Of<'a> = Line<'a>;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("handle", |line| Cell::text(line.handle)),
+        Column::kept("result", |line| Cell::text(line.result)),
+        Column::optional("from", |line| Cell::text_or_blank(line.from)),
+        Column::optional("to", |line| Cell::text_or_blank(line.to)),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let row = |handle: &str, result: &str, from: &str, to: &str| {
-            [handle, result, from, to].map(Cell::text).to_vec()
-        };
-        let done = if self.written {
-            "updated"
-        } else {
-            "would change"
-        };
-        let changes = self.matched.changes.iter();
-        let mut rows: Vec<Vec<Cell>> = changes
-            .map(|change| {
-                row(
-                    &change.handle,
-                    done,
-                    change.from.as_deref().unwrap_or_default(),
-                    &change.to,
-                )
-            })
-            .collect();
-        for (list, result) in [
-            (&self.matched.unmatched_in_pool, "not in the database"),
-            (&self.matched.unmatched_in_database, "not in the pool"),
-            (&self.matched.without_handle, "no handle in the pool"),
-            (&self.matched.ambiguous, "ambiguous"),
-        ] {
-            rows.extend(list.iter().map(|handle| row(handle, result, "", "")));
-        }
-        rows
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
@@ -180,40 +182,13 @@ impl Command for Args {
         }
         let done = !self.dry_run && !self.check;
         let row = Row::new(matching.found, done);
-        ui.report(&row, &row.summary())?;
+        ui.report_lines::<Row>(&row, &row.lines(), &row.summary())?;
         ui.note(&row.summary());
         if self.check && row.updated > 0 {
             ui.hint("without --check they are set");
             return Ok(Outcome::Difference);
         }
         Ok(Outcome::Done)
-    }
-}
-
-/// Both sides, read and matched.
-pub(super) struct Matching {
-    pub database: Database,
-    pub found: Reconciliation,
-}
-
-impl Matching {
-    /// Reads both sides side by side.
-    pub async fn open(directory: &Directory, address: &Address) -> Result<Self, Failure> {
-        let of_database = || UsersError::of_database(address);
-        let pool = async {
-            let users: Vec<_> = directory.users(None).try_concat().await?;
-            Ok::<_, Failure>(users)
-        };
-        let rows = async {
-            let database = Database::connect(address).await.map_err(of_database())?;
-            let rows = database.identities().await.map_err(of_database())?;
-            Ok::<_, Failure>((database, rows))
-        };
-        let (users, (database, rows)) = futures::try_join!(pool, rows)?;
-        Ok(Self {
-            database,
-            found: Reconciliation::new(&users, &rows),
-        })
     }
 }
 

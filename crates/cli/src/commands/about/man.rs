@@ -7,11 +7,10 @@ use clap::Parser;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use super::FRONT_ONLY;
-use crate::args::CommonArgs;
+use super::files;
 use crate::failure::{Failure, Outcome};
 use crate::help;
-use crate::launch::{Command, Context};
+use crate::launch::{Command, Context, Program};
 use crate::output::Format;
 
 /// Prints a manual page, in the form that man reads
@@ -20,33 +19,27 @@ use crate::output::Format;
     ("Read a page", "ddb man get-conversation | man -l -"),
     ("All pages, for a package", "ddb man --dir man1"),
 ]))]
-pub(super) struct Args {
+pub struct Args {
     /// The command; `ddb` itself where none is given
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
     /// Write all pages into this folder, made where it is missing
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     dir: Option<PathBuf>,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = &[Format::Table];
 
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
-
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         if let Some(dir) = &self.dir {
-            let written = write_all(dir)?;
+            let written = write_all(context.program, dir)?;
             context
                 .ui
                 .note(&format!("{written} files in {}", dir.display()));
             return Ok(Outcome::Done);
         }
-        let ddb = super::built();
+        let ddb = built(context.program);
         let command = match self.command.as_deref() {
             None | Some("ddb") => &ddb,
             Some(name) => ddb.find_subcommand(name).ok_or_else(|| {
@@ -96,21 +89,26 @@ fn verbatim(text: &str, page: &mut Vec<u8>) -> io::Result<()> {
     roff.to_writer(page)
 }
 
+/// Returns `ddb` and every command below it with all their names made: `ddb get-conversation`,
+/// `ddb-get-conversation`.
+fn built(program: Program) -> clap::Command {
+    let mut command = (program.command)().disable_help_subcommand(true);
+    command.build();
+    command
+}
+
 /// Writes all pages, and for each binary of its own one that leads to its page.
-fn write_all(dir: &Path) -> Result<usize, Failure> {
-    super::create(dir)?;
-    let ddb = super::built();
-    let mut written = 1;
-    super::write(&dir.join("ddb.1"), &page(&ddb)?)?;
+fn write_all(program: Program, dir: &Path) -> Result<usize, Failure> {
+    let ddb = built(program);
+    files::write(dir, "ddb.1", &page(&ddb)?)?;
     for command in ddb.get_subcommands() {
-        let name = command.get_name();
-        super::write(&dir.join(format!("ddb-{name}.1")), &page(command)?)?;
-        written += 1;
-        if !FRONT_ONLY.contains(&name) {
-            let lead = format!(".so man1/ddb-{name}.1\n");
-            super::write(&dir.join(format!("{name}.1")), lead.as_bytes())?;
-            written += 1;
-        }
+        let page = page(command)?;
+        files::write(dir, &format!("ddb-{}.1", command.get_name()), &page)?;
     }
-    Ok(written)
+    let binaries = (program.binaries)();
+    for name in &binaries {
+        let lead = format!(".so man1/ddb-{name}.1\n");
+        files::write(dir, &format!("{name}.1"), lead.as_bytes())?;
+    }
+    Ok(1 + ddb.get_subcommands().count() + binaries.len())
 }

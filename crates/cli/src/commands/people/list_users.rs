@@ -5,12 +5,12 @@ use ddb_people::directory::{CognitoUser, Filter};
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use super::counted;
-use crate::args::{AwsArgs, CommonArgs, PoolArgs, show};
+use crate::args::{AwsArgs, PoolArgs, show};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::wording::counted;
 
 /// Lists the users of the Cognito pool, every page.
 #[derive(Debug, Parser)]
@@ -26,8 +26,6 @@ pub struct Args {
     pool: PoolArgs,
     #[command(flatten)]
     aws: AwsArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,34 +52,19 @@ impl From<CognitoUser> for Row {
 }
 
 impl Record for Row {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("handle"),
-        Column::kept("sub"),
-        Column::new("username"),
-        Column::new("email"),
-        Column::new("status"),
-        Column::new("enabled"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("handle", |row| Cell::text_or_blank(row.handle.as_deref())),
+        Column::kept("sub", |row| Cell::text_or_blank(row.sub.as_deref())),
+        Column::new("username", |row| Cell::text(&row.username)),
+        Column::new("email", |row| Cell::text_or_blank(row.email.as_deref())),
+        Column::new("status", |row| Cell::text(&row.status)),
+        Column::new("enabled", |row| Cell::text(row.enabled.to_string())),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        let text = |field: &Option<String>| Cell::text(field.as_deref().unwrap_or_default());
-        vec![vec![
-            text(&self.handle),
-            text(&self.sub),
-            Cell::text(&self.username),
-            text(&self.email),
-            Cell::text(&self.status),
-            Cell::text(self.enabled.to_string()),
-        ]]
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::ROWS;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
@@ -90,15 +73,7 @@ impl Command for Args {
         let mut pages = std::pin::pin!(pool.directory.users(self.filter));
         let mut printer = ui.printer::<Row>();
         let mut without_handle = 0;
-        loop {
-            let users = match pages.try_next().await {
-                Ok(Some(users)) => users,
-                Ok(None) => break,
-                Err(error) => {
-                    printer.abandon();
-                    return Err(error.into());
-                }
-            };
+        while let Some(users) = pages.try_next().await? {
             for user in users {
                 without_handle += u64::from(user.handle.is_none());
                 printer.print(&Row::from(user))?;

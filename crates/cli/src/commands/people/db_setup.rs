@@ -9,10 +9,8 @@ use ddb_people::users::{
 };
 use serde::Serialize;
 
-use super::update_cognito_user_ids::Matching;
-use crate::args::{
-    AwsArgs, CommonArgs, DatabaseArgs, PoolArgs, WriteArgs, allow_destroying, duration, show,
-};
+use super::matching::Matching;
+use crate::args::{AwsArgs, DatabaseArgs, PoolArgs, WriteArgs, allow_destroying, duration, show};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
@@ -50,8 +48,6 @@ pub struct Args {
     pool: PoolArgs,
     #[command(flatten)]
     aws: AwsArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,31 +67,18 @@ const fn word(created: Created) -> &'static str {
 }
 
 impl Record for Row {
-    const COLUMNS: &'static [Column] = &[
-        Column::new("database"),
-        Column::new("schema"),
-        Column::new("inserted"),
-        Column::new("updated"),
-        Column::new("unchanged"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::new("database", |row| Cell::text(row.database)),
+        Column::new("schema", |row| Cell::text(row.schema)),
+        Column::new("inserted", |row| Cell::number(row.inserted)),
+        Column::new("updated", |row| Cell::number(row.updated)),
+        Column::new("unchanged", |row| Cell::number(row.unchanged)),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![
-            Cell::text(self.database),
-            Cell::text(self.schema),
-            Cell::number(self.inserted),
-            Cell::number(self.updated),
-            Cell::number(self.unchanged),
-        ]]
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;

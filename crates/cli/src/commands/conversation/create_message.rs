@@ -6,12 +6,12 @@ use ddb_core::key::MessageGroupId;
 use ddb_core::timestamp::Timestamp;
 use serde::Serialize;
 
-use super::utc;
-use crate::args::{CommonArgs, TableArgs, UsersArgs, WriteArgs, id};
+use crate::args::{TableArgs, UsersArgs, WriteArgs, id};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
+use crate::wording::utc;
 
 /// Writes a message into a conversation.
 ///
@@ -38,8 +38,6 @@ pub struct Args {
     write: WriteArgs,
     #[command(flatten)]
     table: TableArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 /// The application's shape, with the conversation.
@@ -54,29 +52,17 @@ struct Row {
 }
 
 impl Record for Row {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("time (UTC)"),
-        Column::new("from"),
-        Column::new("message"),
-        Column::id("group"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("time (UTC)", |row| Cell::text(utc(&row.created_at))),
+        Column::new("from", |row| Cell::text(&row.handle)),
+        Column::new("message", |row| Cell::text(&row.message)),
+        Column::id("group", |row| Cell::text(&row.message_group_uuid)),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![
-            Cell::text(utc(&self.created_at)),
-            Cell::text(&self.handle),
-            Cell::text(&self.message),
-            Cell::text(&self.message_group_uuid),
-        ]]
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let users = self

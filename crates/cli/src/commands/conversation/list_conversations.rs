@@ -5,12 +5,12 @@ use ddb_core::key::{PartitionKey, UserId};
 use ddb_core::store::Direction;
 use ddb_core::timestamp::TimeRange;
 
-use super::partition::{Entry, Layout, Reading, Row};
-use crate::args::{CommonArgs, LimitArgs, TableArgs, UsersArgs, id, me};
+use super::partition::{Entry, Layout, Reading};
+use crate::args::{LimitArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
-use crate::output::{Cell, Column, Format};
+use crate::output::{Column, Format};
 
 /// Lists the conversations of a user, the newest first.
 ///
@@ -36,37 +36,22 @@ pub struct Args {
     users: UsersArgs,
     #[command(flatten)]
     table: TableArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 /// Lays a conversation out in a table.
 struct Conversations;
 
 impl Layout for Conversations {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("last message (UTC)"),
-        Column::new("with"),
-        Column::new("message"),
-        Column::kept("group"),
+    const COLUMNS: &'static [Column<Entry<Self>>] = &[
+        Column::kept("last message (UTC)", |entry| entry.time()),
+        Column::new("with", |entry| entry.handle()),
+        Column::new("message", |entry| entry.message()),
+        Column::kept("group", |entry| entry.uuid()),
     ];
-
-    fn row(entry: &Entry) -> Vec<Cell> {
-        vec![
-            Cell::text(entry.time()),
-            Entry::cell(&entry.handle),
-            Entry::cell(&entry.message),
-            Entry::cell(&entry.uuid),
-        ]
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::ITEMS;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
@@ -92,7 +77,7 @@ impl Command for Args {
         reading
             .show::<Conversations>(
                 &store,
-                ui.printer::<Row<Conversations>>(),
+                ui.printer(),
                 ui,
                 ("conversation", "conversations"),
                 nothing_wrong,

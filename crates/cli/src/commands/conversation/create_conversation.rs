@@ -5,12 +5,12 @@ use ddb_core::conversation::{Text, create_conversation};
 use ddb_core::timestamp::Timestamp;
 use serde::Serialize;
 
-use super::utc;
-use crate::args::{CommonArgs, TableArgs, UsersArgs, WriteArgs};
+use crate::args::{TableArgs, UsersArgs, WriteArgs};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
+use crate::wording::utc;
 
 /// Begins a conversation between two people.
 ///
@@ -35,8 +35,6 @@ pub struct Args {
     write: WriteArgs,
     #[command(flatten)]
     table: TableArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 /// The application's shape of a conversation: its id, the other person, the last message.
@@ -50,29 +48,17 @@ struct Row {
 }
 
 impl Record for Row {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("time (UTC)"),
-        Column::new("with"),
-        Column::new("message"),
-        Column::kept("group"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("time (UTC)", |row| Cell::text(utc(&row.created_at))),
+        Column::new("with", |row| Cell::text(&row.handle)),
+        Column::new("message", |row| Cell::text(&row.message)),
+        Column::kept("group", |row| Cell::text(&row.uuid)),
     ];
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![
-            Cell::text(utc(&self.created_at)),
-            Cell::text(&self.handle),
-            Cell::text(&self.message),
-            Cell::text(&self.uuid),
-        ]]
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let oneself = || {

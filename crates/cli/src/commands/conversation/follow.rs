@@ -12,10 +12,11 @@ use ddb_core::store::Store;
 use ddb_core::stream::{Begin, Lost, News, Pace, Streams, TableFollower, TableStream};
 use ddb_core::timestamp::Timestamp;
 
-use super::partition::{Layout, Row, Stdout};
-use super::sync_conversations::{no_table, say_lost, say_renewed};
+use super::partition::{Entry, Layout};
+use super::stream::{say_lost, say_renewed};
 use crate::failure::Failure;
 use crate::launch::Context;
+use crate::output::Printer;
 use crate::ui::Ui;
 
 /// How often it is looked whether something came.
@@ -43,7 +44,7 @@ impl<'a> Following<'a> {
     ) -> Result<Self, Failure> {
         let stream = TableStream::of(store).await?;
         if stream == TableStream::NoTable {
-            return Err(no_table(store));
+            return Err(Failure::no_table(store));
         }
         let arrivals = Arrivals::begin(store, group, Timestamp::now()).await?;
         let follower = TableFollower::new(store.clone(), streams, &stream, Begin::Latest, pace);
@@ -64,7 +65,7 @@ impl<'a> Following<'a> {
     /// Prints new messages until the command is stopped. `shown` holds the sort keys that were printed.
     pub async fn go_on<L: Layout>(
         mut self,
-        printer: &mut Stdout,
+        printer: &mut Printer<Entry<L>>,
         mut shown: HashSet<String>,
         context: &Context,
     ) -> Result<(), Failure> {
@@ -75,7 +76,7 @@ impl<'a> Following<'a> {
             };
             let came = !items.is_empty();
             for item in items {
-                printer.print(&Row::<L>::of_message(item))?;
+                printer.print(&Entry::new(attribute::MESSAGE_UUID, item))?;
             }
             printer.flush()?;
             if came {

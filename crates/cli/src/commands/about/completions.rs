@@ -3,14 +3,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 use clap_complete::{Shell, generate};
 
-use super::FRONT_ONLY;
-use crate::args::CommonArgs;
+use super::files;
 use crate::failure::{Failure, Outcome};
 use crate::help;
-use crate::launch::{Command, Context};
+use crate::launch::{Command, Context, Program};
 use crate::output::Format;
 
 /// Prints completions for a shell
@@ -27,7 +26,7 @@ use crate::output::Format;
     ("Those of a command that is a binary of its own", "ddb completions fish get-conversation"),
     ("Those of every shell and every binary, for a package", "ddb completions --dir completions"),
 ]))]
-pub(super) struct Args {
+pub struct Args {
     /// The shell
     #[arg(value_enum, value_name = "SHELL", required_unless_present = "dir")]
     shell: Option<Shell>,
@@ -37,8 +36,6 @@ pub(super) struct Args {
     /// Write one file for each shell and each binary into this folder, made where it is missing
     #[arg(long, value_name = "DIR", conflicts_with_all = ["shell", "binary"])]
     dir: Option<PathBuf>,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 /// The shells that files are written for.
@@ -47,18 +44,14 @@ const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 impl Command for Args {
     const FORMATS: &'static [Format] = &[Format::Table];
 
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
-
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         if let Some(dir) = &self.dir {
-            let written = write_all(dir)?;
+            let written = write_all(context.program, dir)?;
             context
                 .ui
                 .note(&format!("{written} files in {}", dir.display()));
         } else if let Some(shell) = self.shell {
-            let script = script(shell, &self.binary)?;
+            let script = script(context.program, shell, &self.binary)?;
             std::io::stdout().write_all(&script)?;
         }
         Ok(Outcome::Done)
@@ -66,50 +59,44 @@ impl Command for Args {
 }
 
 /// Returns the names of all binaries.
-fn binaries() -> Vec<String> {
-    let ddb = super::built();
-    let own = ddb.get_subcommands().map(clap::Command::get_name);
-    let own = own.filter(|name| !FRONT_ONLY.contains(name));
-    std::iter::once("ddb")
-        .chain(own)
-        .map(str::to_owned)
-        .collect()
+fn binaries(program: Program) -> Vec<String> {
+    let mut names = (program.binaries)();
+    names.insert(0, "ddb".to_owned());
+    names
 }
 
-fn script(shell: Shell, binary: &str) -> Result<Vec<u8>, Failure> {
-    let mut command = match binary {
-        "ddb" => super::Ddb::command(),
-        name if FRONT_ONLY.contains(&name) => {
+fn script(program: Program, shell: Shell, binary: &str) -> Result<Vec<u8>, Failure> {
+    let ddb = (program.command)();
+    let mut command = match ddb.find_subcommand(binary) {
+        _ if binary == "ddb" => ddb,
+        Some(command) if (program.binaries)().iter().any(|name| name == binary) => command.clone(),
+        Some(_) => {
             return Err(
-                Failure::refused(format!("`{name}` is no binary of its own"))
+                Failure::refused(format!("`{binary}` is no binary of its own"))
                     .hint("the completions of `ddb` have it"),
             );
         }
-        name => super::Ddb::command()
-            .find_subcommand(name)
-            .cloned()
-            .ok_or_else(|| {
-                Failure::refused(format!("there is no binary `{name}`"))
-                    .hint(format!("there are {}", binaries().join(", ")))
-            })?,
+        None => {
+            return Err(Failure::refused(format!("there is no binary `{binary}`"))
+                .hint(format!("there are {}", binaries(program).join(", "))));
+        }
     };
     let mut script = Vec::new();
     generate(shell, &mut command, binary, &mut script);
     Ok(script)
 }
 
-fn write_all(dir: &Path) -> Result<usize, Failure> {
+fn write_all(program: Program, dir: &Path) -> Result<usize, Failure> {
     let mut written = 0;
     for shell in SHELLS {
-        let folder = dir.join(name(shell));
-        super::create(&folder)?;
-        for binary in binaries() {
+        for binary in binaries(program) {
             let file = match shell {
                 Shell::Zsh => format!("_{binary}"),
                 Shell::Fish => format!("{binary}.fish"),
                 _ => binary.clone(),
             };
-            super::write(&folder.join(file), &script(shell, &binary)?)?;
+            let script = script(program, shell, &binary)?;
+            files::write(&dir.join(name(shell)), &file, &script)?;
             written += 1;
         }
     }

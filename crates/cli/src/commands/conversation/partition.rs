@@ -1,7 +1,6 @@
 //! What `get-conversation` and `list-conversations` share: reading one partition, newest first.
 
 use std::collections::{HashSet, VecDeque};
-use std::io::{self, BufWriter, Write};
 use std::marker::PhantomData;
 
 use ddb_core::conversation::{self, Slice};
@@ -11,30 +10,39 @@ use ddb_core::schema::attribute;
 use ddb_core::store::{Direction, Store};
 use ddb_core::timestamp::TimeRange;
 use futures::TryStreamExt;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::{add, capacity, counted, utc};
 use crate::failure::Failure;
 use crate::output::{Cell, Column, Printer, Record, Said, Totals, json};
 use crate::ui::Ui;
+use crate::wording::{capacity, counted, utc};
 
 /// An entry in the application's shape: a message with its sender, or a conversation with the other
-/// person and the last message.
+/// person and the last message. The layout is that of its table; all other forms are the same.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Entry {
-    pub uuid: Option<String>,
-    pub display_name: Option<String>,
-    pub handle: Option<String>,
-    pub message: Option<String>,
-    pub created_at: Option<String>,
+#[serde(bound = "")]
+pub(super) struct Entry<L> {
+    uuid: Option<String>,
+    display_name: Option<String>,
+    handle: Option<String>,
+    message: Option<String>,
+    created_at: Option<String>,
     #[serde(skip)]
-    pub item: RawItem,
+    item: RawItem,
     #[serde(skip)]
-    pub kind: Kind,
+    kind: Kind,
+    #[serde(skip)]
+    layout: PhantomData<L>,
 }
 
-impl Entry {
-    fn new(id: &str, item: RawItem) -> Self {
+/// How a command lays an entry out in a table.
+pub(super) trait Layout: Sized + 'static {
+    const COLUMNS: &'static [Column<Entry<Self>>];
+}
+
+impl<L> Entry<L> {
+    /// Makes it of an item, whose `id` attribute holds its uuid.
+    pub fn new(id: &str, item: RawItem) -> Self {
         // An item of unknown shape shows what it has.
         let shown = |name: &str| {
             item.get(name).map(|value| match Value::from(value) {
@@ -51,91 +59,59 @@ impl Entry {
             created_at: shown(attribute::SK),
             kind: Kind::of(&item),
             item,
-        }
-    }
-
-    /// Returns a cell with a field, or with nothing.
-    pub fn cell(field: &Option<String>) -> Cell {
-        Cell::text(field.as_deref().unwrap_or_default())
-    }
-
-    /// Returns it as a message of a transcript.
-    fn said(&self) -> Said<'_> {
-        let speaker = self.item.get(attribute::USER_UUID);
-        Said {
-            speaker: speaker.and_then(|id| id.as_s().ok()).map_or("", |id| id),
-            name: self.handle.as_deref().unwrap_or_default(),
-            at: self.created_at.as_deref().unwrap_or_default(),
-            text: self.message.as_deref().unwrap_or_default(),
-        }
-    }
-
-    /// Returns the time for people, in UTC; as it is stored where it is no time.
-    pub fn time(&self) -> String {
-        utc(self.created_at.as_deref().unwrap_or_default())
-    }
-}
-
-/// The printer of a command.
-pub(super) type Stdout = Printer<BufWriter<io::Stdout>>;
-
-/// How a command lays an entry out in a table. All other forms are the same for all commands.
-pub(super) trait Layout {
-    const COLUMNS: &'static [Column];
-
-    fn row(entry: &Entry) -> Vec<Cell>;
-}
-
-/// An entry in the layout of a command.
-pub(super) struct Row<L> {
-    entry: Entry,
-    layout: PhantomData<L>,
-}
-
-impl<L> Serialize for Row<L> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.entry.serialize(serializer)
-    }
-}
-
-impl<L> Row<L> {
-    /// Lays an item of a partition of messages out.
-    pub fn of_message(item: RawItem) -> Self {
-        Self {
-            entry: Entry::new(attribute::MESSAGE_UUID, item),
             layout: PhantomData,
         }
     }
 }
 
-impl<L: Layout> Record for Row<L> {
+/// The cells of an entry.
+impl<L> Entry<L> {
+    /// Returns the time for people, in UTC; as it is stored where it is no time.
+    pub fn time(&self) -> Cell {
+        Cell::text(utc(self.created_at.as_deref().unwrap_or_default()))
+    }
+
+    pub fn uuid(&self) -> Cell {
+        Cell::text_or_blank(self.uuid.as_deref())
+    }
+
+    pub fn handle(&self) -> Cell {
+        Cell::text_or_blank(self.handle.as_deref())
+    }
+
+    pub fn message(&self) -> Cell {
+        Cell::text_or_blank(self.message.as_deref())
+    }
+}
+
+impl<L: Layout> Record for Entry<L> {
+    type Of<'a> = Self;
     const LIVE: bool = true;
-    const COLUMNS: &'static [Column] = L::COLUMNS;
-    const CSV: Option<&'static [&'static str]> =
-        Some(&["uuid", "display_name", "handle", "message", "created_at"]);
+    const COLUMNS: &'static [Column<Self>] = L::COLUMNS;
+    const CSV: &'static [Column<Self>] = &[
+        Column::new("uuid", |entry| entry.uuid()),
+        Column::new("display_name", |entry| {
+            Cell::text_or_blank(entry.display_name.as_deref())
+        }),
+        Column::new("handle", |entry| entry.handle()),
+        Column::new("message", |entry| entry.message()),
+        Column::new("created_at", |entry| {
+            Cell::text_or_blank(entry.created_at.as_deref())
+        }),
+    ];
 
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![L::row(&self.entry)]
+    fn said(entry: &Self) -> Option<Said<'_>> {
+        let speaker = entry.item.get(attribute::USER_UUID);
+        Some(Said {
+            speaker: speaker.and_then(|id| id.as_s().ok()).map_or("", |id| id),
+            name: entry.handle.as_deref().unwrap_or_default(),
+            at: entry.created_at.as_deref().unwrap_or_default(),
+            text: entry.message.as_deref().unwrap_or_default(),
+        })
     }
 
-    fn csv_rows(&self) -> Vec<Vec<Cell>> {
-        let entry = &self.entry;
-        let fields = [
-            &entry.uuid,
-            &entry.display_name,
-            &entry.handle,
-            &entry.message,
-            &entry.created_at,
-        ];
-        vec![fields.map(Entry::cell).to_vec()]
-    }
-
-    fn said(&self) -> Option<Said<'_>> {
-        Some(self.entry.said())
-    }
-
-    fn item<T>(&self, see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
-        Some(see(&View::from(&self.entry.item)))
+    fn item<T>(entry: &Self, see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
+        Some(see(&View::from(&entry.item)))
     }
 }
 
@@ -166,11 +142,11 @@ impl Reading {
     pub async fn show<L: Layout>(
         &self,
         store: &Store,
-        mut printer: Stdout,
+        mut printer: Printer<Entry<L>>,
         ui: &Ui,
         (one, many): (&str, &str),
         if_empty: impl AsyncFnOnce() -> Result<(), Failure>,
-        after: impl AsyncFnOnce(&mut Stdout, HashSet<String>) -> Result<(), Failure>,
+        after: impl AsyncFnOnce(&mut Printer<Entry<L>>, HashSet<String>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut read = Read {
             totals: Totals {
@@ -184,10 +160,10 @@ impl Reading {
         };
         let mut result = match self.limit {
             Some(limit) => {
-                self.newest::<L, _>(store, limit, &mut printer, &mut read)
+                self.newest::<L>(store, limit, &mut printer, &mut read)
                     .await
             }
-            None => self.all::<L, _>(store, &mut printer, &mut read).await,
+            None => self.all::<L>(store, &mut printer, &mut read).await,
         };
         let printed = printer.printed();
         if result.is_ok() && printed == 0 {
@@ -198,10 +174,7 @@ impl Reading {
             let shown = read.shown.take().unwrap_or_default();
             result = after(&mut printer, shown).await;
         }
-        if let Err(failure) = result {
-            printer.abandon();
-            return Err(failure);
-        }
+        result?;
         let printed = printer.printed();
         printer.finish(read.totals)?;
         let shown = match printed {
@@ -220,11 +193,11 @@ impl Reading {
         }
     }
 
-    async fn newest<L: Layout, W: Write>(
+    async fn newest<L: Layout>(
         &self,
         store: &Store,
         limit: u32,
-        printer: &mut Printer<W>,
+        printer: &mut Printer<Entry<L>>,
         read: &mut Read,
     ) -> Result<(), Failure> {
         // One more than the limit tells whether the limit cut anything.
@@ -237,7 +210,7 @@ impl Reading {
             page_size,
         );
         let mut slices = std::pin::pin!(slices);
-        let mut kept: VecDeque<Entry> = VecDeque::new();
+        let mut kept: VecDeque<Entry<L>> = VecDeque::new();
         'pages: while let Some(slice) = slices.try_next().await? {
             read.count(&slice);
             for item in slice.page.items {
@@ -253,15 +226,15 @@ impl Reading {
             }
         }
         for entry in kept {
-            read.show::<L, W>(entry, printer)?;
+            read.show(entry, printer)?;
         }
         Ok(())
     }
 
-    async fn all<L: Layout, W: Write>(
+    async fn all<L: Layout>(
         &self,
         store: &Store,
-        printer: &mut Printer<W>,
+        printer: &mut Printer<Entry<L>>,
         read: &mut Read,
     ) -> Result<(), Failure> {
         let slices = conversation::read(store, self.partition, self.range, self.shown, None);
@@ -269,7 +242,7 @@ impl Reading {
         while let Some(slice) = slices.try_next().await? {
             read.count(&slice);
             for item in slice.page.items {
-                read.show::<L, W>(Entry::new(self.id(), item), printer)?;
+                read.show(Entry::new(self.id(), item), printer)?;
             }
             printer.flush()?;
         }
@@ -279,24 +252,21 @@ impl Reading {
 
 impl Read {
     fn count(&mut self, slice: &Slice) {
-        add(&mut self.totals.consumed_capacity, slice.page.consumed);
+        self.totals.consume(slice.page.consumed);
         *self.totals.scanned_count.get_or_insert(0) += slice.page.scanned;
         self.undated += slice.undated;
     }
 
-    fn show<L: Layout, W: Write>(
+    fn show<L: Layout>(
         &mut self,
-        entry: Entry,
-        printer: &mut Printer<W>,
+        entry: Entry<L>,
+        printer: &mut Printer<Entry<L>>,
     ) -> Result<(), Failure> {
         self.unknown += u64::from(entry.kind == Kind::Unknown);
         if let Some(shown) = &mut self.shown {
             shown.extend(entry.created_at.clone());
         }
-        printer.print(&Row {
-            entry,
-            layout: PhantomData::<L>,
-        })
+        printer.print(&entry)
     }
 
     /// Says how much was shown, what was cut, and what is odd.

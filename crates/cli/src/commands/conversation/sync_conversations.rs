@@ -1,6 +1,5 @@
 //! `sync-conversations`: access pattern E, group rows that follow the newest message.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,18 +9,17 @@ use ddb_core::conversation::{Doubled, Missing, Settled, Settlement, settle};
 use ddb_core::guard::WriteToken;
 use ddb_core::key::MessageGroupId;
 use ddb_core::store::Store;
-use ddb_core::stream::{
-    Batch, Begin, CheckpointFile, Lost, News, Pace, TableFollower, TableStream,
-};
+use ddb_core::stream::{Batch, Begin, CheckpointFile, Lost, News, TableFollower, TableStream};
 use serde::Serialize;
 
-use super::{counted, utc};
-use crate::args::{CommonArgs, Site, TableArgs, WriteArgs};
+use super::stream::{pace, say_lost, say_renewed};
+use crate::args::{Site, TableArgs, WriteArgs};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
 use crate::ui::Ui;
+use crate::wording::{counted, utc};
 
 /// Moves rows to their newest message, by the stream.
 ///
@@ -43,22 +41,11 @@ pub struct Args {
     write: WriteArgs,
     #[command(flatten)]
     table: TableArgs,
-    #[command(flatten)]
-    common: CommonArgs,
 }
 
 /// How long it waits where an open stream gave nothing.
 fn poll(site: &Site) -> Duration {
     Duration::from_millis(if site.is_production() { 1000 } else { 200 })
-}
-
-/// How often a command that follows looks whether the stream still is the table's.
-pub(super) fn pace(site: &Site) -> Pace {
-    let (look, empty) = if site.is_production() { (5, 5) } else { (1, 2) };
-    Pace {
-        look: Duration::from_secs(look),
-        empty: Duration::from_secs(empty),
-    }
 }
 
 #[derive(Debug, Serialize)]
@@ -90,30 +77,18 @@ impl Row {
 }
 
 impl Record for Row {
-    const COLUMNS: &'static [Column] = &[
-        Column::kept("time (UTC)"),
-        Column::kept("group"),
-        Column::new("from"),
-        Column::new("message"),
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("time (UTC)", |row| Cell::text(utc(&row.to))),
+        Column::kept("group", |row| Cell::text(&row.group_uuid)),
+        Column::new("from", |row| Cell::text(&row.sender)),
+        Column::new("message", |row| Cell::text(&row.message)),
     ];
     const LIVE: bool = true;
-
-    fn rows(&self) -> Vec<Vec<Cell>> {
-        vec![vec![
-            Cell::text(utc(&self.to)),
-            Cell::text(&self.group_uuid),
-            Cell::text(&self.sender),
-            Cell::text(&self.message),
-        ]]
-    }
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
-
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
 
     fn ends_on_signal(&self) -> bool {
         true
@@ -147,13 +122,8 @@ impl Command for Args {
             ui.note("following the stream; Ctrl-C ends it");
         }
         let mut printer = ui.printer::<Row>();
-        if let Err(failure) = self
-            .follow(&mut sync, &mut printer, poll(&site), &context)
-            .await
-        {
-            printer.abandon();
-            return Err(failure);
-        }
+        self.follow(&mut sync, &mut printer, poll(&site), &context)
+            .await?;
         printer.finish(Totals::default())?;
         sync.say();
         match sync.failed {
@@ -175,42 +145,15 @@ async fn stream_of(store: &Store) -> Result<String, Failure> {
             store.place()
         ))
         .hint("`ddb schema-load --apply` turns it on")),
-        TableStream::NoTable => Err(no_table(store)),
+        TableStream::NoTable => Err(Failure::no_table(store)),
     }
 }
 
-/// Says that there is no table to follow.
-pub(super) fn no_table(store: &Store) -> Failure {
-    let message = format!("DescribeTable on {}: there is no such table", store.place());
-    Failure::new(Exit::NotFound, message).hint("`ddb schema-load` creates the table")
-}
-
-/// Says what happened to the stream of a table that is followed; `then` is what is done now.
-pub(super) fn say_lost(lost: Lost, store: &Store, ui: &Ui, then: &str) {
-    let place = store.place();
-    ui.warn(&match lost {
-        Lost::Table => format!("{place}: the table is gone; {then}"),
-        Lost::Stream => format!("{place}: the table has no stream now; {then}"),
-    });
-    ui.hint(match lost {
-        Lost::Table => "`ddb schema-load` creates the table",
-        Lost::Stream => "`ddb schema-load --apply` turns it on",
-    });
-}
-
-/// Says that the table has another stream.
-pub(super) fn say_renewed(store: &Store, ui: &Ui) {
-    ui.warn(&format!(
-        "{}: the table has another stream: it was created anew, or its stream was turned off and on; following the new one from its beginning",
-        store.place()
-    ));
-}
-
 impl Args {
-    async fn follow<W: Write>(
+    async fn follow(
         &self,
         sync: &mut Sync<'_>,
-        printer: &mut Printer<W>,
+        printer: &mut Printer<Row>,
         poll: Duration,
         context: &Context,
     ) -> Result<(), Failure> {
@@ -261,11 +204,7 @@ struct Sync<'a> {
 
 impl Sync<'_> {
     /// Moves the rows of every conversation of a batch once, and takes the batch for read after that.
-    async fn settle<W: Write>(
-        &mut self,
-        batch: Batch,
-        printer: &mut Printer<W>,
-    ) -> Result<(), Failure> {
+    async fn settle(&mut self, batch: Batch, printer: &mut Printer<Row>) -> Result<(), Failure> {
         for shard in &batch.trimmed {
             self.ui.warn(&format!(
                 "records of {shard} were gone before they were read (a stream keeps 24 hours): conversations may have been missed"
@@ -317,7 +256,7 @@ impl Sync<'_> {
     /// Ends a run that was to end by itself.
     fn end(&self, lost: Lost) -> Result<(), Failure> {
         match lost {
-            Lost::Table => Err(no_table(self.store)),
+            Lost::Table => Err(Failure::no_table(self.store)),
             Lost::Stream => {
                 say_lost(lost, self.store, self.ui, "what it held was read");
                 Ok(())

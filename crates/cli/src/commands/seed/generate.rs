@@ -8,10 +8,10 @@ use ddb_core::pace::Rate;
 use ddb_core::seed::{self, Loaded, Loading, Synthetic};
 use ddb_core::timestamp::Timestamp;
 
-use super::counted;
 use crate::args::{Site, When, WriteArgs};
 use crate::failure::Failure;
 use crate::ui::Ui;
+use crate::wording::counted;
 
 const HEADING: &str = "Synthetic load";
 /// How often the progress is looked at.

@@ -1,0 +1,5 @@
+//! What tells about the commands themselves.
+
+pub mod completions;
+mod files;
+pub mod man;

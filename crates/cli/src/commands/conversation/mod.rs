@@ -1,0 +1,11 @@
+//! Conversations: reading, writing, and keeping their rows in step.
+
+pub mod check_conversations;
+pub mod create_conversation;
+pub mod create_message;
+mod follow;
+pub mod get_conversation;
+pub mod list_conversations;
+mod partition;
+mod stream;
+pub mod sync_conversations;

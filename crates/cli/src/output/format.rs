@@ -1,0 +1,31 @@
+//! The forms of the output.
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people: columns, cut to the terminal.
+    Table,
+    /// One object with all items and totals.
+    Json,
+    /// One object a line.
+    Jsonl,
+    /// Comma-separated values, RFC 4180.
+    Csv,
+    /// DynamoDB JSON, one item a line, as export to S3 writes it.
+    DdbJson,
+}
+
+impl Format {
+    /// The forms of a command that reads no rows.
+    pub const BASIC: &'static [Self] = &[Self::Table, Self::Json, Self::Jsonl];
+    /// The forms of a command that lists things.
+    pub const ROWS: &'static [Self] = &[Self::Table, Self::Json, Self::Jsonl, Self::Csv];
+    /// The forms of a command that reads items.
+    pub const ITEMS: &'static [Self] = &[
+        Self::Table,
+        Self::Json,
+        Self::Jsonl,
+        Self::Csv,
+        Self::DdbJson,
+    ];
+}
