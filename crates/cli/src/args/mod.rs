@@ -12,7 +12,7 @@ use clap::Args;
 use crate::output::Format;
 pub use people::{DatabaseArgs, Pool, PoolArgs, UsersArgs, me, say_users};
 pub use range::{LimitArgs, RangeArgs};
-pub use target::{AwsArgs, Site, TableArgs, TargetArgs, WriteArgs, allow_destroying, show};
+pub use target::{AwsArgs, Site, TableArgs, TargetArgs, WriteArgs, allow_deleting, show};
 pub use value::{When, duration, id};
 
 const OUTPUT: &str = "Output and time";

@@ -208,7 +208,7 @@ impl Args {
     /// Finds the target once, for all checks; what goes wrong is a finding of theirs.
     async fn target(&self, context: &Context) -> Result<Target, Failure> {
         let target = self.table.target_beside(&self.pool, context).await?;
-        show(&target, &target.to_string(), &context.ui);
+        show(target.is_production(), &target.to_string(), &context.ui);
         Ok(target)
     }
 

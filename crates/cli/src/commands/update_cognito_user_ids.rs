@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use ddb_core::directory::{Change, Directory, Reconciliation};
-use ddb_core::users::{Address, Database, UsersError};
+use ddb_core::users::{Address, Database, DatabaseWriter, UsersError};
 use futures::TryStreamExt;
 use serde::Serialize;
 
@@ -162,24 +162,25 @@ impl Command for Args {
         let address = self.database.address(&context, self.aws.is_production())?;
         let pool = self.pool.open(&self.aws, &context).await?;
         let shown = format!("{}, ids from {}", address.place(), pool.directory.place());
-        show(&address, &shown, ui);
+        show(address.is_production(), &shown, ui);
 
-        let mut matching = Matching::open(&pool.directory, &address).await?;
+        let of_database = || UsersError::of_database(&address);
+        let database = Database::connect(&address).await.map_err(of_database())?;
+        let found = matched(&pool.directory, &database, &address).await?;
         if !self.skip_ambiguous {
-            refuse_ambiguous(&matching.found)?;
+            refuse_ambiguous(&found)?;
         }
-        let writes = !self.dry_run && !self.check && !matching.found.changes.is_empty();
+        let writes = !self.dry_run && !self.check && !found.changes.is_empty();
         if writes {
             if address.is_production() {
-                say_changes(&matching.found.changes, ui);
+                say_changes(&found.changes, ui);
             }
-            let token = self.write.allow(&address, &shown)?;
-            let changes = &matching.found.changes;
-            let written = matching.database.set_identities(&token, changes).await;
-            written.map_err(UsersError::of_database(&address))?;
+            let mut writer = DatabaseWriter::from(self.write.allow(database, &shown)?);
+            let written = writer.set_identities(&found.changes).await;
+            written.map_err(of_database())?;
         }
         let done = !self.dry_run && !self.check;
-        let row = Row::new(matching.found, done);
+        let row = Row::new(found, done);
         ui.report(&row, &row.summary())?;
         ui.note(&row.summary());
         if self.check && row.updated > 0 {
@@ -190,31 +191,22 @@ impl Command for Args {
     }
 }
 
-/// Both sides, read and matched.
-pub(super) struct Matching {
-    pub database: Database,
-    pub found: Reconciliation,
-}
-
-impl Matching {
-    /// Reads both sides side by side.
-    pub async fn open(directory: &Directory, address: &Address) -> Result<Self, Failure> {
-        let of_database = || UsersError::of_database(address);
-        let pool = async {
-            let users: Vec<_> = directory.users(None).try_concat().await?;
-            Ok::<_, Failure>(users)
-        };
-        let rows = async {
-            let database = Database::connect(address).await.map_err(of_database())?;
-            let rows = database.identities().await.map_err(of_database())?;
-            Ok::<_, Failure>((database, rows))
-        };
-        let (users, (database, rows)) = futures::try_join!(pool, rows)?;
-        Ok(Self {
-            database,
-            found: Reconciliation::new(&users, &rows),
-        })
-    }
+/// Reads both sides side by side, and matches them.
+pub(super) async fn matched(
+    directory: &Directory,
+    database: &Database,
+    address: &Address,
+) -> Result<Reconciliation, Failure> {
+    let pool = async {
+        let users: Vec<_> = directory.users(None).try_concat().await?;
+        Ok::<_, Failure>(users)
+    };
+    let rows = async {
+        let rows = database.identities().await;
+        Ok(rows.map_err(UsersError::of_database(address))?)
+    };
+    let (users, rows) = futures::try_join!(pool, rows)?;
+    Ok(Reconciliation::new(&users, &rows))
 }
 
 /// Refuses to go on where a handle is not one person's.

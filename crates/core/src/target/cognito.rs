@@ -79,6 +79,11 @@ impl fmt::Display for CognitoTarget {
 }
 
 impl CognitoTarget {
+    /// Tells whether this is AWS itself.
+    pub fn is_production(&self) -> bool {
+        matches!(self, Self::Prod(_))
+    }
+
     /// Finds the endpoint of a pool. Where no region is named, it is that of the pool.
     ///
     /// # Errors

@@ -6,8 +6,9 @@ use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 
 use super::answers::WholeAnswers;
+use crate::guard;
 use crate::schema::TableName;
-use crate::store::{DynamoDb, Store};
+use crate::store::{DynamoDb, Writer};
 
 const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -33,14 +34,15 @@ impl Function {
         }
     }
 
-    /// Makes a client of one table. Nothing is contacted.
-    pub fn store(&self, table: TableName) -> Store {
+    /// Makes a client of one table, which may write to it. Nothing is contacted.
+    pub fn writer(&self, table: TableName) -> Writer {
         let region = self
             .config
             .region()
             .map(ToString::to_string)
             .unwrap_or_default();
         let client = aws_sdk_dynamodb::Client::new(&self.config);
-        DynamoDb::new(client, format!("lambda {region}"), POLL).store(table)
+        let dynamodb = DynamoDb::production(client, format!("lambda {region}"), POLL);
+        guard::allow_function(dynamodb.store(table))
     }
 }

@@ -135,7 +135,7 @@ impl Local {
 
     /// Makes a client of DynamoDB.
     pub(super) fn dynamodb(&self) -> DynamoDb {
-        DynamoDb::new(bare_client!(aws_sdk_dynamodb, self), self.to_string(), POLL)
+        DynamoDb::local(bare_client!(aws_sdk_dynamodb, self), self.to_string(), POLL)
     }
 
     /// Makes a client of Cognito.

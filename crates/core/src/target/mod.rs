@@ -31,7 +31,6 @@ use crate::error::CallError;
 use crate::schema::TableName;
 use crate::store::{DynamoDb, Store};
 use crate::stream::Streams;
-use crate::users::Address;
 
 /// What the command line said about the target.
 #[derive(Debug, Clone, Default)]
@@ -210,40 +209,6 @@ pub enum TargetError {
     },
 }
 
-mod sealed {
-    pub trait Sealed {}
-}
-
-/// A place that can be written to, of which is known whether it is production.
-pub trait Realm: sealed::Sealed {
-    /// Tells whether real data is there.
-    fn is_production(&self) -> bool;
-}
-
-impl sealed::Sealed for Target {}
-
-impl Realm for Target {
-    fn is_production(&self) -> bool {
-        matches!(self, Self::Prod(_))
-    }
-}
-
-impl sealed::Sealed for CognitoTarget {}
-
-impl Realm for CognitoTarget {
-    fn is_production(&self) -> bool {
-        matches!(self, Self::Prod(_))
-    }
-}
-
-impl sealed::Sealed for Address {}
-
-impl Realm for Address {
-    fn is_production(&self) -> bool {
-        Address::is_production(self)
-    }
-}
-
 /// Names where requests go. A local and a production target are different types, so that what is
 /// allowed for one cannot be had for the other by accident.
 #[derive(Debug, Clone)]
@@ -264,6 +229,11 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// Tells whether this is AWS itself.
+    pub fn is_production(&self) -> bool {
+        matches!(self, Self::Prod(_))
+    }
+
     /// Finds the target. A local one reads the environment and contacts nothing; a production one
     /// follows the AWS tools and asks STS for the account.
     ///

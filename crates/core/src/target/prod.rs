@@ -124,7 +124,7 @@ impl Prod {
     /// Makes a client of DynamoDB.
     pub(super) fn dynamodb(&self) -> DynamoDb {
         let client = client!(aws_sdk_dynamodb, &self.config, self.endpoint.as_ref());
-        DynamoDb::new(client, self.to_string(), POLL)
+        DynamoDb::production(client, self.to_string(), POLL)
     }
 
     /// Makes a client of DynamoDB Streams.

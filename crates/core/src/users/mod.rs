@@ -13,7 +13,7 @@ use crate::key::UserId;
 pub use error::UsersError;
 pub use file::FileProblem;
 pub use postgres::{
-    Address, Created, Database, DatabaseName, DatabaseOptions, Findings, PostgresError, Setup,
+    Address, Created, Database, DatabaseOptions, DatabaseWriter, Findings, PostgresError, Setup,
     TlsError, UrlError, Wait,
 };
 pub use source::{Source, UsersOptions, UsersPlan, database};

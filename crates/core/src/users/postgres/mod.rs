@@ -13,8 +13,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use super::{User, UsersError};
+use crate::guard::{Guarded, Writable};
 use crate::key::UserId;
-pub use setup::{Created, DatabaseName, Findings, Setup, Wait};
+pub use setup::{Created, Findings, Setup, Wait};
 pub use tls::TlsError;
 pub use url::{Address, UrlError};
 
@@ -108,12 +109,50 @@ impl PostgresError {
 /// An open connection to a users table.
 pub struct Database {
     client: Client,
-    shown: String,
+    address: Address,
 }
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Database").field(&self.shown).finish()
+        f.debug_tuple("Database").field(&self.shown()).finish()
+    }
+}
+
+impl Guarded for Address {
+    fn is_production(&self) -> bool {
+        Address::is_production(self)
+    }
+
+    fn name(&self) -> &str {
+        self.database()
+    }
+}
+
+impl Guarded for Database {
+    fn is_production(&self) -> bool {
+        self.address.is_production()
+    }
+
+    fn name(&self) -> &str {
+        self.address.database()
+    }
+}
+
+/// An open connection to a users table that may be written to. It reads as a [`Database`] does.
+#[derive(Debug)]
+pub struct DatabaseWriter(Database);
+
+impl From<Writable<Database>> for DatabaseWriter {
+    fn from(allowed: Writable<Database>) -> Self {
+        Self(allowed.into_inner())
+    }
+}
+
+impl std::ops::Deref for DatabaseWriter {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        &self.0
     }
 }
 
@@ -150,7 +189,7 @@ impl Database {
             bounded(client.batch_execute(&bound)).await?;
             Ok(Self {
                 client,
-                shown: address.to_string(),
+                address: address.clone(),
             })
         };
         tokio::time::timeout(CONNECT, connecting)
@@ -160,7 +199,7 @@ impl Database {
 
     /// Returns the host and the name of the database, for people.
     pub fn shown(&self) -> &str {
-        &self.shown
+        self.address.shown()
     }
 
     /// Finds the users with a handle: more than one only in older databases.
