@@ -225,10 +225,7 @@ impl Site {
             _ => store.place().to_owned(),
         };
         show(target.is_production(), &shown, &context.ui);
-        Self {
-            shown,
-            store,
-        }
+        Self { shown, store }
     }
 
     /// Tells whether this is AWS itself.

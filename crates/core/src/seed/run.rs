@@ -312,7 +312,10 @@ impl Prepared<'_> {
         {
             let last = self.messages[*last].clone();
             let put = writer.put_message_if_free(&last);
-            if !put.await.map_err(|error| self.cut(writer, error.into(), before))? {
+            if !put
+                .await
+                .map_err(|error| self.cut(writer, error.into(), before))?
+            {
                 return Ok(0);
             }
             written += 1;

@@ -114,7 +114,8 @@ impl Batch {
         } else {
             None
         };
-        self.body.reserve(if self.body.is_empty() { ROOM } else { 0 });
+        self.body
+            .reserve(if self.body.is_empty() { ROOM } else { 0 });
         let begin = self.body.len();
         write_put(&mut self.body, attributes);
         let ended = ended.or_else(|| self.cut(begin));
@@ -194,7 +195,9 @@ impl Encoded {
 
 /// Keeps the entries that the service left unprocessed: all of them where it names one that was not sent.
 fn keep_left(entries: &mut Vec<Entry>, left: &[WriteRequest]) {
-    let items = left.iter().filter_map(|left| Some(left.put_request()?.item()));
+    let items = left
+        .iter()
+        .filter_map(|left| Some(left.put_request()?.item()));
     let marks: Vec<u64> = items
         .map(|item| mark(text(item, attribute::PK), text(item, attribute::SK)))
         .collect();

@@ -192,10 +192,7 @@ impl Deletable<Store> {
     /// # Errors
     ///
     /// When a request fails (a deletion protection among the reasons), or at the deadline.
-    pub async fn delete_table(
-        self,
-        deadline: Duration,
-    ) -> Result<TableState, Error> {
+    pub async fn delete_table(self, deadline: Duration) -> Result<TableState, Error> {
         let Some(found) = self.describe().await? else {
             return Ok(TableState::Unchanged);
         };

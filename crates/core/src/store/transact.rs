@@ -142,10 +142,7 @@ impl Writer {
     ///
     /// [`Error::ItemTooLarge`] before anything is sent; [`Error::Conflicts`] when the last attempt still met
     /// another transaction; otherwise when a request fails.
-    pub async fn transact(
-        &self,
-        actions: &[Action],
-    ) -> Result<Transacted, Error> {
+    pub async fn transact(&self, actions: &[Action]) -> Result<Transacted, Error> {
         let items: Vec<TransactWriteItem> =
             actions.iter().map(|action| action.request(self)).collect();
         for put in items.iter().filter_map(TransactWriteItem::put) {

@@ -43,10 +43,7 @@ impl Writer {
     /// # Errors
     ///
     /// When a request fails, or when all keys within 1 ms are taken.
-    pub async fn put_message(
-        &self,
-        mut message: Message,
-    ) -> Result<Put, Error> {
+    pub async fn put_message(&self, mut message: Message) -> Result<Put, Error> {
         let wanted = message.created_at.clone();
         let tries = match wanted.time() {
             Ok(_) => MAX_BUMP_MICROS,
@@ -76,11 +73,7 @@ impl Writer {
     /// # Errors
     ///
     /// When the request fails.
-    pub async fn rename(
-        &self,
-        item: &RawItem,
-        person: &Person,
-    ) -> Result<bool, CallError> {
+    pub async fn rename(&self, item: &RawItem, person: &Person) -> Result<bool, CallError> {
         let old = |name: &str| {
             item.get(name)
                 .cloned()
@@ -159,10 +152,7 @@ impl Writer {
     /// # Errors
     ///
     /// When the request fails.
-    pub async fn put_message_if_free(
-        &self,
-        message: &Message,
-    ) -> Result<bool, CallError> {
+    pub async fn put_message_if_free(&self, message: &Message) -> Result<bool, CallError> {
         let put = self
             .client
             .put_item()
