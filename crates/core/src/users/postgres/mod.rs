@@ -109,12 +109,14 @@ impl PostgresError {
 /// An open connection to a users table.
 pub struct Database {
     client: Client,
-    address: Address,
+    shown: String,
+    name: String,
+    production: bool,
 }
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Database").field(&self.shown()).finish()
+        f.debug_tuple("Database").field(&self.shown).finish()
     }
 }
 
@@ -130,11 +132,11 @@ impl Guarded for Address {
 
 impl Guarded for Database {
     fn is_production(&self) -> bool {
-        self.address.is_production()
+        self.production
     }
 
     fn name(&self) -> &str {
-        self.address.database()
+        &self.name
     }
 }
 
@@ -189,7 +191,9 @@ impl Database {
             bounded(client.batch_execute(&bound)).await?;
             Ok(Self {
                 client,
-                address: address.clone(),
+                shown: address.to_string(),
+                name: address.database().to_owned(),
+                production: address.is_production(),
             })
         };
         tokio::time::timeout(CONNECT, connecting)
@@ -199,7 +203,7 @@ impl Database {
 
     /// Returns the host and the name of the database, for people.
     pub fn shown(&self) -> &str {
-        self.address.shown()
+        &self.shown
     }
 
     /// Finds the users with a handle: more than one only in older databases.

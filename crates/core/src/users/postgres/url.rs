@@ -74,11 +74,6 @@ impl Address {
         name.unwrap_or_default()
     }
 
-    /// Returns the host and the name of the database, for people.
-    pub(super) fn shown(&self) -> &str {
-        &self.shown
-    }
-
     /// Names the place for people, and whether real data is there.
     pub fn place(&self) -> String {
         let realm = match self.production {
