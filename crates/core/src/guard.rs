@@ -1,118 +1,165 @@
-//! Permission to write and to destroy, as values that only the checks can make.
+//! Permission to write and to delete, as handles that only the checks here can make.
 //!
-//! A function that writes takes a [`WriteToken`], one that destroys a [`DestroyToken`]; neither can
-//! be made outside this module, so a command that forgets its check does not compile.
+//! Each handle holds the place that was asked about: [`Writable`] may be written to, [`Deletable`] may be
+//! deleted, [`Changeable`] may be changed as planned. Only these have the methods that do so. A command that forgets
+//! its check does not compile, and what was allowed for one place cannot be used on another.
 //!
-//! With the tokens in hand, this does; what follows differs from it in the token alone:
+//! With the handles, this compiles; the examples after it differ from it in one thing each:
 //!
 //! ```no_run
 //! # use std::time::Duration;
-//! # use ddb_core::guard::{DestroyToken, WriteToken};
-//! # use ddb_core::{item::Message, schema::TableName, store::Store};
-//! async fn write(store: &Store, message: Message, token: &WriteToken) {
-//!     let _ = store.put_message(token, message).await;
+//! # use ddb_core::guard::Deletable;
+//! # use ddb_core::{item::Message, store::{Store, Writer}};
+//! async fn write(writer: &Writer, message: Message) {
+//!     let _ = writer.put_message(message).await;
 //! }
-//! async fn destroy(store: &Store, wait: Duration, token: DestroyToken<TableName>) {
-//!     let _ = store.delete_table(token, wait).await;
+//! async fn read(writer: &Writer) {
+//!     let _ = writer.describe().await;
+//! }
+//! async fn delete(table: Deletable<Store>, wait: Duration) {
+//!     let _ = table.delete_table(wait).await;
 //! }
 //! ```
 //!
-//! Nothing is written without a token:
+//! Nothing is written without permission:
 //!
-//! ```compile_fail,E0061
-//! # use ddb_core::guard::WriteToken;
+//! ```compile_fail,E0599
 //! # use ddb_core::{item::Message, store::Store};
-//! async fn write(store: &Store, message: Message, token: &WriteToken) {
+//! async fn write(store: &Store, message: Message) {
 //!     let _ = store.put_message(message).await;
 //! }
 //! ```
 //!
-//! Nothing is destroyed without one, nor with that for writing:
+//! Nothing is deleted without permission, nor with the one for writing:
 //!
-//! ```compile_fail,E0061
+//! ```compile_fail,E0599
 //! # use std::time::Duration;
-//! # use ddb_core::guard::DestroyToken;
-//! # use ddb_core::{schema::TableName, store::Store};
-//! async fn destroy(store: &Store, wait: Duration, token: DestroyToken<TableName>) {
-//!     let _ = store.delete_table(wait).await;
+//! # use ddb_core::store::Store;
+//! async fn delete(table: Store, wait: Duration) {
+//!     let _ = table.delete_table(wait).await;
 //! }
 //! ```
 //!
-//! ```compile_fail,E0308
+//! ```compile_fail,E0599
 //! # use std::time::Duration;
-//! # use ddb_core::guard::WriteToken;
-//! # use ddb_core::{schema::TableName, store::Store};
-//! async fn destroy(store: &Store, wait: Duration, token: WriteToken) {
-//!     let _ = store.delete_table(token, wait).await;
+//! # use ddb_core::store::Writer;
+//! async fn delete(table: Writer, wait: Duration) {
+//!     let _ = table.delete_table(wait).await;
 //! }
 //! ```
 //!
-//! A token serves once where it is for destroying, and none can be made up:
+//! The permission to delete is used up by the deletion:
 //!
 //! ```compile_fail,E0382
 //! # use std::time::Duration;
-//! # use ddb_core::guard::DestroyToken;
-//! # use ddb_core::{schema::TableName, store::Store};
-//! async fn destroy(store: &Store, wait: Duration, token: DestroyToken<TableName>) {
-//!     let _ = store.delete_table(token, wait).await;
-//!     let _ = store.delete_table(token, wait).await;
+//! # use ddb_core::guard::Deletable;
+//! # use ddb_core::store::Store;
+//! async fn delete(table: Deletable<Store>, wait: Duration) {
+//!     let _ = table.delete_table(wait).await;
+//!     let _ = table.delete_table(wait).await;
+//! }
+//! ```
+//!
+//! No handle can be made up:
+//!
+//! ```compile_fail,E0423
+//! # use ddb_core::guard::Writable;
+//! # use ddb_core::{item::Message, store::Store};
+//! async fn write(store: Store, message: Message) {
+//!     let _ = Writable(store).put_message(message).await;
 //! }
 //! ```
 //!
 //! ```compile_fail,E0423
-//! # use ddb_core::guard::WriteToken;
-//! # use ddb_core::{item::Message, store::Store};
-//! async fn write(store: &Store, message: Message) {
-//!     let _ = store.put_message(&WriteToken(()), message).await;
+//! # use std::time::Duration;
+//! # use ddb_core::guard::Deletable;
+//! # use ddb_core::store::Store;
+//! async fn delete(table: Store, wait: Duration) {
+//!     let _ = Deletable(table).delete_table(wait).await;
 //! }
 //! ```
 //!
-//! ```compile_fail,E0451
-//! # use std::time::Duration;
-//! # use ddb_core::guard::DestroyToken;
-//! # use ddb_core::{schema::TableName, store::Store};
-//! async fn destroy(store: &Store, wait: Duration, what: TableName) {
-//!     let _ = store.delete_table(DestroyToken { what }, wait).await;
+//! A writer of one target cannot write to another: its methods take no other store, and its own cannot be
+//! exchanged.
+//!
+//! ```compile_fail,E0061
+//! # use ddb_core::{item::Message, store::{Store, Writer}};
+//! async fn write(local: &Writer, production: &Store, message: Message) {
+//!     let _ = local.put_message(production, message).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0594
+//! # use ddb_core::{item::Message, store::{Store, Writer}};
+//! async fn write(mut local: Writer, production: Store, message: Message) {
+//!     *local = production;
+//!     let _ = local.put_message(message).await;
 //! }
 //! ```
 
-use std::fmt::Display;
-use std::marker::PhantomData;
+use std::ops::Deref;
 
-use crate::connect::{Function, Realm, Target};
-use crate::schema::{Changes, TableName};
+use crate::schema::Changes;
 
-/// Proves that writing to a place was allowed: to tables where nothing else is said.
+/// A place that is written to with permission only: a table, a database.
+pub trait Guarded {
+    /// Tells whether real data is there.
+    fn is_production(&self) -> bool;
+
+    /// Returns the name that has to be typed before it is deleted.
+    fn name(&self) -> &str;
+}
+
+/// A place that may be written to. Everything that reads works on it, too.
 #[derive(Debug)]
-pub struct WriteToken<R = Target>(PhantomData<fn() -> R>);
+pub struct Writable<P>(P);
 
-impl<R> WriteToken<R> {
-    const fn new() -> Self {
-        Self(PhantomData)
+impl<P> Writable<P> {
+    /// Gives up the permission.
+    pub fn into_inner(self) -> P {
+        self.0
     }
 }
 
-/// A thing that can be destroyed by its name, and the kind of place that it is in: whether that is
-/// production decides about the question.
-pub trait Destroyable: Display {
-    /// Where such things are.
-    type Realm: Realm;
+impl<P> Deref for Writable<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.0
+    }
 }
 
-impl Destroyable for TableName {
-    type Realm = Target;
-}
-
-/// Proves that destroying one thing was allowed, and names it: a table, a database.
+/// A place that may be deleted, once.
 #[derive(Debug)]
-pub struct DestroyToken<T> {
-    what: T,
+pub struct Deletable<P>(P);
+
+impl<P> Deref for Deletable<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.0
+    }
 }
 
-impl<T> DestroyToken<T> {
-    /// Returns what may be destroyed.
-    pub fn what(&self) -> &T {
-        &self.what
+/// A table that may be changed as planned, once.
+#[derive(Debug)]
+pub struct Changeable<P> {
+    place: P,
+    changes: Changes,
+}
+
+impl<P> Changeable<P> {
+    /// Returns the changes that were allowed.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+}
+
+impl<P> Deref for Changeable<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.place
     }
 }
 
@@ -121,7 +168,7 @@ impl<T> DestroyToken<T> {
 pub enum Wanted {
     /// A yes.
     Yes,
-    /// The name of what is about to be destroyed.
+    /// The name of what is about to be deleted.
     Name,
 }
 
@@ -158,90 +205,47 @@ pub trait Operator {
     fn ask(&mut self, question: &str) -> Option<String>;
 }
 
-/// Allows writing to a target. Locally nothing is asked: no real data is there, and a local target
+/// Allows writing to a place. Locally nothing is asked: no real data is there, and a local target
 /// never reaches AWS. In production `yes` answers, or whoever runs the command.
 ///
-/// `place` names what is about to be written; it has to have been shown before.
+/// `shown` names what is about to be written; it has to have been shown before.
 ///
 /// # Errors
 ///
 /// [`GuardError`], in production only.
-pub fn allow_writing<R: Realm>(
-    realm: &R,
-    place: &str,
+pub fn allow_writing<P: Guarded>(
+    place: P,
+    shown: &str,
     yes: bool,
     operator: &mut impl Operator,
-) -> Result<WriteToken<R>, GuardError> {
-    if !realm.is_production() || yes {
-        return Ok(WriteToken::new());
-    }
-    let answer = operator.ask("Write there? Type yes to go on: ");
-    match answer.as_deref().map(str::trim) {
-        Some("yes" | "y" | "YES" | "Yes" | "Y") => Ok(WriteToken::new()),
-        Some(_) => Err(GuardError::Declined {
-            place: place.to_owned(),
-        }),
-        None => Err(GuardError::NobodyThere {
-            place: place.to_owned(),
-            wanted: Wanted::Yes,
-        }),
-    }
+) -> Result<Writable<P>, GuardError> {
+    check_yes(&place, shown, yes, operator)?;
+    Ok(Writable(place))
 }
 
 /// Allows a Lambda function to write: whoever deployed it gave it a role and a table for that, and nobody
 /// is there to be asked.
-pub fn allow_function(_function: &Function) -> WriteToken {
-    WriteToken::new()
+pub(crate) fn allow_function<P: Guarded>(place: P) -> Writable<P> {
+    Writable(place)
 }
 
-/// Allows destroying one thing. In production its name has to be typed, or given as `confirm`. A
+/// Allows deleting a place. In production its name has to be typed, or given as `confirm`. A
 /// `confirm` that names something else is refused everywhere.
 ///
 /// # Errors
 ///
 /// [`GuardError`].
-pub fn allow_destroying<T: Destroyable>(
-    realm: &T::Realm,
-    place: &str,
-    what: T,
+pub fn allow_deleting<P: Guarded>(
+    place: P,
+    shown: &str,
     confirm: Option<&str>,
     operator: &mut impl Operator,
-) -> Result<DestroyToken<T>, GuardError> {
-    let given = match confirm {
-        Some(name) => name.to_owned(),
-        None if !realm.is_production() => what.to_string(),
-        None => ask_for_name(place, &what, operator)?,
-    };
-    check_name(place, &what, &given)?;
-    Ok(DestroyToken { what })
+) -> Result<Deletable<P>, GuardError> {
+    check_name(&place, shown, confirm, operator)?;
+    Ok(Deletable(place))
 }
 
-fn ask_for_name(
-    place: &str,
-    what: &impl Display,
-    operator: &mut impl Operator,
-) -> Result<String, GuardError> {
-    let question = format!("This cannot be undone. Type {what} to go on: ");
-    operator
-        .ask(&question)
-        .ok_or_else(|| GuardError::NobodyThere {
-            place: place.to_owned(),
-            wanted: Wanted::Name,
-        })
-}
-
-fn check_name(place: &str, what: &impl Display, given: &str) -> Result<(), GuardError> {
-    let given = given.trim();
-    if given == what.to_string() {
-        return Ok(());
-    }
-    Err(GuardError::OtherName {
-        place: place.to_owned(),
-        given: given.to_owned(),
-    })
-}
-
-/// Allows changing a table as planned. Where an index or a stream would be lost, that is destroying: in
+/// Allows changing a table as planned. Where an index or a stream would be lost, that is deleting: in
 /// production the name of the table has to be typed, or given as `confirm`, and `yes` is not enough.
 /// Everything else is writing, which the name allows, too.
 ///
@@ -250,31 +254,67 @@ fn check_name(place: &str, what: &impl Display, given: &str) -> Result<(), Guard
 /// # Errors
 ///
 /// [`GuardError`].
-pub fn allow_changing(
-    realm: &Target,
-    place: &str,
-    table: &TableName,
+pub fn allow_changing<P: Guarded>(
+    place: P,
+    shown: &str,
     changes: Changes,
     (yes, confirm): (bool, Option<&str>),
     operator: &mut impl Operator,
-) -> Result<ChangeToken, GuardError> {
+) -> Result<Changeable<P>, GuardError> {
     if changes.destroy() || confirm.is_some() {
-        allow_destroying(realm, place, table.clone(), confirm, operator)?;
+        check_name(&place, shown, confirm, operator)?;
     } else {
-        allow_writing(realm, place, yes, operator)?;
+        check_yes(&place, shown, yes, operator)?;
     }
-    Ok(ChangeToken { changes })
+    Ok(Changeable { place, changes })
 }
 
-/// Proves that changing a table was allowed, and holds the changes.
-#[derive(Debug)]
-pub struct ChangeToken {
-    changes: Changes,
+fn check_yes(
+    place: &impl Guarded,
+    shown: &str,
+    yes: bool,
+    operator: &mut impl Operator,
+) -> Result<(), GuardError> {
+    if !place.is_production() || yes {
+        return Ok(());
+    }
+    let answer = operator.ask("Write there? Type yes to go on: ");
+    match answer.as_deref().map(str::trim) {
+        Some("yes" | "y" | "YES" | "Yes" | "Y") => Ok(()),
+        Some(_) => Err(GuardError::Declined {
+            place: shown.to_owned(),
+        }),
+        None => Err(GuardError::NobodyThere {
+            place: shown.to_owned(),
+            wanted: Wanted::Yes,
+        }),
+    }
 }
 
-impl ChangeToken {
-    /// Returns the changes that were allowed.
-    pub fn what(&self) -> &Changes {
-        &self.changes
+fn check_name(
+    place: &impl Guarded,
+    shown: &str,
+    confirm: Option<&str>,
+    operator: &mut impl Operator,
+) -> Result<(), GuardError> {
+    let name = place.name();
+    let given = match confirm {
+        Some(given) => given.to_owned(),
+        None if !place.is_production() => return Ok(()),
+        None => {
+            let question = format!("This cannot be undone. Type {name} to go on: ");
+            let nobody = || GuardError::NobodyThere {
+                place: shown.to_owned(),
+                wanted: Wanted::Name,
+            };
+            operator.ask(&question).ok_or_else(nobody)?
+        }
+    };
+    match given.trim() {
+        given if given == name => Ok(()),
+        given => Err(GuardError::OtherName {
+            place: shown.to_owned(),
+            given: given.to_owned(),
+        }),
     }
 }

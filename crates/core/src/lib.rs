@@ -1,8 +1,7 @@
 //! What the Cruddur message store is: its table, its keys and items, and the ways to read and write them.
 //!
-//! Nothing here knows a terminal, a command line or an exit code. Functions that write take a
-//! [`guard::WriteToken`], functions that destroy a [`guard::DestroyToken`]; only the checks in
-//! [`guard`] can make them.
+//! Nothing here knows a terminal, a command line or an exit code. Only a [`store::Writer`] writes to
+//! a table, and only a [`guard::Deletable`] can be deleted; the checks in [`guard`] make both.
 
 pub mod connect;
 pub mod conversation;

@@ -13,10 +13,9 @@ use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use ddb_core::connect::Function;
 use ddb_core::conversation::{Doubled, Missing, Settlement, settle};
-use ddb_core::guard::{self, WriteToken};
 use ddb_core::key::{MessageGroupId, PartitionKey};
 use ddb_core::schema::{DEFAULT_TABLE, TableName, attribute};
-use ddb_core::store::Store;
+use ddb_core::store::Writer;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -24,20 +23,15 @@ async fn main() -> Result<(), Error> {
     let function = Function::load().await;
     let table = std::env::var("DDB_MESSAGE_TABLE").ok();
     let table: TableName = table.as_deref().unwrap_or(DEFAULT_TABLE).parse()?;
-    let (store, token) = (function.store(table), guard::allow_function(&function));
-    let (store, token) = (&store, &token);
+    let writer = &function.writer(table);
     run(service_fn(|event: LambdaEvent<Event>| async move {
-        Ok::<_, Error>(handle(store, token, &event.payload.records).await)
+        Ok::<_, Error>(handle(writer, &event.payload.records).await)
     }))
     .await
 }
 
 /// Settles every conversation that the records name, and reports those that failed.
-async fn handle(
-    store: &Store,
-    token: &WriteToken,
-    records: &[EventRecord],
-) -> DynamoDbEventResponse {
+async fn handle(writer: &Writer, records: &[EventRecord]) -> DynamoDbEventResponse {
     let mut response = DynamoDbEventResponse::default();
     for (group, sequence_number) in first_records(records) {
         let settlement = Settlement {
@@ -46,7 +40,7 @@ async fn handle(
             doubled: Doubled::Leave,
             never_back: false,
         };
-        match settle(store, token, &settlement).await {
+        match settle(writer, &settlement).await {
             Ok(settled) if settled.newest.is_some() && settled.missing > 0 => {
                 log(&format!(
                     "{group} has {} rows too few; passed over",

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use ddb_core::Error;
 use ddb_core::connect::{Local, Target, TargetOptions};
 use ddb_core::environment::{Environment, Given};
-use ddb_core::guard::{self, ChangeToken, DestroyToken, Operator, WriteToken};
+use ddb_core::guard::{self, Changeable, Deletable, Operator};
 use ddb_core::item::RawItem;
 use ddb_core::schema::{Changes, TableName, TableSpec};
-use ddb_core::store::{DynamoDb, Store};
+use ddb_core::store::{DynamoDb, Store, Writer};
 use ddb_core::stream::Streams;
 use ddb_local::{Endpoint, Storage};
 
@@ -95,11 +95,11 @@ impl Sandbox {
     ///
     /// Where that fails.
     pub async fn create_table(&self) {
-        let (store, token, spec) = (self.store(), self.write_token(), TableSpec::default());
+        let (writer, spec) = (self.writer(), TableSpec::default());
         let mut tries = 0;
         loop {
             tries += 1;
-            match store.create_table(&token, &spec, PATIENCE).await {
+            match writer.create_table(&spec, PATIENCE).await {
                 // Amazon's DynamoDB Local does so now and then where tables are created side by side.
                 Err(Error::Call(error)) if error.code() == Some("InternalFailure") && tries < 5 => {
                 }
@@ -148,42 +148,42 @@ impl Sandbox {
         self.target().dynamodb()
     }
 
-    /// Returns the permission to write here.
+    /// Returns a client that may write to the table.
     ///
     /// # Panics
     ///
     /// Never: nothing is asked at a local endpoint.
-    pub fn write_token(&self) -> WriteToken {
-        guard::allow_writing(&self.target(), "here", false, &mut Nobody)
+    pub fn writer(&self) -> Writer {
+        self.writer_at(&self.url())
+    }
+
+    /// Returns a client that may write to the table by way of something that stands before the engine.
+    ///
+    /// # Panics
+    ///
+    /// Never: nothing is asked at a local endpoint.
+    pub fn writer_at(&self, url: &str) -> Writer {
+        guard::allow_writing(self.store_at(url), "here", false, &mut Nobody)
             .expect("a local endpoint asks nobody")
     }
 
-    /// Returns the permission to change the table.
+    /// Returns the table with the permission to change it.
     ///
     /// # Panics
     ///
     /// Never: nothing is asked at a local endpoint.
-    pub fn change_token(&self, changes: Changes) -> ChangeToken {
-        let target = self.target();
-        guard::allow_changing(
-            &target,
-            "here",
-            &self.table,
-            changes,
-            (false, None),
-            &mut Nobody,
-        )
-        .expect("a local endpoint asks nobody")
+    pub fn changeable(&self, changes: Changes) -> Changeable<Store> {
+        guard::allow_changing(self.store(), "here", changes, (false, None), &mut Nobody)
+            .expect("a local endpoint asks nobody")
     }
 
-    /// Returns the permission to drop the table.
+    /// Returns the table with the permission to drop it.
     ///
     /// # Panics
     ///
     /// Never: nothing is asked at a local endpoint.
-    pub fn destroy_token(&self) -> DestroyToken<TableName> {
-        let table = self.table.clone();
-        guard::allow_destroying(&self.target(), "here", table, None, &mut Nobody)
+    pub fn deletable(&self) -> Deletable<Store> {
+        guard::allow_deleting(self.store(), "here", None, &mut Nobody)
             .expect("a local endpoint asks nobody")
     }
 
@@ -252,6 +252,29 @@ impl Sandbox {
             .send()
             .await
             .expect("the item is put");
+    }
+
+    /// Puts many items as they are, 25 at a time; no two of one batch have one key.
+    ///
+    /// # Panics
+    ///
+    /// Where the engine does not take all of them.
+    pub async fn fill(&self, items: &[RawItem]) {
+        for batch in items.chunks(25) {
+            let put = |item: &RawItem| {
+                let put = PutRequest::builder().set_item(Some(item.clone()));
+                let put = put.build().expect("the item is set");
+                WriteRequest::builder().put_request(put).build()
+            };
+            let answer = self
+                .client()
+                .batch_write_item()
+                .request_items(self.table.as_str(), batch.iter().map(put).collect())
+                .send()
+                .await
+                .expect("the items are put");
+            assert!(answer.unprocessed_items.unwrap_or_default().is_empty());
+        }
     }
 
     /// Deletes the item with the key of this one.

@@ -1,11 +1,11 @@
 //! Where a command acts, and the permission to write there.
 
 use clap::Args;
-use ddb_core::connect::{Realm, Service, Target, TargetOptions};
+use ddb_core::connect::{Service, Target, TargetOptions};
 use ddb_core::environment::{Environment, Given};
-use ddb_core::guard::{self, ChangeToken, DestroyToken, Destroyable, WriteToken};
+use ddb_core::guard::{self, Changeable, Deletable, Guarded, Writable};
 use ddb_core::schema::{Changes, DEFAULT_TABLE, TableName};
-use ddb_core::store::Store;
+use ddb_core::store::{Store, Writer};
 use ddb_core::stream::Streams;
 use ddb_people::users::Source;
 
@@ -218,7 +218,6 @@ impl TableArgs {
 /// A table at a target, after both were shown.
 #[derive(Debug)]
 pub struct Site {
-    target: Target,
     shown: String,
     /// The client of the table.
     pub store: Store,
@@ -237,17 +236,13 @@ impl Site {
             Some(users) if target.is_production() => format!("{}, users {users}", store.place()),
             _ => store.place().to_owned(),
         };
-        show(&target, &shown, &context.ui);
-        Self {
-            target,
-            shown,
-            store,
-        }
+        show(target.is_production(), &shown, &context.ui);
+        Self { shown, store }
     }
 
     /// Tells whether this is AWS itself.
     pub fn is_production(&self) -> bool {
-        self.target.is_production()
+        self.store.is_production()
     }
 
     /// Gets the permission to write; in production by `--yes` or an answer at the terminal.
@@ -255,8 +250,8 @@ impl Site {
     /// # Errors
     ///
     /// Where it is refused.
-    pub fn allow_writing(&self, write: &WriteArgs) -> Result<WriteToken, Failure> {
-        write.allow(&self.target, &self.shown)
+    pub fn allow_writing(&self, write: &WriteArgs) -> Result<Writer, Failure> {
+        write.allow(self.store.clone(), &self.shown)
     }
 
     /// Gets the permission to change the table; in production by `--yes` or an answer at the terminal,
@@ -270,30 +265,25 @@ impl Site {
         changes: Changes,
         write: &WriteArgs,
         confirm: Option<&str>,
-    ) -> Result<ChangeToken, Failure> {
-        let (target, table) = (&self.target, self.store.table());
-        let given = (write.yes, confirm);
-        guard::allow_changing(target, &self.shown, table, changes, given, &mut Terminal)
+    ) -> Result<Changeable<Store>, Failure> {
+        let (store, given) = (self.store.clone(), (write.yes, confirm));
+        guard::allow_changing(store, &self.shown, changes, given, &mut Terminal)
             .map_err(Failure::from)
     }
 
-    /// Gets the permission to destroy the table; in production by its name.
+    /// Gets the permission to delete the table; in production by its name.
     ///
     /// # Errors
     ///
     /// Where it is refused.
-    pub fn allow_destroying(
-        &self,
-        confirm: Option<&str>,
-    ) -> Result<DestroyToken<TableName>, Failure> {
-        let table = self.store.table().clone();
-        allow_destroying(&self.target, &self.shown, table, confirm)
+    pub fn allow_deleting(&self, confirm: Option<&str>) -> Result<Deletable<Store>, Failure> {
+        allow_deleting(self.store.clone(), &self.shown, confirm)
     }
 }
 
-/// Says where a command is about to act.
-pub fn show(realm: &impl Realm, place: &str, ui: &Ui) {
-    if realm.is_production() {
+/// Says where a command is about to act, and whether real data is there.
+pub fn show(production: bool, place: &str, ui: &Ui) {
+    if production {
         ui.banner(place);
     } else {
         ui.target(place);
@@ -315,23 +305,22 @@ impl WriteArgs {
     /// # Errors
     ///
     /// Where it is refused.
-    pub fn allow<R: Realm>(&self, realm: &R, shown: &str) -> Result<WriteToken<R>, Failure> {
-        guard::allow_writing(realm, shown, self.yes, &mut Terminal).map_err(Failure::from)
+    pub fn allow<P: Guarded>(&self, place: P, shown: &str) -> Result<Writable<P>, Failure> {
+        guard::allow_writing(place, shown, self.yes, &mut Terminal).map_err(Failure::from)
     }
 }
 
-/// Gets the permission to destroy something; in production by its name.
+/// Gets the permission to delete something; in production by its name.
 ///
 /// # Errors
 ///
 /// Where it is refused.
-pub fn allow_destroying<T: Destroyable>(
-    realm: &T::Realm,
+pub fn allow_deleting<P: Guarded>(
+    place: P,
     shown: &str,
-    what: T,
     confirm: Option<&str>,
-) -> Result<DestroyToken<T>, Failure> {
-    guard::allow_destroying(realm, shown, what, confirm, &mut Terminal).map_err(Failure::from)
+) -> Result<Deletable<P>, Failure> {
+    guard::allow_deleting(place, shown, confirm, &mut Terminal).map_err(Failure::from)
 }
 
 #[cfg(test)]

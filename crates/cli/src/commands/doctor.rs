@@ -198,7 +198,7 @@ impl Args {
             .table
             .target_beside(self.pool.is_aws(&context.environment)?, context)
             .await?;
-        show(&target, &target.to_string(), &context.ui);
+        show(target.is_production(), &target.to_string(), &context.ui);
         Ok(target)
     }
 

@@ -80,8 +80,8 @@ async fn destroy(site: &Site, confirm: Option<&str>, ui: &Ui) -> Result<TableSta
     if site.is_production() {
         say_recovery(&site.store, ui).await;
     }
-    let token = site.allow_destroying(confirm)?;
-    let deleting = site.store.delete_table(token, TABLE_DEADLINE);
+    let table = site.allow_deleting(confirm)?;
+    let deleting = table.delete_table(TABLE_DEADLINE);
     Ok(ui.wait("waiting until it is gone", deleting).await?)
 }
 

@@ -98,7 +98,7 @@ impl Command for Args {
         let ui = &context.ui;
         let target = self.target.target(&context).await?;
         let dynamodb = target.dynamodb();
-        show(&target, dynamodb.place(), ui);
+        show(target.is_production(), dynamodb.place(), ui);
         if self.details {
             print_details(&dynamodb, ui).await?;
         } else {

@@ -226,8 +226,8 @@ impl Load<'_> {
     async fn load(&self, apply: bool) -> Result<(Action, Vec<Difference>), Failure> {
         let store = &self.site.store;
         if store.needs_creation().await? {
-            let token = self.site.allow_writing(self.write)?;
-            let creating = store.create_table(&token, &self.spec, TABLE_DEADLINE);
+            let writer = self.site.allow_writing(self.write)?;
+            let creating = writer.create_table(&self.spec, TABLE_DEADLINE);
             let state = self.ui.wait("waiting for the table", creating).await?;
             if state == TableState::Changed {
                 return Ok((Action::Created, Vec::new()));
@@ -286,10 +286,10 @@ impl Load<'_> {
             self.announce(&differences, &changes);
         }
         let count = changes.len() as u64;
-        let token = self
+        let table = self
             .site
             .allow_changing(changes, self.write, self.confirm)?;
-        let changing = store.change_table(&token, &self.spec, TABLE_DEADLINE);
+        let changing = table.change_table(&self.spec, TABLE_DEADLINE);
         self.ui.wait("waiting for the change", changing).await?;
         match self.differences().await? {
             left if left.is_empty() => Ok((Action::Updated, differences)),

@@ -27,11 +27,7 @@ async fn fill(sandbox: &Sandbox) {
             item
         })
         .collect();
-    sandbox
-        .store()
-        .put_batches(&sandbox.write_token(), items)
-        .await
-        .unwrap();
+    sandbox.fill(&items).await;
 }
 
 #[tokio::test]
@@ -230,11 +226,10 @@ async fn an_empty_table_is_an_empty_answer() {
 #[tokio::test]
 async fn a_rate_bounds_the_pages() {
     let sandbox = Sandbox::with_table().await;
-    let items = (0..40)
+    let items: Vec<RawItem> = (0..40)
         .map(|n| message(&format!("2026-03-22T08:35:09.{n:06}+00:00"), "x"))
         .collect();
-    let token = sandbox.write_token();
-    sandbox.store().put_batches(&token, items).await.unwrap();
+    sandbox.fill(&items).await;
     let engine = sandbox.url();
     let limits = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&limits);

@@ -201,20 +201,6 @@ pub enum TargetError {
     },
 }
 
-/// A place that can be written to, of which is known whether it is production.
-///
-/// What is allowed for one kind of place is not allowed for another, so that a kind can only speak for itself.
-pub trait Realm {
-    /// Tells whether real data is there.
-    fn is_production(&self) -> bool;
-}
-
-impl Realm for Target {
-    fn is_production(&self) -> bool {
-        matches!(self, Self::Prod(_))
-    }
-}
-
 /// Names where requests go. A local and a production target are different types, so that what is
 /// allowed for one cannot be had for the other by accident.
 #[derive(Debug, Clone)]
@@ -235,6 +221,11 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// Tells whether this is AWS itself.
+    pub fn is_production(&self) -> bool {
+        matches!(self, Self::Prod(_))
+    }
+
     /// Finds the target. A local one reads the environment and contacts nothing; a production one
     /// follows the AWS tools and asks STS for the account.
     ///

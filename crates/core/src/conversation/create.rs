@@ -2,10 +2,9 @@
 
 use super::read::group_rows;
 use crate::error::{CallError, Error};
-use crate::guard::WriteToken;
 use crate::item::{GroupRow, Message, Person};
 use crate::key::{MessageGroupId, MessageId, PartitionKey, SortKey, UserId};
-use crate::store::{Action, MAX_BUMP_MICROS, Partition, Query, Store, Transacted};
+use crate::store::{Action, MAX_BUMP_MICROS, Partition, Query, Store, Transacted, Writer};
 use crate::timestamp::Timestamp;
 
 /// The most Unicode scalar values that the application takes in a message.
@@ -116,8 +115,7 @@ pub async fn membership(
 ///
 /// When a request fails, or when all keys within 1 ms are taken.
 pub async fn create_message(
-    store: &Store,
-    token: &WriteToken,
+    writer: &Writer,
     group: MessageGroupId,
     sender: Person,
     text: &Text,
@@ -130,7 +128,7 @@ pub async fn create_message(
         text: text.0.clone(),
         sender,
     };
-    let put = store.put_message(token, message.clone()).await?;
+    let put = writer.put_message(message.clone()).await?;
     message.created_at = put.created_at;
     Ok(message)
 }
@@ -142,8 +140,7 @@ pub async fn create_message(
 ///
 /// When a request fails, or when either of the two has a conversation at each instant within 1 ms.
 pub async fn create_conversation(
-    store: &Store,
-    token: &WriteToken,
+    writer: &Writer,
     [from, to]: [Person; 2],
     text: &Text,
     now: Timestamp,
@@ -174,12 +171,12 @@ pub async fn create_conversation(
             Action::PutRow(row(&to, &from)),
         ];
         // Another conversation holds the instant; the next one is tried, under a new request token.
-        if store.transact(token, &actions).await? == Transacted::Done {
+        if writer.transact(&actions).await? == Transacted::Done {
             return Ok(own);
         }
     }
     Err(Error::NoFreeKey {
-        place: store.place().to_owned(),
+        place: writer.place().to_owned(),
         partition: PartitionKey::Groups(from.id).to_string(),
         first: now.to_string(),
         last: now.plus_micros(MAX_BUMP_MICROS).unwrap_or(now).to_string(),

@@ -15,10 +15,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::generate::{Synthetic, SyntheticGroup};
 use crate::conversation::{Doubled, Missing, Settlement, settle};
 use crate::error::{CallError, Error};
-use crate::guard::WriteToken;
 use crate::key::{PartitionKey, SortKey};
 use crate::pace::{Rate, Window};
-use crate::store::{Batch, Store};
+use crate::store::{Batch, Encoded, Store, Writer};
 
 /// How many conversations are looked at and written together: their rows fill a batch.
 const CHUNK: u64 = 12;
@@ -134,20 +133,18 @@ impl Loading {
 /// When a request fails for another reason than that the service asks for less load, or when it asks for
 /// that for too long: [`Error::PartlyWritten`] where something was written. A later run goes on there.
 pub async fn load(
-    store: &Store,
-    token: &WriteToken,
+    writer: &Writer,
     load: &Synthetic,
     rate: Option<Rate>,
     loading: &Loading,
 ) -> Result<(), Error> {
-    let writer = Writer {
-        store,
-        token,
+    let loader = Loader {
+        writer,
         window: Window::new(IN_FLIGHT),
         rate,
         loading,
     };
-    let done = stream::iter(chunks(load).map(|groups| writer.write(groups)))
+    let done = stream::iter(chunks(load).map(|groups| loader.write(groups)))
         .buffer_unordered(IN_FLIGHT)
         .try_collect::<()>();
     let error = match done.await {
@@ -159,7 +156,7 @@ pub async fn load(
         error @ (Error::Contended { .. } | Error::NoFreeKey { .. }) => Err(error),
         Error::Call(error) if written == 0 && !error.is_throttling() => Err(error.into()),
         error => Err(Error::PartlyWritten {
-            place: store.place().to_owned(),
+            place: writer.place().to_owned(),
             written,
             unwritten: load.messages().saturating_sub(written + unchanged),
             cause: error.into_cause(),
@@ -167,18 +164,17 @@ pub async fn load(
     }
 }
 
-struct Writer<'a> {
-    store: &'a Store,
-    token: &'a WriteToken,
+struct Loader<'a> {
+    writer: &'a Writer,
     window: Window,
     rate: Option<Rate>,
     loading: &'a Loading,
 }
 
-impl Writer<'_> {
+impl Loader<'_> {
     async fn write(&self, groups: Vec<SyntheticGroup>) -> Result<(), Error> {
-        let groups = look(self.store, groups).await?;
-        let mut batch = Batch::new(self.store.table());
+        let groups = look(self.writer, groups).await?;
+        let mut batch = Batch::default();
         for (group, state) in &groups {
             if let State::Done = state {
                 self.loading
@@ -187,26 +183,31 @@ impl Writer<'_> {
                 continue;
             }
             for message in group.messages() {
-                batch.put_message(&message);
-                if batch.is_full() {
-                    self.send_messages(&mut batch).await?;
+                if let Some(full) = batch.put_message(&message)? {
+                    self.send_messages(&full).await?;
                 }
             }
         }
-        self.send_messages(&mut batch).await?;
+        if let Some(last) = batch.take() {
+            self.send_messages(&last).await?;
+        }
         for (group, state) in &groups {
             match state {
                 State::Done => {}
                 State::Begun => self.settle(group).await?,
-                State::New => group
-                    .rows()
-                    .iter()
-                    .flatten()
-                    .for_each(|row| batch.put_row(row)),
+                State::New => {
+                    for row in group.rows().iter().flatten() {
+                        if let Some(full) = batch.put_row(row)? {
+                            self.send(&full).await?;
+                        }
+                    }
+                }
             }
         }
-        self.send(&mut batch).await?;
-        Ok(())
+        match batch.take() {
+            Some(last) => self.send(&last).await,
+            None => Ok(()),
+        }
     }
 
     async fn settle(&self, group: &SyntheticGroup) -> Result<(), Error> {
@@ -216,25 +217,23 @@ impl Writer<'_> {
             doubled: Doubled::Leave,
             never_back: true,
         };
-        settle(self.store, self.token, &settlement).await?;
+        settle(self.writer, &settlement).await?;
         Ok(())
     }
 
-    async fn send_messages(&self, batch: &mut Batch) -> Result<(), Error> {
-        let messages = self.send(batch).await?;
-        self.loading.written.fetch_add(messages, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Sends what is in a batch, and empties it; returns how many items that were.
-    async fn send(&self, batch: &mut Batch) -> Result<u64, Error> {
-        let Some(batch) = batch.take() else {
-            return Ok(0);
+    async fn send_messages(&self, batch: &Encoded) -> Result<(), Error> {
+        let sent = self.send(batch).await;
+        let written = match &sent {
+            Ok(()) => batch.items(),
+            Err(Error::PartlyWritten { written, .. }) => *written,
+            Err(_) => 0,
         };
+        self.loading.written.fetch_add(written, Ordering::Relaxed);
+        sent
+    }
+
+    async fn send(&self, batch: &Encoded) -> Result<(), Error> {
         let rate = self.rate.as_ref();
-        self.store
-            .put_encoded(self.token, &batch, &self.window, rate)
-            .await?;
-        Ok(batch.items)
+        self.writer.put_batch(batch, &self.window, rate).await
     }
 }

@@ -14,12 +14,11 @@ use super::plan::{self, Plan, PlanError};
 use super::script::{Script, Side};
 use crate::conversation::{Doubled, Missing, Settled, Settlement, settle};
 use crate::error::{CallError, Error};
-use crate::guard::WriteToken;
 use crate::item::{Item, Message, Person, RawItem};
 use crate::key::{MessageGroupId, MessageId, PartitionKey, SortKey, UserId};
 use crate::pace::Backoff;
 use crate::schema::attribute;
-use crate::store::{Partition, Query, Store, check_size};
+use crate::store::{Partition, Query, Store, Writer, check_size};
 use crate::timestamp::Timestamp;
 
 /// Says why nothing was seeded.
@@ -88,7 +87,6 @@ impl Seed {
 /// Holds a plan that fits what is there; nothing is written yet.
 #[derive(Debug)]
 pub struct Prepared<'a> {
-    store: &'a Store,
     seed: &'a Seed,
     script: &'a Script,
     messages: Vec<Message>,
@@ -118,7 +116,7 @@ pub struct Report {
 ///
 /// [`SeedError`]; nothing was written.
 pub async fn prepare<'a>(
-    store: &'a Store,
+    store: &Store,
     seed: &'a Seed,
     script: &'a Script,
     now: Timestamp,
@@ -170,7 +168,6 @@ pub async fn prepare<'a>(
         check_size(&RawItem::from(&messages[*index]))?;
     }
     Ok(Prepared {
-        store,
         seed,
         script,
         messages,
@@ -262,14 +259,14 @@ impl Prepared<'_> {
     /// [`SeedError::Store`], and [`SeedError::ChangedMeanwhile`] where others changed the conversation so that
     /// the script does not fit any more. A run that failed or was killed anywhere can be run again: it ends
     /// in the same table.
-    pub async fn write(mut self, token: &WriteToken) -> Result<Report, SeedError> {
+    pub async fn write(mut self, writer: &Writer) -> Result<Report, SeedError> {
         let mut backoff = Backoff::for_bulk();
         let (mut written, mut removed) = (0, 0);
         while !self.is_done() {
-            written += self.write_absent(token, written).await?;
-            removed += self.remove_surplus(token).await?;
+            written += self.write_absent(writer, written).await?;
+            removed += self.remove_surplus(writer).await?;
             let now = self.now.max(Timestamp::now());
-            self = match prepare(self.store, self.seed, self.script, now).await {
+            self = match prepare(writer, self.seed, self.script, now).await {
                 Ok(next) => next,
                 Err(SeedError::Store(error)) => return Err(SeedError::Store(error)),
                 Err(error) => {
@@ -281,7 +278,7 @@ impl Prepared<'_> {
             };
             if !self.is_done() && !backoff.again().await {
                 return Err(SeedError::Store(Error::Contended {
-                    place: self.store.place().to_owned(),
+                    place: writer.place().to_owned(),
                     group: self.seed.group,
                     attempts: backoff.made(),
                 }));
@@ -293,7 +290,7 @@ impl Prepared<'_> {
             doubled: Doubled::Leave,
             never_back: true,
         };
-        let rows = settle(self.store, token, &settlement).await?;
+        let rows = settle(writer, &settlement).await?;
         let at = |message: &Message| message.created_at.clone();
         Ok(Report {
             written,
@@ -306,35 +303,38 @@ impl Prepared<'_> {
 
     /// Writes what is absent. Where none of the script is there, the last message goes first, alone: it fixes
     /// the plan. Where another message took its place, nothing is written.
-    async fn write_absent(&self, token: &WriteToken, before: u64) -> Result<u64, SeedError> {
+    async fn write_absent(&self, writer: &Writer, before: u64) -> Result<u64, SeedError> {
         let mut absent = self.plan.absent.as_slice();
         let mut written = 0;
         if !self.plan.anchored
             && let Some((last, rest)) = absent.split_last()
         {
             let last = self.messages[*last].clone();
-            let put = self.store.put_message_if_free(token, &last);
-            if !put.await.map_err(|error| self.cut(error.into(), before))? {
+            let put = writer.put_message_if_free(&last);
+            if !put
+                .await
+                .map_err(|error| self.cut(writer, error.into(), before))?
+            {
                 return Ok(0);
             }
             written += 1;
             absent = rest;
         }
         let absent = absent.iter().map(|index| self.messages[*index].clone());
-        let put = self.store.put_messages(token, absent.collect()).await;
+        let put = writer.put_messages(absent.collect()).await;
         written += put.items;
         match put.ended_by {
             None => Ok(written),
-            Some(error) => Err(self.cut(error, before + written)),
+            Some(error) => Err(self.cut(writer, error, before + written)),
         }
     }
 
     /// Says how far a run came that an error cut off.
-    fn cut(&self, error: Error, written: u64) -> SeedError {
+    fn cut(&self, store: &Store, error: Error, written: u64) -> SeedError {
         let throttled = matches!(&error, Error::Call(error) if error.is_throttling());
         SeedError::Store(match error {
             Error::Call(cause) if written > 0 || throttled => Error::PartlyWritten {
-                place: self.store.place().to_owned(),
+                place: store.place().to_owned(),
                 written,
                 unwritten: (self.messages.len() as u64).saturating_sub(written),
                 cause: Some(Box::new(cause)),
@@ -344,13 +344,11 @@ impl Prepared<'_> {
     }
 
     /// Removes second copies of messages. All that stays is written by then.
-    async fn remove_surplus(&self, token: &WriteToken) -> Result<u64, SeedError> {
+    async fn remove_surplus(&self, writer: &Writer) -> Result<u64, SeedError> {
         let mut removed = 0;
         for (index, key) in &self.plan.surplus {
             let message = &self.messages[*index];
-            let deleted = self
-                .store
-                .delete_message(token, message.group, key, message.id);
+            let deleted = writer.delete_message(message.group, key, message.id);
             removed += u64::from(deleted.await?);
         }
         Ok(removed)

@@ -1,34 +1,28 @@
 //! Writing many items: batches within the service's limits, and what it leaves of them.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, WriteRequest};
 use bytes::Bytes;
 
-use super::Store;
+use super::Writer;
 use super::body::GivenBody;
 use crate::error::{CallError, Error};
-use crate::guard::WriteToken;
-use crate::item::{GroupRow, Message, RawItem, size};
+use crate::item::{GroupRow, MAX_SIZE, Message, RawItem, size};
 use crate::pace::{Backoff, Rate, Window};
 use crate::schema::{TableName, attribute};
 
-/// Limits of BatchWriteItem in the API reference: 25 requests, 16 MB, 400 KB an item, no key twice.
+/// Limits of BatchWriteItem in the API reference: 25 requests and 16 MB, and no key twice.
 const MAX_ITEMS: usize = 25;
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
-const MAX_ITEM_BYTES: usize = crate::item::MAX_SIZE;
 /// A write capacity unit writes so much of an item: "Provisioned capacity mode" in the AWS developer guide.
 const UNIT_BYTES: usize = 1024;
-/// What the wire adds to an item's own bytes at the most: every byte of a text escaped as `\u00XX`.
-const WIRE_FACTOR: usize = 6;
-
-/// Counts what a bulk write did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Written {
-    /// Items that the service took.
-    pub items: u64,
-}
+/// The room for the usual batch, so that it need not grow.
+const ROOM: usize = 16 * 1024;
+/// The most that a request has around its items: a table's name has 255 bytes.
+const AROUND: usize = 512;
 
 fn text<'a>(item: &'a RawItem, name: &str) -> &'a str {
     match item.get(name) {
@@ -38,292 +32,254 @@ fn text<'a>(item: &'a RawItem, name: &str) -> &'a str {
 }
 
 /// Refuses an item that the service would refuse, before anything is sent.
-pub(crate) fn check_size(item: &RawItem) -> Result<usize, Error> {
-    let bytes = size(item);
-    if bytes > MAX_ITEM_BYTES {
-        return Err(Error::ItemTooLarge {
-            pk: text(item, attribute::PK).to_owned(),
-            sk: text(item, attribute::SK).to_owned(),
-            bytes,
+pub(crate) fn check_size(item: &RawItem) -> Result<(), Error> {
+    check_bytes(size(item), || {
+        [attribute::PK, attribute::SK].map(|name| text(item, name))
+    })
+}
+
+fn check_bytes<'a>(bytes: usize, key: impl FnOnce() -> [&'a str; 2]) -> Result<(), Error> {
+    if bytes <= MAX_SIZE {
+        return Ok(());
+    }
+    let [pk, sk] = key().map(str::to_owned);
+    Err(Error::ItemTooLarge { pk, sk, bytes })
+}
+
+/// Stands for the key of an item. Two keys may have one mark: then a batch ends early, no more.
+fn mark(pk: &str, sk: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (pk, sk).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// One item of a batch.
+#[derive(Debug, Clone)]
+struct Entry {
+    /// Stands for its key.
+    mark: u64,
+    /// Where its request is in the body.
+    place: Range<usize>,
+    /// The capacity that it takes.
+    units: f64,
+}
+
+/// Items on their way to the service in one request, written in its JSON as they come.
+#[derive(Debug, Default)]
+pub struct Batch {
+    body: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+/// A batch that is ready to be sent as often as it takes. It keeps the limits of BatchWriteItem: 25 items,
+/// 16 MB, 400 KB an item, no key twice.
+#[derive(Debug)]
+pub struct Encoded {
+    body: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl Batch {
+    /// Adds a message. Where there is no room for it, or its key is there already, the batch as it was is
+    /// returned, and the message begins the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ItemTooLarge`]; the batch is as it was.
+    pub fn put_message(&mut self, message: &Message) -> Result<Option<Encoded>, Error> {
+        self.put(&message.attributes())
+    }
+
+    /// Adds a row, as [`Batch::put_message`] does a message.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ItemTooLarge`]; the batch is as it was.
+    pub fn put_row(&mut self, row: &GroupRow) -> Result<Option<Encoded>, Error> {
+        self.put(&row.attributes())
+    }
+
+    fn put(&mut self, attributes: &[(&str, Cow<'_, str>)]) -> Result<Option<Encoded>, Error> {
+        let value = |wanted: &str| {
+            let found = attributes.iter().find(|(name, _)| *name == wanted);
+            found.map_or("?", |(_, text)| text.as_ref())
+        };
+        let [pk, sk] = [attribute::PK, attribute::SK].map(value);
+        let size = |(name, text): &(&str, Cow<'_, str>)| name.len() + text.len();
+        let bytes = attributes.iter().map(size).sum();
+        check_bytes(bytes, || [pk, sk])?;
+        let mark = mark(pk, sk);
+        let ended = if self.entries.len() == MAX_ITEMS || self.has(mark) {
+            self.take()
+        } else {
+            None
+        };
+        self.body
+            .reserve(if self.body.is_empty() { ROOM } else { 0 });
+        let begin = self.body.len();
+        write_put(&mut self.body, attributes);
+        let ended = ended.or_else(|| self.cut(begin));
+        let end = self.body.len();
+        let begin = if self.entries.is_empty() { 0 } else { begin };
+        self.entries.push(Entry {
+            mark,
+            place: begin..end,
+            units: bytes.div_ceil(UNIT_BYTES) as f64,
         });
+        Ok(ended)
     }
-    Ok(bytes)
-}
 
-/// Cuts a list into batches that the service takes, in order.
-fn pack(items: Vec<RawItem>) -> Result<Vec<Vec<RawItem>>, Error> {
-    let mut batches: Vec<Vec<RawItem>> = Vec::with_capacity(items.len().div_ceil(MAX_ITEMS));
-    let mut batch: Vec<RawItem> = Vec::new();
-    let mut keys: HashSet<(String, String)> = HashSet::new();
-    let mut bytes = 0;
-    for item in items {
-        let wire = check_size(&item)? * WIRE_FACTOR;
-        let key = (
-            text(&item, attribute::PK).to_owned(),
-            text(&item, attribute::SK).to_owned(),
-        );
-        let full = batch.len() == MAX_ITEMS || bytes + wire > MAX_BATCH_BYTES;
-        if (full || keys.contains(&key)) && !batch.is_empty() {
-            batches.push(std::mem::take(&mut batch));
-            keys.clear();
-            bytes = 0;
+    fn has(&self, mark: u64) -> bool {
+        self.entries.iter().any(|entry| entry.mark == mark)
+    }
+
+    /// Takes out what was there before the last item, where that item made it too large.
+    fn cut(&mut self, last: usize) -> Option<Encoded> {
+        let commas = self.entries.len();
+        if self.entries.is_empty() || self.body.len() + commas + AROUND <= MAX_BATCH_BYTES {
+            return None;
         }
-        keys.insert(key);
-        bytes += wire;
-        batch.push(item);
+        let next = self.body.split_off(last);
+        let ended = self.take();
+        self.body = next;
+        ended
     }
-    if !batch.is_empty() {
-        batches.push(batch);
+
+    /// Takes everything out; `None` where there is nothing.
+    pub fn take(&mut self) -> Option<Encoded> {
+        if self.entries.is_empty() {
+            return None;
+        }
+        Some(Encoded {
+            body: std::mem::take(&mut self.body),
+            entries: std::mem::take(&mut self.entries),
+        })
     }
-    Ok(batches)
 }
 
-fn put(item: RawItem) -> WriteRequest {
-    let put = PutRequest::builder()
-        .set_item(Some(item))
-        .build()
-        .expect("the item is set");
-    WriteRequest::builder().put_request(put).build()
+/// Writes the request that puts an item.
+fn write_put(body: &mut Vec<u8>, attributes: &[(&str, Cow<'_, str>)]) {
+    body.extend_from_slice(b"{\"PutRequest\":{\"Item\":{");
+    for (place, (name, text)) in attributes.iter().enumerate() {
+        let separator: &[u8] = if place == 0 { b"\"" } else { b",\"" };
+        body.extend_from_slice(separator);
+        body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(b"\":{\"S\":");
+        // Writing a string to a Vec cannot fail.
+        let _ = serde_json::to_writer(&mut *body, text);
+        body.push(b'}');
+    }
+    body.extend_from_slice(b"}}}");
 }
 
-impl Store {
-    /// Puts items in batches. What the service leaves unprocessed, and a batch that it throttles as a
-    /// whole, is sent again with backoff and jitter, a bounded number of times.
+impl Encoded {
+    /// Returns how many items it holds.
+    pub fn items(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// Writes the body of a request for the items that are still to be put.
+    fn request(&self, table: &TableName, entries: &[Entry]) -> Bytes {
+        let mut body = Vec::with_capacity(self.body.len() + entries.len() + AROUND);
+        body.extend_from_slice(format!("{{\"RequestItems\":{{\"{table}\":[").as_bytes());
+        for (nth, entry) in entries.iter().enumerate() {
+            if nth > 0 {
+                body.push(b',');
+            }
+            body.extend_from_slice(&self.body[entry.place.clone()]);
+        }
+        body.extend_from_slice(b"]},\"ReturnConsumedCapacity\":\"TOTAL\"}");
+        body.into()
+    }
+}
+
+/// Keeps the entries that the service left unprocessed: all of them where it names one that was not sent.
+fn keep_left(entries: &mut Vec<Entry>, left: &[WriteRequest]) {
+    let items = left
+        .iter()
+        .filter_map(|left| Some(left.put_request()?.item()));
+    let marks: Vec<u64> = items
+        .map(|item| mark(text(item, attribute::PK), text(item, attribute::SK)))
+        .collect();
+    let is_left = |entry: &Entry| marks.contains(&entry.mark);
+    if entries.iter().filter(|entry| is_left(entry)).count() == left.len() {
+        entries.retain(is_left);
+    }
+}
+
+impl Writer {
+    /// Puts the items of a batch. The window bounds the requests in flight, a rate their capacity. What the
+    /// service leaves unprocessed or throttles, and only that, is sent again with backoff and jitter, a
+    /// bounded number of times.
     ///
     /// Puts in batches carry no condition: the caller has to know that the keys are free.
     ///
     /// # Errors
     ///
-    /// [`Error::ItemTooLarge`] before anything is sent; [`Error::PartlyWritten`] with both counts
-    /// where items remain; otherwise when a request fails and nothing was written.
-    pub async fn put_batches(
+    /// [`Error::PartlyWritten`] with both counts where the service left items to the last, or a request failed
+    /// after some were written; otherwise when a request fails, and nothing was written.
+    pub async fn put_batch(
         &self,
-        _token: &WriteToken,
-        items: Vec<RawItem>,
-    ) -> Result<Written, Error> {
-        let total = items.len() as u64;
-        let mut written = 0;
-        for batch in pack(items)? {
-            let size = batch.len() as u64;
-            let requests = batch.into_iter().map(put).collect();
-            let left = self.put_batch(requests).await;
-            written += size - left.items;
-            match left.cause {
-                None if left.items == 0 => {}
-                Some(error) if written == 0 && !error.is_throttling() => return Err(error.into()),
-                cause => {
-                    return Err(Error::PartlyWritten {
-                        place: self.place.to_string(),
-                        written,
-                        unwritten: total - written,
-                        cause: cause.map(Box::new),
-                    });
-                }
-            }
-        }
-        Ok(Written { items: written })
-    }
-
-    /// Puts one batch, as far as the service takes it.
-    async fn put_batch(&self, mut requests: Vec<WriteRequest>) -> Left {
-        let mut backoff = Backoff::for_bulk();
-        loop {
-            let answer = self
-                .client
-                .batch_write_item()
-                .request_items(self.table.as_str(), requests.clone())
-                .send()
-                .await
-                .map_err(self.failed("BatchWriteItem"));
-            let cause = match answer {
-                Ok(answer) => {
-                    let unprocessed: HashMap<_, _> = answer.unprocessed_items.unwrap_or_default();
-                    requests = unprocessed.into_values().flatten().collect();
-                    None
-                }
-                Err(error) => Some(error),
-            };
-            let passing = cause.as_ref().is_none_or(CallError::is_throttling);
-            if requests.is_empty() || !passing || !backoff.again().await {
-                return Left {
-                    items: requests.len() as u64,
-                    cause,
-                };
-            }
-        }
-    }
-}
-
-/// Items on their way to the service in one request, written in its JSON as they come.
-#[derive(Debug)]
-pub struct Batch {
-    head: String,
-    body: Vec<u8>,
-    items: u64,
-    units: f64,
-}
-
-/// A request full of items, ready to be sent as often as it takes.
-#[derive(Debug)]
-pub struct Encoded {
-    body: Bytes,
-    /// How many items it holds.
-    pub items: u64,
-    units: f64,
-}
-
-/// The room for the usual batch, so that it need not grow.
-const ROOM: usize = 16 * 1024;
-
-impl Batch {
-    /// Begins a batch for a table.
-    pub fn new(table: &TableName) -> Self {
-        Self {
-            head: format!("{{\"RequestItems\":{{\"{table}\":["),
-            body: Vec::new(),
-            items: 0,
-            units: 0.0,
-        }
-    }
-
-    /// Adds a message.
-    pub fn put_message(&mut self, message: &Message) {
-        self.put(&message.attributes());
-    }
-
-    /// Adds a group row.
-    pub fn put_row(&mut self, row: &GroupRow) {
-        self.put(&row.attributes());
-    }
-
-    fn put(&mut self, attributes: &[(&str, Cow<'_, str>)]) {
-        if self.items == 0 {
-            self.body.reserve(ROOM);
-            self.body.extend_from_slice(self.head.as_bytes());
-        } else {
-            self.body.push(b',');
-        }
-        self.body.extend_from_slice(b"{\"PutRequest\":{\"Item\":{");
-        let mut bytes = 0;
-        for (place, (name, text)) in attributes.iter().enumerate() {
-            let separator: &[u8] = if place == 0 { b"\"" } else { b",\"" };
-            self.body.extend_from_slice(separator);
-            self.body.extend_from_slice(name.as_bytes());
-            self.body.extend_from_slice(b"\":{\"S\":");
-            // Writing a string to a Vec cannot fail.
-            let _ = serde_json::to_writer(&mut self.body, text);
-            self.body.push(b'}');
-            bytes += name.len() + text.len();
-        }
-        self.body.extend_from_slice(b"}}}");
-        self.items += 1;
-        self.units += bytes.div_ceil(UNIT_BYTES) as f64;
-    }
-
-    /// Tells whether it holds as many items as one request may.
-    pub fn is_full(&self) -> bool {
-        self.items >= MAX_ITEMS as u64
-    }
-
-    /// Takes everything out; `None` where there is nothing.
-    pub fn take(&mut self) -> Option<Encoded> {
-        if self.items == 0 {
-            return None;
-        }
-        self.body
-            .extend_from_slice(b"]},\"ReturnConsumedCapacity\":\"TOTAL\"}");
-        Some(Encoded {
-            body: std::mem::take(&mut self.body).into(),
-            items: std::mem::take(&mut self.items),
-            units: std::mem::take(&mut self.units),
-        })
-    }
-}
-
-impl Store {
-    /// Puts the items of a batch; no two of them may have one key, and none may be over the limit of 400
-    /// KB. The window bounds the requests in flight, a rate their capacity. What the service leaves
-    /// unprocessed or throttles is sent again with backoff and jitter, a bounded number of times.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::PartlyWritten`] where items remain; otherwise when a request fails.
-    pub async fn put_encoded(
-        &self,
-        token: &WriteToken,
         batch: &Encoded,
         window: &Window,
         rate: Option<&Rate>,
     ) -> Result<(), Error> {
         let mut backoff = Backoff::for_bulk();
+        let mut entries = batch.entries.clone();
         loop {
             let place = window.enter().await;
+            let units = entries.iter().map(|entry| entry.units).sum();
             if let Some(rate) = rate {
-                rate.reserve(batch.units).await;
+                rate.reserve(units).await;
             }
             let answer = self
                 .client
                 .batch_write_item()
                 .request_items(self.table.as_str(), Vec::new())
                 .customize()
-                .interceptor(GivenBody::new(batch.body.clone()))
+                .interceptor(GivenBody::new(batch.request(&self.table, &entries)))
                 .send()
                 .await
                 .map_err(self.failed("BatchWriteItem"));
-            match answer {
+            let cause = match answer {
                 Ok(answer) => {
                     if let (Some(rate), Some(used)) = (rate, answer.consumed_capacity) {
                         let used = used.iter().filter_map(|used| used.capacity_units);
-                        rate.settle(batch.units, used.sum());
+                        rate.settle(units, used.sum());
                     }
-                    let unprocessed = answer.unprocessed_items.unwrap_or_default();
-                    let left: Vec<_> = unprocessed.into_values().flatten().collect();
+                    let left = answer.unprocessed_items.unwrap_or_default();
+                    let left: Vec<WriteRequest> = left.into_values().flatten().collect();
                     if left.is_empty() {
                         place.taken();
                         return Ok(());
                     }
-                    place.throttled();
-                    return self.put_left(token, left, batch.items).await;
+                    keep_left(&mut entries, &left);
+                    None
                 }
-                Err(error) if error.is_throttling() => {
-                    place.throttled();
-                    if !backoff.again().await {
-                        return Err(error.into());
-                    }
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) => Some(error),
+            };
+            let passing = cause.as_ref().is_none_or(CallError::is_throttling);
+            if passing {
+                place.throttled();
+            }
+            if !passing || !backoff.again().await {
+                return Err(self.cut_short(batch.items(), entries.len() as u64, cause));
             }
         }
     }
 
-    /// Puts what the service left of a batch of so many items.
-    async fn put_left(
-        &self,
-        _token: &WriteToken,
-        left: Vec<WriteRequest>,
-        items: u64,
-    ) -> Result<(), Error> {
-        // It was told to slow down: not at once.
-        Backoff::for_bulk().again().await;
-        let left = self.put_batch(left).await;
-        match (left.items, left.cause) {
-            (0, None) => Ok(()),
-            (unwritten, cause) => Err(Error::PartlyWritten {
+    /// Says how far a batch came.
+    fn cut_short(&self, items: u64, unwritten: u64, cause: Option<CallError>) -> Error {
+        match cause {
+            Some(error) if unwritten == items => error.into(),
+            cause => Error::PartlyWritten {
                 place: self.place.to_string(),
                 written: items - unwritten,
                 unwritten,
                 cause: cause.map(Box::new),
-            }),
+            },
         }
     }
-}
-
-/// What remains of a batch.
-struct Left {
-    /// How many items the service did not take, or of which that is not known.
-    items: u64,
-    /// What ended it; `None` where the service left them unprocessed to the last.
-    cause: Option<CallError>,
 }
 
 #[cfg(test)]
@@ -331,40 +287,103 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn item(sk: u32, bytes: usize) -> RawItem {
-        let s = |text: String| AttributeValue::S(text);
-        RawItem::from([
-            ("pk".to_owned(), s("p".to_owned())),
-            ("sk".to_owned(), s(sk.to_string())),
-            ("m".to_owned(), s("x".repeat(bytes))),
-        ])
+    const NAMES: [&str; 3] = [attribute::PK, attribute::SK, "m"];
+
+    fn item(sk: u32, text: &str) -> [String; 3] {
+        ["p".to_owned(), sk.to_string(), text.to_owned()]
+    }
+
+    fn put(batch: &mut Batch, item: &[String; 3]) -> Result<Option<Encoded>, Error> {
+        let texts = item.each_ref().map(|text| Cow::Borrowed(text.as_str()));
+        let attributes: Vec<_> = NAMES.into_iter().zip(texts).collect();
+        batch.put(&attributes)
+    }
+
+    /// Reads the items of a request back.
+    fn items(body: &[u8]) -> Vec<[String; 3]> {
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+        let requests = body["RequestItems"]["table"].as_array().unwrap();
+        let of = |request: &serde_json::Value, name: &str| {
+            let text = &request["PutRequest"]["Item"][name]["S"];
+            text.as_str().unwrap().to_owned()
+        };
+        requests
+            .iter()
+            .map(|request| NAMES.map(|name| of(request, name)))
+            .collect()
     }
 
     #[test]
     fn an_item_over_the_limit_is_named() {
-        let error = pack(vec![item(1, 10), item(2, MAX_ITEM_BYTES)]).unwrap_err();
+        let mut batch = Batch::default();
+        let error = put(&mut batch, &item(2, &"x".repeat(MAX_SIZE))).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the item p 2 has 409607 bytes; DynamoDB takes at most 409600 an item"
         );
-        assert_eq!(pack(vec![item(2, MAX_ITEM_BYTES - 7)]).unwrap().len(), 1);
+        assert!(batch.take().is_none());
+        put(&mut batch, &item(2, &"x".repeat(MAX_SIZE - 7))).unwrap();
+        assert_eq!(batch.take().unwrap().items(), 1);
+    }
+
+    /// p11: what the service leaves is what is sent again.
+    #[test]
+    fn p11_only_what_is_left_is_kept() {
+        let table: TableName = "table".parse().unwrap();
+        let mut batch = Batch::default();
+        for sk in 0..5 {
+            assert!(put(&mut batch, &item(sk, "x")).unwrap().is_none());
+        }
+        let batch = batch.take().unwrap();
+        let left = |sks: &[u32]| -> Vec<WriteRequest> {
+            let of = |sk: &u32| {
+                let put = aws_sdk_dynamodb::types::PutRequest::builder();
+                let texts = NAMES.into_iter().zip(item(*sk, "x"));
+                let put = texts.fold(put, |put, (name, text)| {
+                    put.item(name, AttributeValue::S(text))
+                });
+                let put = put.build().unwrap();
+                WriteRequest::builder().put_request(put).build()
+            };
+            sks.iter().map(of).collect()
+        };
+        for (sks, kept) in [(&[1, 3][..], &[1, 3][..]), (&[3, 7], &[0, 1, 2, 3, 4])] {
+            let mut entries = batch.entries.clone();
+            keep_left(&mut entries, &left(sks));
+            let kept: Vec<_> = kept.iter().map(|sk| item(*sk, "x")).collect();
+            assert_eq!(items(&batch.request(&table, &entries)), kept);
+        }
     }
 
     proptest! {
         /// p12: no batch exceeds 25 items or 16 MB or repeats a key, and nothing is lost or reordered.
         #[test]
         fn p12_batches_keep_the_limits(
-            list in prop::collection::vec((0u32..60, prop_oneof![9 => 0usize..200, 1 => 0usize..400_000]), 0..120)
+            list in prop::collection::vec(
+                (0u32..60, prop_oneof![4 => Just("x"), 1 => Just("\u{1}")], prop_oneof![40 => 0usize..200, 1 => 0usize..400_000]),
+                0..120,
+            )
         ) {
-            let items: Vec<RawItem> = list.iter().map(|(sk, bytes)| item(*sk, *bytes)).collect();
-            let batches = pack(items.clone()).unwrap();
-            for batch in &batches {
-                prop_assert!(!batch.is_empty() && batch.len() <= MAX_ITEMS);
-                prop_assert!(batch.iter().map(size).sum::<usize>() * WIRE_FACTOR <= MAX_BATCH_BYTES);
-                let keys: HashSet<&str> = batch.iter().map(|item| text(item, "sk")).collect();
-                prop_assert_eq!(keys.len(), batch.len());
+            let list: Vec<_> = list.iter().map(|(sk, c, count)| item(*sk, &c.repeat(*count))).collect();
+            let table: TableName = "table".parse().unwrap();
+            let mut batch = Batch::default();
+            let mut batches = Vec::new();
+            for item in &list {
+                batches.extend(put(&mut batch, item).unwrap());
             }
-            prop_assert_eq!(batches.concat(), items);
+            batches.extend(batch.take());
+            let mut sent = Vec::new();
+            for batch in &batches {
+                let body = batch.request(&table, &batch.entries);
+                prop_assert!(body.len() <= MAX_BATCH_BYTES);
+                let items = items(&body);
+                prop_assert!(!items.is_empty() && items.len() <= MAX_ITEMS);
+                prop_assert_eq!(items.len() as u64, batch.items());
+                let keys: std::collections::HashSet<&String> = items.iter().map(|[_, sk, _]| sk).collect();
+                prop_assert_eq!(keys.len(), items.len());
+                sent.extend(items);
+            }
+            prop_assert_eq!(sent, list);
         }
     }
 }

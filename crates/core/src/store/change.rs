@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Store;
 use crate::error::Error;
-use crate::guard::ChangeToken;
+use crate::guard::Changeable;
 use crate::pace::wait_until;
 use crate::schema::{Change, Plan, Shape, TableSpec};
 
@@ -39,7 +39,7 @@ impl ChangeError {
     }
 }
 
-impl Store {
+impl Changeable<Store> {
     /// Makes the changes that were allowed, each after the table and its index are ACTIVE again. The
     /// table is looked at once more before the first: somebody may have thought about the question for
     /// long.
@@ -48,23 +48,22 @@ impl Store {
     ///
     /// [`ChangeError::Stale`] where `spec` would need other changes by now, and nothing was changed then.
     pub async fn change_table(
-        &self,
-        token: &ChangeToken,
+        self,
         spec: &TableSpec,
         deadline: Duration,
     ) -> Result<(), ChangeError> {
         let found = self.wait_until_active(deadline).await;
         let found = Shape::from(&found.map_err(ChangeError::before)?);
         match spec.plan(&found) {
-            Plan::InPlace(changes) if changes == *token.what() => {}
+            Plan::InPlace(changes) if changes == *self.changes() => {}
             Plan::InPlace(_) | Plan::Impossible(_) => {
                 return Err(ChangeError::Stale {
                     place: self.place.to_string(),
                 });
             }
         }
-        let of = token.what().len();
-        for (made, change) in token.what().iter().enumerate() {
+        let of = self.changes().len();
+        for (made, change) in self.changes().iter().enumerate() {
             let changed = self.make(change, deadline).await;
             changed.map_err(|error| ChangeError::Failed { made, of, error })?;
         }

@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 pub(crate) use batch::check_size;
-pub use batch::{Batch, Encoded, Written};
+pub use batch::{Batch, Encoded};
 pub use change::ChangeError;
 pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment};
 pub use table::{TableState, TableSummary};
@@ -26,6 +26,7 @@ pub(crate) use write::MAX_BUMP_MICROS;
 pub use write::{Put, PutMany};
 
 use crate::error::CallError;
+use crate::guard::{Guarded, Writable};
 use crate::schema::TableName;
 
 /// A client of the DynamoDB service of one target.
@@ -34,16 +35,26 @@ pub struct DynamoDb {
     client: Client,
     place: Arc<str>,
     poll: Duration,
+    production: bool,
 }
 
 impl DynamoDb {
-    /// Wraps a client. `place` names the target to people; `poll` is the longest interval between two
-    /// looks at a table that is changing.
-    fn new(client: Client, place: String, poll: Duration) -> Self {
+    /// Wraps a client of a local endpoint. `place` names the target to people; `poll` is the longest interval
+    /// between two looks at a table that is changing.
+    fn local(client: Client, place: String, poll: Duration) -> Self {
         Self {
             client,
             place: place.into(),
             poll,
+            production: false,
+        }
+    }
+
+    /// Wraps a client of AWS.
+    fn production(client: Client, place: String, poll: Duration) -> Self {
+        Self {
+            production: true,
+            ..Self::local(client, place, poll)
         }
     }
 
@@ -59,6 +70,7 @@ impl DynamoDb {
             place: format!("{} {table}", self.place).into(),
             table,
             poll: self.poll,
+            production: self.production,
         }
     }
 }
@@ -70,6 +82,20 @@ pub struct Store {
     table: TableName,
     place: Arc<str>,
     poll: Duration,
+    production: bool,
+}
+
+/// A client of one table that may write to it. It reads as a [`Store`] does.
+pub type Writer = Writable<Store>;
+
+impl Guarded for Store {
+    fn is_production(&self) -> bool {
+        self.production
+    }
+
+    fn name(&self) -> &str {
+        self.table.as_str()
+    }
 }
 
 impl Store {

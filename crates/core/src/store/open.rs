@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{DynamoDb, Store};
+use super::{DynamoDb, Store, Writer};
 use crate::aws_client;
 use crate::connect::{Function, Target};
+use crate::guard;
 use crate::schema::TableName;
 
 /// The longest interval between two looks at a table that is changing.
@@ -14,12 +15,11 @@ const AWS_POLL: Duration = Duration::from_secs(2);
 impl Target {
     /// Makes a client of the service. Nothing is contacted.
     pub fn dynamodb(&self) -> DynamoDb {
-        let poll = match self {
-            Self::Local(_) => LOCAL_POLL,
-            Self::Prod(_) => AWS_POLL,
-        };
         let client = aws_client!(aws_sdk_dynamodb, &self.connection());
-        DynamoDb::new(client, self.to_string(), poll)
+        match self {
+            Self::Local(local) => DynamoDb::local(client, local.to_string(), LOCAL_POLL),
+            Self::Prod(prod) => DynamoDb::production(client, prod.to_string(), AWS_POLL),
+        }
     }
 
     /// Makes a client of one table. Nothing is contacted.
@@ -29,12 +29,13 @@ impl Target {
 }
 
 impl Function {
-    /// Makes a client of one table. Nothing is contacted.
-    pub fn store(&self, table: TableName) -> Store {
+    /// Makes a client of one table, which may write to it. Nothing is contacted.
+    pub fn writer(&self, table: TableName) -> Writer {
         let config = self.config();
         let region = config.region().map(ToString::to_string);
         let place = format!("lambda {}", region.unwrap_or_default());
         let client = aws_sdk_dynamodb::Client::new(config);
-        DynamoDb::new(client, place, AWS_POLL).store(table)
+        let dynamodb = DynamoDb::production(client, place, AWS_POLL);
+        guard::allow_function(dynamodb.store(table))
     }
 }

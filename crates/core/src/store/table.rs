@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::types::{
 };
 use futures::stream::{self, Stream};
 
-use super::{DynamoDb, Store};
+use super::{DynamoDb, Store, Writer};
 use crate::error::{CallError, Error};
-use crate::guard::{DestroyToken, WriteToken};
+use crate::guard::Deletable;
 use crate::pace::wait_until;
-use crate::schema::{Shape, TableName, TableSpec};
+use crate::schema::{Shape, TableSpec};
 
 /// Says what became of a wish to create or to delete a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,36 +77,6 @@ impl Store {
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Creates the table, unless one of that name came first, and waits until the table and its index
-    /// are ACTIVE. A table that is being deleted is waited for before.
-    ///
-    /// # Errors
-    ///
-    /// When a request fails, or at the deadline.
-    pub async fn create_table(
-        &self,
-        _token: &WriteToken,
-        spec: &TableSpec,
-        deadline: Duration,
-    ) -> Result<TableState, Error> {
-        if self.is_being_deleted().await? {
-            self.wait_until_gone(deadline).await?;
-        }
-        let answer = spec
-            .create(&self.table)
-            .send_with(&self.client)
-            .await
-            .map_err(self.failed("CreateTable"));
-        let state = match answer {
-            Ok(_) => TableState::Changed,
-            // Somebody else was faster.
-            Err(error) if error.code() == Some("ResourceInUseException") => TableState::Unchanged,
-            Err(error) => return Err(error.into()),
-        };
-        self.wait_until_active(deadline).await?;
-        Ok(state)
     }
 
     /// Tells whether the table is not there, or about to be gone.
@@ -182,19 +152,47 @@ impl Store {
         })
         .await
     }
+}
 
-    /// Deletes the table that the token names, and waits until it is gone. One that is still being
+impl Writer {
+    /// Creates the table, unless one of that name came first, and waits until the table and its index
+    /// are ACTIVE. A table that is being deleted is waited for before.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails, or at the deadline.
+    pub async fn create_table(
+        &self,
+        spec: &TableSpec,
+        deadline: Duration,
+    ) -> Result<TableState, Error> {
+        if self.is_being_deleted().await? {
+            self.wait_until_gone(deadline).await?;
+        }
+        let answer = spec
+            .create(&self.table)
+            .send_with(&self.client)
+            .await
+            .map_err(self.failed("CreateTable"));
+        let state = match answer {
+            Ok(_) => TableState::Changed,
+            // Somebody else was faster.
+            Err(error) if error.code() == Some("ResourceInUseException") => TableState::Unchanged,
+            Err(error) => return Err(error.into()),
+        };
+        self.wait_until_active(deadline).await?;
+        Ok(state)
+    }
+}
+
+impl Deletable<Store> {
+    /// Deletes the table, and waits until it is gone. One that is still being
     /// created or changed is waited for, one that is being deleted already is only waited for.
     ///
     /// # Errors
     ///
     /// When a request fails (a deletion protection among the reasons), or at the deadline.
-    pub async fn delete_table(
-        &self,
-        token: DestroyToken<TableName>,
-        deadline: Duration,
-    ) -> Result<TableState, Error> {
-        let table = token.what();
+    pub async fn delete_table(self, deadline: Duration) -> Result<TableState, Error> {
         let Some(found) = self.describe().await? else {
             return Ok(TableState::Unchanged);
         };
@@ -208,7 +206,7 @@ impl Store {
             let answer = self
                 .client
                 .delete_table()
-                .table_name(table.as_str())
+                .table_name(self.table.as_str())
                 .send()
                 .await
                 .map_err(self.failed("DeleteTable"));

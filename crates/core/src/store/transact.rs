@@ -10,9 +10,8 @@ use aws_sdk_dynamodb::types::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use uuid::Uuid;
 
-use super::{Store, check_size};
+use super::{Store, Writer, check_size};
 use crate::error::{CallError, Error};
-use crate::guard::WriteToken;
 use crate::item::{GroupRow, Message, RawItem, primary_key};
 use crate::key::PartitionKey;
 use crate::pace::Backoff;
@@ -132,7 +131,7 @@ enum Verdict {
     Failed(Error),
 }
 
-impl Store {
+impl Writer {
     /// Writes all of the actions or none.
     ///
     /// One client request token serves all attempts, so that a retry after a lost reply writes
@@ -143,11 +142,7 @@ impl Store {
     ///
     /// [`Error::ItemTooLarge`] before anything is sent; [`Error::Conflicts`] when the last attempt still met
     /// another transaction; otherwise when a request fails.
-    pub async fn transact(
-        &self,
-        _token: &WriteToken,
-        actions: &[Action],
-    ) -> Result<Transacted, Error> {
+    pub async fn transact(&self, actions: &[Action]) -> Result<Transacted, Error> {
         let items: Vec<TransactWriteItem> =
             actions.iter().map(|action| action.request(self)).collect();
         for put in items.iter().filter_map(TransactWriteItem::put) {

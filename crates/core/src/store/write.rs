@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, stream};
 
-use super::Store;
+use super::Writer;
 use crate::error::{CallError, Error};
-use crate::guard::WriteToken;
 use crate::item::{Message, Person, RawItem, primary_key};
 use crate::key::{MessageGroupId, MessageId, PartitionKey, SortKey};
 use crate::pace::{Window, patiently};
@@ -35,7 +34,7 @@ pub struct PutMany {
     pub ended_by: Option<Error>,
 }
 
-impl Store {
+impl Writer {
     /// Writes one message, never over another one.
     ///
     /// The condition is `attribute_not_exists(pk) OR message_uuid = :mine`, so that a retry after a
@@ -44,11 +43,7 @@ impl Store {
     /// # Errors
     ///
     /// When a request fails, or when all keys within 1 ms are taken.
-    pub async fn put_message(
-        &self,
-        token: &WriteToken,
-        mut message: Message,
-    ) -> Result<Put, Error> {
+    pub async fn put_message(&self, mut message: Message) -> Result<Put, Error> {
         let wanted = message.created_at.clone();
         let tries = match wanted.time() {
             Ok(_) => MAX_BUMP_MICROS,
@@ -58,7 +53,7 @@ impl Store {
             if let Some(time) = wanted.time().ok().and_then(|time| time.plus_micros(micros)) {
                 message.created_at = time.into();
             }
-            if self.put_message_if_free(token, &message).await? {
+            if self.put_message_if_free(&message).await? {
                 return Ok(Put {
                     created_at: message.created_at,
                 });
@@ -78,12 +73,7 @@ impl Store {
     /// # Errors
     ///
     /// When the request fails.
-    pub async fn rename(
-        &self,
-        _token: &WriteToken,
-        item: &RawItem,
-        person: &Person,
-    ) -> Result<bool, CallError> {
+    pub async fn rename(&self, item: &RawItem, person: &Person) -> Result<bool, CallError> {
         let old = |name: &str| {
             item.get(name)
                 .cloned()
@@ -112,14 +102,14 @@ impl Store {
         is_met(answer)
     }
 
-    /// Writes many messages, as [`Store::put_message`] does, many of them in flight. After the first that fails
+    /// Writes many messages, as [`Writer::put_message`] does, many of them in flight. After the first that fails
     /// no more are sent.
-    pub async fn put_messages(&self, token: &WriteToken, messages: Vec<Message>) -> PutMany {
+    pub async fn put_messages(&self, messages: Vec<Message>) -> PutMany {
         let window = Window::new(IN_FLIGHT);
         let failed = AtomicBool::new(false);
         let puts = messages
             .into_iter()
-            .map(|message| self.put_next(token, message, &window, &failed));
+            .map(|message| self.put_next(message, &window, &failed));
         let mut puts = stream::iter(puts).buffer_unordered(IN_FLIGHT);
         let mut done = PutMany {
             items: 0,
@@ -139,7 +129,6 @@ impl Store {
     /// Writes the next of many messages, and counts it; none, where one failed before.
     async fn put_next(
         &self,
-        token: &WriteToken,
         message: Message,
         window: &Window,
         failed: &AtomicBool,
@@ -148,7 +137,7 @@ impl Store {
         if failed.load(Ordering::Relaxed) {
             return Ok(0);
         }
-        match self.put_message(token, message).await {
+        match self.put_message(message).await {
             Ok(_) => place.taken(),
             Err(error) => {
                 failed.store(true, Ordering::Relaxed);
@@ -163,11 +152,7 @@ impl Store {
     /// # Errors
     ///
     /// When the request fails.
-    pub async fn put_message_if_free(
-        &self,
-        _token: &WriteToken,
-        message: &Message,
-    ) -> Result<bool, CallError> {
+    pub async fn put_message_if_free(&self, message: &Message) -> Result<bool, CallError> {
         let put = self
             .client
             .put_item()
@@ -191,7 +176,6 @@ impl Store {
     /// When the request fails.
     pub async fn delete_message(
         &self,
-        _token: &WriteToken,
         group: MessageGroupId,
         created_at: &SortKey,
         id: MessageId,

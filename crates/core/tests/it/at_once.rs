@@ -5,10 +5,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use ddb_core::conversation::{Doubled, Missing, Settled, Settlement, settle};
-use ddb_core::guard::WriteToken;
 use ddb_core::item::{GroupRow, Item, Message};
 use ddb_core::seed::{Report, Script, Seed, Speakers, prepare};
-use ddb_core::store::Store;
+use ddb_core::store::Writer;
 use ddb_core::timestamp::Timestamp;
 use ddb_test_support::Sandbox;
 use ddb_test_support::http::{Request, Server, forward};
@@ -22,18 +21,18 @@ const EARLIER: &str = "2026-03-22T08:00:00.000000+00:00";
 fn just_before<F>(
     sandbox: &Sandbox,
     is_it: impl Fn(&Request) -> bool + Send + Sync + 'static,
-    other: impl FnOnce(Store, WriteToken) -> F + Send + 'static,
+    other: impl FnOnce(Writer) -> F + Send + 'static,
 ) -> Server
 where
     F: Future<Output = ()>,
 {
-    let (engine, store, token) = (sandbox.url(), sandbox.store(), sandbox.write_token());
+    let (engine, writer) = (sandbox.url(), sandbox.writer());
     let other = Mutex::new(Some(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(other(store, token));
+        runtime.block_on(other(writer));
     }));
     Server::start(move |request| {
         if is_it(request) {
@@ -81,10 +80,8 @@ fn follow() -> Settlement {
 }
 
 async fn by_way_of(server: &Server, sandbox: &Sandbox, settlement: &Settlement) -> Settled {
-    let store = sandbox.store_at(&server.url());
-    settle(&store, &sandbox.write_token(), settlement)
-        .await
-        .unwrap()
+    let writer = sandbox.writer_at(&server.url());
+    settle(&writer, settlement).await.unwrap()
 }
 
 async fn table(sandbox: &Sandbox) -> (Vec<Message>, Vec<GroupRow>) {
@@ -114,10 +111,10 @@ async fn p18_rows_that_two_make_at_once_are_one_each() {
             let server = just_before(
                 &sandbox,
                 operation("TransactWriteItems"),
-                |store, token| async move {
+                |writer| async move {
                     let new = message(group(1), at(T), 2, "new");
-                    store.put_message(&token, new).await.unwrap();
-                    let settled = settle(&store, &token, &theirs).await.unwrap();
+                    writer.put_message(new).await.unwrap();
+                    let settled = settle(&writer, &theirs).await.unwrap();
                     assert_eq!(settled.created.len(), 2);
                 },
             );
@@ -142,10 +139,10 @@ async fn p18_rows_that_two_remove_at_once_are_one_each() {
     let server = just_before(
         &sandbox,
         operation("TransactWriteItems"),
-        |store, token| async move {
+        |writer| async move {
             let new = message(group(1), at(T), 2, "new");
-            store.put_message(&token, new).await.unwrap();
-            settle(&store, &token, &repair()).await.unwrap();
+            writer.put_message(new).await.unwrap();
+            settle(&writer, &repair()).await.unwrap();
         },
     );
     by_way_of(&server, &sandbox, &repair()).await;
@@ -162,10 +159,10 @@ async fn p18_rows_that_moved_on_within_a_millisecond_are_not_moved_back() {
         for row in both_at(T, "m0") {
             sandbox.put(raw(&row)).await;
         }
-        let server = just_before(&sandbox, is_of_index, |store, token| async move {
+        let server = just_before(&sandbox, is_of_index, |writer| async move {
             let soon = message(group(1), at(SOON), 2, "m1");
-            store.put_message(&token, soon).await.unwrap();
-            settle(&store, &token, &follow()).await.unwrap();
+            writer.put_message(soon).await.unwrap();
+            settle(&writer, &follow()).await.unwrap();
         });
         let settled = by_way_of(&server, &sandbox, &mine).await;
         assert!(!settled.changed());
@@ -190,10 +187,10 @@ fn seed(ends_at: Option<Timestamp>) -> Seed {
     }
 }
 
-async fn run(store: Store, token: WriteToken, of: &str, seed: Seed, now: Timestamp) -> Report {
+async fn run(writer: Writer, of: &str, seed: Seed, now: Timestamp) -> Report {
     let script = script(of, 40);
-    let prepared = prepare(&store, &seed, &script, now).await.unwrap();
-    prepared.write(&token).await.unwrap()
+    let prepared = prepare(&writer, &seed, &script, now).await.unwrap();
+    prepared.write(&writer).await.unwrap()
 }
 
 /// Puts and transactions, which a seed makes in this order.
@@ -213,12 +210,11 @@ async fn p13_the_same_seed_at_once_is_one_conversation() {
     {
         let sandbox = Sandbox::with_table().await;
         let other = now.plus_micros(micros).unwrap();
-        let server = just_before(&sandbox, is_it, move |store, token| async move {
-            run(store, token, "line", seed(None), other).await;
+        let server = just_before(&sandbox, is_it, move |writer| async move {
+            run(writer, "line", seed(None), other).await;
         });
-        let store = sandbox.store_at(&server.url());
-        let token = sandbox.write_token();
-        run(store, token, "line", seed(None), now).await;
+        let writer = sandbox.writer_at(&server.url());
+        run(writer, "line", seed(None), now).await;
         let (messages, rows) = table(&sandbox).await;
         let ids: BTreeSet<_> = messages.iter().map(|m| m.id.to_string()).collect();
         assert_eq!((messages.len(), ids.len()), (40, 40), "{micros}");
@@ -233,8 +229,7 @@ async fn p13_the_same_seed_at_once_is_one_conversation() {
         );
         // From now on, seeding changes nothing.
         let report = run(
-            sandbox.store(),
-            sandbox.write_token(),
+            sandbox.writer(),
             "line",
             seed(None),
             at("2026-06-01T00:00:00Z"),
@@ -250,14 +245,7 @@ async fn p13_the_same_seed_at_once_is_one_conversation() {
 async fn p13_a_conversation_that_is_there_twice_is_mended_by_the_next_seed() {
     let sandbox = Sandbox::with_table().await;
     let (first, second) = (at(EARLIER), at(T));
-    run(
-        sandbox.store(),
-        sandbox.write_token(),
-        "line",
-        seed(None),
-        second,
-    )
-    .await;
+    run(sandbox.writer(), "line", seed(None), second).await;
     let expected = sandbox.items().await;
     for message in table(&sandbox).await.0 {
         let back = second.micros() - first.micros();
@@ -276,14 +264,7 @@ async fn p13_a_conversation_that_is_there_twice_is_mended_by_the_next_seed() {
             .await;
     }
     assert_eq!(sandbox.items().await.len(), 82);
-    let report = run(
-        sandbox.store(),
-        sandbox.write_token(),
-        "line",
-        seed(None),
-        second,
-    )
-    .await;
+    let report = run(sandbox.writer(), "line", seed(None), second).await;
     assert_eq!((report.written, report.removed), (0, 40));
     assert_eq!(sandbox.items().await, expected);
 }
@@ -293,15 +274,11 @@ async fn p17_two_seeds_of_one_conversation_lose_no_message() {
     for ends_at in [Some(at(EARLIER)), None] {
         let sandbox = Sandbox::with_table().await;
         let now = at(T);
-        let server = just_before(
-            &sandbox,
-            operation("PutItem"),
-            move |store, token| async move {
-                run(store, token, "theirs", seed(ends_at), now).await;
-            },
-        );
-        let store = sandbox.store_at(&server.url());
-        let report = run(store, sandbox.write_token(), "mine", seed(ends_at), now).await;
+        let server = just_before(&sandbox, operation("PutItem"), move |writer| async move {
+            run(writer, "theirs", seed(ends_at), now).await;
+        });
+        let writer = sandbox.writer_at(&server.url());
+        let report = run(writer, "mine", seed(ends_at), now).await;
         assert_eq!(report.written, 40);
         let (messages, rows) = table(&sandbox).await;
         for of in ["theirs", "mine"] {
@@ -312,14 +289,7 @@ async fn p17_two_seeds_of_one_conversation_lose_no_message() {
         }
         assert_eq!(rows.len(), 2);
         for of in ["theirs", "mine"] {
-            let report = run(
-                sandbox.store(),
-                sandbox.write_token(),
-                of,
-                seed(ends_at),
-                now,
-            )
-            .await;
+            let report = run(sandbox.writer(), of, seed(ends_at), now).await;
             assert_eq!((report.written, report.removed), (0, 0), "{of}");
         }
     }
@@ -332,12 +302,12 @@ async fn p17_a_seed_moves_on_where_a_message_came_between() {
     // The last message goes first: by then this one, in the middle, was free.
     let place = at(T).plus_micros(-60_000_000 * 10).unwrap();
     let is_it = operation("PutItem");
-    let server = just_before(&sandbox, is_it, move |store, token| async move {
+    let server = just_before(&sandbox, is_it, move |writer| async move {
         let other = message(group(1), place, 1, "from the application");
-        store.put_message(&token, other).await.unwrap();
+        writer.put_message(other).await.unwrap();
     });
-    let store = sandbox.store_at(&server.url());
-    let report = run(store, sandbox.write_token(), "line", seed(None), at(T)).await;
+    let writer = sandbox.writer_at(&server.url());
+    let report = run(writer, "line", seed(None), at(T)).await;
     assert_eq!(report.written, 40);
     let (messages, _) = table(&sandbox).await;
     assert_eq!(messages.len(), 41);
@@ -345,14 +315,7 @@ async fn p17_a_seed_moves_on_where_a_message_came_between() {
     let moved = messages.iter().find(|message| message.created_at == next);
     assert_eq!(moved.unwrap().text, "line 29");
     let before = sandbox.items().await;
-    let again = run(
-        sandbox.store(),
-        sandbox.write_token(),
-        "line",
-        seed(None),
-        at(T),
-    )
-    .await;
+    let again = run(sandbox.writer(), "line", seed(None), at(T)).await;
     assert_eq!((again.written, again.removed), (0, 0));
     assert_eq!(sandbox.items().await, before);
 }

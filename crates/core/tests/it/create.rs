@@ -16,8 +16,7 @@ fn text(text: &str) -> Text {
 
 async fn begin(sandbox: &Sandbox, people: (u128, u128), now: Timestamp) -> Result<GroupRow, Error> {
     let people = [person(people.0), person(people.1)];
-    let token = sandbox.write_token();
-    create_conversation(&sandbox.store(), &token, people, &text("hello"), now).await
+    create_conversation(&sandbox.writer(), people, &text("hello"), now).await
 }
 
 #[tokio::test]
@@ -68,9 +67,9 @@ async fn p17_conversations_at_one_instant_never_overwrite_each_other() {
 #[tokio::test]
 async fn messages_at_one_instant_all_stay() {
     let sandbox = Sandbox::with_table().await;
-    let (store, token) = (sandbox.store(), sandbox.write_token());
+    let writer = sandbox.writer();
     for n in 0..5 {
-        let made = create_message(&store, &token, group(1), person(1), &text("same"), at(T)).await;
+        let made = create_message(&writer, group(1), person(1), &text("same"), at(T)).await;
         assert_eq!(
             made.unwrap().created_at,
             at(T).plus_micros(n).unwrap().into()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ddb_core::conversation::{Doubled, Missing, Settlement, settle};
 use ddb_core::item::{GroupRow, Item, RawItem};
 use ddb_core::seed::{Script, Seed, Speakers, prepare};
-use ddb_core::store::Store;
+use ddb_core::store::Writer;
 use ddb_test_support::Sandbox;
 use ddb_test_support::http::{Answer, Server, forward};
 
@@ -42,16 +42,14 @@ fn rows(items: Vec<RawItem>) -> Vec<GroupRow> {
         .collect()
 }
 
-async fn move_rows(store: &Store, sandbox: &Sandbox) -> bool {
+async fn move_rows(writer: &Writer) -> bool {
     let settlement = Settlement {
         group: group(1),
         missing: Missing::PassOver,
         doubled: Doubled::Leave,
         never_back: false,
     };
-    settle(store, &sandbox.write_token(), &settlement)
-        .await
-        .is_ok()
+    settle(writer, &settlement).await.is_ok()
 }
 
 #[tokio::test]
@@ -69,7 +67,7 @@ async fn p18_a_move_that_is_killed_anywhere_leaves_one_row_each() {
                 sandbox.put(item).await;
             }
             let server = killing(&sandbox, whole, next_is_seen);
-            ended = move_rows(&sandbox.store_at(&server.url()), &sandbox).await;
+            ended = move_rows(&sandbox.writer_at(&server.url())).await;
             let between = rows(sandbox.items().await);
             let mut owners: Vec<_> = between.iter().map(|row| row.owner).collect();
             owners.dedup();
@@ -78,7 +76,7 @@ async fn p18_a_move_that_is_killed_anywhere_leaves_one_row_each() {
                 (2, 2),
                 "killed at request {whole}"
             );
-            assert!(move_rows(&sandbox.store(), &sandbox).await);
+            assert!(move_rows(&sandbox.writer()).await);
             let after = rows(sandbox.items().await);
             let expected = [
                 row(group(1), at(T), (1, 2), "new"),
@@ -108,13 +106,13 @@ async fn p14_a_seed_that_is_killed_anywhere_ends_in_the_same_table() {
         interval: Duration::from_secs(60),
     };
     let now = at("2026-06-01T00:00:00Z");
-    let run = async |store: Store, sandbox: &Sandbox| {
-        let prepared = prepare(&store, &seed, &script, now).await?;
-        prepared.write(&sandbox.write_token()).await
+    let run = async |writer: Writer| {
+        let prepared = prepare(&writer, &seed, &script, now).await?;
+        prepared.write(&writer).await
     };
     let whole_table = {
         let sandbox = Sandbox::with_table().await;
-        run(sandbox.store(), &sandbox).await.unwrap();
+        run(sandbox.writer()).await.unwrap();
         sandbox.items().await
     };
     assert_eq!(whole_table.len(), 16);
@@ -123,8 +121,8 @@ async fn p14_a_seed_that_is_killed_anywhere_ends_in_the_same_table() {
         for whole in 0.. {
             let sandbox = Sandbox::with_table().await;
             let server = killing(&sandbox, whole, next_is_seen);
-            ended = run(sandbox.store_at(&server.url()), &sandbox).await.is_ok();
-            run(sandbox.store(), &sandbox).await.unwrap();
+            ended = run(sandbox.writer_at(&server.url())).await.is_ok();
+            run(sandbox.writer()).await.unwrap();
             assert_eq!(
                 sandbox.items().await,
                 whole_table,

@@ -10,7 +10,7 @@ use ddb_core::conversation::{Doubled, Missing, Settlement, settle};
 use ddb_core::item::{Item, Kind, RawItem};
 use ddb_core::pace::Rate;
 use ddb_core::seed::{self, Loaded, Loading, Synthetic};
-use ddb_core::store::Store;
+use ddb_core::store::Writer;
 use ddb_test_support::Sandbox;
 use ddb_test_support::http::{Answer, Server, forward};
 use serde_json::{Value, json};
@@ -25,9 +25,9 @@ fn load(messages: u64) -> Synthetic {
     Synthetic::new(messages, 10, 6, 1, at(T), Duration::from_secs(60)).unwrap()
 }
 
-async fn run(store: &Store, sandbox: &Sandbox, load: &Synthetic) -> Result<Loaded, Error> {
+async fn run(writer: &Writer, load: &Synthetic) -> Result<Loaded, Error> {
     let loading = Loading::default();
-    seed::load(store, &sandbox.write_token(), load, None, &loading).await?;
+    seed::load(writer, load, None, &loading).await?;
     Ok(loading.loaded())
 }
 
@@ -39,16 +39,13 @@ fn counts(items: &[RawItem]) -> [usize; 3] {
 #[tokio::test]
 async fn a_load_is_written_once() {
     let sandbox = Sandbox::with_table().await;
-    let store = sandbox.store();
+    let writer = sandbox.writer();
     let loaded = |written, unchanged| Loaded { written, unchanged };
     assert_eq!(
-        seed::survey(&store, &load(125)).await.unwrap(),
+        seed::survey(&writer, &load(125)).await.unwrap(),
         loaded(125, 0)
     );
-    assert_eq!(
-        run(&store, &sandbox, &load(125)).await.unwrap(),
-        loaded(125, 0)
-    );
+    assert_eq!(run(&writer, &load(125)).await.unwrap(), loaded(125, 0));
     let whole = sandbox.items().await;
     assert_eq!(counts(&whole), [125, 26, 0]);
     for group in (0..13).map(|number| load(125).group(number)) {
@@ -59,27 +56,21 @@ async fn a_load_is_written_once() {
             assert!(whole.contains(&raw(&row)));
         }
     }
+    assert_eq!(run(&writer, &load(125)).await.unwrap(), loaded(0, 125));
     assert_eq!(
-        run(&store, &sandbox, &load(125)).await.unwrap(),
-        loaded(0, 125)
-    );
-    assert_eq!(
-        seed::survey(&store, &load(125)).await.unwrap(),
+        seed::survey(&writer, &load(125)).await.unwrap(),
         loaded(0, 125)
     );
     assert_eq!(sandbox.items().await, whole);
     // A larger load goes on after the conversations that are whole.
-    assert_eq!(
-        run(&store, &sandbox, &load(240)).await.unwrap(),
-        loaded(120, 120)
-    );
+    assert_eq!(run(&writer, &load(240)).await.unwrap(), loaded(120, 120));
 }
 
 #[tokio::test]
 async fn p14_a_load_that_is_killed_anywhere_is_continued() {
     let whole = {
         let sandbox = Sandbox::with_table().await;
-        run(&sandbox.store(), &sandbox, &load(125)).await.unwrap();
+        run(&sandbox.writer(), &load(125)).await.unwrap();
         sandbox.items().await
     };
     for next_is_seen in [false, true] {
@@ -87,7 +78,7 @@ async fn p14_a_load_that_is_killed_anywhere_is_continued() {
         for requests in 0.. {
             let sandbox = Sandbox::with_table().await;
             let server = killing(&sandbox, requests, next_is_seen);
-            let killed = run(&sandbox.store_at(&server.url()), &sandbox, &load(125)).await;
+            let killed = run(&sandbox.writer_at(&server.url()), &load(125)).await;
             let before = counts(&sandbox.items().await)[0];
             match killed {
                 Ok(_) => ended = true,
@@ -100,7 +91,7 @@ async fn p14_a_load_that_is_killed_anywhere_is_continued() {
                 Err(Error::Call(_)) => {}
                 Err(error) => panic!("{error}"),
             }
-            run(&sandbox.store(), &sandbox, &load(125)).await.unwrap();
+            run(&sandbox.writer(), &load(125)).await.unwrap();
             assert_eq!(sandbox.items().await, whole, "killed at request {requests}");
             if ended {
                 break;
@@ -114,8 +105,8 @@ async fn p14_a_load_that_is_killed_anywhere_is_continued() {
 #[tokio::test]
 async fn what_went_on_is_left_alone() {
     let sandbox = Sandbox::with_table().await;
-    let store = sandbox.store();
-    run(&store, &sandbox, &load(125)).await.unwrap();
+    let writer = sandbox.writer();
+    run(&writer, &load(125)).await.unwrap();
     let group = load(125).group(3);
     let mut message = group.messages().next().unwrap();
     message.created_at = at("2026-05-01T00:00:00Z").into();
@@ -127,11 +118,9 @@ async fn what_went_on_is_left_alone() {
         doubled: Doubled::Leave,
         never_back: false,
     };
-    settle(&store, &sandbox.write_token(), &settlement)
-        .await
-        .unwrap();
+    settle(&writer, &settlement).await.unwrap();
     let before = sandbox.items().await;
-    run(&store, &sandbox, &load(125)).await.unwrap();
+    run(&writer, &load(125)).await.unwrap();
     assert_eq!(sandbox.items().await, before);
     let moved = before.into_iter().filter(
         |item| matches!(Item::decode(item.clone()), Item::GroupRow(row) if row.text == "later"),
@@ -178,7 +167,7 @@ fn throttling(sandbox: &Sandbox) -> Server {
 async fn p11_a_throttled_load_is_whole_in_the_end() {
     let sandbox = Sandbox::with_table().await;
     let server = throttling(&sandbox);
-    run(&sandbox.store_at(&server.url()), &sandbox, &load(125))
+    run(&sandbox.writer_at(&server.url()), &load(125))
         .await
         .unwrap();
     assert_eq!(counts(&sandbox.items().await), [125, 26, 0]);
@@ -205,16 +194,10 @@ async fn a_load_keeps_to_its_rate() {
     });
     let loading = Loading::default();
     let rate = Rate::new(NonZeroU32::new(1_000).unwrap());
-    let store = sandbox.store_at(&server.url());
-    seed::load(
-        &store,
-        &sandbox.write_token(),
-        &load(125),
-        Some(rate),
-        &loading,
-    )
-    .await
-    .unwrap();
+    let writer = sandbox.writer_at(&server.url());
+    seed::load(&writer, &load(125), Some(rate), &loading)
+        .await
+        .unwrap();
     let times = std::mem::take(&mut *times.lock().unwrap());
     let batches = times.len() as u32;
     // Some are in flight before the first one is settled; a batch costs 0.2 s.

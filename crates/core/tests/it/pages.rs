@@ -35,7 +35,7 @@ const SCAN: Scan = Scan {
 #[tokio::test]
 async fn p22_a_scan_returns_every_item_in_any_number_of_segments() {
     let sandbox = Sandbox::with_table().await;
-    let (store, token) = (sandbox.store(), sandbox.write_token());
+    let store = sandbox.store();
     let text = "x".repeat(10_000);
     let items: Vec<RawItem> = (0..300u32)
         .map(|n| {
@@ -44,7 +44,7 @@ async fn p22_a_scan_returns_every_item_in_any_number_of_segments() {
         })
         .collect();
     let expected = keys(&items);
-    store.put_batches(&token, items).await.unwrap();
+    sandbox.fill(&items).await;
 
     for total in [1, 4, 7] {
         let mut found = Vec::new();
@@ -79,12 +79,12 @@ async fn p22_a_scan_returns_every_item_in_any_number_of_segments() {
 #[tokio::test]
 async fn a_query_follows_its_pages_in_both_directions() {
     let sandbox = Sandbox::with_table().await;
-    let (store, token) = (sandbox.store(), sandbox.write_token());
+    let store = sandbox.store();
     let text = "x".repeat(10_000);
-    let items = (0..250)
+    let items: Vec<RawItem> = (0..250)
         .map(|n| raw(&message(group(1), at(T).plus_micros(n).unwrap(), 1, &text)))
         .collect();
-    store.put_batches(&token, items).await.unwrap();
+    sandbox.fill(&items).await;
     let partition = PartitionKey::Messages(group(1));
     for (direction, page_size) in [
         (Direction::Ascending, None),

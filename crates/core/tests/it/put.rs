@@ -11,14 +11,14 @@ const T: &str = "2026-03-22T08:35:09.123456+00:00";
 #[tokio::test]
 async fn p17_a_clash_moves_on_by_a_microsecond_and_a_retry_does_not() {
     let sandbox = Sandbox::with_table().await;
-    let (store, token) = (sandbox.store(), sandbox.write_token());
+    let writer = sandbox.writer();
     let first = message(group(1), at(T), 1, "first");
     let second = message(group(1), at(T), 2, "second");
     for _ in 0..2 {
-        let put = store.put_message(&token, first.clone()).await.unwrap();
+        let put = writer.put_message(first.clone()).await.unwrap();
         assert_eq!(put.created_at, SortKey::verbatim(T));
     }
-    let put = store.put_message(&token, second).await.unwrap();
+    let put = writer.put_message(second).await.unwrap();
     assert_eq!(put.created_at, at(T).plus_micros(1).unwrap().into());
     assert_eq!(sandbox.items().await.len(), 2);
 }
@@ -26,22 +26,20 @@ async fn p17_a_clash_moves_on_by_a_microsecond_and_a_retry_does_not() {
 #[tokio::test]
 async fn p17_a_thousand_messages_at_one_instant_all_stay() {
     let sandbox = Sandbox::with_table().await;
-    let (store, token) = (sandbox.store(), sandbox.write_token());
+    let writer = sandbox.writer();
     // A thousand keys are taken; the next message has to go past all of them.
     let taken: Vec<_> = (0..1000)
         .map(|n| message(group(1), at(T).plus_micros(n).unwrap(), 1, "x"))
         .collect();
-    let items = taken.iter().map(raw).collect();
-    store.put_batches(&token, items).await.unwrap();
-    let last = store
-        .put_message(&token, message(group(1), at(T), 1, "y"))
+    let items: Vec<_> = taken.iter().map(raw).collect();
+    sandbox.fill(&items).await;
+    let last = writer
+        .put_message(message(group(1), at(T), 1, "y"))
         .await
         .unwrap();
     assert_eq!(last.created_at, at(T).plus_micros(1000).unwrap().into());
     assert_eq!(sandbox.items().await.len(), 1001);
-    let none = store
-        .put_message(&token, message(group(1), at(T), 1, "z"))
-        .await;
+    let none = writer.put_message(message(group(1), at(T), 1, "z")).await;
     assert!(matches!(none, Err(Error::NoFreeKey { .. })), "{none:?}");
     assert_eq!(sandbox.items().await.len(), 1001);
 }
@@ -49,9 +47,9 @@ async fn p17_a_thousand_messages_at_one_instant_all_stay() {
 #[tokio::test]
 async fn a_sort_key_that_is_no_time_cannot_move_on() {
     let sandbox = Sandbox::with_table().await;
-    let (store, token) = (sandbox.store(), sandbox.write_token());
+    let writer = sandbox.writer();
     let soon = || message(group(1), SortKey::verbatim("soon"), 1, "x");
-    store.put_message(&token, soon()).await.unwrap();
-    let again = store.put_message(&token, soon()).await;
+    writer.put_message(soon()).await.unwrap();
+    let again = writer.put_message(soon()).await;
     assert!(matches!(again, Err(Error::NoFreeKey { .. })), "{again:?}");
 }

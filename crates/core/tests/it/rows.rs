@@ -8,7 +8,7 @@ use ddb_core::conversation::{
 };
 use ddb_core::item::{GroupRow, Item, MAX_SIZE, size};
 use ddb_core::key::SortKey;
-use ddb_core::store::Store;
+use ddb_core::store::Writer;
 use ddb_test_support::Sandbox;
 use ddb_test_support::proxy::Proxy;
 
@@ -24,9 +24,7 @@ async fn run(sandbox: &Sandbox, group_number: u128, missing: Missing, never_back
         doubled: Doubled::Leave,
         never_back,
     };
-    settle(&sandbox.store(), &sandbox.write_token(), &settlement)
-        .await
-        .unwrap()
+    settle(&sandbox.writer(), &settlement).await.unwrap()
 }
 
 fn create(one: u128, two: u128) -> Missing {
@@ -209,15 +207,15 @@ async fn surplus_rows_go_with_one_repair_and_one_stays() {
             sandbox.put(raw(&own)).await;
         }
         let people = Box::new([person(1), person(2)]);
-        let (store, token) = (sandbox.store(), sandbox.write_token());
-        let repaired = repair(&store, &token, group(1), people.clone()).await;
+        let writer = sandbox.writer();
+        let repaired = repair(&writer, group(1), people.clone()).await;
         assert_eq!(repaired.unwrap().doubled.len() as i64, mine + theirs);
         let expected = [
             row(group(1), at(T), (1, 2), "now"),
             row(group(1), at(T), (2, 1), "now"),
         ];
         assert_eq!(rows(&sandbox).await, expected, "{mine} and {theirs}");
-        let again = repair(&store, &token, group(1), people).await.unwrap();
+        let again = repair(&writer, group(1), people).await.unwrap();
         assert!(again.doubled.is_empty() && !again.changed(), "{again:?}");
     }
 }
@@ -226,7 +224,7 @@ async fn surplus_rows_go_with_one_repair_and_one_stays() {
 fn with_meanwhile(
     sandbox: &Arc<Sandbox>,
     meanwhile: impl AsyncFn(&Sandbox) + Send + Sync + 'static,
-) -> (Proxy, Store) {
+) -> (Proxy, Writer) {
     let (inside, is_done) = (Arc::clone(sandbox), AtomicBool::new(false));
     let proxy = Proxy::start(&sandbox.url(), move |_, request| {
         if request.operation == "TransactWriteItems" && !is_done.swap(true, Ordering::SeqCst) {
@@ -237,20 +235,18 @@ fn with_meanwhile(
         }
         None
     });
-    let store = sandbox.store_at(&proxy.url());
-    (proxy, store)
+    let writer = sandbox.writer_at(&proxy.url());
+    (proxy, writer)
 }
 
-async fn run_by(store: &Store, sandbox: &Sandbox, missing: Missing) -> Settled {
+async fn run_by(writer: &Writer, missing: Missing) -> Settled {
     let settlement = Settlement {
         group: group(1),
         missing,
         doubled: Doubled::Leave,
         never_back: true,
     };
-    settle(store, &sandbox.write_token(), &settlement)
-        .await
-        .unwrap()
+    settle(writer, &settlement).await.unwrap()
 }
 
 /// Two make the rows of one conversation; between their looks a message came, so that each wants another key.
@@ -260,11 +256,11 @@ async fn p18_rows_that_two_make_at_once_are_one_each() {
     sandbox
         .put(raw(&message(group(1), at(EARLIER), 1, "old")))
         .await;
-    let (_proxy, store) = with_meanwhile(&sandbox, async |sandbox| {
+    let (_proxy, writer) = with_meanwhile(&sandbox, async |sandbox| {
         sandbox.put(raw(&message(group(1), at(T), 2, "new"))).await;
         run(sandbox, 1, create(1, 2), true).await;
     });
-    run_by(&store, &sandbox, create(1, 2)).await;
+    run_by(&writer, create(1, 2)).await;
     let made = rows(&sandbox).await;
     assert_eq!(made.len(), 2, "one row each: {made:?}");
     let expected = [
@@ -295,11 +291,11 @@ async fn p18_movers_at_once_leave_one_row_each() {
             let time = begin.plus_micros(mover * step).unwrap();
             let sandbox = Arc::clone(&sandbox);
             async move {
-                let (_proxy, store) = with_meanwhile(&sandbox, async move |sandbox| {
+                let (_proxy, writer) = with_meanwhile(&sandbox, async move |sandbox| {
                     let text = format!("m{round}, {mover}");
                     sandbox.put(raw(&message(group(1), time, 1, &text))).await;
                 });
-                run_by(&store, &sandbox, create(1, 2)).await;
+                run_by(&writer, create(1, 2)).await;
             }
         });
         futures::future::join_all(moves).await;
@@ -383,9 +379,7 @@ async fn any_number_of_surplus_rows_goes() {
         doubled: Doubled::Delete,
         never_back: false,
     };
-    let settled = settle(&sandbox.store(), &sandbox.write_token(), &settlement)
-        .await
-        .unwrap();
+    let settled = settle(&sandbox.writer(), &settlement).await.unwrap();
     assert_eq!((settled.moved.len(), settled.doubled.len()), (2, 140));
     let expected = [(1, 2), (2, 1)].map(|people| row(group(1), at(T), people, "new"));
     assert_eq!(rows(&sandbox).await, expected);
@@ -404,7 +398,7 @@ async fn a_row_that_would_be_too_large_is_a_lasting_error() {
         doubled: Doubled::Leave,
         never_back: true,
     };
-    let error = settle(&sandbox.store(), &sandbox.write_token(), &settlement).await;
+    let error = settle(&sandbox.writer(), &settlement).await;
     let error = error.unwrap_err();
     assert!(
         error.is_lasting() && error.is_of_one_conversation(),

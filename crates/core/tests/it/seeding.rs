@@ -5,7 +5,6 @@ use std::time::Duration;
 use ddb_core::item::{Item, Kind};
 use ddb_core::key::MessageId;
 use ddb_core::seed::{Prepared, Report, Script, Seed, SeedError, Speakers, prepare};
-use ddb_core::store::Store;
 use ddb_core::timestamp::Timestamp;
 use ddb_test_support::Sandbox;
 
@@ -36,10 +35,10 @@ async fn run(
     script: &Script,
     now: Timestamp,
 ) -> Result<Report, SeedError> {
-    let store: Store = sandbox.store();
-    prepare(&store, seed, script, now)
+    let writer = sandbox.writer();
+    prepare(&writer, seed, script, now)
         .await?
-        .write(&sandbox.write_token())
+        .write(&writer)
         .await
 }
 
@@ -106,10 +105,10 @@ async fn ids(sandbox: &Sandbox) -> Vec<MessageId> {
 /// Two runs have both looked before either writes; then the seed is run once more, in peace.
 async fn seeds_at_once(one: (&Seed, &Script), two: (&Seed, &Script)) -> Vec<MessageId> {
     let sandbox = Sandbox::with_table().await;
-    let (store, token) = (sandbox.store(), sandbox.write_token());
+    let writer = sandbox.writer();
     let later = at(NOW).plus_micros(1_234).unwrap();
-    let first = prepare(&store, one.0, one.1, at(NOW)).await.unwrap();
-    let second = prepare(&store, two.0, two.1, later).await.unwrap();
+    let first = prepare(&writer, one.0, one.1, at(NOW)).await.unwrap();
+    let second = prepare(&writer, two.0, two.1, later).await.unwrap();
     let of = |prepared: &Prepared<'_>| {
         prepared
             .messages()
@@ -118,8 +117,8 @@ async fn seeds_at_once(one: (&Seed, &Script), two: (&Seed, &Script)) -> Vec<Mess
             .collect()
     };
     let wanted: [Vec<MessageId>; 2] = [of(&first), of(&second)];
-    second.write(&token).await.unwrap();
-    first.write(&token).await.unwrap();
+    second.write(&writer).await.unwrap();
+    first.write(&writer).await.unwrap();
     let there = ids(&sandbox).await;
     let is_lost = |id: &&MessageId| !there.contains(id);
     assert_eq!(

@@ -110,14 +110,13 @@ async fn p20_a_stale_index_neither_loses_nor_doubles_a_row() {
         for settlement in settlements() {
             let sandbox = conversation().await;
             let server = index_of(&sandbox, view.clone());
-            let store = sandbox.store_at(&server.url());
-            let token = sandbox.write_token();
+            let writer = sandbox.writer_at(&server.url());
             for _ in 0..2 {
-                settle(&store, &token, &settlement).await.unwrap();
+                settle(&writer, &settlement).await.unwrap();
                 let rows = group_rows(sandbox.items().await);
                 assert_eq!(rows, new, "{settlement:?} sees {view:?}");
             }
-            let seen = look(&store, group(1), &[]).await.unwrap().unwrap();
+            let seen = look(&writer, group(1), &[]).await.unwrap().unwrap();
             assert_eq!(seen.1.len(), 2, "{view:?}");
         }
     }
@@ -135,11 +134,9 @@ async fn p20_empty_pages_hide_nothing() {
                 _ => Some(Fault::StaleIndex),
             }
         });
-        let store = sandbox.store_at(&proxy.url());
+        let writer = sandbox.writer_at(&proxy.url());
         for _ in 0..2 {
-            settle(&store, &sandbox.write_token(), &settlement)
-                .await
-                .unwrap();
+            settle(&writer, &settlement).await.unwrap();
             assert_eq!(group_rows(sandbox.items().await), both_at(NEW, NEW));
         }
         assert!(proxy.injected()[&Fault::EmptyPage] >= 4);

@@ -19,12 +19,11 @@ async fn shape(sandbox: &Sandbox) -> Shape {
 async fn a_created_table_is_what_was_wanted() {
     for spec in specs() {
         let sandbox = Sandbox::new();
-        let store = sandbox.store();
-        let token = sandbox.write_token();
-        let first = store.create_table(&token, &spec, DEADLINE).await.unwrap();
+        let writer = sandbox.writer();
+        let first = writer.create_table(&spec, DEADLINE).await.unwrap();
         assert_eq!(first, TableState::Changed);
         assert_eq!(spec.shape().differences(&shape(&sandbox).await), []);
-        let second = store.create_table(&token, &spec, DEADLINE).await.unwrap();
+        let second = writer.create_table(&spec, DEADLINE).await.unwrap();
         assert_eq!(second, TableState::Unchanged);
     }
 }
@@ -50,9 +49,9 @@ fn specs() -> Vec<TableSpec> {
 async fn a_table_is_changed_in_place_into_any_other() {
     let specs = specs();
     let sandbox = Sandbox::new();
-    let (store, token) = (sandbox.store(), sandbox.write_token());
-    store
-        .create_table(&token, &specs[0], DEADLINE)
+    sandbox
+        .writer()
+        .create_table(&specs[0], DEADLINE)
         .await
         .unwrap();
     for (from, to) in [(0, 3), (3, 5), (5, 2), (2, 4), (4, 1), (1, 2), (2, 0)] {
@@ -61,8 +60,8 @@ async fn a_table_is_changed_in_place_into_any_other() {
         let Plan::InPlace(changes) = specs[to].plan(&found) else {
             panic!("{found:?}");
         };
-        let allowed = sandbox.change_token(changes.clone());
-        let changed = store.change_table(&allowed, &specs[to], DEADLINE).await;
+        let allowed = sandbox.changeable(changes.clone());
+        let changed = allowed.change_table(&specs[to], DEADLINE).await;
         changed.unwrap();
         let differences = specs[to].shape().differences(&shape(&sandbox).await);
         assert_eq!(differences, [], "{changes:?}");
@@ -72,7 +71,6 @@ async fn a_table_is_changed_in_place_into_any_other() {
 #[tokio::test]
 async fn a_lost_index_is_made_again() {
     let sandbox = Sandbox::with_table().await;
-    let store = sandbox.store();
     let spec = TableSpec::default();
     let delete = Change::DeleteIndex(GROUP_INDEX.to_owned());
     let delete = delete.request(sandbox.table());
@@ -82,8 +80,8 @@ async fn a_lost_index_is_made_again() {
     let Plan::InPlace(changes) = spec.plan(&found) else {
         panic!();
     };
-    let allowed = sandbox.change_token(changes);
-    let changed = store.change_table(&allowed, &spec, DEADLINE).await;
+    let allowed = sandbox.changeable(changes);
+    let changed = allowed.change_table(&spec, DEADLINE).await;
     changed.unwrap();
     assert_eq!(spec.shape().differences(&shape(&sandbox).await), []);
 }
@@ -92,7 +90,6 @@ async fn a_lost_index_is_made_again() {
 #[tokio::test]
 async fn p06_a_table_that_changed_since_the_question_is_left_alone() {
     let sandbox = Sandbox::with_table().await;
-    let store = sandbox.store();
     let spec = TableSpec {
         stream: false,
         ..TableSpec::default()
@@ -100,23 +97,24 @@ async fn p06_a_table_that_changed_since_the_question_is_left_alone() {
     let Plan::InPlace(changes) = spec.plan(&shape(&sandbox).await) else {
         panic!();
     };
-    let allowed = sandbox.change_token(changes);
+    let allowed = sandbox.changeable(changes);
     // Somebody else renews the stream: what would be turned off is another one.
     for change in [Change::StreamOff { arn: None }, Change::StreamOn] {
         let request = change.request(sandbox.table());
         request.send_with(&sandbox.client()).await.unwrap();
     }
     let renewed = shape(&sandbox).await;
-    let stale = store.change_table(&allowed, &spec, DEADLINE).await;
+    let stale = allowed.change_table(&spec, DEADLINE).await;
     assert!(matches!(stale, Err(ChangeError::Stale { .. })), "{stale:?}");
     assert_eq!(shape(&sandbox).await, renewed);
     // And done by somebody else, it is not done twice.
     let Plan::InPlace(changes) = spec.plan(&renewed) else {
         panic!();
     };
-    let allowed = sandbox.change_token(changes);
-    store.change_table(&allowed, &spec, DEADLINE).await.unwrap();
-    let twice = store.change_table(&allowed, &spec, DEADLINE).await;
+    let changed = sandbox.changeable(changes.clone());
+    changed.change_table(&spec, DEADLINE).await.unwrap();
+    let twice = sandbox.changeable(changes);
+    let twice = twice.change_table(&spec, DEADLINE).await;
     assert!(matches!(twice, Err(ChangeError::Stale { .. })), "{twice:?}");
 }
 
@@ -124,10 +122,10 @@ async fn p06_a_table_that_changed_since_the_question_is_left_alone() {
 async fn a_dropped_table_is_gone() {
     let sandbox = Sandbox::with_table().await;
     let store = sandbox.store();
-    let first = store.delete_table(sandbox.destroy_token(), DEADLINE).await;
+    let first = sandbox.deletable().delete_table(DEADLINE).await;
     assert_eq!(first.unwrap(), TableState::Changed);
     assert!(store.describe().await.unwrap().is_none());
-    let second = store.delete_table(sandbox.destroy_token(), DEADLINE).await;
+    let second = sandbox.deletable().delete_table(DEADLINE).await;
     assert_eq!(second.unwrap(), TableState::Unchanged);
 }
 
@@ -137,10 +135,7 @@ async fn p07_a_protected_table_is_left_alone() {
     let sandbox = Sandbox::embedded();
     sandbox.create_table().await;
     sandbox.protect().await;
-    let error = sandbox
-        .store()
-        .delete_table(sandbox.destroy_token(), DEADLINE)
-        .await;
+    let error = sandbox.deletable().delete_table(DEADLINE).await;
     assert!(
         matches!(error, Err(Error::DeletionProtected { .. })),
         "{error:?}"

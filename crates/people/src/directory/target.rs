@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ddb_core::aws_client;
-use ddb_core::connect::{Local, Prod, Realm, Service, TargetError, TargetOptions};
+use ddb_core::connect::{Local, Prod, Service, TargetError, TargetOptions};
 use ddb_core::environment::{Environment, Given, NotUnicode};
 
 use super::Directory;
@@ -88,13 +88,12 @@ impl fmt::Display for CognitoTarget {
     }
 }
 
-impl Realm for CognitoTarget {
-    fn is_production(&self) -> bool {
+impl CognitoTarget {
+    /// Tells whether this is AWS itself.
+    pub fn is_production(&self) -> bool {
         matches!(self, Self::Prod(_))
     }
-}
 
-impl CognitoTarget {
     /// Finds the endpoint of a pool. Where no region is named, it is that of the pool.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use ddb_core::key::UserId;
 
 pub use error::{FileProblem, UsersError};
 pub use postgres::{
-    Address, Created, Database, DatabaseName, Findings, PostgresError, Setup, TlsError, UrlError,
+    Address, Created, Database, DatabaseWriter, Findings, PostgresError, Setup, TlsError, UrlError,
     Wait,
 };
 pub use source::{DatabaseOptions, Source, UsersOptions, UsersPlan, database};

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use clap::Parser;
 use ddb_core::conversation::{Finding, Inspection, Invariant, Pass, Settled, inspect, repair};
-use ddb_core::guard::WriteToken;
 use ddb_core::item::{GroupRow, Item, Person};
 use ddb_core::key::{MessageGroupId, UserId};
-use ddb_core::store::{Scan, Segment, Store};
+use ddb_core::store::{Scan, Segment, Writer};
 use ddb_people::users::{Users, UsersError, UsersPlan};
 use futures::TryStreamExt;
 use serde::Serialize;
@@ -96,7 +95,7 @@ impl Command for Args {
         let mut check = Check {
             site: &site,
             write: self.repair.then_some(&self.write),
-            token: None,
+            writer: None,
             users: users.as_ref(),
             ui,
             broken: 0,
@@ -135,7 +134,7 @@ struct Check<'a> {
     site: &'a Site,
     /// How writing is allowed; `None` where nothing is to be mended.
     write: Option<&'a WriteArgs>,
-    token: Option<WriteToken>,
+    writer: Option<Writer>,
     users: Option<&'a Users>,
     ui: &'a Ui,
     broken: u64,
@@ -216,8 +215,8 @@ impl Check<'_> {
                 false
             }
             (Some(write), Ok(people)) => {
-                let token = allowed(&mut self.token, self.site, write)?;
-                match repair(&self.site.store, token, group, people).await {
+                let writer = allowed(&mut self.writer, self.site, write)?;
+                match repair(writer, group, people).await {
                     Ok(settled) => {
                         say_repair(group, &settled, self.ui);
                         true
@@ -295,8 +294,8 @@ impl Check<'_> {
         }
         let mended = match (repair, self.write) {
             (true, Some(write)) if !stale.is_empty() => {
-                let token = allowed(&mut self.token, self.site, write)?;
-                let renamed = rename(&self.site.store, token, &stale).await?;
+                let writer = allowed(&mut self.writer, self.site, write)?;
+                let renamed = rename(writer, &stale).await?;
                 self.ui.note(&format!(
                     "names brought up to date in {}",
                     counted(renamed, "item", "items")
@@ -338,27 +337,21 @@ impl Check<'_> {
 }
 
 /// Gets the permission to write, once.
-fn allowed<'t>(
-    token: &'t mut Option<WriteToken>,
+fn allowed<'w>(
+    writer: &'w mut Option<Writer>,
     site: &Site,
     write: &WriteArgs,
-) -> Result<&'t WriteToken, Failure> {
-    if token.is_none() {
-        *token = Some(site.allow_writing(write)?);
+) -> Result<&'w Writer, Failure> {
+    match writer {
+        Some(writer) => Ok(writer),
+        none => Ok(none.insert(site.allow_writing(write)?)),
     }
-    token
-        .as_ref()
-        .ok_or_else(|| Failure::refused("not allowed to write"))
 }
 
 /// Brings the names of people up to date in every item that has old ones.
-async fn rename(
-    store: &Store,
-    token: &WriteToken,
-    stale: &HashMap<UserId, Person>,
-) -> Result<u64, Failure> {
+async fn rename(writer: &Writer, stale: &HashMap<UserId, Person>) -> Result<u64, Failure> {
     let mut renamed = 0;
-    let mut pages = std::pin::pin!(store.scan(EVERYTHING));
+    let mut pages = std::pin::pin!(writer.scan(EVERYTHING));
     while let Some(page) = pages.try_next().await? {
         for raw in page.items {
             let copied = match Item::decode(raw.clone()) {
@@ -367,7 +360,7 @@ async fn rename(
                 Item::Unknown { .. } => continue,
             };
             if let Some(person) = stale.get(&copied.id).filter(|person| **person != copied) {
-                renamed += u64::from(store.rename(token, &raw, person).await?);
+                renamed += u64::from(writer.rename(&raw, person).await?);
             }
         }
     }

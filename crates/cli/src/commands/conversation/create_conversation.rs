@@ -80,9 +80,9 @@ impl Command for Args {
             return Err(oneself());
         }
         let site = self.table.open(&context, Some(users.source())).await?;
-        let token = site.allow_writing(&self.write)?;
+        let writer = site.allow_writing(&self.write)?;
         let now = Timestamp::now();
-        let row = create_conversation(&site.store, &token, [from, to], &self.text, now).await?;
+        let row = create_conversation(&writer, [from, to], &self.text, now).await?;
         let done = format!("the conversation {} was written", row.group);
         let row = Row {
             uuid: row.group.to_string(),

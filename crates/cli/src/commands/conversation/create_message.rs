@@ -94,9 +94,9 @@ impl Command for Args {
                 .hint("`ddb create-conversation` begins one"));
             }
         }
-        let token = site.allow_writing(&self.write)?;
+        let writer = site.allow_writing(&self.write)?;
         let now = Timestamp::now();
-        let message = create_message(store, &token, self.group, sender, &self.text, now).await?;
+        let message = create_message(&writer, self.group, sender, &self.text, now).await?;
         let done = format!("the message {} was written", message.id);
         let row = Row {
             uuid: message.id.to_string(),

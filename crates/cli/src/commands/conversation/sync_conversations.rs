@@ -6,9 +6,8 @@ use std::time::Duration;
 use clap::Parser;
 use ddb_core::Error;
 use ddb_core::conversation::{Doubled, Missing, Settled, Settlement, settle};
-use ddb_core::guard::WriteToken;
 use ddb_core::key::MessageGroupId;
-use ddb_core::store::Store;
+use ddb_core::store::{Store, Writer};
 use ddb_core::stream::{Batch, Begin, CheckpointFile, Lost, News, TableFollower, TableStream};
 use serde::Serialize;
 
@@ -105,13 +104,12 @@ impl Command for Args {
             Some(file) => file.read(&stream_arn)?.map_or(Begin::Oldest, Begin::After),
             None => Begin::Oldest,
         };
-        let token = site.allow_writing(&self.write)?;
+        let writer = site.allow_writing(&self.write)?;
         let store = site.store.clone();
         let mut sync = Sync {
             follower: TableFollower::new(store, streams, &stream, begin, pace(&site)),
             checkpoint,
-            store: &site.store,
-            token: &token,
+            writer,
             ui,
             records: 0,
             moved: 0,
@@ -171,7 +169,7 @@ impl Args {
                 }
                 News::Batch(batch) => sync.settle(batch, printer).await?,
                 News::Lost(lost) if self.once => return sync.end(lost),
-                News::Lost(lost) => say_lost(lost, sync.store, sync.ui, "waiting for it"),
+                News::Lost(lost) => say_lost(lost, &sync.writer, sync.ui, "waiting for it"),
                 News::Renewed => {
                     sync.say_renewed();
                     sync.keep()?;
@@ -192,8 +190,7 @@ impl Args {
 struct Sync<'a> {
     follower: TableFollower,
     checkpoint: Option<CheckpointFile>,
-    store: &'a Store,
-    token: &'a WriteToken,
+    writer: Writer,
     ui: &'a Ui,
     records: u64,
     moved: u64,
@@ -217,7 +214,7 @@ impl Sync<'_> {
                 doubled: Doubled::Leave,
                 never_back: false,
             };
-            let settled = match settle(self.store, self.token, &settlement).await {
+            let settled = match settle(&self.writer, &settlement).await {
                 Ok(settled) => settled,
                 Err(Error::Call(error))
                     if error.is_missing() && self.follower.has_lost_its_table().await? =>
@@ -256,16 +253,16 @@ impl Sync<'_> {
     /// Ends a run that was to end by itself.
     fn end(&self, lost: Lost) -> Result<(), Failure> {
         match lost {
-            Lost::Table => Err(Failure::no_table(self.store)),
+            Lost::Table => Err(Failure::no_table(&self.writer)),
             Lost::Stream => {
-                say_lost(lost, self.store, self.ui, "what it held was read");
+                say_lost(lost, &self.writer, self.ui, "what it held was read");
                 Ok(())
             }
         }
     }
 
     fn say_renewed(&self) {
-        say_renewed(self.store, self.ui);
+        say_renewed(&self.writer, self.ui);
         self.ui.hint("messages that were written while there was no stream are not in it; `ddb check-conversations` finds rows that are behind");
     }
 

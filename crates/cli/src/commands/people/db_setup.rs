@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use clap::Parser;
-use ddb_core::guard::{DestroyToken, WriteToken};
+use ddb_core::guard::{Deletable, Writable};
 use ddb_people::users::{
-    Address, Created, Database, DatabaseName, Findings, Setup, Users, UsersError, Wait,
+    Address, Created, Database, DatabaseWriter, Findings, Setup, Users, UsersError, Wait,
 };
 use serde::Serialize;
 
-use super::matching::Matching;
-use crate::args::{AwsArgs, DatabaseArgs, PoolArgs, WriteArgs, allow_destroying, duration, show};
+use super::matching::matched;
+use crate::args::{AwsArgs, DatabaseArgs, PoolArgs, WriteArgs, allow_deleting, duration, show};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
@@ -96,27 +96,27 @@ impl Command for Args {
         if let Some(pool) = &pool {
             shown = format!("{shown}, ids from {}", pool.directory.place());
         }
-        show(&address, &shown, ui);
+        show(address.is_production(), &shown, ui);
 
         // Every permission is there before anything is destroyed.
         let reset = match self.reset {
-            true => Some(self.allow_destroying(&address, &shown)?),
+            true => Some(self.allow_deleting(&address, &shown)?),
             false => None,
         };
-        let token = self.write.allow(&address, &shown)?;
+        let writable = self.write.allow(address.clone(), &shown)?;
         if let Some(reset) = reset {
-            let destroying = Database::destroy(reset, &address, Wait(self.wait));
-            let destroyed = ui.wait("waiting for the server", destroying).await;
-            destroyed.map_err(UsersError::of_database(&address))?;
+            let deleting = Database::delete(reset, Wait(self.wait));
+            let deleted = ui.wait("waiting for the server", deleting).await;
+            deleted.map_err(UsersError::of_database(&address))?;
         }
-        let (database, setup) = self.set_up(&address, &token, ui).await?;
+        let (mut writer, created, setup) = self.set_up(&writable, ui).await?;
         say_findings(&setup.findings, ui);
         let done = match &pool {
             Some(_) => "the database was set up, without Cognito ids",
             None => "the database was set up",
         };
         let row = Row {
-            database: word(database),
+            database: word(created),
             schema: word(setup.schema),
             inserted: setup.inserted,
             updated: setup.updated,
@@ -124,19 +124,19 @@ impl Command for Args {
         };
         ui.report(&row, done)?;
         if let Some(pool) = pool {
-            let mut matching = Matching::open(&pool.directory, &address).await?;
-            if !matching.found.ambiguous.is_empty() {
+            let found = matched(&pool.directory, &writer, &address).await?;
+            if !found.ambiguous.is_empty() {
                 return Err(Failure::new(
                     Exit::Partly,
                     format!(
                         "the database is set up, but no Cognito id was set: several users have the handle {}",
-                        matching.found.ambiguous.join(", ")
+                        found.ambiguous.join(", ")
                     ),
                 )
                 .hint("`ddb update-cognito-user-ids --skip-ambiguous` leaves them out"));
             }
-            let changes = &matching.found.changes;
-            let written = matching.database.set_identities(&token, changes).await;
+            let changes = &found.changes;
+            let written = writer.set_identities(changes).await;
             written.map_err(UsersError::of_database(&address))?;
             ui.note(&format!("{} Cognito ids set", changes.len()));
         }
@@ -145,27 +145,25 @@ impl Command for Args {
 }
 
 impl Args {
-    fn allow_destroying(
+    fn allow_deleting(
         &self,
         address: &Address,
         shown: &str,
-    ) -> Result<DestroyToken<DatabaseName>, Failure> {
-        let name = DatabaseName::from(address);
-        allow_destroying(address, shown, name, self.confirm.as_deref())
+    ) -> Result<Deletable<Address>, Failure> {
+        allow_deleting(address.clone(), shown, self.confirm.as_deref())
     }
 
     async fn set_up(
         &self,
-        address: &Address,
-        token: &WriteToken<Address>,
+        address: &Writable<Address>,
         ui: &Ui,
-    ) -> Result<(Created, Setup), Failure> {
+    ) -> Result<(DatabaseWriter, Created, Setup), Failure> {
         let failed = || UsersError::of_database(address);
-        let connecting = Database::connect_or_create(token, address, Wait(self.wait));
+        let connecting = DatabaseWriter::connect_or_create(address, Wait(self.wait));
         let made = ui.wait("waiting for the server", connecting).await;
-        let (mut database, created) = made.map_err(failed())?;
-        let setup = database.set_up(token, &Users::seed()?).await;
-        Ok((created, setup.map_err(failed())?))
+        let (mut writer, created) = made.map_err(failed())?;
+        let setup = writer.set_up(&Users::seed()?).await;
+        Ok((writer, created, setup.map_err(failed())?))
     }
 }
 

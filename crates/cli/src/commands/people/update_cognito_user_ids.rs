@@ -2,10 +2,10 @@
 
 use clap::Parser;
 use ddb_people::directory::{Change, Reconciliation};
-use ddb_people::users::UsersError;
+use ddb_people::users::{Database, DatabaseWriter, UsersError};
 use serde::Serialize;
 
-use super::matching::Matching;
+use super::matching::matched;
 use crate::args::{AwsArgs, DatabaseArgs, PoolArgs, WriteArgs, show};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
@@ -164,24 +164,25 @@ impl Command for Args {
         let address = self.database.address(&context, self.aws.is_production())?;
         let pool = self.pool.open(&self.aws, &context).await?;
         let shown = format!("{}, ids from {}", address.place(), pool.directory.place());
-        show(&address, &shown, ui);
+        show(address.is_production(), &shown, ui);
 
-        let mut matching = Matching::open(&pool.directory, &address).await?;
+        let of_database = || UsersError::of_database(&address);
+        let database = Database::connect(&address).await.map_err(of_database())?;
+        let found = matched(&pool.directory, &database, &address).await?;
         if !self.skip_ambiguous {
-            refuse_ambiguous(&matching.found)?;
+            refuse_ambiguous(&found)?;
         }
-        let writes = !self.dry_run && !self.check && !matching.found.changes.is_empty();
+        let writes = !self.dry_run && !self.check && !found.changes.is_empty();
         if writes {
             if address.is_production() {
-                say_changes(&matching.found.changes, ui);
+                say_changes(&found.changes, ui);
             }
-            let token = self.write.allow(&address, &shown)?;
-            let changes = &matching.found.changes;
-            let written = matching.database.set_identities(&token, changes).await;
-            written.map_err(UsersError::of_database(&address))?;
+            let mut writer = DatabaseWriter::from(self.write.allow(database, &shown)?);
+            let written = writer.set_identities(&found.changes).await;
+            written.map_err(of_database())?;
         }
         let done = !self.dry_run && !self.check;
-        let row = Row::new(matching.found, done);
+        let row = Row::new(found, done);
         ui.report_lines::<Row>(&row, &row.lines(), &row.summary())?;
         ui.note(&row.summary());
         if self.check && row.updated > 0 {

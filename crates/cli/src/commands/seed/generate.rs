@@ -95,18 +95,17 @@ impl GenerateArgs {
             counted(load.groups(), "conversation", "conversations"),
             counted(self.people.into(), "person", "people"),
         ));
-        let store = &site.store;
         if dry_run {
-            let loaded = seed::survey(store, &load).await?;
+            let loaded = seed::survey(&site.store, &load).await?;
             return Ok(Generated { load, loaded });
         }
-        let token = site.allow_writing(write)?;
+        let writer = site.allow_writing(write)?;
         let loading = Loading::default();
         let mut progress = ui.progress("messages", Some(load.messages()));
         let mut tick = tokio::time::interval(TICK);
         let rate = self.max_wcu.map(Rate::new);
         {
-            let mut writing = std::pin::pin!(seed::load(store, &token, &load, rate, &loading));
+            let mut writing = std::pin::pin!(seed::load(&writer, &load, rate, &loading));
             loop {
                 tokio::select! {
                     done = &mut writing => break done?,

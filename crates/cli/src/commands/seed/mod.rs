@@ -203,14 +203,14 @@ impl Args {
                 messages, row.messages
             ));
         }
-        let token = site.allow_writing(&self.write)?;
+        let writer = site.allow_writing(&self.write)?;
         // Somebody may have thought about the question for long.
         let prepared = if site.is_production() {
             prepare(&site.store, &seed, &script, Timestamp::now()).await?
         } else {
             prepared
         };
-        let report = prepared.write(&token).await?;
+        let report = prepared.write(&writer).await?;
         row.written = report.written;
         row.unchanged = row.messages.saturating_sub(report.written);
         row.first_at = text(report.first_at.as_ref());

@@ -10,10 +10,9 @@ use super::super::rows::{
 };
 use super::{FindPerson, Finding, Invariant};
 use crate::error::{CallError, Error};
-use crate::guard::WriteToken;
 use crate::item::{GroupRow, Item, Message, Person};
 use crate::key::{MessageGroupId, PartitionKey, UserId};
-use crate::store::{Direction, Partition, Query, Store};
+use crate::store::{Direction, Partition, Query, Store, Writer};
 
 /// A conversation as a consistent look found it.
 #[derive(Debug, Clone)]
@@ -234,8 +233,7 @@ fn pairing(
 ///
 /// As [`settle`].
 pub async fn repair(
-    store: &Store,
-    token: &WriteToken,
+    writer: &Writer,
     group: MessageGroupId,
     people: Box<[Person; 2]>,
 ) -> Result<Settled, Error> {
@@ -245,5 +243,5 @@ pub async fn repair(
         doubled: Doubled::Delete,
         never_back: false,
     };
-    settle(store, token, &settlement).await
+    settle(writer, &settlement).await
 }

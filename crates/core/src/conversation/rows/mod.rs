@@ -12,11 +12,10 @@ use futures::TryStreamExt;
 
 use super::read::{group_rows, newest_message, sort_key};
 use crate::error::{CallError, Error};
-use crate::guard::WriteToken;
 use crate::item::{GroupRow, Item, Message, Person, RawItem};
 use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
 use crate::pace::Backoff;
-use crate::store::{Action, Partition, Query, Store, Transacted};
+use crate::store::{Action, Partition, Query, Store, Transacted, Writer};
 use decide::{TakenKeys, decide, last_key};
 pub(super) use decide::{is_ahead, is_at_target};
 
@@ -82,11 +81,7 @@ pub struct Settled {
 ///
 /// When a request fails; [`Error::Contended`] where other writers keep changing the rows;
 /// [`Error::NoFreeKey`] where other conversations hold every key within 1 ms.
-pub async fn settle(
-    store: &Store,
-    token: &WriteToken,
-    settlement: &Settlement,
-) -> Result<Settled, Error> {
+pub async fn settle(writer: &Writer, settlement: &Settlement) -> Result<Settled, Error> {
     let mut backoff = Backoff::for_bulk();
     let mut taken = TakenKeys::default();
     let mut written = Settled::default();
@@ -100,15 +95,15 @@ pub async fn settle(
         } else {
             Search::Everywhere
         };
-        let looked = look_for(store, settlement.group, &known, search).await?;
+        let looked = look_for(writer, settlement.group, &known, search).await?;
         let Some((newest, rows)) = looked else {
             return Ok(written);
         };
         let made: BTreeSet<UserId> = written.created.iter().map(|row| row.owner).collect();
         let decision = decide(&newest, rows, settlement, &made, &taken)
-            .map_err(|owner| no_free_key(store, &newest, owner))?;
+            .map_err(|owner| no_free_key(writer, &newest, owner))?;
         let owners: BTreeSet<UserId> = decision.settled.writes_to().collect();
-        let done = carry_out(store, token, &decision.steps).await?;
+        let done = carry_out(writer, &decision.steps).await?;
         if done == decision.steps.len() {
             let made = !decision.settled.created.is_empty();
             written = written.then(decision.settled);
@@ -123,13 +118,13 @@ pub async fn settle(
         }
         if !backoff.again().await {
             return Err(Error::Contended {
-                place: store.place().to_owned(),
+                place: writer.place().to_owned(),
                 group: settlement.group,
                 attempts: backoff.made(),
             });
         }
         for owner in owners {
-            let keys = keys_taken(store, owner, &newest).await?;
+            let keys = keys_taken(writer, owner, &newest).await?;
             taken.0.insert(owner, keys);
         }
     }
@@ -137,13 +132,9 @@ pub async fn settle(
 
 /// Carries out one transaction after the other, up to the first that is refused. Returns how many were
 /// done.
-async fn carry_out(
-    store: &Store,
-    token: &WriteToken,
-    steps: &[Vec<Action>],
-) -> Result<usize, Error> {
+async fn carry_out(writer: &Writer, steps: &[Vec<Action>]) -> Result<usize, Error> {
     for (done, step) in steps.iter().enumerate() {
-        if store.transact(token, step).await? != Transacted::Done {
+        if writer.transact(step).await? != Transacted::Done {
             return Ok(done);
         }
     }

@@ -10,7 +10,7 @@ use ddb_core::conversation::{
 use ddb_core::item::RawItem;
 use ddb_core::key::{MessageGroupId, MessageId, SortKey};
 use ddb_core::seed::{Script, Seed, SeedError, Speakers, prepare};
-use ddb_core::store::{Scan, Segment, Store};
+use ddb_core::store::{Scan, Segment, Store, Writer};
 use ddb_core::timestamp::Timestamp;
 use ddb_test_support::Sandbox;
 use futures::TryStreamExt;
@@ -137,7 +137,7 @@ impl Stage {
         let before = at(T).plus_micros(-24 * HOUR).unwrap();
         for talk in self.talks.iter().filter(|talk| talk.is_begun) {
             let seed = talk.seed(Some(before));
-            self.seed(&self.sandbox.store(), &seed, &script("begin", 3), before)
+            self.seed(&self.sandbox.writer(), &seed, &script("begin", 3), before)
                 .await
                 .unwrap();
         }
@@ -145,12 +145,12 @@ impl Stage {
 
     async fn seed(
         &self,
-        store: &Store,
+        writer: &Writer,
         seed: &Seed,
         script: &Script,
         now: Timestamp,
     ) -> Result<Told, SeedError> {
-        let prepared = prepare(store, seed, script, now).await?;
+        let prepared = prepare(writer, seed, script, now).await?;
         let messages = prepared.messages().iter().map(|message| Acknowledged {
             group: message.group,
             id: Some(message.id),
@@ -160,14 +160,13 @@ impl Stage {
             messages: messages.collect(),
             moved: Vec::new(),
         };
-        let report = prepared.write(&self.sandbox.write_token()).await?;
+        let report = prepared.write(writer).await?;
         told.settled(report.rows);
         Ok(told)
     }
 
     /// Acts; returns what this actor is told. An error is one that no actor should meet.
-    pub async fn act(&self, store: &Store, deed: Deed, micros: i64) -> Result<Told, String> {
-        let token = self.sandbox.write_token();
+    pub async fn act(&self, writer: &Writer, deed: Deed, micros: i64) -> Result<Told, String> {
         let text: Text = format!("said at {micros}").parse().unwrap();
         let told = |group, id| Told {
             messages: vec![Acknowledged {
@@ -182,7 +181,7 @@ impl Stage {
                 let talk = self.talks[place];
                 let seed = talk.seed(talk.ends_at.then(|| at(T)));
                 let script = own_script(script);
-                match self.seed(store, &seed, &script, now(micros)).await {
+                match self.seed(writer, &seed, &script, now(micros)).await {
                     // It says truthfully that it did not do it.
                     Err(SeedError::Plan { .. } | SeedError::Store(Error::Contended { .. })) => {
                         Ok(Told::default())
@@ -195,7 +194,7 @@ impl Stage {
                 let mut all = Told::default();
                 for step in 0..3 {
                     let now = now(micros + step * 200);
-                    let made = create_message(store, &token, group, person(sender), &text, now);
+                    let made = create_message(writer, group, person(sender), &text, now);
                     let made = made.await.map_err(|error| error.to_string())?;
                     all.extend(told(group, Some(made.id)));
                 }
@@ -209,18 +208,18 @@ impl Stage {
             }
             Deed::Conversation => {
                 let people = [person(1), person(2)];
-                create_conversation(store, &token, people, &text, now(micros))
+                create_conversation(writer, people, &text, now(micros))
                     .await
                     .map(|row| told(row.group, None))
                     .map_err(|error| error.to_string())
             }
-            Deed::Sync => self.sync(store).await,
-            Deed::Repair => self.repair(store).await,
+            Deed::Sync => self.sync(writer).await,
+            Deed::Repair => self.repair(writer).await,
         }
     }
 
     /// Moves rows, and again, as whoever follows the stream does for each message.
-    async fn sync(&self, store: &Store) -> Result<Told, String> {
+    async fn sync(&self, writer: &Writer) -> Result<Told, String> {
         let mut told = Told::default();
         for talk in self.talks.iter().chain(&self.talks) {
             let settlement = Settlement {
@@ -229,7 +228,7 @@ impl Stage {
                 doubled: Doubled::Leave,
                 never_back: false,
             };
-            match settle(store, &self.sandbox.write_token(), &settlement).await {
+            match settle(writer, &settlement).await {
                 Ok(settled) => told.settled(settled),
                 Err(Error::Contended { .. }) => {}
                 Err(error) => return Err(error.to_string()),
@@ -239,19 +238,19 @@ impl Stage {
     }
 
     /// Checks and repairs, as `check-conversations --repair` does.
-    async fn repair(&self, store: &Store) -> Result<Told, String> {
+    async fn repair(&self, writer: &Writer) -> Result<Told, String> {
         let mut told = Told::default();
         let mut pass = Pass::default();
-        for item in scan(store).await? {
+        for item in scan(writer).await? {
             pass.take(item);
         }
         for group in pass.suspects() {
-            let seen = inspect(store, group, &pass.owners(group), &()).await;
+            let seen = inspect(writer, group, &pass.owners(group), &()).await;
             let seen = seen.map_err(|error| error.to_string())?;
             let (false, Ok(people)) = (seen.findings.is_empty(), seen.people) else {
                 continue;
             };
-            match repair(store, &self.sandbox.write_token(), group, people).await {
+            match repair(writer, group, people).await {
                 Ok(settled) => told.settled(settled),
                 Err(Error::Contended { .. }) => {}
                 Err(error) => return Err(error.to_string()),
@@ -263,7 +262,7 @@ impl Stage {
     /// Does what an operator does after it, in peace: whatever was seeded is seeded again, then rows are
     /// moved and mended. Returns what the operator is told, and what failed.
     pub async fn settle(&self, deeds: &[Deed]) -> (Told, Vec<Broken>) {
-        let store = self.sandbox.store();
+        let writer = self.sandbox.writer();
         let (mut told, mut broken) = (Told::default(), Vec::new());
         let mut seeded = Vec::new();
         for deed in deeds {
@@ -277,7 +276,7 @@ impl Stage {
             let talk = self.talks[place];
             let seed = talk.seed(talk.ends_at.then(|| at(T)));
             let script = own_script(script);
-            match self.seed(&store, &seed, &script, now(HOUR)).await {
+            match self.seed(&writer, &seed, &script, now(HOUR)).await {
                 Ok(more) => told.extend(more),
                 Err(error) => {
                     let what = format!("{deed:?} again");
@@ -286,8 +285,8 @@ impl Stage {
             }
         }
         for (what, done) in [
-            ("sync in peace", self.sync(&store).await),
-            ("repair in peace", self.repair(&store).await),
+            ("sync in peace", self.sync(&writer).await),
+            ("repair in peace", self.repair(&writer).await),
         ] {
             broken.extend(done.err().map(|error| Broken::failed(what, &error)));
         }

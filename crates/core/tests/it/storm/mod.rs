@@ -114,11 +114,11 @@ async fn round(seed: u64) -> Vec<Broken> {
         .collect();
     let acts = deeds.iter().zip(&proxies).map(|(deed, proxy)| {
         let micros = rng.i64(1..1_500);
-        let store = stage.sandbox.store_at(&proxy.url());
+        let writer = stage.sandbox.writer_at(&proxy.url());
         let stage = &stage;
         async move {
             // Whoever was killed promised nothing.
-            proxy.work(stage.act(&store, *deed, micros)).await
+            proxy.work(stage.act(&writer, *deed, micros)).await
         }
     });
     let acts = join_all(acts.collect::<Vec<_>>()).await;

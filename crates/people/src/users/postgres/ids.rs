@@ -1,8 +1,7 @@
 //! The Cognito ids of the users table: read as they are, written in one transaction.
 
-use super::{Address, Database, PostgresError, bounded};
+use super::{Database, DatabaseWriter, PostgresError, bounded};
 use crate::directory::{Change, Identity};
-use ddb_core::guard::WriteToken;
 
 const READ: &str = "\
 SELECT r->>'handle', r->>'cognito_user_id'
@@ -40,7 +39,9 @@ impl Database {
             })
             .collect()
     }
+}
 
+impl DatabaseWriter {
     /// Writes all changes in one transaction, or none: it asserts that every row was still as it had
     /// been read.
     ///
@@ -48,11 +49,7 @@ impl Database {
     ///
     /// [`PostgresError::Changed`] where rows changed meanwhile, and what the server says; nothing was
     /// written then.
-    pub async fn set_identities(
-        &mut self,
-        _token: &WriteToken<Address>,
-        changes: &[Change],
-    ) -> Result<(), PostgresError> {
+    pub async fn set_identities(&mut self, changes: &[Change]) -> Result<(), PostgresError> {
         let handles: Vec<&str> = changes
             .iter()
             .map(|change| change.handle.as_str())
@@ -62,7 +59,7 @@ impl Database {
             .map(|change| change.from.as_deref())
             .collect();
         let wanted: Vec<&str> = changes.iter().map(|change| change.to.as_str()).collect();
-        let transaction = bounded(self.client.transaction()).await?;
+        let transaction = bounded(self.0.client.transaction()).await?;
         let found = bounded(transaction.execute(WRITE, &[&handles, &was, &wanted])).await?;
         let expected = changes.len() as u64;
         if found != expected {

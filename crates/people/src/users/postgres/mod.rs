@@ -12,8 +12,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use super::User;
+use ddb_core::guard::{Guarded, Writable};
 use ddb_core::key::UserId;
-pub use setup::{Created, DatabaseName, Findings, Setup, Wait};
+pub use setup::{Created, Findings, Setup, Wait};
 pub use tls::TlsError;
 pub use url::{Address, UrlError};
 
@@ -108,11 +109,51 @@ impl PostgresError {
 pub struct Database {
     client: Client,
     shown: String,
+    name: String,
+    production: bool,
 }
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Database").field(&self.shown).finish()
+    }
+}
+
+impl Guarded for Address {
+    fn is_production(&self) -> bool {
+        Address::is_production(self)
+    }
+
+    fn name(&self) -> &str {
+        self.database()
+    }
+}
+
+impl Guarded for Database {
+    fn is_production(&self) -> bool {
+        self.production
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// An open connection to a users table that may be written to. It reads as a [`Database`] does.
+#[derive(Debug)]
+pub struct DatabaseWriter(Database);
+
+impl From<Writable<Database>> for DatabaseWriter {
+    fn from(allowed: Writable<Database>) -> Self {
+        Self(allowed.into_inner())
+    }
+}
+
+impl std::ops::Deref for DatabaseWriter {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        &self.0
     }
 }
 
@@ -150,6 +191,8 @@ impl Database {
             Ok(Self {
                 client,
                 shown: address.to_string(),
+                name: address.database().to_owned(),
+                production: address.is_production(),
             })
         };
         tokio::time::timeout(CONNECT, connecting)

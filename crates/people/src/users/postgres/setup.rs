@@ -1,14 +1,13 @@
 //! Making the database, the users table and the seed users; safe to run again.
 
-use std::fmt;
 use std::time::Duration;
 
 use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
-use super::{Address, Database, PostgresError, bounded};
+use super::{Address, Database, DatabaseWriter, PostgresError, bounded};
 use crate::users::User;
-use ddb_core::guard::{DestroyToken, Destroyable, WriteToken};
+use ddb_core::guard::{Deletable, Writable};
 use ddb_core::key::UserId;
 
 /// The users table, embedded.
@@ -18,31 +17,9 @@ const MAINTENANCE: &str = "postgres";
 /// New rows have no Cognito user yet, and the column takes no null.
 const NO_COGNITO_USER: &str = "MOCK";
 
-/// Names a database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DatabaseName(String);
-
-impl fmt::Display for DatabaseName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl DatabaseName {
-    /// Returns the name as an identifier of SQL.
-    fn quoted(&self) -> String {
-        format!("\"{}\"", self.0.replace('"', "\"\""))
-    }
-}
-
-impl Destroyable for DatabaseName {
-    type Realm = Address;
-}
-
-impl From<&Address> for DatabaseName {
-    fn from(address: &Address) -> Self {
-        Self(address.database().to_owned())
-    }
+/// Returns the name of a database as an identifier of SQL.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Says whether something had to be made.
@@ -111,46 +88,43 @@ impl Database {
         }
     }
 
+    /// Drops a database with all that is in it, connections of others included.
+    ///
+    /// # Errors
+    ///
+    /// [`PostgresError`]. A database that is not there is no error.
+    pub async fn delete(allowed: Deletable<Address>, wait: Wait) -> Result<(), PostgresError> {
+        let server = Self::connect_waiting(&allowed.maintenance(), wait).await?;
+        let name = quoted(allowed.database());
+        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        bounded(server.client.batch_execute(&drop)).await
+    }
+}
+
+impl DatabaseWriter {
     /// Connects to a database, which is made where it is not there.
     ///
     /// # Errors
     ///
     /// [`PostgresError`].
     pub async fn connect_or_create(
-        _token: &WriteToken<Address>,
-        address: &Address,
+        address: &Writable<Address>,
         wait: Wait,
     ) -> Result<(Self, Created), PostgresError> {
-        match Self::connect_waiting(address, wait).await {
-            Ok(database) => return Ok((database, Created::Before)),
+        match Database::connect_waiting(address, wait).await {
+            Ok(database) => return Ok((Self(database), Created::Before)),
             Err(error) if error.is_missing_database() => {}
             Err(error) => return Err(error),
         }
-        let server = Self::connect(&address.maintenance()).await?;
-        let create = format!("CREATE DATABASE {}", DatabaseName::from(address).quoted());
+        let server = Database::connect(&address.maintenance()).await?;
+        let create = format!("CREATE DATABASE {}", quoted(address.database()));
         let created = match bounded(server.client.batch_execute(&create)).await {
             Ok(()) => Created::Now,
             // Somebody else was faster, or is just about to be.
             Err(error) if error.is_duplicate() => Created::Before,
             Err(error) => return Err(error),
         };
-        Ok((Self::connect(address).await?, created))
-    }
-
-    /// Drops a database with all that is in it, connections of others included.
-    ///
-    /// # Errors
-    ///
-    /// [`PostgresError`]. A database that is not there is no error.
-    pub async fn destroy(
-        token: DestroyToken<DatabaseName>,
-        address: &Address,
-        wait: Wait,
-    ) -> Result<(), PostgresError> {
-        let server = Self::connect_waiting(&address.maintenance(), wait).await?;
-        let name = token.what().quoted();
-        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        bounded(server.client.batch_execute(&drop)).await
+        Ok((Self(Database::connect(address).await?), created))
     }
 
     /// Makes the users table where it is missing, and inserts or updates the seed users, in one
@@ -160,12 +134,8 @@ impl Database {
     /// # Errors
     ///
     /// [`PostgresError`]; nothing was written then.
-    pub async fn set_up(
-        &mut self,
-        _token: &WriteToken<Address>,
-        seed: &[User],
-    ) -> Result<Setup, PostgresError> {
-        let transaction = bounded(self.client.transaction()).await?;
+    pub async fn set_up(&mut self, seed: &[User]) -> Result<Setup, PostgresError> {
+        let transaction = bounded(self.0.client.transaction()).await?;
         // Two of these at once would both make the table, and both insert.
         bounded(transaction.batch_execute(ONE_AT_A_TIME)).await?;
         let there = "SELECT to_regclass('public.users') IS NOT NULL";

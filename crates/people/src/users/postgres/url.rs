@@ -7,7 +7,6 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::whereabouts::{Whereabouts, is_aws};
-use ddb_core::connect::Realm;
 use ddb_core::environment::{Environment, NotUnicode};
 
 /// Says why a database URL cannot be used. Nothing of the URL is quoted: any part may be a password.
@@ -49,12 +48,6 @@ pub struct Address {
     production: bool,
     /// The host and the database, for people.
     shown: String,
-}
-
-impl Realm for Address {
-    fn is_production(&self) -> bool {
-        Self::is_production(self)
-    }
 }
 
 impl std::fmt::Debug for Address {
