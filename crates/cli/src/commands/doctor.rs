@@ -18,7 +18,7 @@ use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::ui::Ui;
 use crate::wording::counted;
 
-/// Says what is not right, and what to type next.
+/// Checks the setup and shows what to run next.
 ///
 /// It checks, side by side, all that the other commands need.
 /// The exit code is 3 when something is not right.

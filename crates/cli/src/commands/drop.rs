@@ -24,7 +24,7 @@ pub struct Args {
     /// The table; there is no default
     #[arg(value_name = "TABLE")]
     name: TableName,
-    /// Find nothing wrong where there is no such table
+    /// Succeed if there is no such table
     #[arg(long)]
     if_exists: bool,
     /// Name of the table once more, in place of typing it; for production
@@ -61,7 +61,7 @@ impl Command for Args {
             TableState::Unchanged if self.if_exists => "absent",
             TableState::Unchanged => {
                 return Err(Failure::no_table(store).hint(
-                    "`ddb list-tables` shows those that are there; --if-exists takes this for done",
+                    "`ddb list-tables` shows those that are there; --if-exists succeeds anyway",
                 ));
             }
         };

@@ -19,25 +19,25 @@ use crate::output::{Cell, Column, Format, Printer, Record, Totals};
 use crate::ui::Ui;
 use crate::wording::counted;
 
-/// Reports what does not hold between messages and rows
+/// Checks that messages and rows agree, and repairs rows
 ///
-/// The exit code is 3 then. What is looked at:
+/// The exit code is 3 if anything is found. It checks that:
 ///
-/// 1: every group row has its group's newest message, and a time within 1 ms after it.
-/// 2: one group row per participant and group.
-/// 3: every group with messages has its two rows, and they name each other.
-/// 4: a sort key is a time, and sorts as its time does.
-/// 5: names and handles in items are those of the users.
+/// 1: every row has its conversation's newest message, and a time within 1 ms after it.
+/// 2: each participant has one row per conversation.
+/// 3: every conversation with messages has two rows, which name each other.
+/// 4: every sort key is a time in the written form.
+/// 5: names and handles in items match the users.
 #[derive(Debug, Parser)]
 #[command(name = "check-conversations", version, verbatim_doc_comment, after_help = examples(&[
-    ("Look for what does not hold", "ddb check-conversations"),
-    ("Mend it, and bring names and handles up to date", "ddb check-conversations --repair --names"),
+    ("Check the table", "ddb check-conversations"),
+    ("Repair rows, and update names and handles", "ddb check-conversations --repair --names"),
 ]))]
 pub struct Args {
-    /// Mend what can be mended: 1, 2 and 3, each conversation in one transaction
+    /// Repair 1, 2 and 3, each conversation in one transaction
     #[arg(long)]
     repair: bool,
-    /// With --repair, bring names and handles up to date, too
+    /// With --repair, also update names and handles
     #[arg(long, requires = "repair")]
     names: bool,
     #[command(flatten)]

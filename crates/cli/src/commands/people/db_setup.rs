@@ -17,7 +17,7 @@ use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
 use crate::ui::Ui;
 
-/// Makes the database of users ready.
+/// Creates the users database and fills it.
 ///
 /// It creates the database where it is missing, applies the users schema, and inserts or updates the seed
 /// users with their fixed ids. It may be run again and again. The Cognito id of a row that is there is never touched, and what an
