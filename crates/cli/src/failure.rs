@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use ddb_core::environment::NotUnicode;
 use ddb_core::guard::GuardError;
-use ddb_core::schema::DEFAULT_TABLE;
+use ddb_core::schema::{DEFAULT_TABLE, TableName};
 use ddb_core::seed::{PlanError, ScriptError, SeedError};
 use ddb_core::stream::CheckpointError;
 use ddb_core::target::TargetError;
 use ddb_core::users::{PostgresError, UrlError, UsersError};
-use ddb_core::{CallError, Cause, Error};
+use ddb_core::{CallError, Cause, Error, Resource};
 use ddb_local::{LocalError, Occupant};
 
 /// The exit codes, which scripts rely on.
@@ -150,17 +150,16 @@ impl From<CallError> for Failure {
             Exit::Failed
         };
         let failure = Self::new(exit, error.to_string());
-        if error.is_missing() && !error.is_about_pool() {
-            return failure.hint(missing_table_hint(&error.place));
+        match &error.place.resource {
+            Resource::Table(table) if error.is_missing() => failure.hint(missing_table_hint(table)),
+            _ => failure.maybe_hint(call_hint(&error)),
         }
-        failure.maybe_hint(call_hint(&error))
     }
 }
 
-/// Names the table that has to be made, which ends the name of the place.
-fn missing_table_hint(place: &str) -> String {
-    let table = place.rsplit(' ').next().unwrap_or_default();
-    let load = match table {
+/// Names the table that has to be made.
+fn missing_table_hint(table: &TableName) -> String {
+    let load = match table.as_str() {
         DEFAULT_TABLE => "ddb schema-load".to_owned(),
         table => format!("ddb schema-load --table {table}"),
     };
@@ -173,17 +172,18 @@ const CREDENTIALS: &str =
 
 /// Returns the next step after a request that failed.
 fn call_hint(error: &CallError) -> Option<&'static str> {
+    let is_about_pool = matches!(error.place.resource, Resource::UserPool(_));
     match &error.cause {
-        Cause::Unreachable(_) if error.is_about_pool() => Some(
+        Cause::Unreachable(_) if is_about_pool => Some(
             "`docker compose up -d` starts a Cognito; --cognito-endpoint-url names another, and the word `aws` the real one",
         ),
-        Cause::Service { .. } if error.is_about_pool() && error.is_missing() => {
+        Cause::Service { .. } if is_about_pool && error.is_missing() => {
             Some("is the id of the pool right, and is the pool in that region?")
         }
-        Cause::Service { .. } if error.is_about_pool() && error.is_throttling() => {
+        Cause::Service { .. } if is_about_pool && error.is_throttling() => {
             Some("wait a little, then run the command again")
         }
-        Cause::TimedOut(_) | Cause::Garbled(_) if error.is_about_pool() => {
+        Cause::TimedOut(_) | Cause::Garbled(_) if is_about_pool => {
             Some("is that a Cognito endpoint, and is it well?")
         }
         Cause::Credentials(_) => Some(CREDENTIALS),
@@ -221,6 +221,13 @@ impl From<Error> for Failure {
             ),
             Error::Contended { .. } => {
                 Self::new(Exit::Failed, message).hint("run the command again")
+            }
+            Error::NoSuchTable { place, .. } => {
+                let missing = Self::new(Exit::NotFound, message);
+                match place.resource {
+                    Resource::Table(table) => missing.hint(missing_table_hint(&table)),
+                    _ => missing,
+                }
             }
             Error::TableStatus { .. } => Self::new(Exit::Failed, message)
                 .hint("`ddb list-tables --details` shows the state of the tables"),

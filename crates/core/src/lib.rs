@@ -13,6 +13,7 @@ pub mod guard;
 pub mod item;
 pub mod key;
 pub mod pace;
+pub mod pages;
 #[cfg(test)]
 mod sample;
 pub mod schema;
@@ -24,4 +25,4 @@ pub mod target;
 pub mod timestamp;
 pub mod users;
 
-pub use error::{CallError, Cause, Error};
+pub use error::{CallError, Cause, Destination, Error, Resource};

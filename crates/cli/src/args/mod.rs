@@ -5,9 +5,11 @@ mod range;
 mod target;
 mod value;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::Args;
+use ddb_core::pace::Rate;
 
 use crate::output::Format;
 pub use people::{DatabaseArgs, Pool, PoolArgs, UsersArgs, me, say_users};
@@ -50,4 +52,19 @@ pub struct CommonArgs {
     /// Give up after this time, such as 90s or 1m30s
     #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = OUTPUT)]
     pub timeout: Option<Duration>,
+}
+
+/// Options of every command that reads the whole table.
+#[derive(Debug, Clone, Args)]
+pub struct ReadArgs {
+    /// Use at most N read capacity units a second, by what the service reports
+    #[arg(long, value_name = "N")]
+    max_rcu: Option<NonZeroU32>,
+}
+
+impl ReadArgs {
+    /// Begins to keep to that rate; `None` where none was given.
+    pub fn rate(&self) -> Option<Rate> {
+        self.max_rcu.map(Rate::new)
+    }
 }

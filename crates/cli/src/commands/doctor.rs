@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::Parser;
-use ddb_core::schema::{DEFAULT_TABLE, Shape, TableSpec};
-use ddb_core::store::{Scan, Segment, Store};
+use ddb_core::schema::{DEFAULT_TABLE, TableSpec};
+use ddb_core::store::{Scan, Store};
 use ddb_core::target::Target;
 use ddb_core::users::{Address, Database, UsersError, UsersPlan};
 use futures::TryStreamExt;
@@ -224,10 +224,10 @@ impl Args {
             return Err(Failure::new(Exit::NotFound, missing).hint(format!("`{load}` creates it")));
         };
         let spec = TableSpec::default();
-        let shape = Shape::from(&table);
+        let shape = table.shape;
         let differences = spec.shape().differences(&shape);
         if !differences.is_empty() {
-            let fields: Vec<&str> = differences.iter().map(|d| d.field.as_str()).collect();
+            let fields: Vec<String> = differences.iter().map(|d| d.field.to_string()).collect();
             let detail = format!("{} differs in: {}", store.table(), fields.join(", "));
             return Ok(Found::warn(detail).hint(if spec.is_mendable(&shape) {
                 format!("`{load}` shows how, `{load} --apply` changes it")
@@ -297,12 +297,11 @@ impl Args {
 
 async fn is_empty(store: &Store) -> Result<bool, Failure> {
     let first = Scan {
-        segment: Segment::WHOLE,
-        consistent: false,
         count_only: true,
         page_size: Some(1),
+        ..Scan::default()
     };
-    let mut pages = std::pin::pin!(store.scan(first));
+    let mut pages = std::pin::pin!(store.scan(first, |(): &mut (), _| {}));
     Ok(pages.try_next().await?.is_none_or(|page| page.count == 0))
 }
 

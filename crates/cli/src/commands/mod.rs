@@ -25,7 +25,6 @@ use std::time::Duration;
 
 use ddb_core::key::MessageGroupId;
 use ddb_core::timestamp::Timestamp;
-use futures::stream::{self, Stream, StreamExt};
 
 /// The conversation that is seeded and shown where none is named.
 pub const SEEDED_GROUP: MessageGroupId =
@@ -33,16 +32,6 @@ pub const SEEDED_GROUP: MessageGroupId =
 
 /// How long a command waits for a table to become what it should be.
 const TABLE_DEADLINE: Duration = Duration::from_secs(10 * 60);
-
-/// The most segments of a scan that are read at once, however many there are: each of them holds a page.
-const SEGMENTS_AT_ONCE: usize = 64;
-
-/// Reads the segments of a scan, some of them at once; one that has ended makes room for the next.
-fn side_by_side<S: Stream + Unpin>(
-    segments: impl Iterator<Item = S>,
-) -> impl Stream<Item = S::Item> {
-    stream::iter(segments).flatten_unordered(SEGMENTS_AT_ONCE)
-}
 
 /// Returns `1 item`, `2 items`.
 fn counted(count: u64, one: &str, many: &str) -> String {

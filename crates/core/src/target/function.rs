@@ -6,6 +6,7 @@ use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 
 use super::answers::WholeAnswers;
+use super::retries::budget;
 use crate::schema::TableName;
 use crate::store::{DynamoDb, Store};
 
@@ -40,7 +41,9 @@ impl Function {
             .region()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let client = aws_sdk_dynamodb::Client::new(&self.config);
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config);
+        let config = config.retry_partition(budget()).build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
         DynamoDb::new(client, format!("lambda {region}"), POLL).store(table)
     }
 }

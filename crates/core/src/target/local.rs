@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use super::answers::WholeAnswers;
 use super::configured::Service;
 use super::endpoint::Endpoint;
-use super::retries::DeadIsDead;
+use super::retries::{DeadIsDead, budget};
 use super::{TargetError, TargetOptions, check_region};
 use crate::environment::Environment;
 use crate::store::DynamoDb;
@@ -69,7 +69,8 @@ macro_rules! bare_client {
             .endpoint_url(local.endpoint.to_string())
             .timeout_config(timeouts())
             .retry_config(retries())
-            .retry_classifier(DeadIsDead::LOCAL);
+            .retry_classifier(DeadIsDead::LOCAL)
+            .retry_partition(budget());
         config.set_http_client(Some(local.http_client()));
         $service::Client::from_conf(config.build())
     }};

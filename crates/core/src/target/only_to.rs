@@ -15,6 +15,7 @@ macro_rules! client {
         let endpoint: Option<&$crate::target::endpoint::Endpoint> = $endpoint;
         let mut config = $service::config::Builder::from($config)
             .retry_classifier($crate::target::retries::DeadIsDead::PRODUCTION)
+            .retry_partition($crate::target::retries::budget())
             .interceptor($crate::target::only_to::OnlyTo::new(endpoint));
         config.set_endpoint_url(endpoint.map(ToString::to_string));
         $service::Client::from_conf(config.build())

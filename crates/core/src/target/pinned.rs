@@ -12,7 +12,8 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use super::TargetError;
 use super::endpoint::Endpoint;
 use super::only_to::client;
-use crate::error::{CallError, Cause};
+use crate::error::{CallError, Cause, Destination};
+use crate::pace::ask;
 
 const OPERATION: &str = "GetCallerIdentity";
 
@@ -21,8 +22,8 @@ const OPERATION: &str = "GetCallerIdentity";
 pub(super) struct Registry {
     pub(super) config: SdkConfig,
     pub(super) endpoint: Option<Endpoint>,
-    /// Where it is asked, for people.
-    pub(super) place: String,
+    /// Where it is asked.
+    pub(super) place: Destination,
 }
 
 impl Registry {
@@ -30,13 +31,9 @@ impl Registry {
         let provider = SharedCredentialsProvider::new(credentials.clone());
         let config = self.config.to_builder();
         let config = config.credentials_provider(provider).build();
-        let answer = client!(aws_sdk_sts, &config, self.endpoint.as_ref())
-            .get_caller_identity()
-            .send()
-            .await
-            .map_err(|error| {
-                TargetError::Identity(CallError::new(OPERATION, &self.place, error))
-            })?;
+        let request = client!(aws_sdk_sts, &config, self.endpoint.as_ref()).get_caller_identity();
+        let answer = ask(OPERATION, &self.place, || request.clone().send()).await;
+        let answer = answer.map_err(TargetError::Identity)?;
         answer.account.ok_or(TargetError::NoAccount)
     }
 }

@@ -22,6 +22,7 @@ use super::pinned::{Pinned, Registry};
 use super::proxy::Proxy;
 use super::{TargetError, TargetOptions, check_region};
 use crate::environment::Environment;
+use crate::error::{Destination, Resource};
 use crate::store::DynamoDb;
 
 const CONNECT: Duration = Duration::from_secs(2);
@@ -93,7 +94,10 @@ impl Prod {
         let region = config.region().ok_or(TargetError::NoRegion)?.to_string();
         check_region("the region", &region)?;
         let registry = Registry {
-            place: place(&region, sts_endpoint.as_ref(), proxy.as_ref()),
+            place: Destination::new(
+                sts_at(&region, sts_endpoint.as_ref(), proxy.as_ref()),
+                Resource::Account,
+            ),
             config: config.clone(),
             endpoint: sts_endpoint,
         };
@@ -163,7 +167,7 @@ fn flag(service: Service, url: Option<&str>) -> Result<Option<Endpoint>, TargetE
 }
 
 /// Says where STS is asked.
-fn place(region: &str, flag: Option<&Endpoint>, proxy: Option<&Proxy>) -> String {
+fn sts_at(region: &str, flag: Option<&Endpoint>, proxy: Option<&Proxy>) -> String {
     let host = format!("sts.{region}.amazonaws.com");
     match (flag, proxy) {
         (Some(flag), _) => format!("production {region} at {flag}"),

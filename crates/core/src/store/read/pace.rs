@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::scan::Scan;
 use crate::pace::Rate;
 
 /// What a page of 1 MB costs at the most: 4 KB a unit, read consistently. See "Read consistency" and
@@ -23,9 +22,9 @@ pub(super) struct ScanPace {
 }
 
 impl ScanPace {
-    pub(super) fn new(rate: Rate, scan: Scan) -> Self {
+    pub(super) fn new(rate: Rate, consistent: bool) -> Self {
         // An item of 4 KB, until the first page says better.
-        let price = if scan.consistent { 1.0 } else { 0.5 };
+        let price = if consistent { 1.0 } else { 0.5 };
         Self {
             rate,
             price: Arc::new(Mutex::new(price)),
@@ -36,20 +35,20 @@ impl ScanPace {
         self.price.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a page's turn; returns how to ask for it, and what was reserved.
-    pub(super) async fn begin(&self, scan: Scan) -> (Scan, f64) {
+    /// Waits for a page's turn; returns how many items to ask for at the most, and what was reserved.
+    pub(super) async fn begin(&self, page_size: Option<u32>) -> (Option<u32>, f64) {
         let price = *self.price();
         let affordable = (self.rate.per_second() / price).clamp(1.0, f64::from(i32::MAX));
         // Where a whole page is no more than a second of the rate, the service may cut it as ever.
         let bound = (self.rate.per_second() < PAGE_UNITS).then_some(affordable as u32);
-        let page_size = match (scan.page_size, bound) {
+        let page_size = match (page_size, bound) {
             (Some(wanted), Some(bound)) => Some(wanted.min(bound)),
             (wanted, bound) => wanted.or(bound),
         };
         let items = page_size.map_or(f64::INFINITY, f64::from);
         let reserved = (items * price).min(PAGE_UNITS);
         self.rate.reserve(reserved).await;
-        (Scan { page_size, ..scan }, reserved)
+        (page_size, reserved)
     }
 
     /// Settles what a page cost.
