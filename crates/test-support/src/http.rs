@@ -281,11 +281,14 @@ pub fn forward(request: &Request, url: &str) -> Answer {
     let head: String = request
         .head
         .lines()
-        .filter(|line| !line.to_ascii_lowercase().starts_with("connection:"))
+        .filter(|line| {
+            let name = line.split(':').next().unwrap_or_default();
+            !["connection", "host"].contains(&&*name.to_ascii_lowercase())
+        })
         .take_while(|line| !line.is_empty())
         .map(|line| format!("{line}\r\n"))
         .collect();
-    let head = format!("{head}Connection: close\r\n\r\n");
+    let head = format!("{head}Host: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("the engine reads");
     stream.write_all(&request.body).expect("the engine reads");
     let mut answer = Vec::new();

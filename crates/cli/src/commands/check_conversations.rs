@@ -122,13 +122,15 @@ impl Command for Args {
             repaired: 0,
             unknown: 0,
             failed: 0,
+            mended: 0,
         };
         let mut printer = ui.printer::<Row>();
         if let Err(failure) = check.run(self.names, &mut printer).await {
             printer.abandon();
-            return Err(failure);
+            return Err(check.after_repairs(failure));
         }
-        printer.finish(Totals::default())?;
+        let shown = printer.finish(Totals::default());
+        shown.map_err(|failure| check.after_repairs(failure))?;
         check.end(self.repair)
     }
 }
@@ -164,6 +166,8 @@ struct Check<'a> {
     unknown: u64,
     /// Conversations whose rows could not be written.
     failed: u64,
+    /// Conversations whose rows were mended.
+    mended: u64,
 }
 
 impl Check<'_> {
@@ -257,10 +261,22 @@ impl Check<'_> {
                 }
             }
         };
+        self.mended += u64::from(mended);
         for finding in inspection.findings {
             self.report(finding, mended, printer)?;
         }
         printer.flush()
+    }
+
+    /// Adds to a failure what was done before it.
+    fn after_repairs(&self, failure: Failure) -> Failure {
+        match self.mended {
+            0 => failure,
+            some => {
+                let mended = counted(some, "conversation", "conversations");
+                failure.after(&format!("rows mended in {mended}"))
+            }
+        }
     }
 
     /// Compares the names that items have with those of the users.

@@ -303,6 +303,9 @@ fn what_was_written_is_said_where_the_output_is_lost() {
     let twice = written.iter().filter(|item| item["message"] == text);
     // A message, and a message with two rows.
     assert_eq!(twice.count(), 4);
+    // The message was put without its rows following.
+    let ran = on_a_full_disk(&tool, &["check-conversations", "--repair"]);
+    ran.fails_with_hint(1, "rows mended in 1 conversation");
     let ran = on_a_full_disk(&tool, &["drop", &table]);
     ran.fails_with_hint(1, &format!("the table {table}: dropped"));
 }

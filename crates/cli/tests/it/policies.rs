@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use ddb_core::item::RawItem;
 use ddb_test_support::aws::{Aws, Backups};
 use ddb_test_support::cognito::{Cognito, Hardship, POOL, PoolUser};
 use ddb_test_support::http::{Request, Server, forward};
@@ -89,6 +90,8 @@ struct Recorder {
     server: Server,
     tool: Tool,
     asked: Arc<Mutex<Permissions>>,
+    /// What somebody else writes just before the first transaction gets through.
+    meanwhile: Arc<Mutex<Vec<RawItem>>>,
     _behind: (Aws, Cognito),
 }
 
@@ -99,8 +102,17 @@ impl Recorder {
         let asked = Arc::new(Mutex::new(Permissions::new()));
         let taken = Arc::clone(&asked);
         let (services, pool) = (aws.url(), cognito.url());
+        let meanwhile = Arc::new(Mutex::new(Vec::new()));
+        let (written, client) = (Arc::clone(&meanwhile), sandbox.client());
+        let table = sandbox.table().to_string();
         let server = Server::start(move |request| {
             taken.lock().unwrap().extend(permissions(request));
+            if request.operation == "TransactWriteItems" {
+                for item in std::mem::take(&mut *written.lock().unwrap()) {
+                    let put = client.put_item().table_name(&table).set_item(Some(item));
+                    block_on(put.send()).unwrap();
+                }
+            }
             match request.operation.as_str() {
                 "ListUsers" => forward(request, &pool),
                 _ => forward(request, &services),
@@ -117,6 +129,7 @@ impl Recorder {
             server,
             tool,
             asked,
+            meanwhile,
             _behind: (aws, cognito),
         }
     }
@@ -181,7 +194,13 @@ fn a_table_is_made_changed_and_dropped_with_what_the_policies_grant() {
 fn a_seed_writes_with_what_the_policy_grants() {
     let recorder = Recorder::on(with_table());
     let seed = with_users(&["seed", "--yes", "--ends-at", "2026-03-22T08:35:09Z"]);
+    // Somebody else makes a row at the same time: one of the two goes.
+    let made = row_of_bayko("2026-01-01T00:00:00.000000+00:00");
+    recorder.meanwhile.lock().unwrap().push(made);
     recorder.run(&seed).ok();
+    let rows = block_on(recorder.sandbox.items()).into_iter();
+    let rows = rows.filter(|item| item["pk"].as_s().unwrap().starts_with("GRP#"));
+    assert_eq!(rows.count(), 2);
     // Rows that are behind are moved.
     block_on(
         recorder
@@ -317,18 +336,22 @@ fn rows_are_moved_with_what_the_policy_grants() {
     recorder.is_what_is_granted("sync-conversations");
 }
 
-#[test]
-fn a_table_is_checked_and_mended_with_what_the_policy_grants() {
-    let recorder = Recorder::on(seeded());
-    let bayko = strings(&[
+fn row_of_bayko(sk: &str) -> RawItem {
+    strings(&[
         ("pk", &format!("GRP#{BAYKO}")),
-        ("sk", "2026-01-01T00:00:00.000000+00:00"),
+        ("sk", sk),
         ("message_group_uuid", GROUP),
         ("message", "long ago"),
         ("user_uuid", ANDREW),
         ("user_display_name", "Andrew Brown"),
         ("user_handle", "andrewbrown"),
-    ]);
+    ])
+}
+
+#[test]
+fn a_table_is_checked_and_mended_with_what_the_policy_grants() {
+    let recorder = Recorder::on(seeded());
+    let bayko = row_of_bayko("2026-01-01T00:00:00.000000+00:00");
     // Rows that are behind, one of them doubled, and a name that changed.
     block_on(
         recorder
@@ -343,6 +366,12 @@ fn a_table_is_checked_and_mended_with_what_the_policy_grants() {
     );
     let check = with_users(&["check-conversations"]);
     assert_eq!(recorder.run(&check).code, Some(3));
+    recorder
+        .run(&[&check[..], &["--repair", "--names", "--yes"]].concat())
+        .ok();
+    // A doubled one goes beside one that is where it should be.
+    let bayko = row_of_bayko("2026-01-02T00:00:00.000000+00:00");
+    block_on(recorder.sandbox.put(bayko));
     recorder
         .run(&[&check[..], &["--repair", "--names", "--yes"]].concat())
         .ok();

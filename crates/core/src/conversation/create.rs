@@ -38,6 +38,11 @@ fn is_invisible(c: char) -> bool {
         )
 }
 
+/// Tells whether there is nothing to see in a text.
+pub(crate) fn shows_nothing(text: &str) -> bool {
+    text.chars().all(is_invisible)
+}
+
 /// The text of a message: 1 to 1024 Unicode scalar values, one of which at least shows something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text(String);
@@ -54,7 +59,7 @@ impl std::str::FromStr for Text {
 
     fn from_str(text: &str) -> Result<Self, TextError> {
         let length = text.chars().count();
-        if text.chars().all(is_invisible) {
+        if shows_nothing(text) {
             Err(TextError::Blank)
         } else if length > MAX_TEXT {
             Err(TextError::TooLong(length))

@@ -9,6 +9,7 @@ mod rows;
 
 pub use arrivals::Arrivals;
 pub use check::{Copied, Example, Finding, Inspection, Invariant, Pass, inspect, repair};
+pub(crate) use create::shows_nothing;
 pub use create::{
     MAX_TEXT, Membership, Text, TextError, create_conversation, create_message, membership,
 };

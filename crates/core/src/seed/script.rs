@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::conversation::shows_nothing;
+
 /// Names one of the two people of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -131,7 +133,7 @@ fn parse_line(line: &str, speakers: &Speakers) -> Result<Line, Problem> {
         });
     };
     let text = text.trim();
-    if text.is_empty() {
+    if shows_nothing(text) {
         return Err(Problem::NoText(speaker.to_owned()));
     }
     Ok(Line {
@@ -217,11 +219,17 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_text_that_shows_nothing_is_none() {
+        let error = parse("Person 1: \u{200b}").unwrap_err();
+        assert_eq!(error.problem, Problem::NoText("Person 1".into()));
+    }
+
     proptest! {
         #[test]
         fn any_text_after_the_prefix_is_kept(texts in prop::collection::vec("[^\\r\\n]{1,40}", 1..20)) {
             let texts: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).collect();
-            prop_assume!(texts.iter().all(|text| !text.is_empty()));
+            prop_assume!(!texts.iter().any(|text| shows_nothing(text)));
             let file: String = texts.iter().map(|text| format!("Person 2: {text}\n")).collect();
             let parsed: Vec<String> = parse(&file).unwrap().into_iter().map(|(_, text)| text).collect();
             prop_assert_eq!(parsed, texts);

@@ -122,7 +122,9 @@ impl Surroundings {
         named_by_flag: bool,
         environment: &Environment,
     ) -> Result<Chain, TargetError> {
-        if !named_by_flag && environment.get("AWS_ACCESS_KEY_ID")?.is_some() {
+        // Keys in variables come first, where both parts are there.
+        let has = |name| environment.get(name).map(|value| value.is_some());
+        if !named_by_flag && has("AWS_ACCESS_KEY_ID")? && has("AWS_SECRET_ACCESS_KEY")? {
             return Ok(Chain::Profile);
         }
         Chain::follow(&self.profiles)
