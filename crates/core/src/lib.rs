@@ -13,6 +13,7 @@ pub mod guard;
 pub mod item;
 pub mod key;
 pub mod pace;
+pub mod pages;
 #[cfg(test)]
 mod sample;
 pub mod schema;
@@ -22,4 +23,4 @@ pub mod store;
 pub mod stream;
 pub mod timestamp;
 
-pub use error::{CallError, Cause, Error};
+pub use error::{CallError, Cause, Destination, Error, Resource};

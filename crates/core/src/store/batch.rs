@@ -113,7 +113,7 @@ impl Store {
                 Some(error) if written == 0 && !error.is_throttling() => return Err(error.into()),
                 cause => {
                     return Err(Error::PartlyWritten {
-                        place: self.place.to_string(),
+                        place: self.place.clone(),
                         written,
                         unwritten: total - written,
                         cause: cause.map(Box::new),
@@ -309,7 +309,7 @@ impl Store {
         match (left.items, left.cause) {
             (0, None) => Ok(()),
             (unwritten, cause) => Err(Error::PartlyWritten {
-                place: self.place.to_string(),
+                place: self.place.clone(),
                 written: items - unwritten,
                 unwritten,
                 cause: cause.map(Box::new),

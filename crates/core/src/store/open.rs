@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{DynamoDb, Store};
 use crate::aws_client;
-use crate::connect::{Function, Target};
+use crate::connect::{Connection, Function, Target};
 use crate::schema::TableName;
 
 /// The longest interval between two looks at a table that is changing.
@@ -34,7 +34,9 @@ impl Function {
         let config = self.config();
         let region = config.region().map(ToString::to_string);
         let place = format!("lambda {}", region.unwrap_or_default());
-        let client = aws_sdk_dynamodb::Client::new(config);
+        let config = aws_sdk_dynamodb::config::Builder::from(config);
+        let config = config.retry_partition(Connection::budget()).build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
         DynamoDb::new(client, place, AWS_POLL).store(table)
     }
 }
