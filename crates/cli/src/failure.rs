@@ -10,7 +10,7 @@ use ddb_core::schema::DEFAULT_TABLE;
 use ddb_core::seed::{PlanError, ScriptError, SeedError};
 use ddb_core::store::Store;
 use ddb_core::stream::CheckpointError;
-use ddb_core::{CallError, Cause, Error};
+use ddb_core::{CallError, Cause, Error, Resource};
 use ddb_local::{LocalError, Occupant};
 use ddb_people::users::{PostgresError, TlsError, UrlError, UsersError};
 
@@ -92,8 +92,8 @@ impl Failure {
 
     /// Makes a failure of a table that is not there.
     pub fn no_table(store: &Store) -> Self {
-        let message = format!("{}: there is no such table", store.place());
-        Self::new(Exit::NotFound, message).hint(missing_table_hint(store.table().as_str()))
+        let place = store.place().clone();
+        Error::NoSuchTable { place }.into()
     }
 
     /// Says what to do next.
@@ -157,12 +157,12 @@ impl From<CallError> for Failure {
             Exit::Failed
         };
         let failure = Self::new(exit, error.to_string());
-        if error.is_missing() && !error.is_about_pool() {
-            // The name of the table ends that of the place.
-            let table = error.place.rsplit(' ').next().unwrap_or_default();
-            return failure.hint(missing_table_hint(table));
+        match &error.place.resource {
+            Resource::Table(table) if error.is_missing() => {
+                failure.hint(missing_table_hint(table.as_str()))
+            }
+            _ => failure.maybe_hint(call_hint(&error)),
         }
-        failure.maybe_hint(call_hint(&error))
     }
 }
 
@@ -186,17 +186,18 @@ const CREDENTIALS: &str =
 
 /// Returns the next step after a request that failed.
 fn call_hint(error: &CallError) -> Option<&'static str> {
+    let is_about_pool = matches!(error.place.resource, Resource::UserPool(_));
     match &error.cause {
-        Cause::Unreachable(_) if error.is_about_pool() => Some(
+        Cause::Unreachable(_) if is_about_pool => Some(
             "`docker compose up -d` starts a Cognito; --cognito-endpoint-url names another, and the word `aws` the real one",
         ),
-        Cause::Service { .. } if error.is_about_pool() && error.is_missing() => {
+        Cause::Service { .. } if is_about_pool && error.is_missing() => {
             Some("is the id of the pool right, and is the pool in that region?")
         }
-        Cause::Service { .. } if error.is_about_pool() && error.is_throttling() => {
+        Cause::Service { .. } if is_about_pool && error.is_throttling() => {
             Some("wait a little, then run the command again")
         }
-        Cause::TimedOut(_) | Cause::Garbled(_) if error.is_about_pool() => {
+        Cause::TimedOut(_) | Cause::Garbled(_) if is_about_pool => {
             Some("is that a Cognito endpoint, and is it well?")
         }
         Cause::Credentials(_) => Some(CREDENTIALS),
@@ -234,6 +235,13 @@ impl From<Error> for Failure {
             ),
             Error::Contended { .. } => {
                 Self::new(Exit::Failed, message).hint("run the command again")
+            }
+            Error::NoSuchTable { place } => {
+                let missing = Self::new(Exit::NotFound, message);
+                match place.resource {
+                    Resource::Table(table) => missing.hint(missing_table_hint(table.as_str())),
+                    _ => missing,
+                }
             }
             Error::TableStatus { .. } => Self::new(Exit::Failed, message)
                 .hint("`ddb list-tables --details` shows the state of the tables"),

@@ -129,35 +129,39 @@ mod tests {
         assert_eq!(Units::of(&on_demand.shape()), None);
     }
 
+    fn add(statistics: &mut Statistics, item: impl Into<RawItem>) {
+        statistics.add(&(&item.into()).into());
+    }
+
     #[test]
     fn a_message_costs_its_own_write_and_those_of_two_rows() {
         let mut statistics = Statistics::default();
-        statistics.add(&RawItem::from(&sample::message(
-            "2026-03-22T00:00:00Z",
-            "a",
-        )));
-        statistics.add(&RawItem::from(&sample::group_row(
-            "2026-03-22T00:00:00Z",
-            "a",
-        )));
+        add(
+            &mut statistics,
+            &sample::message("2026-03-22T00:00:00Z", "a"),
+        );
+        add(
+            &mut statistics,
+            &sample::group_row("2026-03-22T00:00:00Z", "a"),
+        );
         let estimate = Estimate::new(&statistics, Units::default());
         assert_eq!(estimate.write_units, 1 + 2 * (2 * 2 + 2));
         let bytes = statistics.all().bytes + statistics.group_rows.bytes + 300;
         assert_eq!(estimate.stored_bytes, bytes);
         let large = "a".repeat(1_024);
-        statistics.add(&RawItem::from(&sample::message(
-            "2026-03-22T00:00:01Z",
-            &large,
-        )));
-        statistics.add(&RawItem::from(&sample::message(
-            "2026-03-22T00:00:02Z",
-            &large,
-        )));
+        add(
+            &mut statistics,
+            &sample::message("2026-03-22T00:00:01Z", &large),
+        );
+        add(
+            &mut statistics,
+            &sample::message("2026-03-22T00:00:02Z", &large),
+        );
         assert_eq!(units_of(statistics.messages), 1);
-        statistics.add(&RawItem::from(&sample::message(
-            "2026-03-22T00:00:03Z",
-            &large.repeat(4),
-        )));
+        add(
+            &mut statistics,
+            &sample::message("2026-03-22T00:00:03Z", &large.repeat(4)),
+        );
         assert_eq!(units_of(statistics.messages), 2);
     }
 }

@@ -1,6 +1,8 @@
 //! What can go wrong between this crate and a service.
 
 use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
@@ -8,6 +10,7 @@ use aws_sdk_dynamodb::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::key::MessageGroupId;
+use crate::schema::TableName;
 
 /// Any failure of a store operation.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +31,8 @@ pub enum Error {
     /// A batch could not be written to its end.
     #[error("{written} of {} items written to {place}, {unwritten} not{}", written + unwritten, because(cause))]
     PartlyWritten {
-        /// The target.
-        place: String,
+        /// The table, and the target that it is on.
+        place: Destination,
         /// Items that the service took.
         written: u64,
         /// Items that it did not take, or of which that is not known.
@@ -45,27 +48,33 @@ pub enum Error {
         /// The deadline.
         after: Duration,
     },
+    /// There is no such table.
+    #[error("{place}: there is no such table")]
+    NoSuchTable {
+        /// The table, and the target that it is not on.
+        place: Destination,
+    },
     /// The table is in a state that no waiting ends.
     #[error("{place}: the table is {status}")]
     TableStatus {
-        /// The target.
-        place: String,
+        /// The table, and the target that it is on.
+        place: Destination,
         /// The service's word for the state.
         status: String,
     },
     /// The table is protected against deletion.
     #[error("DeleteTable on {place}: the table has deletion protection")]
     DeletionProtected {
-        /// The target.
-        place: String,
+        /// The table, and the target that it is on.
+        place: Destination,
     },
     /// Other writers kept changing the rows of a group.
     #[error(
         "group {group} on {place}: its rows kept changing under {attempts} attempts to move them"
     )]
     Contended {
-        /// The target.
-        place: String,
+        /// The table, and the target that it is on.
+        place: Destination,
         /// The conversation.
         group: MessageGroupId,
         /// How often it was tried.
@@ -74,8 +83,8 @@ pub enum Error {
     /// Every key that a new item may have is held by another one.
     #[error("{place}: no free sort key from {first} to {last} in {partition}")]
     NoFreeKey {
-        /// The target.
-        place: String,
+        /// The table, and the target that it is on.
+        place: Destination,
         /// The partition key.
         partition: String,
         /// The first sort key that was wanted.
@@ -86,16 +95,16 @@ pub enum Error {
     /// Other transactions held the same items at every attempt.
     #[error("TransactWriteItems on {place}: other transactions held its items, {attempts} times")]
     Conflicts {
-        /// The target.
-        place: String,
+        /// The table, and the target that it is on.
+        place: Destination,
         /// How often it was tried.
         attempts: u32,
     },
     /// A transaction was cancelled for a reason that trying again does not mend.
     #[error("TransactWriteItems on {place}: cancelled: {reasons}")]
     Cancelled {
-        /// The target.
-        place: String,
+        /// The table, and the target that it is on.
+        place: Destination,
         /// The service's reasons, one for each action.
         reasons: String,
     },
@@ -134,20 +143,89 @@ fn because(cause: &Option<Box<CallError>>) -> String {
     }
 }
 
+/// What a request is about, which also tells the service that it goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// DynamoDB as a whole: the list of its tables.
+    Tables,
+    /// One DynamoDB table.
+    Table(TableName),
+    /// The streams of tables, a service of its own.
+    Streams,
+    /// One user pool of Cognito, by its id: `eu-central-1_AbCd09`.
+    UserPool(Arc<str>),
+    /// The account that credentials are for, which STS knows.
+    Account,
+}
+
+/// Where a request goes: the target, and what the request is about there.
+///
+/// It is shown to people as `local http://localhost:8000 cruddur-messages`: the target, then the name of the table
+/// or of the user pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The target: `local http://localhost:8000`.
+    pub target: Arc<str>,
+    /// What the request is about.
+    pub resource: Resource,
+}
+
+impl Destination {
+    /// Names a resource on a target.
+    pub fn new(target: impl Into<Arc<str>>, resource: Resource) -> Self {
+        Self {
+            target: target.into(),
+            resource,
+        }
+    }
+
+    /// Returns another resource of the same target.
+    #[must_use]
+    pub fn with(&self, resource: Resource) -> Self {
+        Self::new(Arc::clone(&self.target), resource)
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.target)?;
+        match &self.resource {
+            Resource::Table(table) => write!(f, " {table}"),
+            Resource::UserPool(pool) => write!(f, " {pool}"),
+            Resource::Tables | Resource::Streams | Resource::Account => Ok(()),
+        }
+    }
+}
+
 /// A request that failed: what was asked, of whom, and why not.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation} on {place}: {cause}")]
 pub struct CallError {
     /// The API's name of the operation: `Scan`, `PutItem`.
     pub operation: &'static str,
-    /// The target, as it is shown to people: `local http://localhost:8000 cruddur-messages`.
-    pub place: String,
+    /// Where it went.
+    pub place: Destination,
     /// Why.
     pub cause: Cause,
 }
 
-/// The one operation on user pools.
-pub const LIST_USERS: &str = "ListUsers";
+/// The codes that ask for less load: those of `THROTTLING_ERRORS` in the SDK. It retries none of them here, so
+/// all of them have to be known.
+const THROTTLING: [&str; 13] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "RequestThrottled",
+    "SlowDown",
+    "PriorRequestNotComplete",
+    "EC2ThrottledException",
+];
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -210,36 +288,38 @@ impl CallError {
         )
     }
 
-    /// Tells whether the request was for a user pool.
-    pub fn is_about_pool(&self) -> bool {
-        self.operation == LIST_USERS
-    }
-
     /// Tells whether the service asked for less load. The codes are those that the AWS SDKs retry as
     /// throttling ("Retry behavior", AWS SDKs and Tools Reference Guide).
     pub fn is_throttling(&self) -> bool {
-        matches!(
-            self.code(),
-            Some(
-                "ProvisionedThroughputExceededException"
-                    | "ThrottlingException"
-                    | "RequestLimitExceeded"
-                    | "LimitExceededException"
-                    | "TooManyRequestsException"
-                    | "SlowDown"
-            )
-        )
+        self.code().is_some_and(|code| THROTTLING.contains(&code))
     }
 
-    /// Turns the SDK's error into ours.
-    pub fn new<E>(operation: &'static str, place: &str, error: SdkError<E, HttpResponse>) -> Self
+    /// Turns an error of the SDK into ours.
+    pub fn new<E>(
+        operation: &'static str,
+        place: &Destination,
+        error: SdkError<E, HttpResponse>,
+    ) -> Self
     where
         E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
     {
         Self {
             operation,
-            place: place.to_owned(),
+            place: place.clone(),
             cause: Cause::new(&error),
+        }
+    }
+
+    /// Says that an answer makes no sense.
+    pub(crate) fn garbled(
+        operation: &'static str,
+        place: &Destination,
+        fault: &dyn StdError,
+    ) -> Self {
+        Self {
+            operation,
+            place: place.clone(),
+            cause: Cause::Garbled(fault.to_string()),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod guard;
 pub mod item;
 pub mod key;
 pub mod pace;
+pub mod pages;
 #[cfg(test)]
 mod sample;
 pub mod schema;
@@ -21,4 +22,4 @@ pub mod store;
 pub mod stream;
 pub mod timestamp;
 
-pub use error::{CallError, Cause, Error};
+pub use error::{CallError, Cause, Destination, Error, Resource};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
-use crate::item::{Kind, RawItem, size};
+use crate::item::{Attributes, Kind, View};
 use crate::key::{MessageGroupId, PartitionKey};
 use crate::schema::attribute;
 use crate::timestamp::Timestamp;
@@ -61,20 +61,32 @@ pub struct Statistics {
 
 impl Statistics {
     /// Counts an item.
-    pub fn add(&mut self, raw: &RawItem) {
-        let bytes = size(raw) as u64;
-        match Kind::of(raw) {
+    pub fn add(&mut self, item: &View<'_>) {
+        let bytes = item.size() as u64;
+        match Kind::of(item) {
             Kind::Message => {
                 self.messages.add(bytes);
-                self.add_message(raw, bytes);
+                self.add_message(item, bytes);
             }
             Kind::Group => self.group_rows.add(bytes),
             Kind::Unknown => self.unknown.add(bytes),
         }
     }
 
-    fn add_message(&mut self, raw: &RawItem, bytes: u64) {
-        let text = |name| raw.get(name).and_then(|value| value.as_s().ok());
+    /// Adds what was counted in another part of the table.
+    pub fn merge(&mut self, other: Self) {
+        self.messages = self.messages.plus(other.messages);
+        self.group_rows = self.group_rows.plus(other.group_rows);
+        self.unknown = self.unknown.plus(other.unknown);
+        for (day, messages) in other.days {
+            *self.days.entry(day).or_default() += messages;
+        }
+        self.undated += other.undated;
+        self.groups.merge(&other.groups);
+    }
+
+    fn add_message(&mut self, item: &View<'_>, bytes: u64) {
+        let text = |name| item.text(name).and_then(Result::ok);
         let time = text(attribute::SK).and_then(|sk| sk.parse::<Timestamp>().ok());
         match time {
             Some(time) => *self.days.entry(time.date()).or_default() += 1,
@@ -102,7 +114,7 @@ impl Statistics {
 }
 
 /// Counts messages by conversation, in bounded memory: at most twice [`Tally::KEPT`] counters of less
-/// than 64 bytes each.
+/// than 64 bytes each, and those of one page.
 ///
 /// Where there are more conversations, the smaller half is forgotten. A scan of one segment gives the items
 /// of a partition one after the other, so what is forgotten is complete, and too small to be shown. Where
@@ -135,17 +147,34 @@ impl Tally {
     }
 
     fn add(&mut self, group: MessageGroupId, bytes: u64) {
-        let seen = &mut self.seen;
-        let volume = self.counted.entry(group).or_insert_with(|| {
-            *seen += 1;
+        self.volume(group).add(bytes);
+        self.forget(std::iter::once(&group));
+    }
+
+    /// Adds what was counted on another page.
+    fn merge(&mut self, page: &Self) {
+        for (group, volume) in &page.counted {
+            let own = self.volume(*group);
+            *own = own.plus(*volume);
+        }
+        self.forget(page.counted.keys());
+        self.forgot |= page.forgot;
+    }
+
+    fn volume(&mut self, group: MessageGroupId) -> &mut Volume {
+        self.counted.entry(group).or_insert_with(|| {
+            self.seen += 1;
             Volume::default()
-        });
-        volume.add(bytes);
-        let volume = *volume;
+        })
+    }
+
+    /// Forgets the smaller half where there are too many, but not those that came last: more of them may come.
+    fn forget<'a>(&mut self, last: impl Iterator<Item = &'a MessageGroupId>) {
         if self.counted.len() > 2 * self.kept {
-            self.counted = self.biggest(self.kept).into_iter().collect();
-            // More of this one may come.
-            self.counted.insert(group, volume);
+            let last: Vec<_> = last
+                .filter_map(|group| Some((*group, *self.counted.get(group)?)))
+                .collect();
+            self.counted = self.biggest(self.kept).into_iter().chain(last).collect();
             self.forgot = true;
         }
     }
@@ -172,6 +201,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::item::{RawItem, size};
     use crate::sample;
     use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -198,7 +228,7 @@ mod tests {
             RawItem::from([("pk".to_owned(), AttributeValue::S("x".to_owned()))]),
         ];
         for item in &items {
-            statistics.add(item);
+            statistics.add(&item.into());
         }
         assert_eq!(statistics.messages.items, 4);
         assert_eq!(
@@ -241,7 +271,8 @@ mod tests {
         let mut statistics = Statistics::default();
         assert_eq!(statistics.last_thirty_days(), 0);
         for day in ["2026-03-01", "2026-03-02", "2026-03-31"] {
-            statistics.add(&message(1, &format!("{day}T12:00:00Z"), "a"));
+            let message = message(1, &format!("{day}T12:00:00Z"), "a");
+            statistics.add(&(&message).into());
         }
         assert_eq!(statistics.last_thirty_days(), 2);
     }

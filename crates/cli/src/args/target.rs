@@ -234,7 +234,7 @@ impl Site {
         let store = target.store(table);
         let shown = match users {
             Some(users) if target.is_production() => format!("{}, users {users}", store.place()),
-            _ => store.place().to_owned(),
+            _ => store.place().to_string(),
         };
         show(target.is_production(), &shown, &context.ui);
         Self { shown, store }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use ddb_core::connect::Target;
-use ddb_core::schema::{Shape, TableSpec};
-use ddb_core::store::{Scan, Segment, Store};
+use ddb_core::schema::TableSpec;
+use ddb_core::store::{Scan, Store};
 use ddb_people::users::{Address, Database, UsersError, UsersPlan};
 use futures::TryStreamExt;
 use serde::Serialize;
@@ -206,13 +206,12 @@ impl Args {
         let name = self.table.table(&context.environment)?;
         let store = target.map_err(Failure::again)?.store(name);
         let load = schema_load(store.table().as_str());
-        let table = store.describe().await?;
-        let table = table.ok_or_else(|| Failure::no_table(&store))?;
+        let table = store.describe_existing().await?;
         let spec = TableSpec::default();
-        let shape = Shape::from(&table);
+        let shape = table.shape;
         let differences = spec.shape().differences(&shape);
         if !differences.is_empty() {
-            let fields: Vec<&str> = differences.iter().map(|d| d.field.as_str()).collect();
+            let fields: Vec<String> = differences.iter().map(|d| d.field.to_string()).collect();
             let detail = format!("{} differs in: {}", store.table(), fields.join(", "));
             return Ok(Found::warn(detail).hint(if spec.is_mendable(&shape) {
                 format!("`{load}` shows how, `{load} --apply` changes it")
@@ -282,12 +281,11 @@ impl Args {
 
 async fn is_empty(store: &Store) -> Result<bool, Failure> {
     let first = Scan {
-        segment: Segment::WHOLE,
-        consistent: false,
         count_only: true,
         page_size: Some(1),
+        ..Scan::default()
     };
-    let mut pages = std::pin::pin!(store.scan(first));
+    let mut pages = std::pin::pin!(store.scan(first, |(): &mut (), _| {}));
     Ok(pages.try_next().await?.is_none_or(|page| page.count == 0))
 }
 

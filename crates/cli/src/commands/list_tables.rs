@@ -98,7 +98,7 @@ impl Command for Args {
         let ui = &context.ui;
         let target = self.target.target(&context).await?;
         let dynamodb = target.dynamodb();
-        show(target.is_production(), dynamodb.place(), ui);
+        show(target.is_production(), &dynamodb.place().to_string(), ui);
         if self.details {
             print_details(&dynamodb, ui).await?;
         } else {
@@ -147,7 +147,7 @@ async fn describe(
         return Ok(None);
     };
     let description = dynamodb.store(table).describe().await?;
-    Ok(description.map(|table| Details::new(name, TableSummary::from(&table))))
+    Ok(description.map(|table| Details::new(name, table)))
 }
 
 fn end<R: Record>(printer: Printer<R>, ui: &Ui) -> Result<(), Failure> {

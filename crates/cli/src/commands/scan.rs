@@ -1,19 +1,16 @@
 //! `scan`: every item of the table, every page, as it comes.
 
-use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use clap::Parser;
 use ddb_core::CallError;
 use ddb_core::item::{Kind, Value, View};
-use ddb_core::pace::Rate;
 use ddb_core::schema::attribute;
-use ddb_core::store::{Folded, Scan, Segment, Store};
-use futures::stream::{Stream, StreamExt, TryStreamExt};
+use ddb_core::store::{Folded, Scan, Segment, Segments, Store};
+use futures::stream::{Stream, TryStreamExt};
 use serde::Serialize;
 
-use crate::args::TableArgs;
-use crate::commands::shared::side_by_side;
+use crate::args::{ReadArgs, TableArgs};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
@@ -80,9 +77,8 @@ pub struct Args {
     /// Read strongly consistent, for twice the capacity
     #[arg(long)]
     consistent: bool,
-    /// Use at most N read capacity units a second, by what the service reports
-    #[arg(long, value_name = "N")]
-    max_rcu: Option<NonZeroU32>,
+    #[command(flatten)]
+    read: ReadArgs,
     #[command(flatten)]
     table: TableArgs,
 }
@@ -206,26 +202,23 @@ impl Args {
         store: &Store,
         fold: impl Fn(&mut T, &View<'_>) + Clone + Send + 'static,
     ) -> impl Stream<Item = Result<Folded<T>, CallError>> {
-        let share = self.segment.map(|Share(segment)| segment);
-        let rest = share.is_none().then(|| Segment::all(self.segments));
-        let segments = share.into_iter().chain(rest.into_iter().flatten());
+        let segments = match self.segment {
+            Some(Share(segment)) => Segments::One(segment),
+            None => Segments::All(self.segments),
+        };
         // One more than the limit tells whether the limit cut anything.
         let page_size = match (self.limit, self.kind) {
             (Some(limit), None) => Some(limit.saturating_add(1)),
             _ => None,
         };
         let scan = Scan {
-            segment: Segment::WHOLE,
+            segments,
             consistent: self.consistent,
             count_only: self.count && self.kind.is_none(),
             page_size,
+            rate: self.read.rate(),
         };
-        let rate = self.max_rcu.map(Rate::new);
-        let pages = segments.map(move |segment| {
-            let scan = Scan { segment, ..scan };
-            store.scan_folded(scan, rate.clone(), fold.clone()).boxed()
-        });
-        side_by_side(pages)
+        store.scan(scan, fold)
     }
 
     async fn print(

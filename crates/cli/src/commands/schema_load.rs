@@ -95,7 +95,7 @@ struct Field {
 impl From<Difference> for Field {
     fn from(difference: Difference) -> Self {
         Self {
-            field: difference.field,
+            field: difference.field.to_string(),
             wanted: difference.wanted,
             found: difference.found,
         }
@@ -243,8 +243,7 @@ impl Load<'_> {
 
     async fn shape(&self) -> Result<Shape, Failure> {
         let active = self.site.store.wait_until_active(TABLE_DEADLINE);
-        let table = self.ui.wait("waiting for the table", active).await?;
-        Ok(Shape::from(&table))
+        Ok(self.ui.wait("waiting for the table", active).await?)
     }
 
     async fn differences(&self) -> Result<Vec<Difference>, Failure> {
@@ -300,7 +299,7 @@ impl Load<'_> {
                     store.place(),
                     counted(count, "change", "changes"),
                     left.iter()
-                        .map(|d| d.field.as_str())
+                        .map(|d| d.field.to_string())
                         .collect::<Vec<_>>()
                         .join(", "),
                 ),

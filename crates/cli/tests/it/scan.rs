@@ -235,21 +235,33 @@ async fn a_rate_bounds_the_pages() {
     let seen = Arc::clone(&limits);
     let server = Server::start(move |request| {
         let body: Value = serde_json::from_slice(&request.body).unwrap();
-        seen.lock().unwrap().push(body["Limit"].clone());
+        if request.operation == "Scan" {
+            seen.lock().unwrap().push(body["Limit"].clone());
+        }
         forward(request, &engine)
     });
     let tool = tool(Door::Own, &sandbox).with("AWS_ENDPOINT_URL_DYNAMODB", &server.url());
     let scanned = tool.run(&["scan", "--max-rcu", "2", "-ojsonl", "--timeout", "60s"]);
     assert_eq!(lines(scanned).len(), 40);
     // Two units read 4 items of unknown size, and far more of the small ones that they are.
-    let limits = std::mem::take(&mut *limits.lock().unwrap());
-    assert_eq!(limits[0], 4);
-    assert!(limits[1].as_u64().unwrap() > 4, "{limits:?}");
+    let bounded = || {
+        let limits = std::mem::take(&mut *limits.lock().unwrap());
+        assert_eq!(limits[0], 4);
+        assert!(limits[1].as_u64().unwrap() > 4, "{limits:?}");
+    };
+    bounded();
+    for (command, code) in [("stats", 0), ("check-conversations", 3)] {
+        let ran = tool.run(&[command, "--max-rcu", "2", "--timeout", "60s"]);
+        assert_eq!(ran.code, Some(code), "{}", ran.stderr);
+        bounded();
+    }
 
     let silent = Server::start(|_| Answer::json(200, r#"{"Count":0,"Items":[],"ScannedCount":0}"#));
     let tool = tool.with("AWS_ENDPOINT_URL_DYNAMODB", &silent.url());
-    tool.run(&["scan", "--max-rcu", "2"])
-        .fails(1, "does not say what capacity it used");
+    for command in ["scan", "check-conversations"] {
+        tool.run(&[command, "--max-rcu", "2"])
+            .fails(1, "does not say what capacity it used");
+    }
     assert_eq!(tool.run(&["scan", "-q"]).ok(), "");
 }
 

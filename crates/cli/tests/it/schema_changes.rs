@@ -49,7 +49,7 @@ async fn strange_table() -> (Sandbox, String) {
 
 async fn stream_arn(sandbox: &Sandbox) -> String {
     let table = sandbox.store().describe().await.unwrap().unwrap();
-    table.latest_stream_arn().unwrap().to_owned()
+    table.shape.stream_arn.unwrap()
 }
 
 #[tokio::test]

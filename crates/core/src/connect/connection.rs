@@ -1,12 +1,13 @@
 //! What a client of a service is made of, whichever service it is.
 
 use aws_config::SdkConfig;
+use aws_sdk_dynamodb::config::retry::RetryPartition;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::retries::classifiers::ClassifyRetry;
 
 use super::endpoint::Endpoint;
 use super::only_to::OnlyTo;
-use super::retries::DeadIsDead;
+use super::retries::{DeadIsDead, budget};
 
 /// Makes a client of a service from a [`Connection`](crate::connect::Connection): the first argument is the
 /// crate of its SDK, which has types of its own, so this cannot be a function. Nothing is contacted.
@@ -17,6 +18,7 @@ macro_rules! aws_client {
         let connection: &$crate::connect::Connection = $connection;
         let mut config = $service::config::Builder::from(connection.config())
             .retry_classifier(connection.retries())
+            .retry_partition($crate::connect::Connection::budget())
             .interceptor(connection.only_to());
         config.set_endpoint_url(connection.endpoint_url());
         $service::Client::from_conf(config.build())
@@ -51,6 +53,12 @@ impl Connection {
     #[doc(hidden)]
     pub fn retries(&self) -> impl ClassifyRetry + use<> {
         self.retries
+    }
+
+    /// Makes what the retries of one client may cost in all.
+    #[doc(hidden)]
+    pub fn budget() -> RetryPartition {
+        budget()
     }
 
     /// Returns what looks at where each request goes.

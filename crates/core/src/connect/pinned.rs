@@ -13,7 +13,8 @@ use super::TargetError;
 use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::retries::DeadIsDead;
-use crate::error::{CallError, Cause};
+use crate::error::{CallError, Cause, Destination};
+use crate::pace::ask;
 
 const OPERATION: &str = "GetCallerIdentity";
 
@@ -22,8 +23,8 @@ const OPERATION: &str = "GetCallerIdentity";
 pub(super) struct Registry {
     pub(super) config: SdkConfig,
     pub(super) endpoint: Option<Endpoint>,
-    /// Where it is asked, for people.
-    pub(super) place: String,
+    /// Where it is asked.
+    pub(super) place: Destination,
 }
 
 impl Registry {
@@ -32,13 +33,9 @@ impl Registry {
         let config = self.config.to_builder();
         let config = config.credentials_provider(provider).build();
         let connection = Connection::new(config, self.endpoint.clone(), DeadIsDead::PRODUCTION);
-        let answer = crate::aws_client!(aws_sdk_sts, &connection)
-            .get_caller_identity()
-            .send()
-            .await
-            .map_err(|error| {
-                TargetError::Identity(CallError::new(OPERATION, &self.place, error))
-            })?;
+        let request = crate::aws_client!(aws_sdk_sts, &connection).get_caller_identity();
+        let answer = ask(OPERATION, &self.place, || request.clone().send()).await;
+        let answer = answer.map_err(TargetError::Identity)?;
         answer.account.ok_or(TargetError::NoAccount)
     }
 }

@@ -23,6 +23,7 @@ use super::proxy::Proxy;
 use super::retries::DeadIsDead;
 use super::{TargetError, TargetOptions, check_region};
 use crate::environment::{Environment, Given};
+use crate::error::{Destination, Resource};
 
 const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(30);
@@ -93,7 +94,10 @@ impl Prod {
         let region = config.region().ok_or(TargetError::NoRegion)?.to_string();
         check_region("the region", &region)?;
         let registry = Registry {
-            place: place(&region, sts_endpoint.as_ref(), proxy.as_ref()),
+            place: Destination::new(
+                sts_at(&region, sts_endpoint.as_ref(), proxy.as_ref()),
+                Resource::Account,
+            ),
             config: config.clone(),
             endpoint: sts_endpoint,
         };
@@ -146,7 +150,7 @@ fn named(url: Option<Given<'_>>) -> Result<Option<Endpoint>, TargetError> {
 }
 
 /// Says where STS is asked.
-fn place(region: &str, named: Option<&Endpoint>, proxy: Option<&Proxy>) -> String {
+fn sts_at(region: &str, named: Option<&Endpoint>, proxy: Option<&Proxy>) -> String {
     let host = format!("sts.{region}.amazonaws.com");
     match (named, proxy) {
         (Some(named), _) => format!("production {region} at {named}"),

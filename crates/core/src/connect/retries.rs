@@ -1,11 +1,27 @@
-//! What is not worth a second try.
+//! What the SDK does not try again.
 
+use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
 };
 
 use crate::error::is_connect;
+
+/// What the retries of one client may cost in all: see "Retry behavior" in the AWS SDKs and Tools Reference Guide.
+const QUOTA: u32 = 500;
+
+/// Makes the budget of a client. It has none for throttling, which [`crate::pace::patiently`] answers: two layers
+/// of retries multiply, and calls at the same time share the budget, so a few that are throttled would take it from all.
+pub(super) fn budget() -> RetryPartition {
+    let bucket = TokenBucket::builder()
+        .capacity(QUOTA as usize)
+        .throttling_retry_cost(QUOTA + 1)
+        .build();
+    RetryPartition::custom("without throttling")
+        .token_bucket(bucket)
+        .build()
+}
 
 /// Forbids trying again where no connection comes about: a second try only delays the message.
 #[derive(Debug, Clone, Copy)]

@@ -102,6 +102,15 @@ pub struct GroupRow {
     pub other: Person,
 }
 
+/// An item of a kind that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// A message of a conversation.
+    Message(Message),
+    /// One participant's entry for a conversation.
+    GroupRow(GroupRow),
+}
+
 /// An item that was judged.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
@@ -269,42 +278,56 @@ fn shape(item: &impl Attributes) -> Result<Shape, UnknownReason> {
     Ok(shape)
 }
 
-fn person(raw: &RawItem) -> Result<Person, UnknownReason> {
+fn person(item: &impl Attributes) -> Result<Person, UnknownReason> {
     Ok(Person {
-        id: parsed(raw, name::USER_UUID)?,
-        display_name: string(raw, name::USER_DISPLAY_NAME)?.to_owned(),
-        handle: string(raw, name::USER_HANDLE)?.to_owned(),
+        id: parsed(item, name::USER_UUID)?,
+        display_name: string(item, name::USER_DISPLAY_NAME)?.to_owned(),
+        handle: string(item, name::USER_HANDLE)?.to_owned(),
     })
 }
 
-fn message(group: MessageGroupId, raw: &RawItem) -> Result<Message, UnknownReason> {
+fn message(group: MessageGroupId, item: &impl Attributes) -> Result<Message, UnknownReason> {
     Ok(Message {
         group,
-        created_at: SortKey::verbatim(string(raw, name::SK)?),
-        id: parsed(raw, name::MESSAGE_UUID)?,
-        text: string(raw, name::MESSAGE)?.to_owned(),
-        sender: person(raw)?,
+        created_at: SortKey::verbatim(string(item, name::SK)?),
+        id: parsed(item, name::MESSAGE_UUID)?,
+        text: string(item, name::MESSAGE)?.to_owned(),
+        sender: person(item)?,
     })
 }
 
-fn group_row(owner: UserId, raw: &RawItem) -> Result<GroupRow, UnknownReason> {
+fn group_row(owner: UserId, item: &impl Attributes) -> Result<GroupRow, UnknownReason> {
     Ok(GroupRow {
         owner,
-        last_message_at: SortKey::verbatim(string(raw, name::SK)?),
-        group: parsed(raw, name::MESSAGE_GROUP_UUID)?,
-        text: string(raw, name::MESSAGE)?.to_owned(),
-        other: person(raw)?,
+        last_message_at: SortKey::verbatim(string(item, name::SK)?),
+        group: parsed(item, name::MESSAGE_GROUP_UUID)?,
+        text: string(item, name::MESSAGE)?.to_owned(),
+        other: person(item)?,
     })
+}
+
+impl Known {
+    /// Judges an item.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong with it, where it is neither a message nor a group row.
+    pub fn of(item: &impl Attributes) -> Result<Self, UnknownReason> {
+        match shape(item)? {
+            Shape::Message(group) => message(group, item).map(Self::Message),
+            Shape::Group(owner) => group_row(owner, item).map(Self::GroupRow),
+        }
+    }
 }
 
 impl Item {
     /// Judges an item; whatever is neither a message nor a group row keeps all that it had.
     pub fn decode(raw: RawItem) -> Self {
-        let decoded = shape(&raw).and_then(|shape| match shape {
-            Shape::Message(group) => message(group, &raw).map(Self::Message),
-            Shape::Group(owner) => group_row(owner, &raw).map(Self::GroupRow),
-        });
-        decoded.unwrap_or_else(|reason| Self::Unknown { raw, reason })
+        match Known::of(&raw) {
+            Ok(Known::Message(message)) => Self::Message(message),
+            Ok(Known::GroupRow(row)) => Self::GroupRow(row),
+            Err(reason) => Self::Unknown { raw, reason },
+        }
     }
 }
 
@@ -384,29 +407,8 @@ pub const MAX_SIZE: usize = 400 * 1024;
 /// and the values of its attributes. See "DynamoDB item sizes and formats" in the AWS developer guide.
 pub fn size(raw: &RawItem) -> usize {
     raw.iter()
-        .map(|(name, value)| name.len() + value_size(value))
+        .map(|(name, value)| name.len() + Value::from(value).size())
         .sum()
-}
-
-fn value_size(value: &AttributeValue) -> usize {
-    // A number takes a byte for two significant digits, and one more; counting a byte a digit is the
-    // safe side for a limit.
-    match value {
-        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
-        AttributeValue::B(bytes) => bytes.as_ref().len(),
-        AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => {
-            texts.iter().map(String::len).sum()
-        }
-        AttributeValue::Bs(blobs) => blobs.iter().map(|blob| blob.as_ref().len()).sum(),
-        AttributeValue::L(values) => {
-            3 + values
-                .iter()
-                .map(|value| 1 + value_size(value))
-                .sum::<usize>()
-        }
-        AttributeValue::M(map) => 3 + map.len() + size(map),
-        _ => 1,
-    }
 }
 
 #[cfg(test)]
@@ -552,6 +554,6 @@ mod tests {
             AttributeValue::Bool(true),
             AttributeValue::S("ab".into()),
         ]);
-        assert_eq!(value_size(&list), 3 + 1 + 1 + 1 + 2);
+        assert_eq!(Value::from(&list).size(), 3 + 1 + 1 + 1 + 2);
     }
 }

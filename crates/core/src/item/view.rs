@@ -89,8 +89,15 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Returns the size in bytes, as [`super::size`] counts it.
+    pub fn size(&self) -> usize {
+        self.iter()
+            .map(|(name, value)| name.len() + value.size())
+            .sum()
+    }
+
     /// Returns the item as the SDK has it.
-    pub(super) fn to_raw(&self) -> RawItem {
+    pub fn to_raw(&self) -> RawItem {
         self.iter()
             .map(|(name, value)| (name.to_owned(), value.to_raw()))
             .collect()
@@ -174,7 +181,24 @@ impl<'a> Value<'a> {
         Self::L(values)
     }
 
-    /// Returns the item as the SDK has it.
+    /// Returns the size in bytes, without that of a name.
+    pub(super) fn size(&self) -> usize {
+        // A number takes a byte for two significant digits, and one more; counting a byte a digit is the
+        // safe side for a limit.
+        match self {
+            Self::S(text) | Self::N(text) => text.len(),
+            Self::B(bytes) => bytes.len(),
+            Self::Bool(_) | Self::Null => 1,
+            Self::L(values) => 3 + values.iter().map(|value| 1 + value.size()).sum::<usize>(),
+            Self::M(map) => 3 + map.len() + map.size(),
+            Self::Ss(set) | Self::Ns(set) => set.iter().map(|text| text.len()).sum(),
+            Self::Bs(set) => set.iter().map(|bytes| bytes.len()).sum(),
+            Self::NotUnicode(text) => text.held().len(),
+            Self::Renamed(name, value) => 5 + held_name(name).len() + value.size(),
+        }
+    }
+
+    /// Returns the value as the SDK has it.
     pub(super) fn to_raw(&self) -> AttributeValue {
         let texts =
             |set: &[Cow<'_, str>]| set.iter().map(|text| text.clone().into_owned()).collect();

@@ -5,9 +5,12 @@ mod window;
 
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::{Instant, sleep};
 
-use crate::error::{CallError, Error};
+use crate::error::{CallError, Destination, Error};
 pub use rate::Rate;
 pub use window::{Place, Window};
 
@@ -60,8 +63,8 @@ impl Backoff {
     }
 }
 
-/// Asks again, with backoff and jitter and a bounded number of times, while the service asks for less
-/// load. The SDK does so, too, but its budget is small and shared by all calls of a client.
+/// Asks again, with backoff and jitter and at most 10 times in all, while the service asks for less load. The SDK
+/// makes one attempt where it does: its clients have no budget for throttling.
 ///
 /// # Errors
 ///
@@ -77,6 +80,30 @@ where
             answer => return answer,
         }
     }
+}
+
+/// Sends a request, again while the service throttles it, as [`patiently`] does.
+///
+/// # Errors
+///
+/// What the last attempt failed with.
+pub async fn ask<T, E, F>(
+    operation: &'static str,
+    place: &Destination,
+    mut request: impl FnMut() -> F,
+) -> Result<T, CallError>
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
+    patiently(|| {
+        let sent = request();
+        async move {
+            let answer = sent.await;
+            answer.map_err(|error| CallError::new(operation, place, error))
+        }
+    })
+    .await
 }
 
 /// Asks again and again until there is an answer, at intervals that grow from 10 ms to `poll`.
@@ -114,6 +141,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Resource;
     use std::cell::Cell;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -156,7 +184,7 @@ mod tests {
                 async {
                     Err::<(), _>(CallError {
                         operation: "Scan",
-                        place: "here".to_owned(),
+                        place: Destination::new("here", Resource::Tables),
                         cause: crate::Cause::Service {
                             code: code.to_owned(),
                             message: "no".to_owned(),

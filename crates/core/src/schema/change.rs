@@ -1,7 +1,7 @@
 //! How a live table becomes the one that is wanted, where DynamoDB can do that in place.
 
 use super::shape::NEW_IMAGE;
-use super::{Billing, Capacity, Difference, GROUP_INDEX, Shape, TableSpec};
+use super::{Billing, Capacity, Difference, Field, GROUP_INDEX, IndexField, Shape, TableSpec};
 
 /// One UpdateTable call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,14 +143,12 @@ impl TableSpec {
 
 impl Shape {
     /// Tells whether UpdateTable can mend a difference of this table by its field.
-    fn can_mend(&self, field: &str) -> bool {
-        match field.strip_prefix("index ") {
-            None => field != "keys",
-            Some(index) => {
-                let (name, part) = index.split_once(' ').unwrap_or((index, ""));
-                let local = self.indexes.get(name).is_some_and(|index| index.local);
-                !local && !matches!(part, "keys" | "projection")
-            }
+    fn can_mend(&self, field: &Field) -> bool {
+        match field {
+            Field::Keys => false,
+            Field::Billing | Field::ReadCapacity | Field::WriteCapacity | Field::Stream => true,
+            Field::Index(_, IndexField::Keys | IndexField::Projection) => false,
+            Field::Index(name, _) => !self.indexes.get(name).is_some_and(|index| index.local),
         }
     }
 }
@@ -244,7 +242,7 @@ mod tests {
             (&index(" projection"), 0),
         ] {
             assert!(
-                matches!(plan_after(field, nth), Plan::Impossible(stuck) if stuck[0].field == field),
+                matches!(plan_after(field, nth), Plan::Impossible(stuck) if stuck[0].field.to_string() == field),
                 "{field}"
             );
         }
@@ -260,7 +258,7 @@ mod tests {
             panic!();
         };
         assert_eq!(stuck.len(), 1);
-        assert_eq!(stuck[0].field, "keys");
+        assert_eq!(stuck[0].field, Field::Keys);
     }
 
     #[test]

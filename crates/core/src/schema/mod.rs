@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 pub use change::{Change, Changes, Plan};
-pub use shape::{Difference, IndexShape, Shape};
+pub use shape::{Difference, Field, IndexField, IndexShape, Shape};
 
 /// The name of the table where none is given.
 pub const DEFAULT_TABLE: &str = "cruddur-messages";

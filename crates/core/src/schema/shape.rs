@@ -1,6 +1,7 @@
 //! What a table looks like, wanted or found, in one form that can be compared.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroU32;
 
 use aws_sdk_dynamodb::types::{
@@ -39,12 +40,65 @@ pub struct IndexShape {
     pub capacity: Option<Capacity>,
 }
 
+/// A part of a table's shape.
+///
+/// It is written `keys`, `billing`, `read_capacity`, `write_capacity` or `stream`, and for an index `index NAME`,
+/// `index NAME keys`, `index NAME projection` and so on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Field {
+    /// The primary key.
+    Keys,
+    /// How the table is paid for.
+    Billing,
+    /// The read capacity of the table.
+    ReadCapacity,
+    /// The write capacity of the table.
+    WriteCapacity,
+    /// The stream.
+    Stream,
+    /// Something of an index, by its name.
+    Index(String, IndexField),
+}
+
+/// A part of the shape of an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexField {
+    /// Whether it is there, and is global.
+    Itself,
+    /// Its key.
+    Keys,
+    /// What it carries.
+    Projection,
+    /// Its read capacity.
+    ReadCapacity,
+    /// Its write capacity.
+    WriteCapacity,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keys => f.write_str("keys"),
+            Self::Billing => f.write_str("billing"),
+            Self::ReadCapacity => f.write_str("read_capacity"),
+            Self::WriteCapacity => f.write_str("write_capacity"),
+            Self::Stream => f.write_str("stream"),
+            Self::Index(name, IndexField::Itself) => write!(f, "index {name}"),
+            Self::Index(name, IndexField::Keys) => write!(f, "index {name} keys"),
+            Self::Index(name, IndexField::Projection) => write!(f, "index {name} projection"),
+            Self::Index(name, IndexField::ReadCapacity) => write!(f, "index {name} read_capacity"),
+            Self::Index(name, IndexField::WriteCapacity) => {
+                write!(f, "index {name} write_capacity")
+            }
+        }
+    }
+}
+
 /// One field in which a live table is not what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// `keys`, `billing`, `read_capacity`, `write_capacity`, `stream`, or one of an index:
-    /// `index NAME`, `index NAME keys`, `index NAME projection` and so on.
-    pub field: String,
+    /// What differs.
+    pub field: Field,
     /// What is wanted.
     pub wanted: String,
     /// What is there.
@@ -188,10 +242,10 @@ fn capacity(throughput: Option<&ProvisionedThroughputDescription>) -> Option<Cap
 struct Comparison(Vec<Difference>);
 
 impl Comparison {
-    fn field(&mut self, field: impl Into<String>, wanted: &str, found: &str) {
+    fn field(&mut self, field: Field, wanted: &str, found: &str) {
         if wanted != found {
             self.0.push(Difference {
-                field: field.into(),
+                field,
                 wanted: wanted.to_owned(),
                 found: found.to_owned(),
             });
@@ -199,17 +253,18 @@ impl Comparison {
     }
 
     /// Compares capacities, where both sides have one; otherwise the billing says it all.
-    fn capacity(&mut self, prefix: &str, wanted: Option<Capacity>, found: Option<Capacity>) {
+    fn capacity(
+        &mut self,
+        [read, write]: [Field; 2],
+        wanted: Option<Capacity>,
+        found: Option<Capacity>,
+    ) {
         if let (Some(wanted), Some(found)) = (wanted, found) {
-            for (name, wanted, found) in [
-                ("read_capacity", wanted.read, found.read),
-                ("write_capacity", wanted.write, found.write),
+            for (field, wanted, found) in [
+                (read, wanted.read, found.read),
+                (write, wanted.write, found.write),
             ] {
-                self.field(
-                    format!("{prefix}{name}"),
-                    &wanted.to_string(),
-                    &found.to_string(),
-                );
+                self.field(field, &wanted.to_string(), &found.to_string());
             }
         }
     }
@@ -219,34 +274,41 @@ impl Shape {
     /// Names every field in which `found` is not what `self` wants.
     pub fn differences(&self, found: &Self) -> Vec<Difference> {
         let mut comparison = Comparison(Vec::new());
-        comparison.field("keys", &self.keys, &found.keys);
-        comparison.field("billing", self.billing.as_str(), found.billing.as_str());
-        comparison.capacity("", self.billing.capacity(), found.billing.capacity());
+        comparison.field(Field::Keys, &self.keys, &found.keys);
+        let billing = (self.billing.as_str(), found.billing.as_str());
+        comparison.field(Field::Billing, billing.0, billing.1);
+        comparison.capacity(
+            [Field::ReadCapacity, Field::WriteCapacity],
+            self.billing.capacity(),
+            found.billing.capacity(),
+        );
         if !self.stream_is_served_by(found) {
             let word = |stream: &Option<String>| stream.clone().unwrap_or_else(|| NONE.to_owned());
-            comparison.field("stream", &word(&self.stream), &word(&found.stream));
+            comparison.field(Field::Stream, &word(&self.stream), &word(&found.stream));
         }
         let provisioned = matches!(found.billing, Billing::Provisioned(_));
         for (name, wanted) in &self.indexes {
+            let field = |part| Field::Index(name.clone(), part);
             let Some(found) = found.indexes.get(name) else {
-                comparison.field(format!("index {name}"), PRESENT, ABSENT);
+                comparison.field(field(IndexField::Itself), PRESENT, ABSENT);
                 continue;
             };
             if found.local {
-                comparison.field(format!("index {name}"), "global", "local");
+                comparison.field(field(IndexField::Itself), "global", "local");
             }
-            comparison.field(format!("index {name} keys"), &wanted.keys, &found.keys);
-            comparison.field(
-                format!("index {name} projection"),
-                &wanted.projection,
-                &found.projection,
+            comparison.field(field(IndexField::Keys), &wanted.keys, &found.keys);
+            let projection = field(IndexField::Projection);
+            comparison.field(projection, &wanted.projection, &found.projection);
+            comparison.capacity(
+                [IndexField::ReadCapacity, IndexField::WriteCapacity].map(field),
+                wanted.capacity,
+                found.capacity.filter(|_| provisioned),
             );
-            let found_capacity = found.capacity.filter(|_| provisioned);
-            comparison.capacity(&format!("index {name} "), wanted.capacity, found_capacity);
         }
         for name in found.indexes.keys() {
             if !self.indexes.contains_key(name) {
-                comparison.field(format!("index {name}"), ABSENT, PRESENT);
+                let field = Field::Index(name.clone(), IndexField::Itself);
+                comparison.field(field, ABSENT, PRESENT);
             }
         }
         comparison.0
@@ -334,7 +396,7 @@ pub(super) mod tests {
             let names: Vec<String> = wanted
                 .differences(&found)
                 .into_iter()
-                .map(|difference| difference.field)
+                .map(|difference| difference.field.to_string())
                 .collect();
             assert_eq!(names, [field]);
         }
@@ -353,7 +415,7 @@ pub(super) mod tests {
         assert_eq!(
             none.shape().differences(&found),
             [Difference {
-                field: "stream".into(),
+                field: Field::Stream,
                 wanted: "none".into(),
                 found: NEW_AND_OLD_IMAGES.into()
             }]

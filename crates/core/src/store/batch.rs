@@ -273,7 +273,7 @@ impl Writer {
         match cause {
             Some(error) if unwritten == items => error.into(),
             cause => Error::PartlyWritten {
-                place: self.place.to_string(),
+                place: self.place.clone(),
                 written: items - unwritten,
                 unwritten,
                 cause: cause.map(Box::new),

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Store;
-use crate::error::Error;
+use crate::error::{Destination, Error};
 use crate::guard::Changeable;
 use crate::pace::wait_until;
-use crate::schema::{Change, Plan, Shape, TableSpec};
+use crate::schema::{Change, Plan, TableSpec};
 
 /// Says why a table was not changed, or not to the end.
 #[derive(Debug, thiserror::Error)]
@@ -14,8 +14,8 @@ pub enum ChangeError {
     /// The table is no longer as it was when the changes were allowed; nothing was changed.
     #[error("{place}: the table was changed by somebody else meanwhile; nothing was changed here")]
     Stale {
-        /// The target.
-        place: String,
+        /// The table, and the target that it is on.
+        place: Destination,
     },
     /// A request failed, or a wait ended at its deadline.
     #[error("{error}")]
@@ -53,12 +53,12 @@ impl Changeable<Store> {
         deadline: Duration,
     ) -> Result<(), ChangeError> {
         let found = self.wait_until_active(deadline).await;
-        let found = Shape::from(&found.map_err(ChangeError::before)?);
+        let found = found.map_err(ChangeError::before)?;
         match spec.plan(&found) {
             Plan::InPlace(changes) if changes == *self.changes() => {}
             Plan::InPlace(_) | Plan::Impossible(_) => {
                 return Err(ChangeError::Stale {
-                    place: self.place.to_string(),
+                    place: self.place.clone(),
                 });
             }
         }
@@ -73,12 +73,8 @@ impl Changeable<Store> {
     async fn make(&self, change: &Change, deadline: Duration) -> Result<(), Error> {
         let what = format!("{} to take a change", self.place);
         wait_until(&what, deadline, self.poll, || async {
-            let answer = change
-                .request(&self.table)
-                .send_with(&self.client)
-                .await
-                .map_err(self.failed("UpdateTable"));
-            match answer {
+            let update = || change.request(&self.table).send_with(&self.client);
+            match self.ask("UpdateTable", update).await {
                 Ok(_) => Ok(Some(())),
                 // A description may say ACTIVE before the last change is done everywhere.
                 Err(error) if error.is_passing_for_tables() => Ok(None),

@@ -9,7 +9,6 @@ mod table;
 mod transact;
 mod write;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -19,32 +18,33 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 pub(crate) use batch::check_size;
 pub use batch::{Batch, Encoded};
 pub use change::ChangeError;
-pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment};
+pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment, Segments};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
 pub(crate) use write::MAX_BUMP_MICROS;
 pub use write::{Put, PutMany};
 
-use crate::error::CallError;
+use crate::error::{CallError, Destination, Resource};
 use crate::guard::{Guarded, Writable};
+use crate::pace::ask;
 use crate::schema::TableName;
 
 /// A client of the DynamoDB service of one target.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Client,
-    place: Arc<str>,
+    place: Destination,
     poll: Duration,
     production: bool,
 }
 
 impl DynamoDb {
-    /// Wraps a client of a local endpoint. `place` names the target to people; `poll` is the longest interval
+    /// Wraps a client of a local endpoint. `target` names the target to people; `poll` is the longest interval
     /// between two looks at a table that is changing.
-    fn local(client: Client, place: String, poll: Duration) -> Self {
+    fn local(client: Client, target: String, poll: Duration) -> Self {
         Self {
             client,
-            place: place.into(),
+            place: Destination::new(target, Resource::Tables),
             poll,
             production: false,
         }
@@ -58,8 +58,8 @@ impl DynamoDb {
         }
     }
 
-    /// Returns the name of the target for people: `local http://localhost:8000`.
-    pub fn place(&self) -> &str {
+    /// Returns where requests go. It is shown as `local http://localhost:8000`.
+    pub fn place(&self) -> &Destination {
         &self.place
     }
 
@@ -67,7 +67,7 @@ impl DynamoDb {
     pub fn store(&self, table: TableName) -> Store {
         Store {
             client: self.client.clone(),
-            place: format!("{} {table}", self.place).into(),
+            place: self.place.with(Resource::Table(table.clone())),
             table,
             poll: self.poll,
             production: self.production,
@@ -80,7 +80,7 @@ impl DynamoDb {
 pub struct Store {
     client: Client,
     table: TableName,
-    place: Arc<str>,
+    place: Destination,
     poll: Duration,
     production: bool,
 }
@@ -104,8 +104,8 @@ impl Store {
         &self.table
     }
 
-    /// Returns the name of target and table for people: `local http://localhost:8000 cruddur-messages`.
-    pub fn place(&self) -> &str {
+    /// Returns where requests go. It is shown as `local http://localhost:8000 cruddur-messages`.
+    pub fn place(&self) -> &Destination {
         &self.place
     }
 
@@ -117,7 +117,24 @@ impl Store {
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let place = Arc::clone(&self.place);
+        let place = self.place.clone();
         move |error| CallError::new(operation, &place, error)
+    }
+
+    /// Sends a request, again while the service throttles it.
+    async fn ask<T, E, F>(
+        &self,
+        operation: &'static str,
+        request: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        ask(operation, &self.place, request).await
+    }
+
+    fn garbled(&self, operation: &'static str, fault: &dyn std::error::Error) -> CallError {
+        CallError::garbled(operation, &self.place, fault)
     }
 }

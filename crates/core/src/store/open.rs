@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{DynamoDb, Store, Writer};
 use crate::aws_client;
-use crate::connect::{Function, Target};
+use crate::connect::{Connection, Function, Target};
 use crate::guard;
 use crate::schema::TableName;
 
@@ -34,7 +34,9 @@ impl Function {
         let config = self.config();
         let region = config.region().map(ToString::to_string);
         let place = format!("lambda {}", region.unwrap_or_default());
-        let client = aws_sdk_dynamodb::Client::new(config);
+        let config = aws_sdk_dynamodb::config::Builder::from(config);
+        let config = config.retry_partition(Connection::budget()).build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
         let dynamodb = DynamoDb::production(client, place, AWS_POLL);
         guard::allow_function(dynamodb.store(table))
     }

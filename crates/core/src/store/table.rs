@@ -5,12 +5,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{
     IndexStatus, PointInTimeRecoveryStatus, TableDescription, TableStatus,
 };
-use futures::stream::{self, Stream};
+use futures::stream::Stream;
 
 use super::{DynamoDb, Store, Writer};
 use crate::error::{CallError, Error};
 use crate::guard::Deletable;
-use crate::pace::wait_until;
+use crate::pace::{ask, wait_until};
+use crate::pages::pages;
 use crate::schema::{Shape, TableSpec};
 
 /// Says what became of a wish to create or to delete a table.
@@ -29,26 +30,24 @@ impl DynamoDb {
     ///
     /// The stream ends after the first error.
     pub fn tables(&self) -> impl Stream<Item = Result<Vec<String>, CallError>> + Send + use<> {
+        const OPERATION: &str = "ListTables";
         let dynamodb = self.clone();
-        stream::try_unfold(Some(None), move |next: Option<Option<String>>| {
+        pages(OPERATION, &self.place, move |start: Option<String>| {
             let dynamodb = dynamodb.clone();
             async move {
-                let Some(start) = next else {
-                    return Ok(None);
-                };
-                let answer = dynamodb
-                    .client
-                    .list_tables()
-                    .set_exclusive_start_table_name(start)
-                    .send()
-                    .await
-                    .map_err(|error| CallError::new("ListTables", &dynamodb.place, error))?;
-                let next = answer.last_evaluated_table_name.map(Some);
-                Ok(Some((answer.table_names.unwrap_or_default(), next)))
+                let request = dynamodb.client.list_tables();
+                let request = request.set_exclusive_start_table_name(start);
+                let answer = ask(OPERATION, &dynamodb.place, || request.clone().send()).await?;
+                Ok((
+                    answer.table_names.unwrap_or_default(),
+                    answer.last_evaluated_table_name,
+                ))
             }
         })
     }
 }
+
+const DESCRIBE: &str = "DescribeTable";
 
 fn is_active(table: &TableDescription) -> bool {
     table.table_status() == Some(&TableStatus::Active)
@@ -64,15 +63,26 @@ impl Store {
     /// # Errors
     ///
     /// When the request fails.
-    pub async fn describe(&self) -> Result<Option<TableDescription>, CallError> {
-        let answer = self
-            .client
-            .describe_table()
-            .table_name(self.table.as_str())
-            .send()
-            .await
-            .map_err(self.failed("DescribeTable"));
-        match answer {
+    pub async fn describe(&self) -> Result<Option<TableSummary>, CallError> {
+        let table = self.description().await?;
+        Ok(table.as_ref().map(TableSummary::from))
+    }
+
+    /// Describes the table, which has to be there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchTable`] where there is none, and when the request fails.
+    pub async fn describe_existing(&self) -> Result<TableSummary, Error> {
+        self.describe().await?.ok_or_else(|| Error::NoSuchTable {
+            place: self.place.clone(),
+        })
+    }
+
+    pub(crate) async fn description(&self) -> Result<Option<TableDescription>, CallError> {
+        let request = self.client.describe_table();
+        let request = request.table_name(self.table.as_str());
+        match self.ask(DESCRIBE, || request.clone().send()).await {
             Ok(answer) => Ok(answer.table),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
@@ -85,7 +95,7 @@ impl Store {
     ///
     /// When the request fails.
     pub async fn needs_creation(&self) -> Result<bool, CallError> {
-        let table = self.describe().await?;
+        let table = self.description().await?;
         Ok(table.is_none_or(|table| table.table_status() == Some(&TableStatus::Deleting)))
     }
 
@@ -95,13 +105,10 @@ impl Store {
     ///
     /// When the request fails: not every role may ask, and local engines do not know the question.
     pub async fn has_point_in_time_recovery(&self) -> Result<bool, CallError> {
-        let answer = self
-            .client
-            .describe_continuous_backups()
-            .table_name(self.table.as_str())
-            .send()
-            .await
-            .map_err(self.failed("DescribeContinuousBackups"))?;
+        let request = self.client.describe_continuous_backups();
+        let request = request.table_name(self.table.as_str());
+        let sent = self.ask("DescribeContinuousBackups", || request.clone().send());
+        let answer = sent.await?;
         let status = answer
             .continuous_backups_description()
             .and_then(|backups| backups.point_in_time_recovery_description())
@@ -110,23 +117,23 @@ impl Store {
     }
 
     async fn is_being_deleted(&self) -> Result<bool, CallError> {
-        let table = self.describe().await?;
+        let table = self.description().await?;
         Ok(table.is_some_and(|table| table.table_status() == Some(&TableStatus::Deleting)))
     }
 
-    /// Waits until the table and all its indexes are ACTIVE.
+    /// Waits until the table and all its indexes are ACTIVE, and returns its shape.
     ///
     /// # Errors
     ///
     /// When a request fails, when the table is in a state that does not end, or at the deadline.
-    pub async fn wait_until_active(&self, deadline: Duration) -> Result<TableDescription, Error> {
+    pub async fn wait_until_active(&self, deadline: Duration) -> Result<Shape, Error> {
         let what = format!("{} and its index to be ACTIVE", self.place);
         wait_until(&what, deadline, self.poll, || async {
-            let Some(table) = self.describe().await? else {
+            let Some(table) = self.description().await? else {
                 return Ok(None);
             };
             self.refuse_dead_end(&table)?;
-            Ok(is_active(&table).then_some(table))
+            Ok(is_active(&table).then(|| Shape::from(&table)))
         })
         .await
     }
@@ -138,7 +145,7 @@ impl Store {
                 | TableStatus::Archived
                 | TableStatus::InaccessibleEncryptionCredentials),
             ) => Err(Error::TableStatus {
-                place: self.place.to_string(),
+                place: self.place.clone(),
                 status: status.as_str().to_owned(),
             }),
             _ => Ok(()),
@@ -148,7 +155,7 @@ impl Store {
     async fn wait_until_gone(&self, deadline: Duration) -> Result<(), Error> {
         let what = format!("{} to be gone", self.place);
         wait_until(&what, deadline, self.poll, || async {
-            Ok(self.describe().await?.is_none().then_some(()))
+            Ok(self.description().await?.is_none().then_some(()))
         })
         .await
     }
@@ -169,12 +176,8 @@ impl Writer {
         if self.is_being_deleted().await? {
             self.wait_until_gone(deadline).await?;
         }
-        let answer = spec
-            .create(&self.table)
-            .send_with(&self.client)
-            .await
-            .map_err(self.failed("CreateTable"));
-        let state = match answer {
+        let create = || spec.create(&self.table).send_with(&self.client);
+        let state = match self.ask("CreateTable", create).await {
             Ok(_) => TableState::Changed,
             // Somebody else was faster.
             Err(error) if error.code() == Some("ResourceInUseException") => TableState::Unchanged,
@@ -196,21 +199,15 @@ impl Deletable<Store> {
         let Some(found) = self.describe().await? else {
             return Ok(TableState::Unchanged);
         };
-        if found.deletion_protection_enabled() == Some(true) {
+        if found.deletion_protected {
             return Err(Error::DeletionProtected {
-                place: self.place.to_string(),
+                place: self.place.clone(),
             });
         }
         let what = format!("{} to be free for deletion", self.place);
         let state = wait_until(&what, deadline, self.poll, || async {
-            let answer = self
-                .client
-                .delete_table()
-                .table_name(self.table.as_str())
-                .send()
-                .await
-                .map_err(self.failed("DeleteTable"));
-            match answer {
+            let request = self.client.delete_table().table_name(self.table.as_str());
+            match self.ask("DeleteTable", || request.clone().send()).await {
                 Ok(_) => Ok(Some(TableState::Changed)),
                 // It was there: a reply was lost, or somebody else was faster.
                 Err(error) if error.is_missing() => Ok(Some(TableState::Changed)),
@@ -227,7 +224,7 @@ impl Deletable<Store> {
     }
 }
 
-/// Packs the parts of a table's description that people list.
+/// What this project needs of the description of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableSummary {
     /// ACTIVE, CREATING and so on.
@@ -236,6 +233,8 @@ pub struct TableSummary {
     pub items: i64,
     /// The size in bytes, as of the same count.
     pub bytes: i64,
+    /// Whether the service refuses to delete it.
+    pub deletion_protected: bool,
     /// Keys, billing, stream and indexes.
     pub shape: Shape,
 }
@@ -249,6 +248,7 @@ impl From<&TableDescription> for TableSummary {
                 .unwrap_or_default(),
             items: table.item_count().unwrap_or_default(),
             bytes: table.table_size_bytes().unwrap_or_default(),
+            deletion_protected: table.deletion_protection_enabled() == Some(true),
             shape: table.into(),
         }
     }

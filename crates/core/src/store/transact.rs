@@ -170,7 +170,7 @@ impl Writer {
                 return Err(match reasons {
                     Some(error) => error.into(),
                     None => Error::Conflicts {
-                        place: self.place.to_string(),
+                        place: self.place.clone(),
                         attempts: backoff.made(),
                     },
                 });
@@ -217,7 +217,7 @@ impl Writer {
             // Each once: one fault often meets every action.
             let said: BTreeSet<String> = said.collect();
             Verdict::Failed(Error::Cancelled {
-                place: self.place.to_string(),
+                place: self.place.clone(),
                 reasons: said.into_iter().collect::<Vec<_>>().join("; "),
             })
         }

@@ -9,7 +9,7 @@ use super::Writer;
 use crate::error::{CallError, Error};
 use crate::item::{Message, Person, RawItem, primary_key};
 use crate::key::{MessageGroupId, MessageId, PartitionKey, SortKey};
-use crate::pace::{Window, patiently};
+use crate::pace::Window;
 use crate::schema::attribute;
 
 /// How far, in microseconds, an item may move on from the sort key it wants: 1 ms.
@@ -60,7 +60,7 @@ impl Writer {
             }
         }
         Err(Error::NoFreeKey {
-            place: self.place.to_string(),
+            place: self.place.clone(),
             partition: PartitionKey::Messages(message.group).to_string(),
             first: wanted.to_string(),
             last: message.created_at.to_string(),
@@ -81,7 +81,7 @@ impl Writer {
         };
         let key = [attribute::PK, attribute::SK].map(|name| (name.to_owned(), old(name)));
         let new = |text: &str| AttributeValue::S(text.to_owned());
-        let answer = self
+        let update = self
             .client
             .update_item()
             .table_name(self.table.as_str())
@@ -95,11 +95,8 @@ impl Writer {
             .expression_attribute_values(":name", new(&person.display_name))
             .expression_attribute_values(":handle", new(&person.handle))
             .expression_attribute_values(":old_name", old(attribute::USER_DISPLAY_NAME))
-            .expression_attribute_values(":old_handle", old(attribute::USER_HANDLE))
-            .send()
-            .await
-            .map_err(self.failed("UpdateItem"));
-        is_met(answer)
+            .expression_attribute_values(":old_handle", old(attribute::USER_HANDLE));
+        is_met(self.ask("UpdateItem", || update.clone().send()).await)
     }
 
     /// Writes many messages, as [`Writer::put_message`] does, many of them in flight. After the first that fails
@@ -162,11 +159,7 @@ impl Writer {
             .expression_attribute_names("#pk", attribute::PK)
             .expression_attribute_names("#id", attribute::MESSAGE_UUID)
             .expression_attribute_values(":mine", AttributeValue::S(message.id.to_string()));
-        let answer = patiently(|| async {
-            let put = put.clone().send().await;
-            put.map_err(self.failed("PutItem"))
-        });
-        is_met(answer.await)
+        is_met(self.ask("PutItem", || put.clone().send()).await)
     }
 
     /// Deletes one message, where it is the one at that key. Returns `false` where it is not.
@@ -189,11 +182,7 @@ impl Writer {
             .condition_expression("#id = :mine")
             .expression_attribute_names("#id", attribute::MESSAGE_UUID)
             .expression_attribute_values(":mine", AttributeValue::S(id.to_string()));
-        let answer = patiently(|| async {
-            let delete = delete.clone().send().await;
-            delete.map_err(self.failed("DeleteItem"))
-        });
-        is_met(answer.await)
+        is_met(self.ask("DeleteItem", || delete.clone().send()).await)
     }
 }
 

@@ -1,21 +1,22 @@
 //! Requests to DynamoDB Streams.
 
-use std::sync::Arc;
-
 use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::types::{Record, ShardIteratorType};
+use aws_sdk_dynamodbstreams::types::{Record, Shard, ShardIteratorType};
+use futures::TryStreamExt;
 
 use super::shards::{Described, Position};
 use crate::aws_client;
 use crate::connect::{Local, Service, Target, TargetError, TargetOptions};
 use crate::environment::Environment;
-use crate::error::CallError;
+use crate::error::{CallError, Destination, Resource};
+use crate::pace::ask;
+use crate::pages::pages;
 
 /// A client of the streams of one target.
 #[derive(Debug, Clone)]
 pub struct Streams {
     client: Client,
-    place: Arc<str>,
+    place: Destination,
 }
 
 /// The most records that GetRecords gives at a time.
@@ -50,38 +51,31 @@ impl Target {
 }
 
 impl Streams {
-    fn new(client: Client, place: &str) -> Self {
+    fn new(client: Client, target: &str) -> Self {
         Self {
             client,
-            place: place.into(),
+            place: Destination::new(target, Resource::Streams),
         }
     }
 
     /// Describes all shards of a stream, page by page.
     pub(super) async fn shards(&self, stream_arn: &str) -> Result<Vec<Described>, CallError> {
-        let mut described = Vec::new();
-        let mut start: Option<String> = None;
-        loop {
-            let answer = self
-                .client
-                .describe_stream()
-                .stream_arn(stream_arn)
-                .set_exclusive_start_shard_id(start)
-                .send()
-                .await
-                .map_err(|error| CallError::new("DescribeStream", &self.place, error))?;
+        const OPERATION: &str = "DescribeStream";
+        let described = |shard: &Shard| Described {
+            id: shard.shard_id().unwrap_or_default().to_owned(),
+            parent: shard.parent_shard_id().map(str::to_owned),
+        };
+        let pages = pages(OPERATION, &self.place, |start: Option<String>| async {
+            let request = self.client.describe_stream().stream_arn(stream_arn);
+            let request = request.set_exclusive_start_shard_id(start);
+            let answer = ask(OPERATION, &self.place, || request.clone().send()).await?;
             let Some(stream) = answer.stream_description else {
-                return Ok(described);
+                return Ok((Vec::new(), None));
             };
-            described.extend(stream.shards().iter().map(|shard| Described {
-                id: shard.shard_id().unwrap_or_default().to_owned(),
-                parent: shard.parent_shard_id().map(str::to_owned),
-            }));
-            start = stream.last_evaluated_shard_id;
-            if start.is_none() {
-                return Ok(described);
-            }
-        }
+            let page: Vec<Described> = stream.shards().iter().map(described).collect();
+            Ok((page, stream.last_evaluated_shard_id))
+        });
+        pages.try_concat().await
     }
 
     /// Gets an iterator that begins after what was read. It is good for 15 minutes.
@@ -103,14 +97,13 @@ impl Streams {
             (Position::Latest, None) => request.shard_iterator_type(ShardIteratorType::Latest),
             (_, None) => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
         };
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| CallError::new("GetShardIterator", &self.place, error))?;
+        let sent = ask("GetShardIterator", &self.place, || request.clone().send());
+        let answer = sent.await?;
         Ok(answer.shard_iterator)
     }
 
-    /// Reads the records at an iterator, and the iterator that comes next: `None` at the shard's end.
+    /// Reads the records at an iterator, and the iterator that comes next: `None` at the shard's end. One attempt is
+    /// made where it is throttled: the next round over the shards is the next one.
     pub(super) async fn records(
         &self,
         iterator: &str,

@@ -31,7 +31,7 @@ impl TableStream {
     ///
     /// When the request fails.
     pub async fn of(store: &Store) -> Result<Self, CallError> {
-        let table = store.describe().await?;
+        let table = store.description().await?;
         let table = table.filter(|table| table.table_status() != Some(&TableStatus::Deleting));
         Ok(table.as_ref().map_or(Self::NoTable, Self::from))
     }

@@ -4,6 +4,7 @@
 
 mod arrivals;
 mod at_once;
+mod attempts;
 mod batches;
 mod create;
 mod data;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ddb_core::conversation::{group_between, has_items, newest_message, read};
 use ddb_core::item::{Kind, RawItem};
 use ddb_core::key::{PartitionKey, SortKey};
-use ddb_core::store::{Direction, Scan, Segment};
+use ddb_core::store::{Direction, Scan, Segment, Segments};
 use ddb_core::timestamp::TimeRange;
 use ddb_test_support::Sandbox;
 use futures::TryStreamExt;
@@ -24,12 +24,13 @@ fn keys(items: &[RawItem]) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-const SCAN: Scan = Scan {
-    segment: Segment::WHOLE,
-    consistent: true,
-    count_only: false,
-    page_size: None,
-};
+fn scan(segments: Segments) -> Scan {
+    Scan {
+        segments,
+        consistent: true,
+        ..Scan::default()
+    }
+}
 
 /// 3 MB are at least three pages.
 #[tokio::test]
@@ -47,27 +48,36 @@ async fn p22_a_scan_returns_every_item_in_any_number_of_segments() {
     sandbox.fill(&items).await;
 
     for total in [1, 4, 7] {
-        let mut found = Vec::new();
-        let mut pages = 0;
-        for segment in Segment::all(total) {
-            let mut stream = std::pin::pin!(store.scan(Scan { segment, ..SCAN }));
-            while let Some(page) = stream.try_next().await.unwrap() {
-                pages += 1;
-                assert_eq!(page.count, page.items.len() as u64);
-                found.extend(page.items);
+        let one_by_one: Vec<Segments> = Segment::all(total).map(Segments::One).collect();
+        for shares in [one_by_one, vec![Segments::All(total)]] {
+            let mut found = Vec::new();
+            let mut pages = 0;
+            for segments in shares {
+                let stream = store.scan(scan(segments), |items: &mut Vec<RawItem>, item| {
+                    items.push(item.to_raw());
+                });
+                let mut stream = std::pin::pin!(stream);
+                while let Some(page) = stream.try_next().await.unwrap() {
+                    pages += 1;
+                    assert_eq!(page.count, page.value.len() as u64);
+                    found.extend(page.value);
+                }
             }
+            assert_eq!(found.len(), 300, "{total} segments");
+            assert_eq!(keys(&found), expected);
+            assert!(pages >= 3);
         }
-        assert_eq!(found.len(), 300, "{total} segments");
-        assert_eq!(keys(&found), expected);
-        assert!(pages >= 3);
     }
     let counted: Vec<u64> = store
-        .scan(Scan {
-            count_only: true,
-            ..SCAN
-        })
+        .scan(
+            Scan {
+                count_only: true,
+                ..scan(Segments::WHOLE)
+            },
+            |items: &mut u64, _| *items += 1,
+        )
         .map_ok(|page| {
-            assert!(page.items.is_empty());
+            assert_eq!(page.value, 0);
             page.count
         })
         .try_collect()

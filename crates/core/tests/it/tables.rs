@@ -12,7 +12,7 @@ use futures::TryStreamExt;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn shape(sandbox: &Sandbox) -> Shape {
-    Shape::from(&sandbox.store().wait_until_active(DEADLINE).await.unwrap())
+    sandbox.store().wait_until_active(DEADLINE).await.unwrap()
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn p07_a_protected_table_is_left_alone() {
         "{error:?}"
     );
     let table = sandbox.store().describe().await.unwrap().unwrap();
-    assert_eq!(table.deletion_protection_enabled(), Some(true));
+    assert!(table.deletion_protected);
 }
 
 /// ListTables gives at most 100 names a page.

@@ -4,18 +4,19 @@ mod reconcile;
 mod target;
 
 use std::str::FromStr;
-use std::sync::Arc;
 
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::types::UserType;
-use futures::stream::{self, Stream};
-
-use ddb_core::error::{CallError, LIST_USERS};
-use ddb_core::pace::patiently;
+use ddb_core::error::{CallError, Destination, Resource};
+use ddb_core::pace::ask;
+use ddb_core::pages::pages;
+use futures::stream::Stream;
 
 pub use reconcile::{Change, Identity, Reconciliation};
 pub use target::{CognitoTarget, PoolId, PoolIdError};
 
+/// The one operation on user pools.
+const LIST_USERS: &str = "ListUsers";
 /// The attribute that holds a handle.
 const HANDLE: &str = "preferred_username";
 /// The most users that ListUsers gives at a time.
@@ -105,20 +106,20 @@ impl FromStr for Filter {
 pub struct Directory {
     client: Client,
     pool: PoolId,
-    place: Arc<str>,
+    place: Destination,
 }
 
 impl Directory {
     fn new(client: Client, pool: PoolId, target: &str) -> Self {
         Self {
             client,
-            place: format!("{target} {pool}").into(),
+            place: Destination::new(target, Resource::UserPool(pool.as_str().into())),
             pool,
         }
     }
 
-    /// Returns the name of target and pool for people.
-    pub fn place(&self) -> &str {
+    /// Returns where requests go: target and pool.
+    pub fn place(&self) -> &Destination {
         &self.place
     }
 
@@ -134,35 +135,25 @@ impl Directory {
         filter: Option<Filter>,
     ) -> impl Stream<Item = Result<Vec<CognitoUser>, CallError>> + Send + use<> {
         let directory = self.clone();
-        stream::try_unfold(Some(None), move |next: Option<Option<String>>| {
+        pages(LIST_USERS, &self.place, move |token| {
             let (directory, filter) = (directory.clone(), filter.clone());
-            async move {
-                let Some(token) = next else {
-                    return Ok(None);
-                };
-                let (users, token) = directory.page(filter.as_ref(), token).await?;
-                Ok(Some((users, token.map(Some))))
-            }
+            async move { directory.page(filter, token).await }
         })
     }
 
     async fn page(
         &self,
-        filter: Option<&Filter>,
+        filter: Option<Filter>,
         token: Option<String>,
     ) -> Result<(Vec<CognitoUser>, Option<String>), CallError> {
-        let answer = patiently(|| async {
-            self.client
-                .list_users()
-                .user_pool_id(self.pool.as_str())
-                .limit(PAGE)
-                .set_filter(filter.map(|filter| filter.0.clone()))
-                .set_pagination_token(token.clone())
-                .send()
-                .await
-                .map_err(|error| CallError::new(LIST_USERS, &self.place, error))
-        })
-        .await?;
+        let request = self
+            .client
+            .list_users()
+            .user_pool_id(self.pool.as_str())
+            .limit(PAGE)
+            .set_filter(filter.map(|filter| filter.0))
+            .set_pagination_token(token);
+        let answer = ask(LIST_USERS, &self.place, || request.clone().send()).await?;
         let users = answer.users.unwrap_or_default();
         let users = users.into_iter().map(CognitoUser::from).collect();
         Ok((users, answer.pagination_token))

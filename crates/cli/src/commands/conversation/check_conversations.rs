@@ -1,17 +1,19 @@
 //! `check-conversations`: what does not hold between messages and group rows, and mending it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use clap::Parser;
 use ddb_core::conversation::{Finding, Inspection, Invariant, Pass, Settled, inspect, repair};
-use ddb_core::item::{GroupRow, Item, Person};
+use ddb_core::item::{GroupRow, Known, Person};
 use ddb_core::key::{MessageGroupId, UserId};
-use ddb_core::store::{Scan, Segment, Writer};
+use ddb_core::pace::Rate;
+use ddb_core::store::{Scan, Writer};
 use ddb_people::users::{Users, UsersError, UsersPlan};
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use crate::args::{Site, TableArgs, UsersArgs, WriteArgs, say_users};
+use crate::args::{ReadArgs, Site, TableArgs, UsersArgs, WriteArgs, say_users};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
@@ -40,6 +42,8 @@ pub struct Args {
     /// With --repair, also update names and handles
     #[arg(long, requires = "repair")]
     names: bool,
+    #[command(flatten)]
+    read: ReadArgs,
     #[command(flatten)]
     users: UsersArgs,
     #[command(flatten)]
@@ -97,6 +101,7 @@ impl Command for Args {
             write: self.repair.then_some(&self.write),
             writer: None,
             users: users.as_ref(),
+            rate: self.read.rate(),
             ui,
             broken: 0,
             repaired: 0,
@@ -136,6 +141,7 @@ struct Check<'a> {
     write: Option<&'a WriteArgs>,
     writer: Option<Writer>,
     users: Option<&'a Users>,
+    rate: Option<Rate>,
     ui: &'a Ui,
     broken: u64,
     repaired: u64,
@@ -146,28 +152,31 @@ struct Check<'a> {
     mended: u64,
 }
 
-const EVERYTHING: Scan = Scan {
-    segment: Segment::WHOLE,
-    consistent: false,
-    count_only: false,
-    page_size: None,
-};
-
 impl Check<'_> {
+    /// The whole table, as fast as it may be read.
+    fn everything(&self) -> Scan {
+        Scan {
+            rate: self.rate.clone(),
+            ..Scan::default()
+        }
+    }
+
     async fn run(&mut self, names: bool, printer: &mut Printer<Row>) -> Result<(), Failure> {
         let (store, ui) = (&self.site.store, self.ui);
         let mut pass = Pass::default();
-        let mut pages = std::pin::pin!(store.scan(EVERYTHING));
+        // What a page says: what it adds to the pass, and what can be said about single items.
+        type Page = (Pass, Vec<Finding>);
+        let pages = store.scan(self.everything(), |(pass, findings): &mut Page, item| {
+            findings.extend(pass.take(item));
+        });
+        let mut pages = std::pin::pin!(pages);
         let mut progress = ui.progress("items", None);
         let mut scanned = 0;
         while let Some(page) = pages.try_next().await? {
             scanned += page.scanned;
             progress.set(scanned);
-            let findings: Vec<Finding> = page
-                .items
-                .into_iter()
-                .filter_map(|item| pass.take(item))
-                .collect();
+            let (more, findings) = page.value;
+            pass.merge(more);
             // Both may be the same terminal.
             ui.around_progress(|| {
                 for finding in findings {
@@ -292,10 +301,11 @@ impl Check<'_> {
                 "{names} of people who are not among the users were not checked"
             ));
         }
+        let everything = self.everything();
         let mended = match (repair, self.write) {
             (true, Some(write)) if !stale.is_empty() => {
                 let writer = allowed(&mut self.writer, self.site, write)?;
-                let renamed = rename(writer, &stale).await?;
+                let renamed = rename(writer, everything, stale).await?;
                 self.ui.note(&format!(
                     "names brought up to date in {}",
                     counted(renamed, "item", "items")
@@ -349,19 +359,26 @@ fn allowed<'w>(
 }
 
 /// Brings the names of people up to date in every item that has old ones.
-async fn rename(writer: &Writer, stale: &HashMap<UserId, Person>) -> Result<u64, Failure> {
+async fn rename(
+    writer: &Writer,
+    everything: Scan,
+    stale: HashMap<UserId, Person>,
+) -> Result<u64, Failure> {
     let mut renamed = 0;
-    let mut pages = std::pin::pin!(writer.scan(EVERYTHING));
+    let stale = Arc::new(stale);
+    let pages = writer.scan(everything, move |old: &mut Vec<_>, item| {
+        let copied = match Known::of(item) {
+            Ok(Known::Message(message)) => message.sender,
+            Ok(Known::GroupRow(row)) => row.other,
+            Err(_) => return,
+        };
+        let person = stale.get(&copied.id).filter(|person| **person != copied);
+        old.extend(person.map(|person| (item.to_raw(), person.clone())));
+    });
+    let mut pages = std::pin::pin!(pages);
     while let Some(page) = pages.try_next().await? {
-        for raw in page.items {
-            let copied = match Item::decode(raw.clone()) {
-                Item::Message(message) => message.sender,
-                Item::GroupRow(row) => row.other,
-                Item::Unknown { .. } => continue,
-            };
-            if let Some(person) = stale.get(&copied.id).filter(|person| **person != copied) {
-                renamed += u64::from(writer.rename(&raw, person).await?);
-            }
+        for (item, person) in page.value {
+            renamed += u64::from(writer.rename(&item, &person).await?);
         }
     }
     Ok(renamed)

@@ -69,7 +69,11 @@ impl Command for Args {
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         let pool = self.pool.open(&self.aws, &context).await?;
-        show(pool.target.is_production(), pool.directory.place(), ui);
+        show(
+            pool.target.is_production(),
+            &pool.directory.place().to_string(),
+            ui,
+        );
         let mut pages = std::pin::pin!(pool.directory.users(self.filter));
         let mut printer = ui.printer::<Row>();
         let mut without_handle = 0;

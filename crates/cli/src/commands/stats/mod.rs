@@ -5,13 +5,11 @@ mod report;
 use std::io::Write;
 
 use clap::Parser;
-use ddb_core::schema::Shape;
 use ddb_core::statistics::Statistics;
-use ddb_core::store::{Scan, Segment, Store};
-use futures::stream::{StreamExt, TryStreamExt};
+use ddb_core::store::{Scan, Segment, Segments, Store};
+use futures::stream::TryStreamExt;
 
-use crate::args::TableArgs;
-use crate::commands::shared::side_by_side;
+use crate::args::{ReadArgs, TableArgs};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::launch::{Command, Context};
@@ -41,6 +39,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(Segment::MAX_TOTAL)))]
     segments: u32,
     #[command(flatten)]
+    read: ReadArgs,
+    #[command(flatten)]
     table: TableArgs,
 }
 
@@ -50,25 +50,17 @@ impl Command for Args {
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         let store = self.table.open(&context, None).await?.store;
-        let table = store.describe().await?;
-        let table = table.ok_or_else(|| Failure::no_table(&store))?;
+        let table = store.describe_existing().await?;
         let mut totals = Totals {
             scanned_count: Some(0),
             ..Totals::default()
         };
         // The service counts from time to time, and an emulator may not.
-        let items = table
-            .item_count()
-            .and_then(|items| u64::try_from(items).ok());
+        let items = u64::try_from(table.items).ok();
         let mut progress = ui.progress("items", items.filter(|items| *items > 0));
         let statistics = self.read(&store, &mut totals, &mut progress).await?;
         drop(progress);
-        let mut report = Report::new(
-            store.table(),
-            &statistics,
-            &Shape::from(&table),
-            self.groups,
-        );
+        let mut report = Report::new(store.table(), &statistics, &table.shape, self.groups);
         let mut printer = ui.printer::<KindRow>();
         printer.print_object(&report, &report.kinds)?;
         printer.finish(totals)?;
@@ -89,24 +81,18 @@ impl Args {
         progress: &mut Progress,
     ) -> Result<Statistics, Failure> {
         let mut statistics = Statistics::default();
-        let segments = Segment::all(self.segments).map(|segment| {
-            let scan = Scan {
-                segment,
-                consistent: false,
-                count_only: false,
-                page_size: None,
-            };
-            store.scan(scan).boxed()
-        });
-        let mut pages = std::pin::pin!(side_by_side(segments));
+        let scan = Scan {
+            segments: Segments::All(self.segments),
+            rate: self.read.rate(),
+            ..Scan::default()
+        };
+        let mut pages = std::pin::pin!(store.scan(scan, Statistics::add));
         while let Some(page) = pages.try_next().await? {
             totals.consume(page.consumed);
             let scanned = totals.scanned_count.get_or_insert(0);
             *scanned += page.scanned;
             progress.set(*scanned);
-            for item in &page.items {
-                statistics.add(item);
-            }
+            statistics.merge(page.value);
         }
         Ok(statistics)
     }

@@ -1,10 +1,11 @@
 //! One pass over a table, in any order, which raises suspicions.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::{Finding, Invariant};
 use crate::conversation::rows::is_at_target;
-use crate::item::{GroupRow, Item, Message, Person, RawItem, UnknownReason, Value};
+use crate::item::{GroupRow, Known, Message, Person, UnknownReason, Value, View};
 use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute;
 
@@ -38,30 +39,48 @@ pub type Copied<'a> = (UserId, &'a (String, String), &'a Example);
 
 impl Pass {
     /// Takes one item. What can be said about it alone is returned.
-    pub fn take(&mut self, raw: RawItem) -> Option<Finding> {
-        match Item::decode(raw) {
-            Item::Message(message) => {
+    pub fn take(&mut self, item: &View<'_>) -> Option<Finding> {
+        match Known::of(item) {
+            Ok(Known::Message(message)) => {
                 let pk = PartitionKey::Messages(message.group);
                 let finding = sort_key_finding(&pk, &message.created_at, message.group);
                 self.see(&message.sender, &pk, &message.created_at);
-                let group = self.groups.entry(message.group).or_default();
-                if group
-                    .newest
-                    .as_ref()
-                    .is_none_or(|newest| newest.created_at < message.created_at)
-                {
-                    group.newest = Some(message);
-                }
+                self.groups
+                    .entry(message.group)
+                    .or_default()
+                    .see_message(message);
                 finding
             }
-            Item::GroupRow(row) => {
+            Ok(Known::GroupRow(row)) => {
                 let pk = PartitionKey::Groups(row.owner);
                 let finding = sort_key_finding(&pk, &row.last_message_at, row.group);
                 self.see(&row.other, &pk, &row.last_message_at);
                 self.groups.entry(row.group).or_default().rows.push(row);
                 finding
             }
-            Item::Unknown { raw, reason } => Some(unknown_finding(&raw, &reason)),
+            Err(reason) => Some(unknown_finding(item, &reason)),
+        }
+    }
+
+    /// Takes what was remembered of items that come after those of this pass.
+    pub fn merge(&mut self, after: Self) {
+        for (id, group) in after.groups {
+            let own = self.groups.entry(id).or_default();
+            own.rows.extend(group.rows);
+            if let Some(message) = group.newest {
+                own.see_message(message);
+            }
+        }
+        for (id, copies) in after.people {
+            let own = self.people.entry(id).or_default();
+            for (names, example) in copies {
+                match own.entry(names) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(example);
+                    }
+                    Entry::Occupied(mut entry) => entry.get_mut().items += example.items,
+                }
+            }
         }
     }
 
@@ -99,6 +118,13 @@ impl Pass {
 }
 
 impl Group {
+    fn see_message(&mut self, message: Message) {
+        let newest = self.newest.as_ref();
+        if newest.is_none_or(|newest| newest.created_at < message.created_at) {
+            self.newest = Some(message);
+        }
+    }
+
     fn is_suspect(&self) -> bool {
         let Some(newest) = &self.newest else {
             return true;
@@ -132,9 +158,9 @@ fn sort_key_finding(pk: &PartitionKey, sk: &SortKey, group: MessageGroupId) -> O
     })
 }
 
-fn unknown_finding(raw: &RawItem, reason: &UnknownReason) -> Finding {
-    let text = |name: &str| match raw.get(name).map(Value::from) {
-        Some(Value::S(text)) => text.into_owned(),
+fn unknown_finding(item: &View<'_>, reason: &UnknownReason) -> Finding {
+    let text = |name: &str| match item.get(name) {
+        Some(Value::S(text)) => text.clone().into_owned(),
         Some(Value::NotUnicode(text)) => text.shown().into_owned(),
         _ => String::new(),
     };

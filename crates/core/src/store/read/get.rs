@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use crate::error::CallError;
 use crate::item::{RawItem, primary_key};
 use crate::key::{PartitionKey, SortKey};
-use crate::pace::{Backoff, patiently};
+use crate::pace::Backoff;
 use crate::schema::attribute;
 use crate::store::Store;
 
@@ -26,15 +26,13 @@ impl Store {
         partition: &PartitionKey,
         sort: &SortKey,
     ) -> Result<Option<RawItem>, CallError> {
-        let answer = self
+        let request = self
             .client
             .get_item()
             .table_name(self.table.as_str())
             .set_key(Some(primary_key(partition, sort)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(self.failed("GetItem"))?;
+            .consistent_read(true);
+        let answer = self.ask("GetItem", || request.clone().send()).await?;
         Ok(answer.item)
     }
 
@@ -59,12 +57,9 @@ impl Store {
         let mut there = HashSet::new();
         let mut backoff = Backoff::for_bulk();
         loop {
-            let answer = patiently(async || {
-                let request = self.client.batch_get_item();
-                let answer = request.set_request_items(Some(left.clone())).send().await;
-                answer.map_err(self.failed(OPERATION))
-            })
-            .await?;
+            let request = self.client.batch_get_item();
+            let request = request.set_request_items(Some(left));
+            let answer = self.ask(OPERATION, || request.clone().send()).await?;
             let items = answer.responses.unwrap_or_default().into_values();
             there.extend(items.flatten().filter_map(|item| {
                 let text = |name: &str| item.get(name)?.as_s().ok();

@@ -35,14 +35,13 @@ impl ScanPace {
         self.price.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a page's turn; returns how many items it may have, and what was reserved. `wanted` bounds the
-    /// items, too.
-    pub(super) async fn begin(&self, wanted: Option<u32>) -> (Option<u32>, f64) {
+    /// Waits for a page's turn; returns how many items to ask for at the most, and what was reserved.
+    pub(super) async fn begin(&self, page_size: Option<u32>) -> (Option<u32>, f64) {
         let price = *self.price();
         let affordable = (self.rate.per_second() / price).clamp(1.0, f64::from(i32::MAX));
         // Where a whole page is no more than a second of the rate, the service may cut it as ever.
         let bound = (self.rate.per_second() < PAGE_UNITS).then_some(affordable as u32);
-        let page_size = match (wanted, bound) {
+        let page_size = match (page_size, bound) {
             (Some(wanted), Some(bound)) => Some(wanted.min(bound)),
             (wanted, bound) => wanted.or(bound),
         };

@@ -3,10 +3,10 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures::stream::Stream;
 
-use super::{LastKey, Page, natural, pages, units};
+use super::{LastKey, Page, natural, units, unless_empty};
 use crate::error::CallError;
 use crate::key::{MessageGroupId, PartitionKey};
-use crate::pace::patiently;
+use crate::pages::pages;
 use crate::schema::{GROUP_INDEX, attribute};
 use crate::store::Store;
 use crate::store::body::OwnText;
@@ -102,14 +102,14 @@ impl Store {
         query: Query,
     ) -> impl Stream<Item = Result<Page, CallError>> + Send + use<> {
         let store = self.clone();
-        pages(self.stuck(QUERY), move |last| {
+        pages(QUERY, &self.place, move |last: LastKey| {
             let (store, query) = (store.clone(), query.clone());
-            async move { patiently(|| store.query_page(&query, last.clone())).await }
+            async move { store.query_page(&query, last).await }
         })
     }
 
     async fn query_page(&self, query: &Query, last: LastKey) -> Result<(Page, LastKey), CallError> {
-        let own = OwnText::of(last.as_ref());
+        let own = || OwnText::of(last.as_ref());
         let (name, value) = match query.partition {
             Partition::Table(key) => (attribute::PK, key.to_string()),
             Partition::GroupIndex(group) => (attribute::MESSAGE_GROUP_UUID, group.to_string()),
@@ -122,7 +122,7 @@ impl Store {
             .expression_attribute_values(":partition", AttributeValue::S(value))
             .scan_index_forward(query.direction == Direction::Ascending)
             .set_limit(query.page_size)
-            .set_exclusive_start_key(last)
+            .set_exclusive_start_key(last.clone())
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         if let Partition::GroupIndex(_) = query.partition {
             request = request.index_name(GROUP_INDEX);
@@ -151,19 +151,18 @@ impl Store {
                 .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
                 .expression_attribute_values(":group", AttributeValue::S(group.to_string()));
         }
-        let answer = request
-            .key_condition_expression(format!("#partition = :partition{sort}"))
-            .customize()
-            .interceptor(own)
-            .send()
-            .await
-            .map_err(self.failed(QUERY))?;
+        let request = request.key_condition_expression(format!("#partition = :partition{sort}"));
+        let answer = self
+            .ask(QUERY, || {
+                request.clone().customize().interceptor(own()).send()
+            })
+            .await?;
         let page = Page {
             count: natural(answer.count),
             scanned: natural(answer.scanned_count),
             consumed: units(answer.consumed_capacity()),
             items: answer.items.unwrap_or_default(),
         };
-        Ok((page, answer.last_evaluated_key))
+        Ok((page, unless_empty(answer.last_evaluated_key)))
     }
 }

@@ -3,13 +3,14 @@
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, Select};
 use aws_smithy_types::body::SdkBody;
-use futures::stream::Stream;
+use futures::stream::{self, Stream, StreamExt};
 
 use super::pace::ScanPace;
-use super::{LastKey, Page, natural, pages, units};
+use super::{LastKey, unless_empty};
 use crate::error::CallError;
 use crate::item::{View, read_page};
-use crate::pace::{Rate, patiently};
+use crate::pace::Rate;
+use crate::pages::pages;
 use crate::store::Store;
 use crate::store::body::{OwnText, TakenBody};
 
@@ -40,17 +41,56 @@ impl Segment {
     }
 }
 
-/// Describes a scan.
-#[derive(Debug, Clone, Copy)]
+/// Which part of the table is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Segments {
+    /// One share, where others read the rest.
+    One(Segment),
+    /// All of it in so many segments, up to 64 of them at once. Their pages come in any order.
+    All(u32),
+}
+
+impl Segments {
+    /// The whole table, one page after the other.
+    pub const WHOLE: Self = Self::One(Segment::WHOLE);
+
+    fn iter(self) -> impl Iterator<Item = Segment> {
+        let (one, total) = match self {
+            Self::One(segment) => (Some(segment), 0),
+            Self::All(total) => (None, total),
+        };
+        one.into_iter().chain(Segment::all(total))
+    }
+}
+
+/// The most segments that are read at once, however many there are: each of them holds a page.
+const SEGMENTS_AT_ONCE: usize = 64;
+
+/// Describes a scan. The default reads the whole table, eventually consistent, as fast as the service gives it.
+#[derive(Debug, Clone)]
 pub struct Scan {
-    /// The share of the table.
-    pub segment: Segment,
+    /// The part of the table.
+    pub segments: Segments,
     /// Whether reads are strongly consistent.
     pub consistent: bool,
     /// Whether only the number of items is wanted.
     pub count_only: bool,
     /// Bounds the items that the service reads for one page.
     pub page_size: Option<u32>,
+    /// Read capacity units a second, which all segments keep to together.
+    pub rate: Option<Rate>,
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        Self {
+            segments: Segments::WHOLE,
+            consistent: false,
+            count_only: false,
+            page_size: None,
+            rate: None,
+        }
+    }
 }
 
 /// What was made of one page of an answer.
@@ -67,86 +107,54 @@ pub struct Folded<T> {
 }
 
 impl Store {
-    /// Streams the pages of one segment of a scan, each item a map.
+    /// Streams what `fold` makes of each page of a scan, item by item, without a map per item. It works on the
+    /// threads for blocking work: other segments are fetched meanwhile. A throttled request is made again, with
+    /// backoff.
     ///
     /// # Errors
     ///
-    /// The stream ends after the first error.
-    pub fn scan(&self, scan: Scan) -> impl Stream<Item = Result<Page, CallError>> + Send + use<> {
-        let store = self.clone();
-        pages(self.stuck(SCAN), move |last| {
-            let store = store.clone();
-            async move { patiently(|| store.scan_page(scan, last.clone())).await }
-        })
-    }
-
-    async fn scan_page(&self, scan: Scan, last: LastKey) -> Result<(Page, LastKey), CallError> {
-        let own = OwnText::of(last.as_ref());
-        let request = self.scan_request(scan, last).customize();
-        let answer = request.interceptor(own).send().await;
-        let answer = answer.map_err(self.failed(SCAN))?;
-        let page = Page {
-            count: natural(answer.count),
-            scanned: natural(answer.scanned_count),
-            consumed: units(answer.consumed_capacity()),
-            items: answer.items.unwrap_or_default(),
-        };
-        Ok((page, answer.last_evaluated_key))
-    }
-
-    fn scan_request(&self, scan: Scan, last: LastKey) -> ScanFluentBuilder {
-        let mut request = self
-            .client
-            .scan()
-            .table_name(self.table.as_str())
-            .set_limit(
-                scan.page_size
-                    .map(|size| i32::try_from(size).unwrap_or(i32::MAX)),
-            )
-            .set_exclusive_start_key(last)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        if scan.segment != Segment::WHOLE {
-            let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-            request = request
-                .segment(number(scan.segment.index))
-                .total_segments(number(scan.segment.total));
-        }
-        if scan.consistent {
-            request = request.consistent_read(true);
-        }
-        if scan.count_only {
-            request = request.select(Select::Count);
-        }
-        request
-    }
-
-    /// Streams what `fold` makes of each page of one segment of a scan, item by item, without a map per
-    /// item. It works on the threads for blocking work: other segments are fetched meanwhile. A throttled
-    /// request is made again, with backoff; all who share a `rate` keep to it together.
-    ///
-    /// # Errors
-    ///
-    /// The stream ends after the first error.
-    pub fn scan_folded<T>(
+    /// The pages of a segment end after its first error.
+    pub fn scan<T, F>(
         &self,
         scan: Scan,
-        rate: Option<Rate>,
-        fold: impl Fn(&mut T, &View<'_>) + Clone + Send + 'static,
-    ) -> impl Stream<Item = Result<Folded<T>, CallError>> + Send
+        fold: F,
+    ) -> impl Stream<Item = Result<Folded<T>, CallError>> + Send + use<T, F>
     where
         T: Default + Send + 'static,
+        F: Fn(&mut T, &View<'_>) + Clone + Send + 'static,
     {
         let store = self.clone();
-        let pace = rate.map(|rate| ScanPace::new(rate, scan.consistent));
-        pages(self.stuck(SCAN), move |last| {
+        let segments = scan.segments.iter().map(move |segment| {
+            let scan = scan.clone();
+            store.scan_segment(segment, scan, fold.clone()).boxed()
+        });
+        stream::iter(segments).flatten_unordered(SEGMENTS_AT_ONCE)
+    }
+
+    fn scan_segment<T, F>(
+        &self,
+        segment: Segment,
+        scan: Scan,
+        fold: F,
+    ) -> impl Stream<Item = Result<Folded<T>, CallError>> + Send + use<T, F>
+    where
+        T: Default + Send + 'static,
+        F: Fn(&mut T, &View<'_>) + Clone + Send + 'static,
+    {
+        let store = self.clone();
+        let pace = scan.rate.clone();
+        let pace = pace.map(|rate| ScanPace::new(rate, scan.consistent));
+        pages(SCAN, &self.place, move |last: LastKey| {
             let (store, fold, pace) = (store.clone(), fold.clone(), pace.clone());
+            let request = store.scan_request(segment, &scan);
+            let page_size = scan.page_size;
             async move {
                 let (page_size, reserved) = match &pace {
-                    Some(pace) => pace.begin(scan.page_size).await,
-                    None => (scan.page_size, 0.0),
+                    Some(pace) => pace.begin(page_size).await,
+                    None => (page_size, 0.0),
                 };
-                let scan = Scan { page_size, ..scan };
-                let body = patiently(|| store.scan_body(scan, last.clone())).await?;
+                let limit = page_size.map(|size| i32::try_from(size).unwrap_or(i32::MAX));
+                let body = store.scan_body(request.set_limit(limit), last).await?;
                 let read = tokio::task::spawn_blocking(move || {
                     let mut value = T::default();
                     read_page(body.bytes().unwrap_or_default(), |item| {
@@ -168,20 +176,50 @@ impl Store {
                     let end = pace.end(reserved, page.scanned, page.consumed);
                     end.map_err(|fault| store.garbled(SCAN, &fault))?;
                 }
-                Ok((page, foot.last))
+                Ok((page, unless_empty(foot.last)))
             }
         })
     }
 
-    async fn scan_body(&self, scan: Scan, last: LastKey) -> Result<SdkBody, CallError> {
+    fn scan_request(&self, segment: Segment, scan: &Scan) -> ScanFluentBuilder {
+        let mut request = self
+            .client
+            .scan()
+            .table_name(self.table.as_str())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if segment != Segment::WHOLE {
+            let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+            request = request
+                .segment(number(segment.index))
+                .total_segments(number(segment.total));
+        }
+        if scan.consistent {
+            request = request.consistent_read(true);
+        }
+        if scan.count_only {
+            request = request.select(Select::Count);
+        }
+        request
+    }
+
+    /// Asks for the page after `last`, and returns its body unread.
+    async fn scan_body(
+        &self,
+        request: ScanFluentBuilder,
+        last: LastKey,
+    ) -> Result<SdkBody, CallError> {
         let body = TakenBody::default();
-        let own = OwnText::of(last.as_ref());
-        let request = self.scan_request(scan, last).customize();
-        let request = request.interceptor(body.interceptor()).interceptor(own);
-        request.send().await.map_err(self.failed(SCAN))?;
+        let request = request.set_exclusive_start_key(last.clone());
+        self.ask(SCAN, || {
+            let request = request.clone().customize();
+            let own = OwnText::of(last.as_ref());
+            let request = request.interceptor(body.interceptor()).interceptor(own);
+            request.send()
+        })
+        .await?;
         body.get().map_err(|cause| CallError {
             operation: SCAN,
-            place: self.place.to_string(),
+            place: self.place.clone(),
             cause,
         })
     }

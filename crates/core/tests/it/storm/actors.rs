@@ -10,7 +10,7 @@ use ddb_core::conversation::{
 use ddb_core::item::RawItem;
 use ddb_core::key::{MessageGroupId, MessageId, SortKey};
 use ddb_core::seed::{Script, Seed, SeedError, Speakers, prepare};
-use ddb_core::store::{Scan, Segment, Store, Writer};
+use ddb_core::store::{Scan, Store, Writer};
 use ddb_core::timestamp::Timestamp;
 use ddb_test_support::Sandbox;
 use futures::TryStreamExt;
@@ -242,7 +242,7 @@ impl Stage {
         let mut told = Told::default();
         let mut pass = Pass::default();
         for item in scan(writer).await? {
-            pass.take(item);
+            pass.take(&(&item).into());
         }
         for group in pass.suspects() {
             let seen = inspect(writer, group, &pass.owners(group), &()).await;
@@ -297,12 +297,13 @@ impl Stage {
 /// Reads the whole table.
 pub async fn scan(store: &Store) -> Result<Vec<RawItem>, String> {
     let scan = Scan {
-        segment: Segment::WHOLE,
         consistent: true,
-        count_only: false,
-        page_size: None,
+        ..Scan::default()
     };
-    let pages = store.scan(scan).map_ok(|page| page.items);
+    let pages = store.scan(scan, |items: &mut Vec<RawItem>, item| {
+        items.push(item.to_raw());
+    });
+    let pages = pages.map_ok(|page| page.value);
     let pages: Vec<Vec<RawItem>> = pages
         .try_collect()
         .await

@@ -191,7 +191,7 @@ async fn check(stage: &Stage) -> Vec<Broken> {
     let mut pass = Pass::default();
     let mut findings = Vec::new();
     for item in scan(&store).await.unwrap() {
-        findings.extend(pass.take(item));
+        findings.extend(pass.take(&(&item).into()));
     }
     for group in pass.suspects() {
         let seen = inspect(&store, group, &pass.owners(group), &()).await;
