@@ -9,7 +9,6 @@ use ddb_cli::output::escape;
 use ddb_cli::output::json::{Export, Plain, WriteJson};
 use ddb_core::item::{Kind, read_page};
 use ddb_core::key::PartitionKey;
-use ddb_core::schema::TableName;
 use ddb_core::seed::Synthetic;
 use ddb_core::store::Batch;
 use ddb_core::timestamp::Timestamp;
@@ -103,13 +102,13 @@ fn batches(c: &mut Criterion) {
         b.iter(|| load.group(0).messages().take(25).count());
     });
     let messages: Vec<_> = load.group(0).messages().take(25).collect();
-    let table: TableName = "cruddur-messages".parse().expect("a name");
-    let mut batch = Batch::new(&table);
+    let mut batch = Batch::default();
     group.bench_function("packed into a batch", |b| {
         b.iter(|| {
-            messages
-                .iter()
-                .for_each(|message| batch.put_message(message));
+            for message in &messages {
+                let full = batch.put_message(message).expect("it is small");
+                assert!(full.is_none(), "25 messages fit");
+            }
             batch.take()
         });
     });
