@@ -1,6 +1,6 @@
 //! Writing several items, all or none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -53,6 +53,28 @@ pub enum Transacted {
 const AS_READ: &str = "#group = :group AND #text = :text";
 const FREE: &str = "attribute_not_exists(#pk)";
 
+/// The names in [`AS_READ`].
+fn as_read_names() -> HashMap<String, String> {
+    let names = [
+        ("#group", attribute::MESSAGE_GROUP_UUID),
+        ("#text", attribute::MESSAGE),
+    ];
+    names
+        .map(|(name, attribute)| (name.to_owned(), attribute.to_owned()))
+        .into()
+}
+
+/// The values in [`AS_READ`]: those of the row that was read.
+fn as_read_values(row: &GroupRow) -> RawItem {
+    let values = [
+        (":group", row.group.to_string()),
+        (":text", row.text.clone()),
+    ];
+    values
+        .map(|(name, text)| (name.to_owned(), AttributeValue::S(text)))
+        .into()
+}
+
 fn row_key(row: &GroupRow) -> RawItem {
     primary_key(&PartitionKey::Groups(row.owner), &row.last_message_at)
 }
@@ -78,10 +100,8 @@ impl Action {
                     .table_name(table)
                     .set_item(Some(new.into()))
                     .condition_expression(AS_READ)
-                    .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
-                    .expression_attribute_names("#text", attribute::MESSAGE)
-                    .expression_attribute_values(":group", AttributeValue::S(old.group.to_string()))
-                    .expression_attribute_values(":text", AttributeValue::S(old.text.clone()))
+                    .set_expression_attribute_names(Some(as_read_names()))
+                    .set_expression_attribute_values(Some(as_read_values(old)))
                     .build()
                     .expect(COMPLETE);
                 TransactWriteItem::builder().put(put).build()
@@ -91,10 +111,8 @@ impl Action {
                     .table_name(table)
                     .set_key(Some(row_key(row)))
                     .condition_expression(AS_READ)
-                    .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
-                    .expression_attribute_names("#text", attribute::MESSAGE)
-                    .expression_attribute_values(":group", AttributeValue::S(row.group.to_string()))
-                    .expression_attribute_values(":text", AttributeValue::S(row.text.clone()))
+                    .set_expression_attribute_names(Some(as_read_names()))
+                    .set_expression_attribute_values(Some(as_read_values(row)))
                     .build()
                     .expect(COMPLETE);
                 TransactWriteItem::builder().condition_check(check).build()
@@ -104,10 +122,8 @@ impl Action {
                     .table_name(table)
                     .set_key(Some(row_key(row)))
                     .condition_expression(AS_READ)
-                    .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
-                    .expression_attribute_names("#text", attribute::MESSAGE)
-                    .expression_attribute_values(":group", AttributeValue::S(row.group.to_string()))
-                    .expression_attribute_values(":text", AttributeValue::S(row.text.clone()))
+                    .set_expression_attribute_names(Some(as_read_names()))
+                    .set_expression_attribute_values(Some(as_read_values(row)))
                     .build()
                     .expect(COMPLETE);
                 TransactWriteItem::builder().delete(delete).build()
