@@ -92,8 +92,8 @@ impl Failure {
 
     /// Makes a failure of a table that is not there.
     pub fn no_table(store: &Store) -> Self {
-        let place = store.place().clone();
-        Error::NoSuchTable { place }.into()
+        let destination = store.destination().clone();
+        Error::NoSuchTable { destination }.into()
     }
 
     /// Says what to do next.
@@ -115,7 +115,7 @@ impl Failure {
         }
     }
 
-    /// Returns the same failure for another place that it concerns.
+    /// Returns the same failure for another target that it concerns.
     pub fn again(&self) -> Self {
         match self {
             Self::ClosedPipe => Self::ClosedPipe,
@@ -157,7 +157,7 @@ impl From<CallError> for Failure {
             Exit::Failed
         };
         let failure = Self::new(exit, error.to_string());
-        match &error.place.resource {
+        match &error.destination.resource {
             Resource::Table(table) if error.is_missing() => {
                 failure.hint(missing_table_hint(table.as_str()))
             }
@@ -186,7 +186,7 @@ const CREDENTIALS: &str =
 
 /// Returns the next step after a request that failed.
 fn call_hint(error: &CallError) -> Option<&'static str> {
-    let is_about_pool = matches!(error.place.resource, Resource::UserPool(_));
+    let is_about_pool = matches!(error.destination.resource, Resource::UserPool(_));
     match &error.cause {
         Cause::Unreachable(_) if is_about_pool => Some(
             "`docker compose up -d` starts a Cognito; --cognito-endpoint-url names another, and the word `aws` the real one",
@@ -236,9 +236,9 @@ impl From<Error> for Failure {
             Error::Contended { .. } => {
                 Self::new(Exit::Failed, message).hint("run the command again")
             }
-            Error::NoSuchTable { place } => {
+            Error::NoSuchTable { destination } => {
                 let missing = Self::new(Exit::NotFound, message);
-                match place.resource {
+                match destination.resource {
                     Resource::Table(table) => missing.hint(missing_table_hint(table.as_str())),
                     _ => missing,
                 }
@@ -454,9 +454,9 @@ impl From<SeedError> for Failure {
     fn from(error: SeedError) -> Self {
         let message = match &error {
             SeedError::Plan {
-                group,
+                conversation,
                 error: error @ PlanError::EndsInTheFuture(_),
-            } => format!("group {group}: --ends-at {error}; nothing was written"),
+            } => format!("conversation {conversation}: --ends-at {error}; nothing was written"),
             error => format!("{error}; nothing was written"),
         };
         match error {

@@ -151,13 +151,13 @@ impl Ui {
     }
 
     /// Says where the command is about to act.
-    pub fn target(&self, place: &str) {
-        self.say(!self.quiet, DIM, "", place);
+    pub fn target(&self, text: &str) {
+        self.say(!self.quiet, DIM, "", text);
     }
 
     /// Says that the command is about to act on production. Nothing hides it.
-    pub fn banner(&self, place: &str) {
-        self.say(true, RED, "", place);
+    pub fn banner(&self, text: &str) {
+        self.say(true, RED, "", text);
     }
 
     /// Says what a question will be about. Nothing hides it: nobody should answer what was not said.

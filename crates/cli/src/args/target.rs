@@ -10,7 +10,7 @@ use ddb_core::stream::Streams;
 use ddb_people::users::Source;
 
 use crate::failure::Failure;
-use crate::launch::Context;
+use crate::runner::Context;
 use crate::ui::{Terminal, Ui};
 
 /// The heading of options that say where a command acts.
@@ -192,10 +192,14 @@ impl TableArgs {
     /// # Errors
     ///
     /// As [`TargetArgs::target`].
-    pub async fn open(&self, context: &Context, users: Option<&Source>) -> Result<Site, Failure> {
+    pub async fn open(
+        &self,
+        context: &Context,
+        users: Option<&Source>,
+    ) -> Result<TableTarget, Failure> {
         let table = self.table(&context.environment)?;
         let target = self.target.target(context).await?;
-        Ok(Site::new(target, table, users, context))
+        Ok(TableTarget::new(target, table, users, context))
     }
 
     /// Finds the table and the streams beside it, and says where the table is.
@@ -203,7 +207,10 @@ impl TableArgs {
     /// # Errors
     ///
     /// As [`TargetArgs::target`].
-    pub async fn open_with_streams(&self, context: &Context) -> Result<(Site, Streams), Failure> {
+    pub async fn open_with_streams(
+        &self,
+        context: &Context,
+    ) -> Result<(TableTarget, Streams), Failure> {
         let table = self.table(&context.environment)?;
         let options = TargetOptions {
             with_streams: true,
@@ -211,19 +218,19 @@ impl TableArgs {
         };
         let target = self.target.resolve(&options, context).await?;
         let streams = target.streams(&options, &context.environment)?;
-        Ok((Site::new(target, table, None, context), streams))
+        Ok((TableTarget::new(target, table, None, context), streams))
     }
 }
 
 /// A table at a target, after both were shown.
 #[derive(Debug)]
-pub struct Site {
+pub struct TableTarget {
     shown: String,
     /// The client of the table.
     pub store: Store,
 }
 
-impl Site {
+impl TableTarget {
     /// Shows where the command is about to act: always, in production.
     pub fn new(
         target: Target,
@@ -233,8 +240,10 @@ impl Site {
     ) -> Self {
         let store = target.store(table);
         let shown = match users {
-            Some(users) if target.is_production() => format!("{}, users {users}", store.place()),
-            _ => store.place().to_string(),
+            Some(users) if target.is_production() => {
+                format!("{}, users {users}", store.destination())
+            }
+            _ => store.destination().to_string(),
         };
         show(target.is_production(), &shown, &context.ui);
         Self { shown, store }
@@ -282,11 +291,11 @@ impl Site {
 }
 
 /// Says where a command is about to act, and whether real data is there.
-pub fn show(production: bool, place: &str, ui: &Ui) {
+pub fn show(production: bool, shown: &str, ui: &Ui) {
     if production {
-        ui.banner(place);
+        ui.banner(shown);
     } else {
-        ui.target(place);
+        ui.target(shown);
     }
 }
 
@@ -299,14 +308,14 @@ pub struct WriteArgs {
 }
 
 impl WriteArgs {
-    /// Gets the permission to write to a place that was shown; in production by `--yes` or an answer
+    /// Gets the permission to write to a resource whose target was shown; in production by `--yes` or an answer
     /// at the terminal.
     ///
     /// # Errors
     ///
     /// Where it is refused.
-    pub fn allow<P: Guarded>(&self, place: P, shown: &str) -> Result<Writable<P>, Failure> {
-        guard::allow_writing(place, shown, self.yes, &mut Terminal).map_err(Failure::from)
+    pub fn allow<P: Guarded>(&self, resource: P, shown: &str) -> Result<Writable<P>, Failure> {
+        guard::allow_writing(resource, shown, self.yes, &mut Terminal).map_err(Failure::from)
     }
 }
 
@@ -316,11 +325,11 @@ impl WriteArgs {
 ///
 /// Where it is refused.
 pub fn allow_deleting<P: Guarded>(
-    place: P,
+    resource: P,
     shown: &str,
     confirm: Option<&str>,
 ) -> Result<Deletable<P>, Failure> {
-    guard::allow_deleting(place, shown, confirm, &mut Terminal).map_err(Failure::from)
+    guard::allow_deleting(resource, shown, confirm, &mut Terminal).map_err(Failure::from)
 }
 
 #[cfg(test)]

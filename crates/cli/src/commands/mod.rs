@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 
 use crate::common::command_line;
-use crate::launch::{self, Command, Program};
+use crate::runner::{self, Command, Program};
 use about::{completions, man};
 use conversation::{
     check_conversations, create_conversation, create_message, get_conversation, list_conversations,
@@ -106,7 +106,7 @@ impl Entry {
 const fn only_in_ddb<C: Command>() -> Entry {
     Entry {
         command: command_line::<C>,
-        run: launch::run::<C>,
+        run: runner::run::<C>,
         is_binary: false,
     }
 }

@@ -290,7 +290,7 @@ fn a_message_is_followed(recorder: &Recorder) {
 fn messages_and_conversations_are_made_with_what_the_policies_grant() {
     let recorder = Recorder::on(seeded());
     let nowhere = "00000000-0000-4000-8000-000000000000";
-    for (group, from, code) in [
+    for (conversation, from, code) in [
         (GROUP, "bayko", 0),
         (GROUP, "londo", 2),
         (nowhere, "londo", 4),
@@ -299,7 +299,7 @@ fn messages_and_conversations_are_made_with_what_the_policies_grant() {
             "create-message",
             "--yes",
             "--group",
-            group,
+            conversation,
             "--from",
             from,
             "x",

@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use super::{Store, Writer, check_size};
 use crate::error::{CallError, Error};
-use crate::item::{GroupRow, Message, RawItem, primary_key};
+use crate::item::{ConversationRow, Message, RawItem, primary_key};
 use crate::key::PartitionKey;
-use crate::pace::Backoff;
+use crate::retry::Backoff;
 use crate::schema::attribute;
 
 const COMPLETE: &str = "all required fields are set";
@@ -24,20 +24,20 @@ const COMPLETE: &str = "all required fields are set";
 pub enum Action {
     /// Puts a message where its key is free.
     PutMessage(Message),
-    /// Puts a group row where its key is free.
-    PutRow(GroupRow),
-    /// Replaces the text of a group row that is still as it was read, under the same key.
+    /// Puts a row where its key is free.
+    PutRow(ConversationRow),
+    /// Replaces the text of a row that is still as it was read, under the same key.
     ReplaceRow {
         /// The row as it was read.
-        old: GroupRow,
+        old: ConversationRow,
         /// The row with another text.
-        new: GroupRow,
+        new: ConversationRow,
     },
-    /// Deletes a group row that is still as it was read.
-    DeleteRow(GroupRow),
-    /// Leaves a group row as it is, and has the transaction fail where it is not as it was read. What is
+    /// Deletes a row that is still as it was read.
+    DeleteRow(ConversationRow),
+    /// Leaves a row as it is, and has the transaction fail where it is not as it was read. What is
     /// deleted because this row stays is deleted only while it stays.
-    KeepRow(GroupRow),
+    KeepRow(ConversationRow),
 }
 
 /// Says how a transaction ended, short of a failure.
@@ -45,7 +45,7 @@ pub enum Action {
 pub enum Transacted {
     /// All of it was written.
     Done,
-    /// None of it was, because the conditions of these actions, by their place in the list, failed.
+    /// None of it was, because the conditions of these actions, by their index in the list, failed.
     Refused(Vec<usize>),
 }
 
@@ -65,9 +65,9 @@ fn as_read_names() -> HashMap<String, String> {
 }
 
 /// The values in [`AS_READ`]: those of the row that was read.
-fn as_read_values(row: &GroupRow) -> RawItem {
+fn as_read_values(row: &ConversationRow) -> RawItem {
     let values = [
-        (":group", row.group.to_string()),
+        (":group", row.conversation.to_string()),
         (":text", row.text.clone()),
     ];
     values
@@ -75,8 +75,8 @@ fn as_read_values(row: &GroupRow) -> RawItem {
         .into()
 }
 
-fn row_key(row: &GroupRow) -> RawItem {
-    primary_key(&PartitionKey::Groups(row.owner), &row.last_message_at)
+fn row_key(row: &ConversationRow) -> RawItem {
+    primary_key(&PartitionKey::Rows(row.owner), &row.last_message_at)
 }
 
 impl Action {
@@ -178,7 +178,7 @@ impl Writer {
                 return Ok(Transacted::Done);
             };
             let (reasons, passing) = match self.judge(error) {
-                Verdict::Refused(places) => return Ok(Transacted::Refused(places)),
+                Verdict::Refused(indexes) => return Ok(Transacted::Refused(indexes)),
                 Verdict::Failed(error) => return Err(error),
                 Verdict::TryAgain(error) => (error, backoff.again().await),
             };
@@ -186,7 +186,7 @@ impl Writer {
                 return Err(match reasons {
                     Some(error) => error.into(),
                     None => Error::Conflicts {
-                        place: self.place.clone(),
+                        destination: self.destination.clone(),
                         attempts: backoff.made(),
                     },
                 });
@@ -212,13 +212,13 @@ impl Writer {
         let coded: Vec<(usize, &str)> = reasons
             .iter()
             .enumerate()
-            .filter_map(|(place, reason)| Some((place, reason.code()?)))
+            .filter_map(|(index, reason)| Some((index, reason.code()?)))
             .filter(|(_, code)| *code != "None")
             .collect();
         let refused: Vec<usize> = coded
             .iter()
             .filter(|(_, code)| *code == CONDITION_FAILED)
-            .map(|(place, _)| *place)
+            .map(|(index, _)| *index)
             .collect();
         if !refused.is_empty() {
             Verdict::Refused(refused)
@@ -233,7 +233,7 @@ impl Writer {
             // Each once: one fault often meets every action.
             let said: BTreeSet<String> = said.collect();
             Verdict::Failed(Error::Cancelled {
-                place: self.place.clone(),
+                destination: self.destination.clone(),
                 reasons: said.into_iter().collect::<Vec<_>>().join("; "),
             })
         }

@@ -1,25 +1,25 @@
-//! `check-conversations`: what does not hold between messages and group rows, and mending it.
+//! `check-conversations`: what does not hold between messages and rows, and mending it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use clap::Parser;
-use ddb_core::conversation::{Finding, Inspection, Invariant, Pass, Settled, inspect, repair};
-use ddb_core::item::{GroupRow, Known, Person};
-use ddb_core::key::{MessageGroupId, UserId};
-use ddb_core::pace::Rate;
+use ddb_core::conversation::{Finding, Inspection, Invariant, Pass, SyncedRows, inspect, repair};
+use ddb_core::item::{ConversationRow, Known, Person};
+use ddb_core::key::{ConversationId, UserId};
+use ddb_core::rate_limit::Rate;
 use ddb_core::store::{Scan, Writer};
 use ddb_people::users::{Users, UsersError, UsersPlan};
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use crate::args::{ReadArgs, Site, TableArgs, UsersArgs, WriteArgs, say_users};
+use crate::args::{ReadArgs, TableArgs, TableTarget, UsersArgs, WriteArgs, say_users};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::counted;
+use crate::wording::plural;
 
 /// Checks that messages and rows agree, and repairs rows
 ///
@@ -68,7 +68,9 @@ impl Row {
             invariant: finding.invariant.map(Invariant::number),
             pk: finding.pk,
             sk: finding.sk,
-            group_uuid: finding.group.map(|group| group.to_string()),
+            group_uuid: finding
+                .conversation
+                .map(|conversation| conversation.to_string()),
             reason: finding.reason,
             repaired,
         }
@@ -95,9 +97,9 @@ impl Command for Args {
         let ui = &context.ui;
         let users = self.open_users(&context).await?;
         let source = users.as_ref().map(Users::source);
-        let site = self.table.open(&context, source).await?;
+        let target = self.table.open(&context, source).await?;
         let mut check = Check {
-            site: &site,
+            target: &target,
             write: self.repair.then_some(&self.write),
             writer: None,
             users: users.as_ref(),
@@ -136,7 +138,7 @@ impl Args {
 }
 
 struct Check<'a> {
-    site: &'a Site,
+    target: &'a TableTarget,
     /// How writing is allowed; `None` where nothing is to be mended.
     write: Option<&'a WriteArgs>,
     writer: Option<Writer>,
@@ -162,7 +164,7 @@ impl Check<'_> {
     }
 
     async fn run(&mut self, names: bool, printer: &mut Printer<Row>) -> Result<(), Failure> {
-        let (store, ui) = (&self.site.store, self.ui);
+        let (store, ui) = (&self.target.store, self.ui);
         let mut pass = Pass::default();
         // What a page says: what it adds to the pass, and what can be said about single items.
         type Page = (Pass, Vec<Finding>);
@@ -186,9 +188,10 @@ impl Check<'_> {
             })?;
         }
         drop(progress);
-        for group in pass.suspects() {
-            let inspection = inspect(store, group, &pass.owners(group), &self.users).await?;
-            self.judge(group, inspection, printer).await?;
+        for conversation in pass.suspects() {
+            let inspection =
+                inspect(store, conversation, &pass.owners(conversation), &self.users).await?;
+            self.judge(conversation, inspection, printer).await?;
         }
         self.names(&pass, names, printer).await
     }
@@ -210,7 +213,7 @@ impl Check<'_> {
     /// Reports what was found in a conversation, after mending it where that is wanted and possible.
     async fn judge(
         &mut self,
-        group: MessageGroupId,
+        conversation: ConversationId,
         inspection: Inspection,
         printer: &mut Printer<Row>,
     ) -> Result<(), Failure> {
@@ -220,19 +223,21 @@ impl Check<'_> {
         let mended = match (self.write, inspection.people) {
             (None, _) => false,
             (Some(_), Err(why)) => {
-                self.ui.warn(&format!("{group} is left as it is: {why}"));
+                self.ui
+                    .warn(&format!("{conversation} is left as it is: {why}"));
                 false
             }
             (Some(write), Ok(people)) => {
-                let writer = allowed(&mut self.writer, self.site, write)?;
-                match repair(writer, group, people).await {
-                    Ok(settled) => {
-                        say_repair(group, &settled, self.ui);
+                let writer = allowed(&mut self.writer, self.target, write)?;
+                match repair(writer, conversation, people).await {
+                    Ok(synced) => {
+                        say_repair(conversation, &synced, self.ui);
                         true
                     }
                     Err(error) if error.is_of_one_conversation() => {
                         self.failed += 1;
-                        self.ui.warn(&format!("{group} is left as it is: {error}"));
+                        self.ui
+                            .warn(&format!("{conversation} is left as it is: {error}"));
                         false
                     }
                     Err(error) => return Err(error.into()),
@@ -251,7 +256,7 @@ impl Check<'_> {
         match self.mended {
             0 => failure,
             some => {
-                let mended = counted(some, "conversation", "conversations");
+                let mended = plural(some, "conversation", "conversations");
                 failure.after(&format!("rows mended in {mended}"))
             }
         }
@@ -284,19 +289,19 @@ impl Check<'_> {
                     invariant: Some(Invariant::Names),
                     pk: at.pk.clone(),
                     sk: at.sk.clone(),
-                    group: None,
+                    conversation: None,
                     reason: format!(
                         "`{name}` ({handle}) is `{}` ({}) among the users; so in {}",
                         user.display_name,
                         user.handle,
-                        counted(at.items, "item", "items")
+                        plural(at.items, "item", "items")
                     ),
                 });
                 stale.insert(id, user);
             }
         }
         if strangers > 0 {
-            let names = counted(strangers, "name", "names");
+            let names = plural(strangers, "name", "names");
             self.ui.note(&format!(
                 "{names} of people who are not among the users were not checked"
             ));
@@ -304,11 +309,11 @@ impl Check<'_> {
         let everything = self.everything();
         let mended = match (repair, self.write) {
             (true, Some(write)) if !stale.is_empty() => {
-                let writer = allowed(&mut self.writer, self.site, write)?;
+                let writer = allowed(&mut self.writer, self.target, write)?;
                 let renamed = rename(writer, everything, stale).await?;
                 self.ui.note(&format!(
                     "names brought up to date in {}",
-                    counted(renamed, "item", "items")
+                    plural(renamed, "item", "items")
                 ));
                 true
             }
@@ -322,8 +327,8 @@ impl Check<'_> {
 
     /// Says how it ended.
     fn end(&self, repair: bool) -> Result<Outcome, Failure> {
-        let found = counted(self.broken + self.repaired, "finding", "findings");
-        let unknown = counted(
+        let found = plural(self.broken + self.repaired, "finding", "findings");
+        let unknown = plural(
             self.unknown,
             "item of unknown shape",
             "items of unknown shape",
@@ -331,7 +336,7 @@ impl Check<'_> {
         self.ui
             .note(&format!("{found}, {} repaired; {unknown}", self.repaired));
         if self.failed > 0 {
-            let failed = counted(self.failed, "conversation", "conversations");
+            let failed = plural(self.failed, "conversation", "conversations");
             let message = format!("{failed} could not be mended; the warnings say why");
             return Err(Failure::new(Exit::Partly, message));
         }
@@ -349,12 +354,12 @@ impl Check<'_> {
 /// Gets the permission to write, once.
 fn allowed<'w>(
     writer: &'w mut Option<Writer>,
-    site: &Site,
+    target: &TableTarget,
     write: &WriteArgs,
 ) -> Result<&'w Writer, Failure> {
     match writer {
         Some(writer) => Ok(writer),
-        none => Ok(none.insert(site.allow_writing(write)?)),
+        none => Ok(none.insert(target.allow_writing(write)?)),
     }
 }
 
@@ -369,7 +374,7 @@ async fn rename(
     let pages = writer.scan(everything, move |old: &mut Vec<_>, item| {
         let copied = match Known::of(item) {
             Ok(Known::Message(message)) => message.sender,
-            Ok(Known::GroupRow(row)) => row.other,
+            Ok(Known::ConversationRow(row)) => row.other,
             Err(_) => return,
         };
         let person = stale.get(&copied.id).filter(|person| **person != copied);
@@ -385,17 +390,25 @@ async fn rename(
 }
 
 /// Says what was there before, and what is there now.
-fn say_repair(group: MessageGroupId, settled: &Settled, ui: &Ui) {
-    let row = |row: &GroupRow| format!("GRP#{} {} `{}`", row.owner, row.last_message_at, row.text);
-    for (old, new) in &settled.moved {
-        ui.note(&format!("{group}: {} becomes {}", row(old), row(new)));
-    }
-    for made in &settled.created {
-        ui.note(&format!("{group}: {} was missing and is made", row(made)));
-    }
-    for surplus in &settled.doubled {
+fn say_repair(conversation: ConversationId, synced: &SyncedRows, ui: &Ui) {
+    let row =
+        |row: &ConversationRow| format!("GRP#{} {} `{}`", row.owner, row.last_message_at, row.text);
+    for (old, new) in &synced.updated {
         ui.note(&format!(
-            "{group}: {} was one too many and is deleted",
+            "{conversation}: {} becomes {}",
+            row(old),
+            row(new)
+        ));
+    }
+    for made in &synced.created {
+        ui.note(&format!(
+            "{conversation}: {} was missing and is made",
+            row(made)
+        ));
+    }
+    for surplus in &synced.doubled {
+        ui.note(&format!(
+            "{conversation}: {} was one too many and is deleted",
             row(surplus)
         ));
     }

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
 
-use super::super::read::group_rows;
+use super::super::read::conversation_rows;
 use super::super::rows::{
-    Doubled, Missing, Settled, Settlement, is_ahead, is_at_target, look, settle,
+    Doubled, Missing, SyncRequest, SyncedRows, is_ahead, is_at_target, look, sync_rows,
 };
 use super::{FindPerson, Finding, Invariant};
 use crate::error::{CallError, Error};
-use crate::item::{GroupRow, Item, Message, Person};
-use crate::key::{MessageGroupId, PartitionKey, UserId};
+use crate::item::{ConversationRow, Item, Message, Person};
+use crate::key::{ConversationId, PartitionKey, UserId};
 use crate::store::{Direction, Partition, Query, Store, Writer};
 
 /// A conversation as a consistent look found it.
@@ -31,15 +31,18 @@ pub struct Inspection {
 /// When a request fails.
 pub async fn inspect(
     store: &Store,
-    group: MessageGroupId,
+    conversation: ConversationId,
     owners: &[UserId],
     users: &impl FindPerson,
 ) -> Result<Inspection, CallError> {
-    let Some((newest, rows)) = look(store, group, owners).await? else {
-        return Ok(stray(group, rows_of(store, group, owners).await?));
+    let Some((newest, rows)) = look(store, conversation, owners).await? else {
+        return Ok(stray(
+            conversation,
+            rows_of(store, conversation, owners).await?,
+        ));
     };
     let mut findings = Vec::new();
-    let mut by_owner: BTreeMap<UserId, Vec<&GroupRow>> = BTreeMap::new();
+    let mut by_owner: BTreeMap<UserId, Vec<&ConversationRow>> = BTreeMap::new();
     for row in &rows {
         by_owner.entry(row.owner).or_default().push(row);
     }
@@ -54,26 +57,26 @@ pub async fn inspect(
             row_finding(
                 Invariant::OneRow,
                 row,
-                "the participant has another row for this group",
+                "the participant has another row for this conversation",
             )
         }));
     }
     let people = people_of(store, &newest, &rows, users).await?;
-    findings.extend(pairing(group, &rows, &people));
+    findings.extend(pairing(conversation, &rows, &people));
     Ok(Inspection { findings, people })
 }
 
-fn row_finding(invariant: Invariant, row: &GroupRow, reason: impl Into<String>) -> Finding {
+fn row_finding(invariant: Invariant, row: &ConversationRow, reason: impl Into<String>) -> Finding {
     Finding {
         invariant: Some(invariant),
-        pk: PartitionKey::Groups(row.owner).to_string(),
+        pk: PartitionKey::Rows(row.owner).to_string(),
         sk: row.last_message_at.to_string(),
-        group: Some(row.group),
+        conversation: Some(row.conversation),
         reason: reason.into(),
     }
 }
 
-fn stale_finding(row: &GroupRow, newest: &Message) -> Option<Finding> {
+fn stale_finding(row: &ConversationRow, newest: &Message) -> Option<Finding> {
     if is_at_target(row, newest) {
         return None;
     }
@@ -89,11 +92,11 @@ fn stale_finding(row: &GroupRow, newest: &Message) -> Option<Finding> {
 }
 
 /// Rows of a conversation that has no message.
-fn stray(group: MessageGroupId, rows: Vec<GroupRow>) -> Inspection {
-    let of_group = rows.iter().filter(|row| row.group == group);
-    let reason = "the group has no messages";
+fn stray(conversation: ConversationId, rows: Vec<ConversationRow>) -> Inspection {
+    let of_conversation = rows.iter().filter(|row| row.conversation == conversation);
+    let reason = "the conversation has no messages";
     Inspection {
-        findings: of_group
+        findings: of_conversation
             .map(|row| row_finding(Invariant::NewestMessage, row, reason))
             .collect(),
         people: Err("without a message there is nothing that a row could show"),
@@ -102,13 +105,16 @@ fn stray(group: MessageGroupId, rows: Vec<GroupRow>) -> Inspection {
 
 async fn rows_of(
     store: &Store,
-    group: MessageGroupId,
+    conversation: ConversationId,
     owners: &[UserId],
-) -> Result<Vec<GroupRow>, CallError> {
+) -> Result<Vec<ConversationRow>, CallError> {
     let mut rows = Vec::new();
     for owner in owners.iter().collect::<BTreeSet<_>>() {
-        let query = Query::new(Partition::Table(PartitionKey::Groups(*owner)));
-        rows.extend(group_rows(store.query(query.of_group(group).consistent())).await?);
+        let query = Query::new(Partition::Table(PartitionKey::Rows(*owner)));
+        rows.extend(
+            conversation_rows(store.query(query.of_conversation(conversation).consistent()))
+                .await?,
+        );
     }
     Ok(rows)
 }
@@ -118,7 +124,7 @@ async fn rows_of(
 async fn people_of(
     store: &Store,
     newest: &Message,
-    rows: &[GroupRow],
+    rows: &[ConversationRow],
     users: &impl FindPerson,
 ) -> Result<Result<Box<[Person; 2]>, &'static str>, CallError> {
     let owners: BTreeSet<UserId> = rows.iter().map(|row| row.owner).collect();
@@ -135,7 +141,7 @@ async fn people_of(
             false => Err("its rows do not name each other"),
         });
     }
-    let senders = senders(store, newest.group).await?;
+    let senders = senders(store, newest.conversation).await?;
     let mut people: BTreeMap<UserId, Person> = senders.into_iter().collect();
     for (id, person) in others {
         people.entry(id).or_insert_with(|| person.clone());
@@ -167,8 +173,11 @@ fn pair(mut people: impl Iterator<Item = Person>) -> Box<[Person; 2]> {
 }
 
 /// Reads who wrote in a conversation, each as their newest message has them; it stops at the third.
-async fn senders(store: &Store, group: MessageGroupId) -> Result<Vec<(UserId, Person)>, CallError> {
-    let query = Query::new(Partition::Table(PartitionKey::Messages(group)))
+async fn senders(
+    store: &Store,
+    conversation: ConversationId,
+) -> Result<Vec<(UserId, Person)>, CallError> {
+    let query = Query::new(Partition::Table(PartitionKey::Messages(conversation)))
         .direction(Direction::Descending)
         .consistent();
     let mut pages = std::pin::pin!(store.query(query));
@@ -190,15 +199,15 @@ async fn senders(store: &Store, group: MessageGroupId) -> Result<Vec<(UserId, Pe
 
 /// Says whose row is missing, and which rows do not name each other.
 fn pairing(
-    group: MessageGroupId,
-    rows: &[GroupRow],
+    conversation: ConversationId,
+    rows: &[ConversationRow],
     people: &Result<Box<[Person; 2]>, &'static str>,
 ) -> Vec<Finding> {
     let missing = |pk: String, reason: String| Finding {
         invariant: Some(Invariant::TwoRows),
         pk,
         sk: String::new(),
-        group: Some(group),
+        conversation: Some(conversation),
         reason,
     };
     match people {
@@ -206,16 +215,19 @@ fn pairing(
             .iter()
             .filter(|person| !rows.iter().any(|row| row.owner == person.id))
             .map(|person| {
-                let pk = PartitionKey::Groups(person.id).to_string();
-                missing(pk, format!("{} has no row for this group", person.handle))
+                let pk = PartitionKey::Rows(person.id).to_string();
+                missing(
+                    pk,
+                    format!("{} has no row for this conversation", person.handle),
+                )
             })
             .collect(),
         Err(why) => match rows {
             [] => {
-                let pk = PartitionKey::Messages(group).to_string();
+                let pk = PartitionKey::Messages(conversation).to_string();
                 vec![missing(
                     pk,
-                    format!("the group has messages and no rows; {why}"),
+                    format!("the conversation has messages and no rows; {why}"),
                 )]
             }
             rows => rows
@@ -227,21 +239,21 @@ fn pairing(
 }
 
 /// Mends the rows of a conversation whose two people are known, in one transaction: lost rows are made,
-/// rows that are not at the newest message are moved there, surplus ones go.
+/// rows that are not at the newest message are updated, surplus ones are deleted.
 ///
 /// # Errors
 ///
-/// As [`settle`].
+/// As [`sync_rows`].
 pub async fn repair(
     writer: &Writer,
-    group: MessageGroupId,
+    conversation: ConversationId,
     people: Box<[Person; 2]>,
-) -> Result<Settled, Error> {
-    let settlement = Settlement {
-        group,
+) -> Result<SyncedRows, Error> {
+    let request = SyncRequest {
+        conversation,
         missing: Missing::Create(people),
         doubled: Doubled::Delete,
         never_back: false,
     };
-    settle(writer, &settlement).await
+    sync_rows(writer, &request).await
 }

@@ -1,4 +1,4 @@
-//! Checking what holds between messages and group rows, in one pass whose memory grows with the
+//! Checking what holds between messages and rows, in one pass whose memory grows with the
 //! conversations, and mending what can be mended.
 //!
 //! The pass only raises suspicions: it reads without a lock, while others write. Each suspicion is read
@@ -11,7 +11,7 @@ pub use inspect::{Inspection, inspect, repair};
 pub use pass::{Copied, Example, Pass};
 
 use crate::item::Person;
-use crate::key::{MessageGroupId, UserId};
+use crate::key::{ConversationId, UserId};
 
 /// Whoever knows people by their ids: the users of the application.
 pub trait FindPerson {
@@ -38,11 +38,11 @@ impl<T: FindPerson + Sync> FindPerson for Option<&T> {
 /// The rules that hold in a table that is as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
-    /// Every group row has its group's newest message, and a sort key within 1 ms after it.
+    /// Every row has its conversation's newest message, and a sort key within 1 ms after it.
     NewestMessage,
-    /// One group row per participant and group.
+    /// One row per participant and conversation.
     OneRow,
-    /// Every group with messages has its two rows, and they name each other.
+    /// Every conversation with messages has its two rows, and they name each other.
     TwoRows,
     /// A sort key is a time, and sorts as its time does.
     SortKey,
@@ -73,7 +73,7 @@ pub struct Finding {
     /// Its sort key; empty where there is no item.
     pub sk: String,
     /// The conversation.
-    pub group: Option<MessageGroupId>,
+    pub conversation: Option<ConversationId>,
     /// What is wrong.
     pub reason: String,
 }

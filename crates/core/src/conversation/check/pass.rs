@@ -5,21 +5,21 @@ use std::collections::btree_map::Entry;
 
 use super::{Finding, Invariant};
 use crate::conversation::rows::is_at_target;
-use crate::item::{GroupRow, Known, Message, Person, UnknownReason, Value, View};
-use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
+use crate::item::{ConversationRow, ItemView, Known, Message, Person, UnknownReason, Value};
+use crate::key::{ConversationId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute;
 
 /// What a pass remembers of one conversation: enough to suspect something.
 #[derive(Debug, Clone, Default)]
 struct Group {
     newest: Option<Message>,
-    rows: Vec<GroupRow>,
+    rows: Vec<ConversationRow>,
 }
 
 /// Goes over the items of a table, in any order.
 #[derive(Debug, Default)]
 pub struct Pass {
-    groups: BTreeMap<MessageGroupId, Group>,
+    conversations: BTreeMap<ConversationId, Group>,
     people: BTreeMap<UserId, BTreeMap<(String, String), Example>>,
 }
 
@@ -39,23 +39,27 @@ pub type Copied<'a> = (UserId, &'a (String, String), &'a Example);
 
 impl Pass {
     /// Takes one item. What can be said about it alone is returned.
-    pub fn take(&mut self, item: &View<'_>) -> Option<Finding> {
+    pub fn take(&mut self, item: &ItemView<'_>) -> Option<Finding> {
         match Known::of(item) {
             Ok(Known::Message(message)) => {
-                let pk = PartitionKey::Messages(message.group);
-                let finding = sort_key_finding(&pk, &message.created_at, message.group);
+                let pk = PartitionKey::Messages(message.conversation);
+                let finding = sort_key_finding(&pk, &message.created_at, message.conversation);
                 self.see(&message.sender, &pk, &message.created_at);
-                self.groups
-                    .entry(message.group)
+                self.conversations
+                    .entry(message.conversation)
                     .or_default()
                     .see_message(message);
                 finding
             }
-            Ok(Known::GroupRow(row)) => {
-                let pk = PartitionKey::Groups(row.owner);
-                let finding = sort_key_finding(&pk, &row.last_message_at, row.group);
+            Ok(Known::ConversationRow(row)) => {
+                let pk = PartitionKey::Rows(row.owner);
+                let finding = sort_key_finding(&pk, &row.last_message_at, row.conversation);
                 self.see(&row.other, &pk, &row.last_message_at);
-                self.groups.entry(row.group).or_default().rows.push(row);
+                self.conversations
+                    .entry(row.conversation)
+                    .or_default()
+                    .rows
+                    .push(row);
                 finding
             }
             Err(reason) => Some(unknown_finding(item, &reason)),
@@ -64,10 +68,10 @@ impl Pass {
 
     /// Takes what was remembered of items that come after those of this pass.
     pub fn merge(&mut self, after: Self) {
-        for (id, group) in after.groups {
-            let own = self.groups.entry(id).or_default();
-            own.rows.extend(group.rows);
-            if let Some(message) = group.newest {
+        for (id, conversation) in after.conversations {
+            let own = self.conversations.entry(id).or_default();
+            own.rows.extend(conversation.rows);
+            if let Some(message) = conversation.newest {
                 own.see_message(message);
             }
         }
@@ -96,14 +100,20 @@ impl Pass {
     }
 
     /// Returns the conversations in which something seems to be wrong.
-    pub fn suspects(&self) -> Vec<MessageGroupId> {
-        let suspects = self.groups.iter().filter(|(_, group)| group.is_suspect());
+    pub fn suspects(&self) -> Vec<ConversationId> {
+        let suspects = self
+            .conversations
+            .iter()
+            .filter(|(_, conversation)| conversation.is_suspect());
         suspects.map(|(id, _)| *id).collect()
     }
 
     /// Returns the owners of the rows of a conversation, as the pass saw them.
-    pub fn owners(&self, group: MessageGroupId) -> Vec<UserId> {
-        let rows = self.groups.get(&group).map(|group| group.rows.as_slice());
+    pub fn owners(&self, conversation: ConversationId) -> Vec<UserId> {
+        let rows = self
+            .conversations
+            .get(&conversation)
+            .map(|conversation| conversation.rows.as_slice());
         rows.unwrap_or_default()
             .iter()
             .map(|row| row.owner)
@@ -139,7 +149,11 @@ impl Group {
     }
 }
 
-fn sort_key_finding(pk: &PartitionKey, sk: &SortKey, group: MessageGroupId) -> Option<Finding> {
+fn sort_key_finding(
+    pk: &PartitionKey,
+    sk: &SortKey,
+    conversation: ConversationId,
+) -> Option<Finding> {
     if sk.is_written_form() {
         return None;
     }
@@ -153,12 +167,12 @@ fn sort_key_finding(pk: &PartitionKey, sk: &SortKey, group: MessageGroupId) -> O
         invariant: Some(Invariant::SortKey),
         pk: pk.to_string(),
         sk: sk.to_string(),
-        group: Some(group),
+        conversation: Some(conversation),
         reason,
     })
 }
 
-fn unknown_finding(item: &View<'_>, reason: &UnknownReason) -> Finding {
+fn unknown_finding(item: &ItemView<'_>, reason: &UnknownReason) -> Finding {
     let text = |name: &str| match item.get(name) {
         Some(Value::S(text)) => text.clone().into_owned(),
         Some(Value::NotUnicode(text)) => text.shown().into_owned(),
@@ -168,7 +182,7 @@ fn unknown_finding(item: &View<'_>, reason: &UnknownReason) -> Finding {
         invariant: None,
         pk: text(attribute::PK),
         sk: text(attribute::SK),
-        group: None,
+        conversation: None,
         reason: format!("unknown shape: {reason}"),
     }
 }

@@ -134,7 +134,7 @@ async fn round(seed: u64) -> Vec<Broken> {
         }
     }
     broken.extend(verdict::at_once(&stage, &told, any_killed).await);
-    let (more, failed) = stage.settle(&deeds).await;
+    let (more, failed) = stage.sync_rows(&deeds).await;
     told.extend(more);
     broken.extend(failed);
     broken.extend(verdict::judge(&stage, &told).await);
