@@ -41,7 +41,7 @@ pub struct DynamoDb {
 impl DynamoDb {
     /// Wraps a client of a local endpoint. `target` names the target to people; `poll` is the longest interval
     /// between two looks at a table that is changing.
-    fn local(client: Client, target: String, poll: Duration) -> Self {
+    pub(crate) fn local(client: Client, target: String, poll: Duration) -> Self {
         Self {
             client,
             destination: Destination::new(target, Resource::Tables),
