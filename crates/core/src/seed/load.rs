@@ -90,10 +90,6 @@ async fn look(
 }
 
 /// Counts what is there of a load and what is not, and writes nothing.
-///
-/// # Errors
-///
-/// When a request fails.
 pub async fn survey(store: &Store, load: &Synthetic) -> Result<Loaded, Error> {
     let looked = stream::iter(chunks(load).map(|conversations| look(store, conversations)));
     let mut looked = looked.buffer_unordered(IN_FLIGHT);

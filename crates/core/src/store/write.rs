@@ -69,10 +69,6 @@ impl Writer {
 
     /// Brings the name and the handle that an item has of somebody up to date, where it still has the old
     /// ones. Returns `false` where it does not.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn rename(&self, item: &RawItem, person: &Person) -> Result<bool, CallError> {
         let old = |name: &str| {
             item.get(name)
@@ -145,10 +141,6 @@ impl Writer {
     }
 
     /// Writes one message where its key is free or its own. Returns `false` where another item holds the key.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn put_message_if_free(&self, message: &Message) -> Result<bool, CallError> {
         let put = self
             .client
@@ -163,10 +155,6 @@ impl Writer {
     }
 
     /// Deletes one message, where it is the one at that key. Returns `false` where it is not.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn delete_message(
         &self,
         conversation: ConversationId,
