@@ -332,7 +332,8 @@ impl State {
         let run: Vec<Value> = statements
             .iter()
             .zip(&runs)
-            .filter_map(|(statement, runs)| runs.then(|| statement.clone()))
+            .filter(|(_, runs)| **runs)
+            .map(|(statement, _)| statement.clone())
             .collect();
         let mut said = Vec::new();
         if !run.is_empty() {
