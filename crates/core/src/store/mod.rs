@@ -3,6 +3,7 @@
 mod batch;
 mod body;
 mod change;
+mod many;
 mod open;
 mod read;
 mod table;
@@ -18,11 +19,12 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 pub(crate) use batch::check_size;
 pub use batch::{Batch, Encoded};
 pub use change::ChangeError;
+pub use many::PutMany;
 pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment, Segments};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
 pub(crate) use write::MAX_BUMP_MICROS;
-pub use write::{Put, PutMany};
+pub use write::Put;
 
 use crate::error::{CallError, Destination, Resource};
 use crate::guard::{Guarded, Writable};
