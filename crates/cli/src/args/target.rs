@@ -90,7 +90,7 @@ pub(super) fn given<'a>(option: &'static str, value: Option<&'a String>) -> Opti
 pub struct TargetArgs {
     #[command(flatten)]
     aws: AwsArgs,
-    /// Endpoint [env: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL] [default: http://localhost:8000]
+    /// Endpoint [env: DDB_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL] [default: http://localhost:8000]
     #[arg(long, value_name = "URL", help_heading = TARGET)]
     endpoint_url: Option<String>,
 }
@@ -226,7 +226,7 @@ impl TableTarget {
         users: Option<&Source>,
         context: &Context,
     ) -> Self {
-        let store = target.store(table);
+        let store = target.store(table).telling(context.ui.throttle_listener());
         let shown = match users {
             Some(users) if target.is_production() => {
                 format!("{}, users {users}", store.destination())

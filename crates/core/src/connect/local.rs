@@ -17,9 +17,11 @@ use super::retries::DeadIsDead;
 use super::{TargetError, TargetOptions, check_region};
 use crate::environment::Environment;
 
-const DEFAULT_REGION: &str = "us-east-1";
+/// The region that local requests are signed for where none is named.
+pub const DEFAULT_REGION: &str = "us-east-1";
 
-const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+/// The variables that name a region, in order.
+pub const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// Signs local requests. DynamoDB Local takes letters and digits only.
 const DUMMY_KEY: &str = "local";
@@ -180,6 +182,7 @@ mod tests {
 
     #[test]
     fn the_flag_wins_then_the_service_then_all_then_the_default() {
+        let own = ("DDB_ENDPOINT_URL", "http://own:4");
         let service = ("AWS_ENDPOINT_URL_DYNAMODB", "http://service:1");
         let all = ("AWS_ENDPOINT_URL", "http://all:2");
         let empty = ("AWS_ENDPOINT_URL_DYNAMODB", "");
@@ -189,6 +192,7 @@ mod tests {
                 vec![service, all],
                 "local http://flag:3",
             ),
+            (None, vec![service, own, all], "local http://own:4"),
             (None, vec![service, all], "local http://service:1"),
             (None, vec![empty, all], "local http://all:2"),
             (None, vec![empty], "local http://localhost:8000"),
@@ -209,6 +213,7 @@ mod tests {
                 "AWS_ENDPOINT_URL_DYNAMODB",
             ),
             (None, vec![("AWS_ENDPOINT_URL", aws)], "AWS_ENDPOINT_URL"),
+            (None, vec![("DDB_ENDPOINT_URL", aws)], "DDB_ENDPOINT_URL"),
         ] {
             assert_eq!(
                 resolve(flag, &variables).unwrap_err(),

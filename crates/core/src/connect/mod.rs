@@ -24,7 +24,7 @@ pub use configured::Service;
 pub use connection::Connection;
 pub use endpoint::{Endpoint, EndpointError};
 pub use function::Function;
-pub use local::Local;
+pub use local::{DEFAULT_REGION, Local, REGION_VARIABLES};
 pub use prod::Prod;
 pub use proxy::ProxyError;
 

@@ -28,7 +28,7 @@ pub use write::Put;
 
 use crate::error::{CallError, Destination, Resource};
 use crate::guard::{Guarded, Writable};
-use crate::retry::ask;
+use crate::retry::{ThrottleListener, ask_telling};
 use crate::schema::TableName;
 
 /// A client of the DynamoDB service of one target.
@@ -73,6 +73,7 @@ impl DynamoDb {
             table,
             poll: self.poll,
             production: self.production,
+            listener: ThrottleListener::default(),
         }
     }
 }
@@ -85,6 +86,7 @@ pub struct Store {
     destination: Destination,
     poll: Duration,
     production: bool,
+    listener: ThrottleListener,
 }
 
 /// A client of one table that may write to it. It reads as a [`Store`] does.
@@ -101,6 +103,12 @@ impl Guarded for Store {
 }
 
 impl Store {
+    /// Has somebody told whenever the service throttles a request, before it is made again.
+    #[must_use]
+    pub fn telling(self, listener: ThrottleListener) -> Self {
+        Self { listener, ..self }
+    }
+
     /// Returns the name of the table.
     pub fn table(&self) -> &TableName {
         &self.table
@@ -133,7 +141,7 @@ impl Store {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        ask(operation, &self.destination, request).await
+        ask_telling(&self.listener, operation, &self.destination, request).await
     }
 
     fn garbled(&self, operation: &'static str, fault: &dyn std::error::Error) -> CallError {

@@ -66,6 +66,7 @@ impl Store {
             if left.is_empty() {
                 return Ok(there);
             }
+            self.listener.tell();
             if !backoff.again().await {
                 return Err(self.garbled(OPERATION, &Unprocessed));
             }
