@@ -97,13 +97,18 @@ impl Local {
     /// Returns what clients of its services are made of, from a bare configuration: no profile file, no
     /// variable and no metadata service has a say in it.
     pub fn connection(&self) -> Connection {
+        self.connection_by(self.http_client())
+    }
+
+    /// Makes the connection that an HTTP client carries.
+    pub(crate) fn connection_by(&self, http_client: SharedHttpClient) -> Connection {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .credentials_provider(SharedCredentialsProvider::new(credentials()))
             .region(Region::new(self.region.clone()))
             .timeout_config(timeouts())
             .retry_config(retries())
-            .http_client(self.http_client())
+            .http_client(http_client)
             .build();
         Connection::new(config, Some(self.endpoint.clone()), DeadIsDead::LOCAL)
     }
@@ -136,6 +141,9 @@ fn retries() -> RetryConfig {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
+    use super::super::fake;
     use super::*;
     use crate::environment::Given;
 
@@ -148,6 +156,28 @@ mod tests {
             ..TargetOptions::default()
         };
         Local::resolve(&options, &variables.iter().copied().collect())
+    }
+
+    /// Lists the tables of an endpoint, which fails, and returns how many attempts were made.
+    async fn attempts(url: &str) -> usize {
+        let local = resolve(Some(url), &[]).unwrap();
+        let (http_client, attempts) = fake::counted(local.http_client());
+        let connection = local.connection_by(http_client);
+        let client = crate::aws_client!(aws_sdk_dynamodb, &connection);
+        client.list_tables().send().await.unwrap_err();
+        attempts.count()
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_dead_gets_one_attempt() {
+        assert_eq!(attempts("http://127.0.0.1:1").await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_never_answers_gets_one_attempt() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        assert_eq!(attempts(&url).await, 1);
     }
 
     #[test]

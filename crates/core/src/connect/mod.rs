@@ -5,6 +5,8 @@ mod chain;
 mod configured;
 mod connection;
 mod endpoint;
+#[cfg(test)]
+pub(crate) mod fake;
 mod function;
 mod guarded;
 mod local;

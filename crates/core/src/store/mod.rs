@@ -3,6 +3,7 @@
 mod batch;
 mod body;
 mod change;
+mod many;
 mod open;
 mod read;
 mod table;
@@ -18,11 +19,12 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 pub(crate) use batch::check_size;
 pub use batch::{Batch, Encoded};
 pub use change::ChangeError;
+pub use many::PutMany;
 pub use read::{Direction, Folded, Page, Partition, Query, QueryWords, Scan, Segment, Segments};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
 pub(crate) use write::MAX_BUMP_MICROS;
-pub use write::{Put, PutMany};
+pub use write::Put;
 
 use crate::error::{CallError, Destination, Resource};
 use crate::guard::{Guarded, Writable};
@@ -41,7 +43,7 @@ pub struct DynamoDb {
 impl DynamoDb {
     /// Wraps a client of a local endpoint. `target` names the target to people; `poll` is the longest interval
     /// between two looks at a table that is changing.
-    fn local(client: Client, target: String, poll: Duration) -> Self {
+    pub(crate) fn local(client: Client, target: String, poll: Duration) -> Self {
         Self {
             client,
             destination: Destination::new(target, Resource::Tables),

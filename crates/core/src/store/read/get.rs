@@ -17,10 +17,6 @@ struct Unprocessed;
 
 impl Store {
     /// Reads one item, strongly consistent.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn get(
         &self,
         partition: &PartitionKey,
