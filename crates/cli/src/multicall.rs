@@ -176,7 +176,7 @@ mod tests {
             ),
             (
                 &["ddb", "scan", "-o", "jsn"],
-                "invalid value 'jsn' for '--output <FORM>' [possible values: table, json, jsonl, csv, ddb-json]",
+                "invalid value 'jsn' for '--output <FORM>' [possible values: table, wide, json, jsonl, csv, ddb-json]",
                 "a similar value exists: 'json'",
             ),
             (

@@ -1,19 +1,23 @@
-//! Data on its way to stdout: one printer, five forms.
+//! Data on its way to stdout: one printer, six forms, and a pager for what is longer than the screen.
 
 mod cell;
 pub mod escape;
 mod format;
 pub mod json;
+pub mod pager;
 mod printer;
 mod record;
 mod sheet;
+pub mod style;
 mod table;
 mod transcript;
 pub mod width;
 
 pub use cell::Cell;
 pub use format::Format;
-pub use printer::Printer;
+pub use pager::Out;
+pub use printer::{Printer, Screen};
 pub use record::{Column, Record, Totals};
 pub use sheet::Sheet;
+pub use style::Tone;
 pub use transcript::ChatLine;
