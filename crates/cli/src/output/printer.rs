@@ -7,20 +7,12 @@ use super::format::Format;
 use super::json::{self, WriteJson};
 use super::pager::Out;
 use super::record::{Record, Totals};
+use super::screen::Screen;
 use super::sheet::{self, Sheet};
 use super::table::Drawing;
 use super::transcript::Transcript;
 use super::width;
 use crate::failure::Failure;
-
-/// The terminal that an answer goes to.
-#[derive(Debug, Clone, Copy)]
-pub struct Screen {
-    /// How many columns it has.
-    pub columns: usize,
-    /// Whether it shows colours.
-    pub colored: bool,
-}
 
 enum Form {
     Table(Drawing),
@@ -75,10 +67,6 @@ impl<R: Record, W: Write> Printer<R, W> {
     }
 
     /// Prints one record.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn print(&mut self, record: &R::Of<'_>) -> Result<(), Failure> {
         if let Form::Transcript(transcript) = &mut self.form {
             if let Some(said) = R::said(record) {
@@ -110,10 +98,6 @@ impl<R: Record, W: Write> Printer<R, W> {
     }
 
     /// Prints one object, of which people see several lines of a table.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn print_object(
         &mut self,
         object: &impl WriteJson,
@@ -152,10 +136,6 @@ impl<R: Record, W: Write> Printer<R, W> {
     }
 
     /// Prints the records of a sheet, which was made for the same form: the first `at_most` of them.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn print_sheet(&mut self, sheet: &mut Sheet<R>, at_most: u64) -> Result<(), Failure> {
         let records = at_most.min(sheet.len());
         if records == 0 {
@@ -209,10 +189,6 @@ impl<R: Record, W: Write> Printer<R, W> {
     }
 
     /// Hands on what was printed so far: after a page, whoever reads gets it.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn flush(&mut self) -> Result<(), Failure> {
         match &mut self.form {
             Form::Table(drawing) => drawing.flush(&mut self.out)?,
@@ -223,10 +199,6 @@ impl<R: Record, W: Write> Printer<R, W> {
     }
 
     /// Ends the output with its totals.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn finish(mut self, totals: Totals) -> Result<(), Failure> {
         self.finished = true;
         self.begin()?;

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::printer::Screen;
 use super::record::{Column, Heading, Place, Record};
+use super::screen::Screen;
 use super::style::Tone;
 use super::width::{self, Rank};
 

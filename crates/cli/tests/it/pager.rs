@@ -56,11 +56,11 @@ fn quitting_the_pager_is_quiet_and_the_rest_is_not_read() {
     let tool = paged(&server, PAGER);
     let mut terminal = tool.at_terminal(&["scan"], 80);
     terminal.expect("a pager");
-    terminal.expect(" 0-17: its");
+    terminal.expect("0-17: its");
     terminal.enter("\n");
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(0), "{shown}");
-    for part in ["scanned", "error", "hint", " 0-18: its"] {
+    for part in ["scanned", "error", "hint", "0-18: its"] {
         assert!(!shown.contains(part), "{part}: {shown}");
     }
     let read = pages.load(Ordering::SeqCst);
@@ -68,7 +68,7 @@ fn quitting_the_pager_is_quiet_and_the_rest_is_not_read() {
 }
 
 #[test]
-fn less_is_the_pager_and_ctrl_c_is_its_own() {
+fn less_is_the_pager_where_none_is_named() {
     if !Path::new("/usr/bin/less").exists() {
         return note("there is no less: what it does is not tested");
     }
@@ -76,15 +76,31 @@ fn less_is_the_pager_and_ctrl_c_is_its_own() {
     let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front)
         .with("AWS_ENDPOINT_URL_DYNAMODB", &server.url());
     let mut terminal = tool.at_terminal(&["scan"], 80);
-    terminal.expect(" 0-30: its");
-    terminal.enter("\u{3}");
+    terminal.expect("0-30: its");
     terminal.enter(" ");
-    terminal.expect(" 0-70: its");
+    terminal.expect("0-70: its");
     terminal.enter("q");
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(0), "{shown}");
     let read = pages.load(Ordering::SeqCst);
     assert!(read <= 2, "{read} pages were read for two screens");
+}
+
+#[test]
+fn ctrl_c_belongs_to_the_pager() {
+    let (server, _) = long_table(false);
+    let tool = paged(&server, "sh trap.sh");
+    tool.file(
+        "trap.sh",
+        "trap 'echo it goes on' INT\nhead -n 20\nwhile ! read -r line < /dev/tty; do :; done\n",
+    );
+    let mut terminal = tool.at_terminal(&["scan"], 80);
+    terminal.expect("0-17: its");
+    terminal.enter("\u{3}");
+    terminal.expect("it goes on");
+    terminal.enter("\n");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
 }
 
 /// What was found on the way, and what went wrong, comes after the pager; then the exit code is the command's own.
@@ -94,7 +110,7 @@ fn an_error_comes_after_the_pager() {
     let tool = paged(&server, "sed -n $p");
     let (code, shown) = tool.at_terminal(&["scan"], 80).end();
     assert_eq!(code, Some(1), "{shown}");
-    let last = shown.find(" 1-999: its").unwrap();
+    let last = shown.find("1-999: its").unwrap();
     assert!(shown.find("error: ").unwrap() > last, "{shown}");
 }
 
@@ -108,7 +124,7 @@ fn a_pager_that_does_not_start_is_a_note() {
         shown.contains("the pager `no-such-pager --all` does not start"),
         "{shown}"
     );
-    assert!(shown.contains(" 0-99: its"), "{shown}");
+    assert!(shown.contains("0-99: its"), "{shown}");
     assert!(shown.contains("--limit cut the answer"), "{shown}");
 }
 

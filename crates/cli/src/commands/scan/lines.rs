@@ -15,6 +15,9 @@ const MOST_PEOPLE: usize = 10_000;
 /// Partition keys that are longer are cut: what is odd about the item stands after them.
 const WIDEST_KEY: usize = 16;
 
+/// What stands in place of a conversation, where an item belongs to none.
+const UNKNOWN: &str = "unknown";
+
 /// An item, read for a person.
 #[derive(Debug)]
 pub(super) enum Seen {
@@ -142,10 +145,10 @@ impl Line {
                 reason,
             } => Self {
                 time: String::new(),
-                conversation: "unknown".to_owned(),
+                conversation: UNKNOWN.to_owned(),
                 who: width::cut(&pk, WIDEST_KEY),
                 text: format!("{sk}: {reason}"),
-                tone: Tone::Odd,
+                tone: Tone::Plain,
             },
         }
     }
@@ -160,7 +163,10 @@ impl Record for Line {
     const LIVE: bool = true;
     const COLUMNS: &'static [Column<Self>] = &[
         Column::kept("time (UTC)", |line| line.cell(&line.time)),
-        Column::kept("conversation", |line| line.cell(&line.conversation)),
+        Column::kept("conversation", |line| match line.conversation.as_str() {
+            UNKNOWN => Cell::text(UNKNOWN).tone(Tone::Odd),
+            conversation => line.cell(conversation),
+        }),
         Column::new("who", |line| line.cell(&line.who)),
         Column::new("text", |line| line.cell(&line.text)),
     ];
