@@ -22,7 +22,7 @@ pub enum ColorChoice {
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct CommonArgs {
-    /// Form of the output: table, json, jsonl; csv where rows are read, ddb-json where items are; txt, md, html for a conversation
+    /// Form of the output: table, wide, json, jsonl; csv where rows are read, ddb-json where items are; txt, md, html for a conversation
     #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORM", help_heading = OUTPUT, hide_possible_values = true)]
     pub output: Format,
     /// Say nothing but errors
@@ -34,6 +34,9 @@ pub struct CommonArgs {
     /// When to use colours: auto, always, never
     #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", help_heading = OUTPUT, hide_possible_values = true)]
     pub color: ColorChoice,
+    /// Show an answer that is longer than the screen without DDB_PAGER, PAGER or less
+    #[arg(long, help_heading = OUTPUT)]
+    pub no_pager: bool,
     /// Show no progress bars
     #[arg(long, help_heading = OUTPUT)]
     pub no_progress: bool,

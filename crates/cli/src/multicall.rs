@@ -185,7 +185,7 @@ mod tests {
             ),
             (
                 &["ddb", "scan", "-o", "jsn"],
-                "invalid value 'jsn' for '--output <FORM>' [possible values: table, json, jsonl, csv, ddb-json, txt, md, html]",
+                "invalid value 'jsn' for '--output <FORM>' [possible values: table, wide, json, jsonl, csv, ddb-json, txt, md, html]",
                 "a similar value exists: 'json'",
             ),
             (

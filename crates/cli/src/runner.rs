@@ -12,13 +12,14 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, FromArgMatches, Parser};
 use ddb_core::environment::Environment;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 
 use crate::common::CommonArgs;
 use crate::failure::{Exit, Failure, Guide, Hint, Outcome};
 use crate::help;
 use crate::output::Format;
+use crate::output::pager::PagerCommand;
 use crate::ui::Ui;
 
 /// One utility.
@@ -28,6 +29,11 @@ pub trait Command: Parser + Send + 'static {
 
     /// Tells whether a signal is its regular end.
     fn ends_on_signal(&self) -> bool {
+        false
+    }
+
+    /// Tells whether its answer may be longer than a screen, so that it goes through a pager then.
+    fn is_paged(&self) -> bool {
         false
     }
 
@@ -161,6 +167,16 @@ pub fn run<C: Command>(program: Program, options: &ArgMatches) -> ExitCode {
     silence_panics(&ui);
     let ended = supervise(command, &common, program, environment, &ui);
     ui.end_progress();
+    // Who terminates a command does not want to wait for a person.
+    let patient = !matches!(ended, Ok(Exit::Terminated));
+    let ended = ended.and_then(|exit| {
+        ui.end_output(patient)?;
+        Ok(exit)
+    });
+    if ended.is_err() {
+        // It was ended, or the error that is there says more than what keeps the rest from being written.
+        let _ = ui.end_output(patient);
+    }
     ended
         .unwrap_or_else(|failure| {
             ui.failure(&failure);
@@ -204,6 +220,12 @@ fn supervise<C: Command>(
     let timeout = common.timeout;
     let ends_on_signal = command.ends_on_signal();
     let stop = Arc::new(Notify::new());
+    if command.is_paged()
+        && !common.no_pager
+        && let Some(pager) = PagerCommand::of(&environment)?
+    {
+        ui.page(pager);
+    }
     let context = Context {
         ui: ui.clone(),
         environment,
@@ -228,11 +250,14 @@ fn supervise<C: Command>(
             .map_err(system)?;
 
         let mut result = result;
+        let quit = ui.out();
         let exit = tokio::select! {
             result = &mut result => return ended(result),
             () = sleep(timeout) => return Err(timed_out(timeout)),
-            _ = interrupt.recv() => Exit::Interrupted,
+            () = interrupted(&mut interrupt, ui) => Exit::Interrupted,
             _ = terminate.recv() => Exit::Terminated,
+            // Quitting the pager is no error, and what it had not shown is not read.
+            () = quit.quit() => return Ok(Exit::Done),
         };
         if !ends_on_signal {
             return Ok(exit);
@@ -254,6 +279,16 @@ fn ended(result: Ended) -> Result<Exit, Failure> {
         Ok(result) => result.map(Exit::from),
         // The thread panicked; the hook has said so.
         Err(_) => Ok(Exit::Failed),
+    }
+}
+
+/// Waits for the first Ctrl-C that is not meant for a pager.
+async fn interrupted(interrupt: &mut Signal, ui: &Ui) {
+    loop {
+        interrupt.recv().await;
+        if !ui.out().is_paged() {
+            return;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is said to people, on stderr: never data, never anything raw.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::AutoStream;
@@ -11,7 +11,8 @@ use ddb_core::retry::ThrottleListener;
 use crate::common::{ColorChoice, CommonArgs};
 use crate::failure::{Failure, Guide, Hint};
 use crate::output::json::WriteJson;
-use crate::output::{Format, Printer, Record, Totals, escape};
+use crate::output::pager::PagerCommand;
+use crate::output::{Format, Out, Printer, Record, Screen, Totals, escape};
 use crate::progress::{LastLine, Progress};
 
 /// Speaks to people on stderr, and opens the printer for data on stdout.
@@ -25,25 +26,32 @@ pub struct Ui {
     color: bool,
     progress: bool,
     line: LastLine,
+    out: Out,
     guide: Guide,
 }
 
 const RED: &str = "\u{1b}[1;31m";
-const YELLOW: &str = "\u{1b}[33m";
-const DIM: &str = "\u{1b}[2m";
+const ORANGE: &str = "\u{1b}[1;38;5;130m";
+/// Dim, but with a contrast of 4.5 on black and on white: see [`crate::output::Tone`].
+const GRAY: &str = "\u{1b}[38;5;243m";
 const RESET: &str = "\u{1b}[0m";
 
 impl Ui {
     /// Takes the options that all commands have, and what turns hints into words.
     pub fn new(common: &CommonArgs, guide: Guide) -> Self {
         Self {
-            format: common.output,
+            format: match common.output {
+                // What is cut to a terminal is of no use elsewhere.
+                Format::Table if !io::stdout().is_terminal() => Format::Wide,
+                format => format,
+            },
             quiet: common.quiet,
             verbose: common.verbose > 0,
             choice: common.color,
             color: shows_colors(common.color, &io::stderr()),
             progress: !common.quiet && !common.no_progress && io::stderr().is_terminal(),
             line: LastLine::default(),
+            out: Out::default(),
             guide,
         }
     }
@@ -58,6 +66,7 @@ impl Ui {
             color: shows_colors(ColorChoice::Auto, &io::stderr()),
             progress: false,
             line: LastLine::default(),
+            out: Out::default(),
             guide: Guide::nowhere(),
         }
     }
@@ -69,21 +78,53 @@ impl Ui {
 
     /// Returns the width of the terminal that stdout is, if it is one.
     pub fn columns(&self) -> Option<usize> {
+        Some(self.size()?.0)
+    }
+
+    /// Returns the columns and rows of the terminal that stdout is, if it is one.
+    fn size(&self) -> Option<(usize, usize)> {
         let stdout = io::stdout();
         let size = stdout
             .is_terminal()
             .then(|| terminal_size::terminal_size_of(&stdout));
-        size.flatten().map(|(width, _)| usize::from(width.0))
+        let (width, height) = size.flatten()?;
+        Some((usize::from(width.0), usize::from(height.0)))
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        Some(Screen {
+            columns: self.columns()?,
+            colored: shows_colors(self.choice, &io::stdout()),
+        })
+    }
+
+    /// Lets an answer that is longer than the terminal go through a pager.
+    pub fn page(&self, command: PagerCommand) {
+        if let Some((columns, rows)) = self.size() {
+            self.out.page(command, columns, rows);
+        }
+    }
+
+    /// Returns where data goes.
+    pub fn out(&self) -> Out {
+        self.out.clone()
+    }
+
+    /// Ends the output, and says what had to wait for it. A pager is waited for where `patient`.
+    ///
+    /// # Errors
+    ///
+    /// Where the rest of the output cannot be written.
+    pub fn end_output(&self, patient: bool) -> Result<(), Failure> {
+        let said = self.out.end(patient)?;
+        // Where stderr is gone there is nobody to tell.
+        let _ = io::stderr().write_all(&said);
+        Ok(())
     }
 
     /// Opens the printer of one command.
     pub fn printer<R: Record>(&self) -> Printer<R> {
-        const BUFFER: usize = 64 * 1024;
-        Printer::new(
-            self.format,
-            self.columns(),
-            BufWriter::with_capacity(BUFFER, io::stdout()),
-        )
+        Printer::new(self.format, self.screen(), self.out())
     }
 
     /// Prints the one record of a command whose work is over. Where that fails, the error says what was
@@ -96,7 +137,7 @@ impl Ui {
     where
         R: for<'a> Record<Of<'a> = R>,
     {
-        self.report_by(done, |printer: &mut Printer<R>| printer.print(record))
+        self.report_by(done, |printer: &mut Printer<R>| printer.print_only(record))
     }
 
     /// Prints the one object of a command whose work is over, of which people see several lines.
@@ -129,10 +170,8 @@ impl Ui {
     /// Opens a printer that shows messages as a chat, where stdout is a terminal and no other form is
     /// wanted.
     pub fn transcript<R: Record>(&self) -> Option<Printer<R>> {
-        let columns = self.columns().filter(|_| self.format == Format::Table)?;
-        let colored = shows_colors(self.choice, &io::stdout());
-        let out = BufWriter::new(io::stdout());
-        Some(Printer::transcript(columns, colored, out))
+        let screen = self.screen().filter(|_| self.format == Format::Table)?;
+        Some(Printer::transcript(screen, self.out()))
     }
 
     /// Begins to say how far something is, on a terminal. `total` is what the end will be, where that is
@@ -157,7 +196,7 @@ impl Ui {
 
     /// Says where the command is about to act.
     pub fn target(&self, text: &str) {
-        self.say(!self.quiet, DIM, "", text);
+        self.say(!self.quiet, GRAY, "", text);
     }
 
     /// Says that the command is about to act on production. Nothing hides it.
@@ -167,7 +206,7 @@ impl Ui {
 
     /// Says what a question will be about. Nothing hides it: nobody should answer what was not said.
     pub fn announce(&self, text: &str) {
-        self.say(true, YELLOW, "", text);
+        self.say(true, ORANGE, "", text);
     }
 
     /// Says what was done or found.
@@ -177,12 +216,12 @@ impl Ui {
 
     /// Says what is odd but stops nothing.
     pub fn warn(&self, text: &str) {
-        self.say(!self.quiet, YELLOW, "warning: ", text);
+        self.say(!self.quiet, ORANGE, "warning: ", text);
     }
 
     /// Says what only `-v` asks for.
     pub fn detail(&self, text: &str) {
-        self.say(self.verbose && !self.quiet, DIM, "", text);
+        self.say(self.verbose && !self.quiet, GRAY, "", text);
     }
 
     /// Says what to do next, unless only errors are wanted.
@@ -228,9 +267,9 @@ impl Ui {
         }
         let words = self.guide.words(hint);
         if hint.quotes() {
-            self.say(true, DIM, "hint: ", &words);
+            self.say(true, GRAY, "hint: ", &words);
         } else {
-            self.write(DIM, "hint: ", &escape::line(&words));
+            self.write(GRAY, "hint: ", &escape::line(&words));
         }
     }
 
@@ -246,6 +285,10 @@ impl Ui {
             "" => format!("{color}{text}{RESET}\n"),
             _ => format!("{color}{prefix}{RESET}{text}\n"),
         };
+        // What is said of an answer comes after it.
+        if self.out.keeps(line.as_bytes()) {
+            return;
+        }
         // Where stderr is gone there is nobody to tell.
         let _ = self.line.around(|| io::stderr().write_all(line.as_bytes()));
     }

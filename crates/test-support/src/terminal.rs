@@ -18,7 +18,8 @@ pub struct Terminal {
     child: Child,
     pty: std::sync::Arc<Pty>,
     output: Receiver<Vec<u8>>,
-    seen: String,
+    /// What came so far; the last character may not be whole yet.
+    bytes: Vec<u8>,
 }
 
 impl Tool {
@@ -84,7 +85,7 @@ impl Tool {
             child,
             pty,
             output,
-            seen: String::new(),
+            bytes: Vec::new(),
         }
     }
 }
@@ -98,15 +99,19 @@ impl Terminal {
     #[track_caller]
     pub fn expect(&mut self, text: &str) {
         let end = Instant::now() + PATIENCE;
-        while !self.seen.contains(text) {
+        while !self.seen().contains(text) {
             let left = end.saturating_duration_since(Instant::now());
             match self.output.recv_timeout(left) {
-                Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
+                Ok(bytes) => self.bytes.extend(bytes),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    panic!("{text:?} is not in {:?}", self.seen)
+                    panic!("{text:?} is not in {:?}", self.seen())
                 }
             }
         }
+    }
+
+    fn seen(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
     /// Types; `\n` ends a line, `\u{3}` is Ctrl-C, `\u{4}` the end of input.
@@ -127,9 +132,9 @@ impl Terminal {
     /// Where the end does not come.
     pub fn end(mut self) -> (Option<i32>, String) {
         while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
-            self.seen.push_str(&String::from_utf8_lossy(&bytes));
+            self.bytes.extend(bytes);
         }
         let status = self.child.wait().expect("the process ends");
-        (status.code(), self.seen)
+        (status.code(), self.seen())
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::args::{PoolArgs, TableArgs, UsersArgs, show};
 use crate::failure::{Exit, Failure, Hint, Outcome};
 use crate::help::examples;
-use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::output::{Cell, Column, Format, Record, Tone, Totals};
 use crate::runner::{Command, Context};
 use crate::ui::Ui;
 use crate::wording::plural;
@@ -55,6 +55,14 @@ impl Status {
             Self::Fail => "fail",
         }
     }
+
+    const fn tone(self) -> Tone {
+        match self {
+            Self::Ok => Tone::Good,
+            Self::Warn => Tone::Odd,
+            Self::Fail => Tone::Bad,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -71,8 +79,10 @@ impl Record for Row {
     type Of<'a> = Self;
     const COLUMNS: &'static [Column<Self>] = &[
         Column::kept("check", |row| Cell::text(row.check)),
-        Column::kept("status", |row| Cell::text(row.status.as_str())),
-        Column::new("detail", |row| Cell::text(&row.detail)),
+        Column::kept("status", |row| {
+            Cell::text(row.status.as_str()).tone(row.status.tone())
+        }),
+        Column::new("detail", |row: &Self| Cell::text(&row.detail)).wrapped(),
     ];
 }
 
@@ -151,9 +161,9 @@ impl Command for Args {
     }
 }
 
-/// Says in whole lines what a table may have had to cut.
+/// Says what to do. Where the table is not what a person sees, it says what was found, too.
 fn say(row: &Row, ui: &Ui) {
-    if row.status != Status::Ok {
+    if row.status != Status::Ok && ui.format() != Format::Table {
         ui.warn(&format!("{}: {}", row.check, row.detail));
     }
     if let Some(hint) = &row.next {

@@ -46,6 +46,13 @@ impl Record for Row {
         Column::kept("table", |row| Cell::text(&row.table)),
         Column::kept("action", |row| Cell::text(row.action)),
     ];
+
+    fn sentence(row: &Self) -> Option<String> {
+        Some(match row.action {
+            "absent" => format!("there is no table {}", row.table),
+            action => format!("{action} {}", row.table),
+        })
+    }
 }
 
 impl Command for Args {

@@ -10,7 +10,7 @@ use crate::args::{TargetArgs, show};
 use crate::commands::explain::{ExplainArgs, Explanation};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::output::{Cell, Column, Format, Printer, Record, Totals};
+use crate::output::{Cell, Column, Format, Printer, Record, Tone, Totals};
 use crate::runner::{Command, Context};
 use crate::ui::Ui;
 use crate::wording::plural;
@@ -71,10 +71,35 @@ impl Details {
             indexes: table.shape.indexes.into_keys().collect(),
         }
     }
+
+    /// Returns how much can be read and written, for people.
+    fn capacity(&self) -> String {
+        match (self.read_capacity, self.write_capacity) {
+            (Some(read), Some(write)) => format!("{read} read, {write} write"),
+            _ => "on demand".to_owned(),
+        }
+    }
 }
 
 impl Record for Details {
     type Of<'a> = Self;
+    const TABLE: &'static [Column<Self>] = &[
+        Column::kept("name", |row| Cell::text(&row.name)),
+        Column::kept("status", |row| {
+            Cell::text(&row.status).tone(match row.status.as_str() {
+                "ACTIVE" => Tone::Plain,
+                _ => Tone::Odd,
+            })
+        }),
+        Column::kept("items", |row| Cell::number(row.items)),
+        Column::kept("bytes", |row| Cell::number(row.bytes)),
+        Column::kept("capacity", |row| Cell::text(row.capacity())),
+        Column::new("stream", |row: &Self| {
+            Cell::text_or_blank(row.stream.as_deref())
+        })
+        .below(),
+        Column::new("index", |row: &Self| Cell::text(row.indexes.join(", "))).below(),
+    ];
     const COLUMNS: &'static [Column<Self>] = &[
         Column::kept("name", |row| Cell::text(&row.name)),
         Column::kept("status", |row| Cell::text(&row.status)),
@@ -96,6 +121,10 @@ impl Record for Details {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::ROWS;
+
+    fn is_paged(&self) -> bool {
+        true
+    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;

@@ -1,5 +1,7 @@
 //! `scan`: every item of the table, every page, as it comes.
 
+mod lines;
+
 use std::str::FromStr;
 
 use clap::Parser;
@@ -19,6 +21,7 @@ use crate::output::{Cell, Column, Format, Printer, Record, Sheet, Totals, json};
 use crate::runner::{Command, Context};
 use crate::ui::Ui;
 use crate::wording::{capacity, plural};
+use lines::{Handles, Line, Seen};
 
 /// One share of the table: `0/4` to `3/4`.
 #[derive(Debug, Clone, Copy)]
@@ -171,6 +174,10 @@ impl Record for Count {
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::ITEMS;
 
+    fn is_paged(&self) -> bool {
+        !self.count
+    }
+
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         if self.count && ui.format() == Format::DdbJson {
@@ -186,18 +193,10 @@ impl Command for Args {
         if self.count {
             return self.print_count(&site.store, ui).await;
         }
-        let mut printer = ui.printer::<Items>();
-        let mut totals = Totals {
-            scanned_count: Some(0),
-            truncated: Some(false),
-            ..Totals::default()
-        };
-        self.print(&site.store, &mut printer, &mut totals, ui)
-            .await?;
-        let printed = printer.printed();
-        printer.finish(totals)?;
-        self.say(printed, &totals, ui);
-        Ok(Outcome::Done)
+        match ui.format() {
+            Format::Table => self.print_lines(&site.store, ui).await,
+            format => self.print_items(&site.store, format, ui).await,
+        }
     }
 }
 
@@ -246,41 +245,93 @@ impl Args {
         explanation.print(ui)
     }
 
-    async fn print(
+    /// Prints every item under the columns of the contract, or in JSON.
+    async fn print_items(
         &self,
         store: &Store,
-        printer: &mut Printer<Items>,
-        totals: &mut Totals,
+        format: Format,
         ui: &Ui,
-    ) -> Result<(), Failure> {
-        let mut progress = ui.progress_beside_output("items", None);
-        let limit = self.limit.map_or(u64::MAX, u64::from);
-        let wanted = self.kind.map(Kind::from);
-        let format = printer.format();
+    ) -> Result<Outcome, Failure> {
+        let wanted = self.wanted();
         let pages = self.pages(
             store,
             move |sheet: &mut Sheet<Items>, item: &ItemView<'_>| {
-                let kind = Kind::of(item);
-                if wanted.is_none_or(|wanted| wanted == kind) {
+                if let Some(kind) = wanted(item) {
                     sheet.add(format, &Row { kind, item });
                 }
             },
         );
+        self.print::<Items, _>(pages, ui, |printer, mut sheet, left| {
+            printer.print_sheet(&mut sheet, left)?;
+            Ok(sheet.len())
+        })
+        .await
+    }
+
+    /// Prints a line an item, for a person.
+    async fn print_lines(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
+        let wanted = self.wanted();
+        let pages = self.pages(store, move |seen: &mut Vec<Seen>, item: &ItemView<'_>| {
+            if wanted(item).is_some() {
+                seen.push(item.into());
+            }
+        });
+        let mut handles = Handles::default();
+        self.print::<Line, _>(pages, ui, |printer, seen, left| {
+            let items = seen.len() as u64;
+            seen.iter().for_each(|seen| handles.learn(seen));
+            let shown = usize::try_from(left).unwrap_or(usize::MAX);
+            for seen in seen.into_iter().take(shown) {
+                printer.print(&Line::new(seen, &handles))?;
+            }
+            Ok(items)
+        })
+        .await
+    }
+
+    /// Returns what tells the kind of an item that is to be shown.
+    fn wanted(&self) -> impl Fn(&ItemView<'_>) -> Option<Kind> + Clone + Send + 'static {
+        let wanted = self.kind.map(Kind::from);
+        move |item| {
+            let kind = Kind::of(item);
+            wanted.is_none_or(|wanted| wanted == kind).then_some(kind)
+        }
+    }
+
+    /// Prints page by page. `show` prints the first of so many items, and returns how many there are.
+    async fn print<R: Record, T>(
+        &self,
+        pages: impl Stream<Item = Result<Folded<T>, CallError>>,
+        ui: &Ui,
+        mut show: impl FnMut(&mut Printer<R>, T, u64) -> Result<u64, Failure>,
+    ) -> Result<Outcome, Failure> {
+        let mut printer = ui.printer::<R>();
+        let mut totals = Totals {
+            scanned_count: Some(0),
+            truncated: Some(false),
+            ..Totals::default()
+        };
+        let mut progress = ui.progress_beside_output("items", None);
+        let limit = self.limit.map_or(u64::MAX, u64::from);
         let mut pages = std::pin::pin!(pages);
-        while let Some(mut page) = pages.try_next().await? {
+        while let Some(page) = pages.try_next().await? {
             totals.consume(page.consumed);
             let scanned = totals.scanned_count.get_or_insert(0);
             *scanned += page.scanned;
             progress.set(*scanned);
             let left = limit - printer.printed();
-            printer.print_sheet(&mut page.value, left)?;
+            let items = show(&mut printer, page.value, left)?;
             printer.flush()?;
-            if page.value.len() > left {
+            if items > left {
                 totals.truncated = Some(true);
-                return Ok(());
+                break;
             }
         }
-        Ok(())
+        drop(progress);
+        let printed = printer.printed();
+        printer.finish(totals)?;
+        self.say(printed, &totals, ui);
+        Ok(Outcome::Done)
     }
 
     async fn print_count(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {

@@ -132,6 +132,11 @@ impl Row {
 
 impl Record for Row {
     type Of<'a> = Line<'a>;
+    const TABLE: &'static [Column<Self>] = &[
+        Column::kept("field", |line| line.cell(|field| &field.field)),
+        Column::new("wanted", |line| line.cell(|field| &field.wanted)),
+        Column::new("found", |line| line.cell(|field| &field.found)),
+    ];
     const COLUMNS: &'static [Column<Self>] = &[
         Column::kept("table", |line| Cell::text(&line.row.table)),
         Column::kept("action", |line| Cell::text(line.row.action.as_str())),
@@ -139,6 +144,18 @@ impl Record for Row {
         Column::optional("wanted", |line| line.cell(|field| &field.wanted)),
         Column::optional("found", |line| line.cell(|field| &field.found)),
     ];
+
+    fn sentence(line: &Line<'_>) -> Option<String> {
+        let table = &line.row.table;
+        let fields = line.row.differences.iter();
+        let fields: Vec<&str> = fields.map(|field| field.field.as_str()).collect();
+        match line.row.action {
+            Action::Created => Some(format!("created {table}")),
+            Action::Unchanged => Some(format!("{table} is there, and as it should be")),
+            Action::Updated => Some(format!("updated {table}: {}", fields.join(", "))),
+            Action::Drift => None,
+        }
+    }
 }
 
 impl Line<'_> {

@@ -1,12 +1,14 @@
 //! What stands in one column of one row.
 
 use super::escape;
+use super::style::Tone;
 
 /// What stands in one column of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
     pub(super) text: String,
     pub(super) number: bool,
+    pub(super) tone: Tone,
 }
 
 impl Cell {
@@ -15,14 +17,15 @@ impl Cell {
         Self {
             text: text.into(),
             number: false,
+            tone: Tone::Plain,
         }
     }
 
     /// A cell with a number: aligned to the right, and no formula.
     pub fn number(number: impl ToString) -> Self {
         Self {
-            text: number.to_string(),
             number: true,
+            ..Self::text(number.to_string())
         }
     }
 
@@ -36,11 +39,17 @@ impl Cell {
         number.map_or_else(|| Self::text(""), Self::number)
     }
 
+    /// Says what it is to whoever reads it.
+    #[must_use]
+    pub fn tone(self, tone: Tone) -> Self {
+        Self { tone, ..self }
+    }
+
     /// Escapes what a terminal would take for more than text.
     pub(super) fn escaped(self) -> Self {
         Self {
             text: escape::plain(&self.text).into_owned(),
-            number: self.number,
+            ..self
         }
     }
 }

@@ -3,8 +3,10 @@
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// For people: columns, cut to the terminal.
+    /// For people: what a person needs, in the width that the terminal has.
     Table,
+    /// Every column, whole.
+    Wide,
     /// One object with all items and totals.
     Json,
     /// One object a line.
@@ -23,12 +25,14 @@ pub enum Format {
 
 impl Format {
     /// The forms of a command that reads no rows.
-    pub const BASIC: &'static [Self] = &[Self::Table, Self::Json, Self::Jsonl];
+    pub const BASIC: &'static [Self] = &[Self::Table, Self::Wide, Self::Json, Self::Jsonl];
     /// The forms of a command that lists things.
-    pub const ROWS: &'static [Self] = &[Self::Table, Self::Json, Self::Jsonl, Self::Csv];
+    pub const ROWS: &'static [Self] =
+        &[Self::Table, Self::Wide, Self::Json, Self::Jsonl, Self::Csv];
     /// The forms of a command that reads items.
     pub const ITEMS: &'static [Self] = &[
         Self::Table,
+        Self::Wide,
         Self::Json,
         Self::Jsonl,
         Self::Csv,

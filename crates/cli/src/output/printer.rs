@@ -1,14 +1,18 @@
 //! The printer: records in their form, to stdout.
 
-use std::io::{BufWriter, Stdout, Write};
+use std::io::Write;
 
+use super::escape;
 use super::format::Format;
 use super::handout::Handout;
 use super::json::{self, WriteJson};
+use super::pager::Out;
 use super::record::{Record, Totals};
+use super::screen::Screen;
 use super::sheet::{self, Sheet};
 use super::table::Drawing;
 use super::transcript::Transcript;
+use super::width;
 use crate::failure::Failure;
 
 enum Form {
@@ -23,8 +27,9 @@ enum Form {
 ///
 /// A printer that is dropped before it is finished writes what it holds: what was printed stays, and a JSON
 /// document stays unterminated, so that nobody takes it for all there is.
-pub struct Printer<R: Record, W: Write = BufWriter<Stdout>> {
+pub struct Printer<R: Record, W: Write = Out> {
     format: Format,
+    screen: Option<Screen>,
     form: Form,
     out: W,
     printed: u64,
@@ -34,31 +39,30 @@ pub struct Printer<R: Record, W: Write = BufWriter<Stdout>> {
 }
 
 impl<R: Record, W: Write> Printer<R, W> {
-    /// Begins the output. `terminal` is the width of the terminal, `None` where stdout is none.
-    pub fn new(format: Format, terminal: Option<usize>, out: W) -> Self {
+    /// Begins the output. `screen` is `None` where stdout is no terminal.
+    pub fn new(format: Format, screen: Option<Screen>, out: W) -> Self {
         let form = match format {
-            Format::Table => {
-                let headings = R::COLUMNS.iter().map(|column| column.heading).collect();
-                Form::Table(Drawing::new(headings, R::BARE, R::LIVE, terminal))
-            }
+            Format::Table => Form::Table(Drawing::of::<R>(R::TABLE, screen)),
+            Format::Wide => Form::Table(Drawing::of::<R>(R::COLUMNS, None)),
             Format::Csv => Form::Csv,
             Format::Json | Format::Jsonl | Format::DdbJson => Form::Text,
             Format::Txt | Format::Md | Format::Html => {
                 Handout::new(format).map_or(Form::Text, Form::Handout)
             }
         };
-        Self::in_form(format, form, out)
+        Self::in_form(format, screen, form, out)
     }
 
-    /// Begins a transcript for a terminal with so many columns; it shows messages alone.
-    pub fn transcript(columns: usize, colored: bool, out: W) -> Self {
-        let form = Form::Transcript(Transcript::new(columns, colored));
-        Self::in_form(Format::Table, form, out)
+    /// Begins a transcript for a terminal; it shows messages alone.
+    pub fn transcript(screen: Screen, out: W) -> Self {
+        let form = Form::Transcript(Transcript::new(screen.columns, screen.colored));
+        Self::in_form(Format::Table, Some(screen), form, out)
     }
 
-    fn in_form(format: Format, form: Form, out: W) -> Self {
+    fn in_form(format: Format, screen: Option<Screen>, form: Form, out: W) -> Self {
         Self {
             format,
+            screen,
             form,
             out,
             printed: 0,
@@ -87,6 +91,25 @@ impl<R: Record, W: Write> Printer<R, W> {
         self.print_rendered(|sheet, format| sheet.add(format, record))
     }
 
+    /// Prints the one record of an answer: a sentence for a person at a terminal, where it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::ClosedPipe`] where nobody reads any more.
+    pub fn print_only(&mut self, record: &R::Of<'_>) -> Result<(), Failure> {
+        match R::sentence(record) {
+            Some(sentence) if self.format == Format::Table => {
+                let columns = self.screen.map_or(usize::MAX, |screen| screen.columns);
+                for line in width::wrap(&escape::line(&sentence), columns) {
+                    writeln!(self.out, "{line}")?;
+                }
+                self.printed += 1;
+                Ok(())
+            }
+            _ => self.print(record),
+        }
+    }
+
     /// Prints one object, of which people see several lines of a table.
     pub fn print_object(
         &mut self,
@@ -96,6 +119,16 @@ impl<R: Record, W: Write> Printer<R, W> {
         match self.format {
             Format::Json | Format::Jsonl => {
                 self.print_rendered(|sheet, format| sheet.add_object(format, object))
+            }
+            Format::Table
+                if lines
+                    .first()
+                    .is_some_and(|line| R::sentence(line).is_some()) =>
+            {
+                lines
+                    .iter()
+                    .take(1)
+                    .try_for_each(|line| self.print_only(line))
             }
             _ => lines.iter().try_for_each(|line| self.print(line)),
         }

@@ -12,14 +12,24 @@ pub trait Record: Sized + 'static {
     /// The value that is shown: the record itself, unless it borrows what it shows.
     type Of<'a>: WriteJson;
 
-    /// The columns of its table.
+    /// All its columns.
     const COLUMNS: &'static [Column<Self>];
+    /// The columns of its table at a terminal: what a person needs.
+    const TABLE: &'static [Column<Self>] = Self::COLUMNS;
     /// The columns of its CSV.
     const CSV: &'static [Column<Self>] = Self::COLUMNS;
     /// Whether its table is only the bare value.
     const BARE: bool = false;
     /// Whether its table is shown as it grows, and not once it is known how wide it is.
     const LIVE: bool = false;
+    /// Whether the first one stands out at a terminal, since it is the newest.
+    const NEWEST_FIRST: bool = false;
+
+    /// Returns the sentence that a person at a terminal is given in place of a table, where it is the one record of
+    /// an answer.
+    fn sentence(_record: &Self::Of<'_>) -> Option<String> {
+        None
+    }
 
     /// Returns what a transcript shows of it, where it is a message.
     fn said<'r>(_record: &'r Self::Of<'_>) -> Option<ChatLine<'r>> {
@@ -64,6 +74,20 @@ impl<R: Record> Column<R> {
         column
     }
 
+    /// Puts the column on a line below the others, with its name, where there is no room for all of them.
+    #[must_use]
+    pub const fn below(mut self) -> Self {
+        self.heading.place = Place::Below;
+        self
+    }
+
+    /// Wraps the text of the column, so that none of it is cut. It has to be the last one.
+    #[must_use]
+    pub const fn wrapped(mut self) -> Self {
+        self.heading.place = Place::Wrapped;
+        self
+    }
+
     /// Names the column in CSV, where it has another name there.
     #[must_use]
     pub const fn in_csv(mut self, name: &'static str) -> Self {
@@ -77,6 +101,7 @@ impl<R: Record> Column<R> {
                 name,
                 rank,
                 optional: false,
+                place: Place::Beside,
             },
             in_csv: name,
             cell,
@@ -90,6 +115,18 @@ pub(super) struct Heading {
     pub(super) name: &'static str,
     pub(super) rank: Rank,
     pub(super) optional: bool,
+    pub(super) place: Place,
+}
+
+/// Where a column goes when there is little room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It stays beside the others, and what does not fit is cut.
+    Beside,
+    /// It goes to a line below them.
+    Below,
+    /// It stays, and takes as many lines as it needs.
+    Wrapped,
 }
 
 /// What is known at the end of an answer. `None` is `null`: it does not apply.

@@ -38,6 +38,10 @@ impl<R: Record> Sheet<R> {
         // Writing to a Vec cannot fail.
         let _ = match format {
             Format::Table => {
+                self.rows.push(cells(R::TABLE, record).collect());
+                Ok(())
+            }
+            Format::Wide => {
                 self.rows.push(cells(R::COLUMNS, record).collect());
                 Ok(())
             }

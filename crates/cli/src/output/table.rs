@@ -2,18 +2,18 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{
-    Cell as Drawn, CellAlignment, ColumnConstraint, LineStyle, Table, TableStyle, Width,
-};
-
 use super::cell::Cell;
-use super::record::Heading;
+use super::record::{Column, Heading, Place, Record};
+use super::screen::Screen;
+use super::style::Tone;
 use super::width::{self, Rank};
 
 /// How many rows decide about the widths.
 const SAMPLE: usize = 200;
 /// Blanks between two columns.
-const GAP: u16 = 2;
+const GAP: &str = "  ";
+/// What stands before the lines below a row.
+const INDENT: &str = "  ";
 
 /// Draws rows; the first ones are held back until the widths are known.
 #[derive(Debug)]
@@ -22,153 +22,259 @@ pub struct Drawing {
     bare: bool,
     /// Whether rows are shown as soon as they are flushed.
     live: bool,
-    /// The columns of the terminal; `None` where cells are not cut.
-    terminal: Option<usize>,
+    newest_first: bool,
+    /// The terminal; `None` where cells are not cut.
+    screen: Option<Screen>,
     sample: Vec<Vec<Cell>>,
-    widths: Option<Vec<usize>>,
+    layout: Option<Layout>,
+    drawn: usize,
+}
+
+/// Which columns stand beside each other, how wide each is, and which ones go to the line below.
+#[derive(Debug)]
+struct Layout {
+    /// The index of each column, and its width.
+    beside: Vec<(usize, usize)>,
+    below: Vec<usize>,
 }
 
 impl Drawing {
-    /// Begins a table; a bare one has no header.
-    pub fn new(columns: Vec<Heading>, bare: bool, live: bool, terminal: Option<usize>) -> Self {
+    /// Begins the table of a record, with some of its columns.
+    pub fn of<R: Record>(columns: &[Column<R>], screen: Option<Screen>) -> Self {
+        let columns = columns.iter().map(|column| column.heading).collect();
+        Self {
+            bare: R::BARE,
+            live: R::LIVE,
+            newest_first: R::NEWEST_FIRST,
+            ..Self::new(columns, screen)
+        }
+    }
+
+    fn new(columns: Vec<Heading>, screen: Option<Screen>) -> Self {
         Self {
             columns,
-            bare,
-            live,
-            terminal,
+            bare: false,
+            live: false,
+            newest_first: false,
+            screen,
             sample: Vec::new(),
-            widths: None,
+            layout: None,
+            drawn: 0,
         }
     }
 
     /// Takes a row.
     pub fn row(&mut self, row: Vec<Cell>, out: &mut impl Write) -> io::Result<()> {
-        let row = row.into_iter().map(Cell::escaped).collect();
-        if let Some(widths) = &self.widths {
-            return self.draw(&[row], widths, false, out);
+        let row: Vec<Cell> = row.into_iter().map(Cell::escaped).collect();
+        if let Some(layout) = &self.layout {
+            self.draw(&row, layout, out)?;
+            self.drawn += 1;
+            return Ok(());
         }
         self.sample.push(row);
         if self.sample.len() >= SAMPLE {
-            self.settle(out)?;
+            self.settle(false, out)?;
         }
         Ok(())
     }
 
     /// Shows what is held back, where rows are to be seen at once.
     pub fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
-        if self.live && self.widths.is_none() && !self.sample.is_empty() {
-            self.settle(out)?;
+        if self.live && self.layout.is_none() && !self.sample.is_empty() {
+            self.settle(false, out)?;
         }
         Ok(())
     }
 
     /// Ends the table: what was held back is drawn. Without any row there is nothing to see.
     pub fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
-        if self.widths.is_none() && !self.sample.is_empty() {
-            let empty = |index: usize| self.sample.iter().all(|row| row[index].text.is_empty());
-            let hidden: Vec<bool> = self
-                .columns
-                .iter()
-                .enumerate()
-                .map(|(index, column)| column.optional && empty(index))
-                .collect();
-            self.settle_hiding(&hidden, out)?;
+        if self.layout.is_none() && !self.sample.is_empty() {
+            self.settle(true, out)?;
         }
         Ok(())
     }
 
-    fn settle(&mut self, out: &mut impl Write) -> io::Result<()> {
-        // More rows may come, so no column can be known to be empty.
-        self.settle_hiding(&vec![false; self.columns.len()], out)
-    }
-
-    fn settle_hiding(&mut self, hidden: &[bool], out: &mut impl Write) -> io::Result<()> {
-        let natural: Vec<usize> = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| {
-                if hidden[index] {
-                    return 0;
-                }
-                let cells = self.sample.iter().map(|row| width::of(&row[index].text));
-                let header = if self.bare { 0 } else { width::of(column.name) };
-                cells.max().unwrap_or_default().max(header)
-            })
-            .collect();
-        let shown = natural.iter().filter(|width| **width > 0).count();
-        let gaps = usize::from(GAP) * shown.saturating_sub(1);
-        let ranks: Vec<Rank> = self.columns.iter().map(|column| column.rank).collect();
-        let widths = match self.terminal {
-            Some(room) => width::fit(&natural, &ranks, room.saturating_sub(gaps)),
-            None => natural,
-        };
-        let sample = std::mem::take(&mut self.sample);
-        self.draw(&sample, &widths, !self.bare, out)?;
-        self.widths = Some(widths);
+    /// Decides about the widths, and draws what was held back. Only where these are `all` rows, a column can be known
+    /// to be empty.
+    fn settle(&mut self, all: bool, out: &mut impl Write) -> io::Result<()> {
+        let layout = self.lay_out(all);
+        if !self.bare {
+            self.draw_header(&layout, out)?;
+        }
+        for row in std::mem::take(&mut self.sample) {
+            self.draw(&row, &layout, out)?;
+            self.drawn += 1;
+        }
+        self.layout = Some(layout);
         Ok(())
     }
 
-    fn draw(
+    fn lay_out(&self, all: bool) -> Layout {
+        let empty = |index: usize| self.sample.iter().all(|row| row[index].text.is_empty());
+        let natural = |index: usize| {
+            let cells = self.sample.iter().map(|row| width::of(&row[index].text));
+            cells.max().unwrap_or_default().max(self.heading(index))
+        };
+        let shown: Vec<usize> = (0..self.columns.len())
+            .filter(|index| !(all && self.columns[*index].optional && empty(*index)))
+            .filter(|index| natural(*index) > 0)
+            .collect();
+        let Some(screen) = self.screen else {
+            let beside = shown.iter().map(|index| (*index, natural(*index)));
+            return Layout {
+                beside: beside.collect(),
+                below: Vec::new(),
+            };
+        };
+        let needed = |columns: &[usize]| {
+            let widths: usize = columns.iter().map(|index| natural(*index)).sum();
+            widths + gaps(columns.len())
+        };
+        let (below, beside) = match needed(&shown) > screen.columns {
+            true => shown
+                .into_iter()
+                .partition(|index| self.columns[*index].place == Place::Below),
+            false => (Vec::new(), shown),
+        };
+        let widths: Vec<usize> = beside.iter().map(|index| natural(*index)).collect();
+        let ranks: Vec<Rank> = beside
+            .iter()
+            .map(|index| self.columns[*index].rank)
+            .collect();
+        let least: Vec<usize> = beside
+            .iter()
+            .map(|index| self.heading(*index).max(width::LEAST))
+            .collect();
+        let room = screen.columns.saturating_sub(gaps(beside.len()));
+        let widths = width::fit(&widths, &ranks, &least, room);
+        Layout {
+            beside: beside.into_iter().zip(widths).collect(),
+            below,
+        }
+    }
+
+    /// Returns how wide the heading of a column is.
+    fn heading(&self, index: usize) -> usize {
+        if self.bare {
+            return 0;
+        }
+        width::of(self.columns[index].name)
+    }
+
+    fn draw_header(&self, layout: &Layout, out: &mut impl Write) -> io::Result<()> {
+        let headings: Vec<Cell> = self.columns.iter().map(|c| Cell::text(c.name)).collect();
+        self.draw_line(
+            &layout.beside,
+            |index| Some(headings.get(index)?.clone()),
+            out,
+        )?;
+        let widths = layout.beside.iter().map(|(_, width)| width);
+        let line = "─".repeat(widths.sum::<usize>() + gaps(layout.beside.len()));
+        writeln!(out, "{}", self.painted(Tone::Faint, &line))
+    }
+
+    fn draw(&self, row: &[Cell], layout: &Layout, out: &mut impl Write) -> io::Result<()> {
+        let newest = self.newest_first && self.drawn == 0;
+        let toned = |cell: &Cell| match cell.tone {
+            Tone::Plain if newest => cell.clone().tone(Tone::Strong),
+            _ => cell.clone(),
+        };
+        let wrapped = layout
+            .beside
+            .iter()
+            .filter(|(index, _)| {
+                self.screen.is_some() && self.columns[*index].place == Place::Wrapped
+            })
+            .map(|(index, width)| (*index, width::wrap(&row[*index].text, *width)))
+            .next();
+        let lines = wrapped.as_ref().map_or(1, |(_, lines)| lines.len());
+        for line in 0..lines {
+            let cell = |index: usize| match &wrapped {
+                Some((wrapped, lines)) if index == *wrapped => {
+                    let text = lines.get(line).cloned().unwrap_or_default();
+                    Some(Cell {
+                        text,
+                        ..toned(&row[index])
+                    })
+                }
+                _ => (line == 0).then(|| toned(&row[index])),
+            };
+            self.draw_line(&layout.beside, cell, out)?;
+        }
+        self.draw_below(row, layout, out)
+    }
+
+    /// Draws what stands beside each other on one line.
+    fn draw_line(
         &self,
-        rows: &[Vec<Cell>],
-        widths: &[usize],
-        header: bool,
+        columns: &[(usize, usize)],
+        cell: impl Fn(usize) -> Option<Cell>,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        let fitted = |text: &str, room: usize| match self.terminal {
-            Some(_) => width::cut(text, room),
-            None => text.to_owned(),
-        };
-        // Where nothing is cut, a later cell may be wider than its column.
-        let room = |index: usize| {
-            let widest = rows.iter().map(|row| width::of(&row[index].text)).max();
-            match self.terminal {
-                Some(_) => widths[index],
-                None => widths[index].max(widest.unwrap_or_default()),
+        let mut line = String::new();
+        let mut blanks = String::new();
+        for (position, (index, room)) in columns.iter().enumerate() {
+            if position > 0 {
+                blanks.push_str(GAP);
             }
-        };
-        let shown: Vec<usize> = (0..widths.len())
-            .filter(|index| widths[*index] > 0)
-            .collect();
-        let mut table = Table::new();
-        table.load_style(STYLE);
-        if header {
-            table.set_header(
-                shown
-                    .iter()
-                    .map(|index| fitted(self.columns[*index].name, widths[*index])),
-            );
-        }
-        for row in rows {
-            table.add_row(shown.iter().map(|index| {
-                let cell = &row[*index];
-                let drawn = Drawn::new(fitted(&cell.text, widths[*index]));
-                if cell.number {
-                    drawn.set_alignment(CellAlignment::Right)
-                } else {
-                    drawn
-                }
-            }));
-        }
-        for (position, index) in shown.iter().enumerate() {
-            let last = position + 1 == shown.len();
-            let gap = if last { 0 } else { GAP };
-            if let Some(column) = table.column_mut(position) {
-                let columns = u16::try_from(room(*index)).unwrap_or(u16::MAX - GAP);
-                column.set_padding((0, gap));
-                column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(columns + gap)));
+            let cell = cell(*index).unwrap_or_else(|| Cell::text(""));
+            // Where nothing is cut, a later cell may be wider than its column.
+            let text = match self.screen {
+                Some(_) => width::cut(&cell.text, *room),
+                None => cell.text,
+            };
+            let rest = " ".repeat(room.saturating_sub(width::of(&text)));
+            if cell.number {
+                blanks.push_str(&rest);
+            }
+            if !text.is_empty() {
+                line.push_str(&blanks);
+                line.push_str(&self.painted(cell.tone, &text));
+                blanks.clear();
+            }
+            if !cell.number {
+                blanks.push_str(&rest);
             }
         }
-        for line in table.lines() {
-            writeln!(out, "{}", line.trim_end())?;
+        writeln!(out, "{}", line.trim_end())
+    }
+
+    /// Draws what had no room beside the others: each with its name.
+    fn draw_below(&self, row: &[Cell], layout: &Layout, out: &mut impl Write) -> io::Result<()> {
+        let Some(screen) = self.screen else {
+            return Ok(());
+        };
+        let parts = layout
+            .below
+            .iter()
+            .filter(|index| !row[**index].text.is_empty())
+            .map(|index| format!("{} {}", self.columns[*index].name, row[*index].text));
+        let text = parts.collect::<Vec<_>>().join(", ");
+        if text.is_empty() {
+            return Ok(());
+        }
+        let room = screen
+            .columns
+            .saturating_sub(INDENT.len())
+            .max(width::LEAST);
+        for line in width::wrap(&text, room) {
+            writeln!(out, "{INDENT}{}", self.painted(Tone::Faint, &line))?;
         }
         Ok(())
+    }
+
+    fn painted(&self, tone: Tone, text: &str) -> String {
+        match self.screen {
+            Some(Screen { colored: true, .. }) => tone.paint(text),
+            _ => text.to_owned(),
+        }
     }
 }
 
-/// No borders: a line under the header, and blanks between columns.
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+/// Returns how many blanks stand between so many columns.
+fn gaps(columns: usize) -> usize {
+    GAP.len() * columns.saturating_sub(1)
+}
 
 #[cfg(test)]
 mod tests {
@@ -179,6 +285,7 @@ mod tests {
             name,
             rank,
             optional,
+            place: Place::Beside,
         };
         vec![
             heading("time", Rank::High, false),
@@ -188,7 +295,15 @@ mod tests {
     }
 
     fn drawn(rows: &[[&str; 3]], terminal: Option<usize>) -> String {
-        let mut drawing = Drawing::new(headings(), false, false, terminal);
+        let screen = terminal.map(|columns| Screen {
+            columns,
+            colored: false,
+        });
+        drawn_with(headings(), rows, screen)
+    }
+
+    fn drawn_with(columns: Vec<Heading>, rows: &[[&str; 3]], screen: Option<Screen>) -> String {
+        let mut drawing = Drawing::new(columns, screen);
         let mut out = Vec::new();
         for row in rows {
             let row = row.iter().map(|text| Cell::text(*text)).collect();
@@ -247,5 +362,66 @@ mod tests {
     #[test]
     fn no_rows_no_table() {
         assert_eq!(drawn(&[], Some(80)), "");
+    }
+
+    #[test]
+    fn no_heading_is_cut_and_what_has_no_room_goes_below() {
+        let mut columns = headings();
+        columns[1].name = "what was said";
+        columns[2].place = Place::Below;
+        let rows = [
+            ["08:35", "a long message", "seen by all"],
+            ["08:36", "", ""],
+        ];
+        let screen = |columns| {
+            Some(Screen {
+                columns,
+                colored: false,
+            })
+        };
+        assert_eq!(
+            drawn_with(columns.clone(), &rows, screen(40)),
+            "time   what was said   note\n──────────────────────────────────\n\
+             08:35  a long message  seen by all\n08:36\n"
+        );
+        assert_eq!(
+            drawn_with(columns, &rows, screen(20)),
+            "time   what was said\n────────────────────\n08:35  a long messa…\n  note seen by all\n08:36\n"
+        );
+    }
+
+    #[test]
+    fn a_wrapped_column_is_whole() {
+        let mut columns = headings();
+        columns[2].place = Place::Wrapped;
+        let screen = Some(Screen {
+            columns: 21,
+            colored: false,
+        });
+        let shown = drawn_with(columns, &[["1", "x", "all of this note"]], screen);
+        assert_eq!(
+            shown,
+            "time  message  note\n─────────────────────\n1     x        all of\n               this\n               note\n"
+        );
+    }
+
+    #[test]
+    fn a_tone_colours_the_text_alone() {
+        let screen = Some(Screen {
+            columns: 40,
+            colored: true,
+        });
+        let mut drawing = Drawing::new(headings(), screen);
+        let mut out = Vec::new();
+        let row = [
+            Cell::text("1").tone(Tone::Bad),
+            Cell::text("x"),
+            Cell::text(""),
+        ];
+        drawing.row(row.to_vec(), &mut out).unwrap();
+        drawing.end(&mut out).unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        let bad = Tone::Bad.paint("1");
+        assert!(shown.ends_with(&format!("\n{bad}     x\n")), "{shown:?}");
     }
 }

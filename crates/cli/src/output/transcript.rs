@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use clap::builder::styling::{Ansi256Color, Style};
 use ddb_core::timestamp::Timestamp;
 
+use super::style::Tone;
 use super::{escape, width};
 
 /// One message.
@@ -56,7 +57,7 @@ const CLOCK: usize = 5;
 
 /// Colours of the 256 that stand out from white and from black alike.
 const PALETTE: [u8; 8] = [28, 130, 27, 163, 30, 161, 98, 100];
-const DIM: Style = Style::new().dimmed();
+const FAINT: Style = Tone::Faint.style();
 
 impl Transcript {
     /// Begins one for a terminal with so many columns.
@@ -132,7 +133,7 @@ impl Transcript {
         let again = self.last.as_ref() == Some(&held.speaker);
         let name = if again { "" } else { &held.name };
         let blank = " ".repeat(self.names - width::of(name));
-        let (clock, name) = (self.styled(DIM, &clock), self.styled(held.style, name));
+        let (clock, name) = (self.styled(FAINT, &clock), self.styled(held.style, name));
         for (index, line) in width::wrap(&held.text, room).iter().enumerate() {
             let whole = match index {
                 0 => format!("{clock}{GAP}{name}{blank}{GAP}{line}"),
@@ -157,7 +158,7 @@ impl Transcript {
         let line = format!("── {day}, UTC ");
         let rest = "─".repeat(room.saturating_sub(width::of(&line)));
         let line = width::cut(&format!("{line}{rest}"), self.columns);
-        writeln!(out, "{}", self.styled(DIM, &line))?;
+        writeln!(out, "{}", self.styled(FAINT, &line))?;
         self.day = Some(day);
         self.last = None;
         Ok(())
@@ -175,6 +176,7 @@ impl Transcript {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::style;
     use proptest::prelude::*;
 
     fn drawn(columns: usize, colored: bool, messages: &[(&str, &str, &str)]) -> String {
@@ -257,25 +259,9 @@ mod tests {
     #[test]
     fn every_colour_can_be_read_on_dark_and_on_light() {
         for color in PALETTE {
-            let level = |step: u8| [0.0, 95.0, 135.0, 175.0, 215.0, 255.0][usize::from(step)];
-            let linear = |step: u8| {
-                let share: f64 = level(step) / 255.0;
-                if share <= 0.04045 {
-                    share / 12.92
-                } else {
-                    ((share + 0.055) / 1.055).powf(2.4)
-                }
-            };
-            let cube = color - 16;
-            let luminance = 0.2126 * linear(cube / 36)
-                + 0.7152 * linear(cube / 6 % 6)
-                + 0.0722 * linear(cube % 6);
-            let on_white = 1.05 / (luminance + 0.05);
-            let on_black = (luminance + 0.05) / 0.05;
-            assert!(
-                on_white.min(on_black) > 3.7,
-                "{color}: {on_white} {on_black}"
-            );
+            for contrast in style::contrasts(color) {
+                assert!(contrast > 3.7, "{color}: {contrast}");
+            }
         }
     }
 

@@ -76,34 +76,34 @@ pub enum Rank {
 }
 
 /// No column is cut further for the sake of one that ranks higher.
-const LEAST: usize = 6;
+pub const LEAST: usize = 6;
 
 /// Fits columns of the given natural widths into `room`. Low ranks are cut before high ones; within a
-/// rank, those that are cut become equally wide.
-pub fn fit(natural: &[usize], ranks: &[Rank], room: usize) -> Vec<usize> {
+/// rank, those that are cut become equally wide. None gets narrower than its `least` width, unless there is no room
+/// for that either.
+pub fn fit(natural: &[usize], ranks: &[Rank], least: &[usize], room: usize) -> Vec<usize> {
     let mut widths = natural.to_vec();
     for rank in [Rank::Low, Rank::Normal, Rank::High] {
         let members: Vec<usize> = (0..widths.len()).filter(|i| ranks[*i] == rank).collect();
-        cap(&mut widths, &members, room, LEAST);
+        cap(&mut widths, &members, room, least);
     }
     let all: Vec<usize> = (0..widths.len()).collect();
-    cap(&mut widths, &all, room, 1);
+    cap(&mut widths, &all, room, &vec![1; natural.len()]);
     widths
 }
 
-/// Caps some columns at the widest width under which all of them fit, but not under `least`.
-fn cap(widths: &mut [usize], members: &[usize], room: usize, least: usize) {
+/// Caps some columns at the widest width under which all of them fit, but none under its `least` width.
+fn cap(widths: &mut [usize], members: &[usize], room: usize, least: &[usize]) {
     let total: usize = widths.iter().sum();
     let own: usize = members.iter().map(|i| widths[*i]).sum();
     let room = room.saturating_sub(total - own);
     let widest = members.iter().map(|i| widths[*i]).max().unwrap_or_default();
-    let fits = |cap: usize| members.iter().map(|i| widths[*i].min(cap)).sum::<usize>() <= room;
-    let cap = (least..=widest)
-        .rev()
-        .find(|cap| fits(*cap))
-        .unwrap_or(least);
-    for i in members {
-        widths[*i] = widths[*i].min(cap);
+    let capped = |i: usize, cap: usize| widths[i].min(cap.max(least[i]));
+    let fits = |cap: usize| members.iter().map(|i| capped(*i, cap)).sum::<usize>() <= room;
+    let cap = (0..=widest).rev().find(|cap| fits(*cap)).unwrap_or(0);
+    let fitted: Vec<usize> = members.iter().map(|i| capped(*i, cap)).collect();
+    for (i, width) in members.iter().zip(fitted) {
+        widths[*i] = width;
     }
 }
 
@@ -177,11 +177,19 @@ mod tests {
             (vec![30, 30], vec![High, Normal], 0, vec![1, 1]),
         ] {
             assert_eq!(
-                fit(&natural, &ranks, room),
+                fit(&natural, &ranks, &vec![LEAST; natural.len()], room),
                 widths,
                 "{natural:?} {ranks:?} {room}"
             );
         }
+    }
+
+    #[test]
+    fn a_heading_is_cut_after_all_that_is_under_it() {
+        use Rank::{High, Normal};
+        let ranks = [High, Normal, Normal];
+        assert_eq!(fit(&[12, 30, 30], &ranks, &[12, 6, 10], 30), [12, 8, 10]);
+        assert_eq!(fit(&[12, 30, 30], &ranks, &[12, 6, 10], 20), [7, 6, 7]);
     }
 
     proptest! {
@@ -208,7 +216,8 @@ mod tests {
             ranks in prop::collection::vec(prop_oneof![Just(Rank::Low), Just(Rank::Normal), Just(Rank::High)], 10),
             room in 10usize..200,
         ) {
-            let widths = fit(&natural, &ranks[..natural.len()], room);
+            let least = vec![LEAST; natural.len()];
+            let widths = fit(&natural, &ranks[..natural.len()], &least, room);
             prop_assert!(widths.iter().sum::<usize>() <= room);
             prop_assert!(widths.iter().zip(&natural).all(|(fitted, natural)| fitted <= natural));
         }

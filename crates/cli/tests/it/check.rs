@@ -311,7 +311,7 @@ async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
                 lines(tool.run(&["list-conversations", "--user-uuid", owner, "-o", "jsonl"]));
             let own = listed
                 .iter()
-                .find(|row| row["uuid"] == conversation(n))
+                .find(|row| row["group_uuid"] == conversation(n))
                 .unwrap();
             assert_eq!(
                 (&own["message"], &own["handle"]),

@@ -54,15 +54,27 @@ async fn the_newest_twenty_oldest_first() {
         );
 
         let keys: Vec<&String> = all[0].as_object().unwrap().keys().collect();
-        assert_eq!(keys.len(), 5);
-        for key in ["uuid", "display_name", "handle", "message", "created_at"] {
-            assert!(all[0][key].is_string(), "{key}");
-        }
+        assert_eq!(
+            keys,
+            [
+                "created_at",
+                "display_name",
+                "group_uuid",
+                "handle",
+                "message",
+                "message_uuid",
+                "user_uuid"
+            ]
+        );
+        assert!(keys.iter().all(|key| all[0][*key].is_string()));
+        assert_eq!(all[0]["group_uuid"], GROUP);
         let csv = tool
             .run(&["get-conversation", "--limit", "1", "-o", "csv"])
             .ok();
         assert!(
-            csv.starts_with("uuid,display_name,handle,message,created_at\n"),
+            csv.starts_with(
+                "group_uuid,message_uuid,user_uuid,handle,display_name,message,created_at\n"
+            ),
             "{csv}"
         );
         let export = tool
@@ -223,13 +235,13 @@ async fn conversations_are_listed_newest_first() {
         assert_eq!(
             listed[2],
             json!({
-                "uuid": conversations[1], "display_name": "Alt Brown", "handle": "altbrown",
-                "message": "bye", "created_at": "2025-01-01T00:00:00.000000+00:00",
+                "group_uuid": conversations[1], "user_uuid": "28b6d9c5-71fe-4a03-a4d8-c63e50f7b91a", "display_name": "Alt Brown",
+                "handle": "altbrown", "message": "bye", "last_message_at": "2025-01-01T00:00:00.000000+00:00",
             })
         );
-        let times = field(&listed, "created_at");
+        let times = field(&listed, "last_message_at");
         assert!(times.iter().rev().is_sorted(), "{times:?}");
-        let mut first_two = field(&listed[..2], "uuid");
+        let mut first_two = field(&listed[..2], "group_uuid");
         first_two.sort_unstable();
         assert_eq!(first_two, [GROUP, conversations[0]]);
 
@@ -290,7 +302,8 @@ async fn an_odd_row_stops_nothing() {
         assert_eq!(
             shown[1],
             json!({
-                "uuid": null, "display_name": null, "handle": null, "message": "42",
+                "group_uuid": GROUP, "message_uuid": null, "user_uuid": null, "display_name": null,
+                "handle": null, "message": "42",
                 "created_at": "2026-03-22T08:35:10Z",
             })
         );

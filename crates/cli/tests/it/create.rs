@@ -23,7 +23,7 @@ async fn a_conversation_is_begun_and_goes_on() {
             "-o",
             "jsonl",
         ]));
-        let conversation = begun["uuid"].as_str().unwrap();
+        let conversation = begun["group_uuid"].as_str().unwrap();
         assert_eq!(
             (&begun["handle"], &begun["display_name"], &begun["message"]),
             (
@@ -53,14 +53,14 @@ async fn a_conversation_is_begun_and_goes_on() {
             "-o",
             "jsonl",
         ]));
-        assert_eq!(answer["message_group_uuid"], conversation);
+        assert_eq!(answer["group_uuid"], conversation);
         assert_eq!(
             (&answer["handle"], &answer["message"]),
             (&json!("londo"), &json!("Mr. Garibaldi?"))
         );
         let shown = lines(tool.run(&["get-conversation", conversation, "-o", "jsonl"]));
         assert_eq!(field(&shown, "message"), ["Ambassador!", "Mr. Garibaldi?"]);
-        assert_eq!(shown[1]["uuid"], answer["uuid"]);
+        assert_eq!(shown[1], answer, "one message has one form");
         assert_eq!(sandbox.items().await.len(), 4);
     })
     .await;

@@ -22,10 +22,10 @@ async fn everything_is_counted_once() {
             json!([{"date": "2026-03-21", "messages": 72}, {"date": "2026-03-22", "messages": 31}])
         );
         assert_eq!(
-            (&report["undated"], &report["groups"]),
+            (&report["undated"], &report["conversations"]),
             (&json!(1), &json!(1))
         );
-        let biggest = &report["biggest_groups"][0];
+        let biggest = &report["biggest_conversations"][0];
         assert_eq!(
             (&biggest["group_uuid"], &biggest["messages"]),
             (&json!(GROUP), &json!(104))
@@ -66,7 +66,11 @@ async fn days_are_bars_that_fit_the_terminal() {
             assert!(longer > shorter && shorter > 0, "{shown}");
             assert!(!shown.contains('…'), "{shown}");
         }
-        let newest = tool.run(&["stats", "--days", "1", "--groups", "0"]).ok();
+        let few = ["stats", "--days", "1", "--conversations", "0"];
+        let newest = tool.run(&few).ok();
+        // The old name is understood, and shown nowhere.
+        let old = tool.run(&["stats", "--days", "1", "--groups", "0"]).ok();
+        assert_eq!(old, newest);
         assert!(
             !newest.contains("2026-03-21") && !newest.contains(GROUP),
             "{newest}"

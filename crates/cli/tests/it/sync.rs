@@ -22,7 +22,10 @@ fn begin(tool: &Tool) -> String {
         "-o",
         "jsonl",
     ];
-    one(tool.run(&begin))["uuid"].as_str().unwrap().to_owned()
+    one(tool.run(&begin))["group_uuid"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 fn write(tool: &Tool, conversation: &str, from: &str, text: &str) -> Value {
@@ -64,7 +67,7 @@ async fn both_rows_carry_the_fortieth_message() {
         let moved = one(synced);
         assert_eq!(
             (&moved["group_uuid"], &moved["message"]),
-            (&last["message_group_uuid"], &last["message"])
+            (&last["group_uuid"], &last["message"])
         );
         assert_eq!(moved["to"], last["created_at"]);
         assert!(moved["from"].as_str() < moved["to"].as_str());

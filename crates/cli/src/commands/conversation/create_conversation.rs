@@ -10,7 +10,7 @@ use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record};
 use crate::runner::{Command, Context};
-use crate::wording::utc;
+use crate::wording::{short, utc};
 
 /// Begins a conversation between two people.
 ///
@@ -40,21 +40,31 @@ pub struct Args {
 /// The application's shape of a conversation: its id, the other person, the last message.
 #[derive(Debug, Serialize)]
 struct Row {
-    uuid: String,
-    display_name: String,
+    group_uuid: String,
+    user_uuid: String,
     handle: String,
+    display_name: String,
     message: String,
-    created_at: String,
+    last_message_at: String,
 }
 
 impl Record for Row {
     type Of<'a> = Self;
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::kept("time (UTC)", |row| Cell::text(utc(&row.created_at))),
+        Column::kept("time (UTC)", |row| Cell::text(utc(&row.last_message_at))),
         Column::new("with", |row| Cell::text(&row.handle)),
         Column::new("message", |row| Cell::text(&row.message)),
-        Column::kept("group", |row| Cell::text(&row.uuid)),
+        Column::kept("group_uuid", |row| Cell::text(&row.group_uuid)),
     ];
+
+    fn sentence(row: &Self) -> Option<String> {
+        Some(format!(
+            "began {} with {}, {} UTC",
+            short(&row.group_uuid),
+            row.handle,
+            utc(&row.last_message_at)
+        ))
+    }
 }
 
 impl Command for Args {
@@ -85,11 +95,12 @@ impl Command for Args {
         let row = create_conversation(&writer, [from, to], &self.text, now).await?;
         let done = format!("the conversation {} was written", row.conversation);
         let row = Row {
-            uuid: row.conversation.to_string(),
-            display_name: row.other.display_name,
+            group_uuid: row.conversation.to_string(),
+            user_uuid: row.other.id.to_string(),
             handle: row.other.handle,
+            display_name: row.other.display_name,
             message: row.text,
-            created_at: row.last_message_at.to_string(),
+            last_message_at: row.last_message_at.to_string(),
         };
         context.ui.report(&row, &done)?;
         Ok(Outcome::Done)

@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record};
 use crate::runner::{Command, Context};
-use crate::wording::utc;
+use crate::wording::{short, utc};
 
 /// Writes a message into a conversation.
 ///
@@ -43,12 +43,13 @@ pub struct Args {
 /// The application's shape, with the conversation.
 #[derive(Debug, Serialize)]
 struct Row {
-    uuid: String,
-    display_name: String,
+    group_uuid: String,
+    message_uuid: String,
+    user_uuid: String,
     handle: String,
+    display_name: String,
     message: String,
     created_at: String,
-    message_group_uuid: String,
 }
 
 impl Record for Row {
@@ -57,8 +58,18 @@ impl Record for Row {
         Column::kept("time (UTC)", |row| Cell::text(utc(&row.created_at))),
         Column::new("from", |row| Cell::text(&row.handle)),
         Column::new("message", |row| Cell::text(&row.message)),
-        Column::id("group", |row| Cell::text(&row.message_group_uuid)),
+        Column::id("group_uuid", |row| Cell::text(&row.group_uuid)),
+        Column::id("message_uuid", |row| Cell::text(&row.message_uuid)),
     ];
+
+    fn sentence(row: &Self) -> Option<String> {
+        Some(format!(
+            "wrote to {} as {}, {} UTC",
+            short(&row.group_uuid),
+            row.handle,
+            utc(&row.created_at)
+        ))
+    }
 }
 
 impl Command for Args {
@@ -103,12 +114,13 @@ impl Command for Args {
         let message = create_message(&writer, self.conversation, sender, &self.text, now).await?;
         let done = format!("the message {} was written", message.id);
         let row = Row {
-            uuid: message.id.to_string(),
-            display_name: message.sender.display_name,
+            group_uuid: message.conversation.to_string(),
+            message_uuid: message.id.to_string(),
+            user_uuid: message.sender.id.to_string(),
             handle: message.sender.handle,
+            display_name: message.sender.display_name,
             message: message.text,
             created_at: message.created_at.to_string(),
-            message_group_uuid: message.conversation.to_string(),
         };
         context.ui.report(&row, &done)?;
         Ok(Outcome::Done)

@@ -77,7 +77,7 @@ impl<'a> Following<'a> {
             };
             let came = !items.is_empty();
             for item in items {
-                printer.print(&Entry::new(attribute::MESSAGE_UUID, item))?;
+                printer.print(&Entry::new(item))?;
             }
             printer.flush()?;
             if came {

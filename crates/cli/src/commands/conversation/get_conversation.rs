@@ -78,10 +78,30 @@ pub struct Args {
 struct Messages;
 
 impl Layout for Messages {
-    const COLUMNS: &'static [Column<Entry<Self>>] = &[
+    const MESSAGES: bool = true;
+    const TIME: &'static str = "created_at";
+    const TABLE: &'static [Column<Entry<Self>>] = &[
         Column::kept("time (UTC)", |entry| entry.time()),
         Column::new("from", |entry| entry.handle()),
         Column::new("message", |entry| entry.message()),
+    ];
+    const COLUMNS: &'static [Column<Entry<Self>>] = &[
+        Column::kept("time (UTC)", |entry| entry.time()),
+        Column::new("from", |entry| entry.handle()),
+        Column::new("display_name", |entry| entry.display_name()),
+        Column::id("user_uuid", |entry| entry.user_uuid()),
+        Column::id("group_uuid", |entry| entry.conversation()),
+        Column::id("message_uuid", |entry| entry.message_uuid()),
+        Column::new("message", |entry| entry.message()),
+    ];
+    const CSV: &'static [Column<Entry<Self>>] = &[
+        Column::id("group_uuid", |entry| entry.conversation()),
+        Column::id("message_uuid", |entry| entry.message_uuid()),
+        Column::id("user_uuid", |entry| entry.user_uuid()),
+        Column::new("handle", |entry| entry.handle()),
+        Column::new("display_name", |entry| entry.display_name()),
+        Column::new("message", |entry| entry.message()),
+        Column::new("created_at", |entry| entry.stored_time()),
     ];
 }
 
@@ -90,6 +110,10 @@ impl Command for Args {
 
     fn ends_on_signal(&self) -> bool {
         self.follow
+    }
+
+    fn is_paged(&self) -> bool {
+        !self.follow
     }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {

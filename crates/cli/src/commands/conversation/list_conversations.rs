@@ -45,16 +45,38 @@ pub struct Args {
 struct Conversations;
 
 impl Layout for Conversations {
+    const MESSAGES: bool = false;
+    const TIME: &'static str = "last_message_at";
+    const TABLE: &'static [Column<Entry<Self>>] = &[
+        Column::kept("last message (UTC)", |entry| entry.time()),
+        Column::kept("conversation", |entry| entry.short_conversation()),
+        Column::new("with", |entry| entry.handle()),
+        Column::new("message", |entry| entry.message()),
+    ];
     const COLUMNS: &'static [Column<Entry<Self>>] = &[
         Column::kept("last message (UTC)", |entry| entry.time()),
         Column::new("with", |entry| entry.handle()),
+        Column::new("display_name", |entry| entry.display_name()),
+        Column::id("user_uuid", |entry| entry.user_uuid()),
+        Column::id("group_uuid", |entry| entry.conversation()),
         Column::new("message", |entry| entry.message()),
-        Column::kept("group", |entry| entry.uuid()),
+    ];
+    const CSV: &'static [Column<Entry<Self>>] = &[
+        Column::kept("group_uuid", |entry| entry.conversation()),
+        Column::id("user_uuid", |entry| entry.user_uuid()),
+        Column::new("handle", |entry| entry.handle()),
+        Column::new("display_name", |entry| entry.display_name()),
+        Column::new("message", |entry| entry.message()),
+        Column::new("last_message_at", |entry| entry.stored_time()),
     ];
 }
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::ITEMS;
+
+    fn is_paged(&self) -> bool {
+        true
+    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;

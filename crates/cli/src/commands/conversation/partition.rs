@@ -10,40 +10,48 @@ use ddb_core::schema::attribute;
 use ddb_core::store::{Direction, Store};
 use ddb_core::timestamp::TimeRange;
 use futures::TryStreamExt;
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::commands::explain::Explanation;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Cell, ChatLine, Column, Printer, Record, Totals, json};
 use crate::ui::Ui;
-use crate::wording::{capacity, plural, utc};
+use crate::wording::{capacity, plural, short, utc};
 
-/// An entry in the application's shape: a message with its sender, or a conversation with the other
-/// person and the last message. The layout is that of its table; all other forms are the same.
-#[derive(Debug, Clone, Serialize)]
-#[serde(bound = "")]
+/// An item of a partition as the contract names its fields: a message with its sender, or a conversation with the
+/// other person and the last message. What is told apart is said by its layout.
+#[derive(Debug, Clone)]
 pub(super) struct Entry<L> {
-    uuid: Option<String>,
-    display_name: Option<String>,
+    group_uuid: Option<String>,
+    message_uuid: Option<String>,
+    user_uuid: Option<String>,
     handle: Option<String>,
+    display_name: Option<String>,
     message: Option<String>,
-    created_at: Option<String>,
-    #[serde(skip)]
+    at: Option<String>,
     item: RawItem,
-    #[serde(skip)]
     kind: Kind,
-    #[serde(skip)]
     layout: PhantomData<L>,
 }
 
-/// How a command lays an entry out in a table.
+/// How a command lays an entry out, and what it is an entry of.
 pub(super) trait Layout: Sized + 'static {
+    /// Whether it is a message; else it is a conversation.
+    const MESSAGES: bool;
+    /// The columns at a terminal.
+    const TABLE: &'static [Column<Entry<Self>>];
+    /// All columns.
     const COLUMNS: &'static [Column<Entry<Self>>];
+    /// The columns of CSV, named as the fields in JSON.
+    const CSV: &'static [Column<Entry<Self>>];
+    /// The name of the time in JSON.
+    const TIME: &'static str;
 }
 
-impl<L> Entry<L> {
-    /// Makes it of an item, whose `id` attribute holds its uuid.
-    pub fn new(id: &str, item: RawItem) -> Self {
+impl<L: Layout> Entry<L> {
+    /// Makes it of an item.
+    pub fn new(item: RawItem) -> Self {
         // An item of unknown shape shows what it has.
         let shown = |name: &str| {
             item.get(name).map(|value| match Value::from(value) {
@@ -52,12 +60,22 @@ impl<L> Entry<L> {
                 value => json::text(&json::PlainValue(&value)),
             })
         };
+        // A message has its conversation in its key alone.
+        let conversation = || match shown(attribute::PK)?.parse() {
+            Ok(PartitionKey::Messages(conversation)) => Some(conversation.to_string()),
+            _ => None,
+        };
         Self {
-            uuid: shown(id),
-            display_name: shown(attribute::USER_DISPLAY_NAME),
+            group_uuid: match L::MESSAGES {
+                true => conversation(),
+                false => shown(attribute::MESSAGE_GROUP_UUID),
+            },
+            message_uuid: shown(attribute::MESSAGE_UUID),
+            user_uuid: shown(attribute::USER_UUID),
             handle: shown(attribute::USER_HANDLE),
+            display_name: shown(attribute::USER_DISPLAY_NAME),
             message: shown(attribute::MESSAGE),
-            created_at: shown(attribute::SK),
+            at: shown(attribute::SK),
             kind: Kind::of(&item),
             item,
             layout: PhantomData,
@@ -65,19 +83,58 @@ impl<L> Entry<L> {
     }
 }
 
+impl<L: Layout> Serialize for Entry<L> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const MOST: usize = 7;
+        let mut entry = serializer.serialize_struct("Entry", MOST)?;
+        entry.serialize_field("group_uuid", &self.group_uuid)?;
+        if L::MESSAGES {
+            entry.serialize_field("message_uuid", &self.message_uuid)?;
+        }
+        entry.serialize_field("user_uuid", &self.user_uuid)?;
+        entry.serialize_field("handle", &self.handle)?;
+        entry.serialize_field("display_name", &self.display_name)?;
+        entry.serialize_field("message", &self.message)?;
+        entry.serialize_field(L::TIME, &self.at)?;
+        entry.end()
+    }
+}
+
 /// The cells of an entry.
 impl<L> Entry<L> {
     /// Returns the time for people, in UTC; as it is stored where it is no time.
     pub fn time(&self) -> Cell {
-        Cell::text(utc(self.created_at.as_deref().unwrap_or_default()))
+        Cell::text(utc(self.at.as_deref().unwrap_or_default()))
     }
 
-    pub fn uuid(&self) -> Cell {
-        Cell::text_or_blank(self.uuid.as_deref())
+    /// Returns the time as it is stored.
+    pub fn stored_time(&self) -> Cell {
+        Cell::text_or_blank(self.at.as_deref())
+    }
+
+    pub fn conversation(&self) -> Cell {
+        Cell::text_or_blank(self.group_uuid.as_deref())
+    }
+
+    /// Returns the first digits of the conversation's id.
+    pub fn short_conversation(&self) -> Cell {
+        Cell::text_or_blank(self.group_uuid.as_deref().map(short))
+    }
+
+    pub fn message_uuid(&self) -> Cell {
+        Cell::text_or_blank(self.message_uuid.as_deref())
+    }
+
+    pub fn user_uuid(&self) -> Cell {
+        Cell::text_or_blank(self.user_uuid.as_deref())
     }
 
     pub fn handle(&self) -> Cell {
         Cell::text_or_blank(self.handle.as_deref())
+    }
+
+    pub fn display_name(&self) -> Cell {
+        Cell::text_or_blank(self.display_name.as_deref())
     }
 
     pub fn message(&self) -> Cell {
@@ -88,25 +145,18 @@ impl<L> Entry<L> {
 impl<L: Layout> Record for Entry<L> {
     type Of<'a> = Self;
     const LIVE: bool = true;
+    // Messages are a transcript, or a table in either order.
+    const NEWEST_FIRST: bool = !L::MESSAGES;
+    const TABLE: &'static [Column<Self>] = L::TABLE;
     const COLUMNS: &'static [Column<Self>] = L::COLUMNS;
-    const CSV: &'static [Column<Self>] = &[
-        Column::new("uuid", |entry| entry.uuid()),
-        Column::new("display_name", |entry| {
-            Cell::text_or_blank(entry.display_name.as_deref())
-        }),
-        Column::new("handle", |entry| entry.handle()),
-        Column::new("message", |entry| entry.message()),
-        Column::new("created_at", |entry| {
-            Cell::text_or_blank(entry.created_at.as_deref())
-        }),
-    ];
+    const CSV: &'static [Column<Self>] = L::CSV;
 
     fn said(entry: &Self) -> Option<ChatLine<'_>> {
         let speaker = entry.item.get(attribute::USER_UUID);
         Some(ChatLine {
             speaker: speaker.and_then(|id| id.as_s().ok()).map_or("", |id| id),
             name: entry.handle.as_deref().unwrap_or_default(),
-            at: entry.created_at.as_deref().unwrap_or_default(),
+            at: entry.at.as_deref().unwrap_or_default(),
             text: entry.message.as_deref().unwrap_or_default(),
         })
     }
@@ -207,14 +257,6 @@ impl Reading {
         explanation.print(ui)
     }
 
-    /// The attribute that holds the id of an entry.
-    fn id(&self) -> &'static str {
-        match self.partition {
-            PartitionKey::Messages(_) => attribute::MESSAGE_UUID,
-            PartitionKey::Rows(_) => attribute::MESSAGE_GROUP_UUID,
-        }
-    }
-
     async fn newest<L: Layout>(
         &self,
         store: &Store,
@@ -240,7 +282,7 @@ impl Reading {
                     read.totals.truncated = Some(true);
                     break 'pages;
                 }
-                let entry = Entry::new(self.id(), item);
+                let entry = Entry::new(item);
                 match self.shown {
                     Direction::Descending => kept.push_back(entry),
                     Direction::Ascending => kept.push_front(entry),
@@ -264,7 +306,7 @@ impl Reading {
         while let Some(slice) = slices.try_next().await? {
             read.count(&slice);
             for item in slice.page.items {
-                read.show(Entry::new(self.id(), item), printer)?;
+                read.show(Entry::new(item), printer)?;
             }
             printer.flush()?;
         }
@@ -286,7 +328,7 @@ impl Read {
     ) -> Result<(), Failure> {
         self.unknown += u64::from(entry.kind == Kind::Unknown);
         if let Some(shown) = &mut self.shown {
-            shown.extend(entry.created_at.clone());
+            shown.extend(entry.at.clone());
         }
         printer.print(&entry)
     }

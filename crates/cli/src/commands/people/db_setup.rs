@@ -75,6 +75,13 @@ impl Record for Row {
         Column::new("updated", |row| Cell::number(row.updated)),
         Column::new("unchanged", |row| Cell::number(row.unchanged)),
     ];
+
+    fn sentence(row: &Self) -> Option<String> {
+        Some(format!(
+            "database {}, schema {}; users: {} inserted, {} updated, {} unchanged",
+            row.database, row.schema, row.inserted, row.updated, row.unchanged
+        ))
+    }
 }
 
 impl Command for Args {

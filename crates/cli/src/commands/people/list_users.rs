@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::args::{AwsArgs, PoolArgs, show};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::output::{Cell, Column, Format, Record, Tone, Totals};
 use crate::runner::{Command, Context};
 use crate::wording::plural;
 
@@ -53,6 +53,22 @@ impl From<CognitoUser> for Row {
 
 impl Record for Row {
     type Of<'a> = Self;
+    const TABLE: &'static [Column<Self>] = &[
+        Column::kept("handle", |row| match &row.handle {
+            Some(handle) => Cell::text(handle),
+            None => Cell::text("(none)").tone(Tone::Odd),
+        }),
+        Column::kept("sub", |row| Cell::text_or_blank(row.sub.as_deref())),
+        Column::new("email", |row| Cell::text_or_blank(row.email.as_deref())),
+        Column::new("status", |row| {
+            let tone = match row.status.as_str() {
+                "CONFIRMED" if row.enabled => Tone::Plain,
+                _ => Tone::Odd,
+            };
+            let disabled = if row.enabled { "" } else { "DISABLED " };
+            Cell::text(format!("{disabled}{}", row.status)).tone(tone)
+        }),
+    ];
     const COLUMNS: &'static [Column<Self>] = &[
         Column::kept("handle", |row| Cell::text_or_blank(row.handle.as_deref())),
         Column::kept("sub", |row| Cell::text_or_blank(row.sub.as_deref())),
@@ -65,6 +81,10 @@ impl Record for Row {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::ROWS;
+
+    fn is_paged(&self) -> bool {
+        true
+    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;

@@ -21,7 +21,7 @@ use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record};
 use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::{plural, utc};
+use crate::wording::{plural, short, span, utc};
 use generate::GenerateArgs;
 
 const BUILT_IN: &str = include_str!("../../../../../seed-data/conversations/late-train.txt");
@@ -91,6 +91,10 @@ struct Row {
     first_at: String,
     last_at: String,
     users_source: String,
+    #[serde(skip)]
+    people: Option<String>,
+    #[serde(skip)]
+    dry_run: bool,
 }
 
 impl Record for Row {
@@ -104,6 +108,25 @@ impl Record for Row {
         Column::new("last (UTC)", |row| Cell::text(utc(&row.last_at))),
         Column::new("users", |row| Cell::text(&row.users_source)),
     ];
+
+    fn sentence(row: &Self) -> Option<String> {
+        let times = span(&row.first_at, &row.last_at);
+        let all = plural(row.messages, "message", "messages");
+        let people = row.people.as_deref().unwrap_or(&row.users_source);
+        let place = format!("{} ({people})", short(&row.group_uuid));
+        let rest = match row.unchanged {
+            0 => String::new(),
+            some => format!(", {some} unchanged"),
+        };
+        Some(match (row.dry_run, row.written) {
+            (true, written) => format!("would seed {written} of {all} into {place}, {times}"),
+            (false, 0) => format!("{place} has all {all} already, {times}"),
+            (false, written) => {
+                let written = plural(written, "message", "messages");
+                format!("seeded {written} into {place}, {times}{rest}")
+            }
+        })
+    }
 }
 
 impl Command for Args {
@@ -135,7 +158,12 @@ impl Command for Args {
     }
 }
 
-const DRY_RUN: &str = "dry run: nothing is written; `written` is what would be";
+fn say_dry_run(ui: &Ui) {
+    ui.note(match ui.format() {
+        Format::Table => "dry run: nothing is written",
+        _ => "dry run: nothing is written; `written` is what would be",
+    });
+}
 
 impl Args {
     /// Makes a synthetic load.
@@ -143,7 +171,7 @@ impl Args {
         let site = self.table.open(context, None).await?;
         let ui = &context.ui;
         if self.dry_run {
-            ui.note(DRY_RUN);
+            say_dry_run(ui);
         }
         let generated = self
             .generate
@@ -163,6 +191,8 @@ impl Args {
             first_at: generated.load.first_at().to_string(),
             last_at: newest.ends_at.to_string(),
             users_source: "generated".to_owned(),
+            people: None,
+            dry_run: self.dry_run,
         })
     }
 
@@ -193,7 +223,8 @@ impl Args {
         }
         let mut row = row(&prepared, &seed, &users);
         if self.dry_run {
-            ui.note(DRY_RUN);
+            row.dry_run = true;
+            say_dry_run(ui);
             return Ok(row);
         }
         if site.is_production() {
@@ -312,6 +343,8 @@ fn row(prepared: &Prepared<'_>, seed: &Seed, users: &Users) -> Row {
         first_at: at(messages.first()),
         last_at: at(messages.last()),
         users_source: users.source().to_string(),
+        people: Some(format!("{}, {}", seed.me.handle, seed.other.handle)),
+        dry_run: false,
     }
 }
 

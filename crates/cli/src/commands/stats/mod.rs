@@ -31,8 +31,8 @@ use report::{ConversationRow, CostRow, DayRow, KindRow, Report};
 ]))]
 pub struct Args {
     /// How many of the biggest conversations are shown
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    groups: usize,
+    #[arg(long, value_name = "N", default_value_t = 5, alias = "groups")]
+    conversations: usize,
     /// How many days are shown in the table, the newest
     #[arg(long, value_name = "N", default_value_t = 30)]
     days: usize,
@@ -49,6 +49,10 @@ pub struct Args {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
+
+    fn is_paged(&self) -> bool {
+        true
+    }
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
@@ -70,11 +74,11 @@ impl Command for Args {
         let mut progress = ui.progress("items", items.filter(|items| *items > 0));
         let statistics = self.read(&store, &mut totals, &mut progress).await?;
         drop(progress);
-        let mut report = Report::new(store.table(), &statistics, &table.shape, self.groups);
+        let mut report = Report::new(store.table(), &statistics, &table.shape, self.conversations);
         let mut printer = ui.printer::<KindRow>();
         printer.print_object(&report, &report.kinds)?;
         printer.finish(totals)?;
-        if ui.format() == Format::Table {
+        if matches!(ui.format(), Format::Table | Format::Wide) {
             self.draw(&mut report, ui)?;
         }
         say(&report, &totals, ui);
@@ -128,7 +132,7 @@ impl Args {
             day.bar = bar(day.messages, most, room.clamp(8, 60));
         }
         below::<DayRow>(days, ui)?;
-        below::<ConversationRow>(&report.biggest_groups, ui)?;
+        below::<ConversationRow>(&report.biggest_conversations, ui)?;
         below::<CostRow>(&report.monthly_cost, ui)
     }
 }
@@ -138,7 +142,7 @@ fn below<R: Record>(rows: &[R::Of<'_>], ui: &Ui) -> Result<(), Failure> {
     if rows.is_empty() {
         return Ok(());
     }
-    std::io::stdout().write_all(b"\n")?;
+    ui.out().write_all(b"\n")?;
     let mut printer = ui.printer::<R>();
     rows.iter().try_for_each(|row| printer.print(row))?;
     printer.finish(Totals::default())
@@ -146,10 +150,12 @@ fn below<R: Record>(rows: &[R::Of<'_>], ui: &Ui) -> Result<(), Failure> {
 
 fn say(report: &Report, totals: &Totals, ui: &Ui) {
     let items = plural(report.items, "item", "items");
-    let groups = plural(report.groups, "conversation", "conversations");
+    let conversations = plural(report.conversations, "conversation", "conversations");
     let days = plural(report.days.len() as u64, "day", "days");
     let used = capacity(totals.consumed_capacity);
-    ui.note(&format!("{items}, {groups}, {days} with messages{used}"));
+    ui.note(&format!(
+        "{items}, {conversations}, {days} with messages{used}"
+    ));
     ui.note(&format!(
         "costs are estimates: list prices of {} since {}, without reads, streams, backups and free tier; see {}",
         report.prices.region, report.prices.since, report.prices.page
@@ -158,7 +164,7 @@ fn say(report: &Report, totals: &Totals, ui: &Ui) {
         let undated = plural(report.undated, "message has", "messages have");
         ui.warn(&format!("{undated} a sort key that is not a time"));
     }
-    if !report.groups_exact {
+    if !report.conversations_exact {
         ui.warn("there are very many conversations: the counts of the biggest are at least these");
     }
 }

@@ -133,9 +133,9 @@ pub(super) struct Report {
     pub kinds: Vec<KindRow>,
     pub days: Vec<DayRow>,
     pub undated: u64,
-    pub groups: u64,
-    pub groups_exact: bool,
-    pub biggest_groups: Vec<ConversationRow>,
+    pub conversations: u64,
+    pub conversations_exact: bool,
+    pub biggest_conversations: Vec<ConversationRow>,
     pub prices: Prices,
     pub monthly_cost: Vec<CostRow>,
 }
@@ -170,9 +170,9 @@ impl Report {
                 })
                 .collect(),
             undated: statistics.undated,
-            groups: statistics.conversations.seen(),
-            groups_exact: statistics.conversations.is_exact(),
-            biggest_groups: statistics
+            conversations: statistics.conversations.seen(),
+            conversations_exact: statistics.conversations.is_exact(),
+            biggest_conversations: statistics
                 .conversations
                 .biggest(biggest)
                 .into_iter()
