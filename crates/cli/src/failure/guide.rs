@@ -345,11 +345,11 @@ mod tests {
         assert_eq!(words("ddb scan", &[], load), load);
         assert_eq!(
             words(
-                "ddb scan --prod --region eu-west-1 --profile ops --table t2",
+                "ddb scan --prod --region eu-west-1 --profile ops --table legacy",
                 &[],
                 load
             ),
-            "`ddb schema-load --prod --region eu-west-1 --profile ops --table t2` creates the table, \
+            "`ddb schema-load --prod --region eu-west-1 --profile ops --table legacy` creates the table, \
              `ddb list-tables --prod --region eu-west-1 --profile ops` shows those that are there"
         );
         assert_eq!(
@@ -357,11 +357,11 @@ mod tests {
                 "ddb scan",
                 &[
                     ("DDB_ENDPOINT_URL", "http://localhost:8001"),
-                    ("DDB_MESSAGE_TABLE", "t2"),
+                    ("DDB_MESSAGE_TABLE", "legacy"),
                 ],
                 "`ddb seed | cat` loads, `ddb local` does not",
             ),
-            "`ddb seed --endpoint-url http://localhost:8001 --table t2 | cat` loads, `ddb local` does not"
+            "`ddb seed --endpoint-url http://localhost:8001 --table legacy | cat` loads, `ddb local` does not"
         );
     }
 
@@ -369,11 +369,11 @@ mod tests {
     fn what_stands_in_a_line_is_not_added_again() {
         assert_eq!(
             words(
-                "ddb scan --table t2",
+                "ddb scan --table legacy",
                 &[],
-                "`ddb scan --table t3`, `ddb scan --table=t3`"
+                "`ddb scan --table other`, `ddb scan --table=other`"
             ),
-            "`ddb scan --table t3`, `ddb scan --table=t3`"
+            "`ddb scan --table other`, `ddb scan --table=other`"
         );
     }
 
@@ -413,7 +413,7 @@ mod tests {
     fn throttling_names_what_the_command_has() {
         let scan = words("ddb scan", &[], Hint::Throttled);
         assert!(scan.starts_with("--max-rcu N"), "{scan}");
-        let get = words("ddb drop t", &[], Hint::Throttled);
+        let get = words("ddb drop legacy", &[], Hint::Throttled);
         assert!(
             !get.contains("--max-rcu") && get.contains("on-demand"),
             "{get}"
