@@ -5,10 +5,13 @@ pub mod commands;
 pub mod common;
 pub mod failure;
 pub mod help;
+mod misuse;
 pub mod multicall;
 pub mod output;
 pub mod progress;
 pub mod runner;
+mod shell;
+pub mod typed;
 pub mod ui;
 mod wording;
 
@@ -19,7 +22,7 @@ use runner::{Command, Program};
 /// Runs one utility with the arguments of this process.
 pub fn run_standalone<C: Command>() -> ExitCode {
     let program = Program {
-        command: common::command_line::<C>,
+        command: runner::command_line::<C>,
         binaries: Vec::new,
     };
     match runner::parse(&mut help::shaped((program.command)())) {

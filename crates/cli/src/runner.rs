@@ -10,20 +10,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgMatches, FromArgMatches, Parser};
+use clap::{ArgMatches, Args, FromArgMatches, Parser};
 use ddb_core::environment::Environment;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 
-use crate::common::CommonArgs;
+use crate::common::{CommonArgs, Zones};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::misuse;
 use crate::output::Format;
+use crate::typed::Typed;
 use crate::ui::Ui;
 
 /// One utility.
 pub trait Command: Parser + Send + 'static {
     /// The forms of output that it has.
     const FORMATS: &'static [Format];
+    /// The options of all commands that mean nothing for this one, by their ids: its help does not have them.
+    const WITHOUT: &'static [&'static str] = &[];
 
     /// Tells whether a signal is its regular end.
     fn ends_on_signal(&self) -> bool {
@@ -43,6 +47,10 @@ pub struct Context {
     pub environment: Environment,
     /// The program that was started.
     pub program: Program,
+    /// The command line as it was typed.
+    pub typed: Typed,
+    /// The time zones that it works in.
+    pub zones: Zones,
     stop: Arc<Notify>,
 }
 
@@ -72,11 +80,58 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The exit code, after everything was said.
 pub fn parse(command: &mut clap::Command) -> Result<ArgMatches, ExitCode> {
     let parsed = command.try_get_matches_from_mut(std::env::args_os());
-    parsed.map_err(|error| wrong(&error.format(command)))
+    parsed.map_err(|error| {
+        let line = right_line(&error, command);
+        wrong(&error.format(command), line.as_deref())
+    })
 }
 
-/// Says what clap found, and returns how to exit.
-fn wrong(error: &clap::Error) -> ExitCode {
+/// Makes the command line of a command: its own options, and those that all commands have.
+pub fn command_line<C: Command>() -> clap::Command {
+    let hide = |argument: &clap::Arg| {
+        let id = argument.get_id().as_str();
+        C::WITHOUT.contains(&id)
+    };
+    let common = common_options();
+    let common = common.map(|argument| match hide(&argument) {
+        true => argument.hide(true),
+        false => argument,
+    });
+    C::command().args(common)
+}
+
+/// Returns the options that all commands have.
+pub fn common_options() -> impl Iterator<Item = clap::Arg> {
+    let common = CommonArgs::augment_args(clap::Command::new("common"));
+    let common: Vec<clap::Arg> = common.get_arguments().cloned().collect();
+    common.into_iter()
+}
+
+/// Returns the line to type where an option is not known that people expect.
+fn right_line(error: &clap::Error, command: &clap::Command) -> Option<String> {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let known = |name: &str, option: &str| {
+        let found = command.find_subcommand(name);
+        let found = found.or_else(|| (command.get_name() == name).then_some(command));
+        let has = |argument: &clap::Arg| {
+            let long = option.strip_prefix("--").unwrap_or_default();
+            let short = option.strip_prefix('-').unwrap_or_default();
+            let mut names = argument.get_long_and_visible_aliases().unwrap_or_default();
+            names.extend(argument.get_all_aliases().unwrap_or_default());
+            names.contains(&long) || argument.get_short().is_some_and(|c| short == c.to_string())
+        };
+        found.is_some_and(|found| option.is_empty() || found.get_arguments().any(has))
+    };
+    misuse::right_line(&Typed::of_process(), option, known)
+}
+
+/// Says what clap found, and returns how to exit. `line` is what to type in its place, where that is known.
+fn wrong(error: &clap::Error, line: Option<&str>) -> ExitCode {
     let help = matches!(
         error.kind(),
         ErrorKind::DisplayHelp
@@ -87,7 +142,11 @@ fn wrong(error: &clap::Error) -> ExitCode {
         // Where stdout is gone there is nobody to tell.
         let _ = error.print();
     } else {
-        Ui::errors_only().failure(&wrong_usage(error));
+        let failure = wrong_usage(error);
+        Ui::errors_only().failure(&match line {
+            Some(line) => failure.hint(format!("type `{line}`")),
+            None => failure,
+        });
     }
     let exit = if error.use_stderr() {
         Exit::Refused
@@ -136,7 +195,7 @@ pub fn run<C: Command>(program: Program, options: &ArgMatches) -> ExitCode {
         .and_then(|common| Ok((common, C::from_arg_matches(options)?)));
     let (common, command) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return wrong(&error),
+        Err(error) => return wrong(&error, None),
     };
     let ui = Ui::new(&common);
     silence_panics(&ui);
@@ -177,17 +236,25 @@ fn supervise<C: Command>(
     program: Program,
     ui: &Ui,
 ) -> Result<Exit, Failure> {
-    let format = common.output;
+    let format = common.format();
     if !C::FORMATS.contains(&format) {
         return Err(unknown_format(format, C::FORMATS));
     }
+    let environment = Environment::of_process();
+    let zones = if C::WITHOUT.contains(&"tz") {
+        Zones::UTC
+    } else {
+        common.zones(&environment)?
+    };
     let timeout = common.timeout;
     let ends_on_signal = command.ends_on_signal();
     let stop = Arc::new(Notify::new());
     let context = Context {
-        ui: ui.clone(),
-        environment: Environment::of_process(),
+        ui: ui.clone().in_zone(zones.times),
+        environment,
         program,
+        typed: Typed::of_process(),
+        zones,
         stop: Arc::clone(&stop),
     };
     let (done, result) = oneshot::channel();

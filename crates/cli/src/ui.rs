@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anstream::AutoStream;
 use anstream::stream::RawStream;
 use ddb_core::guard::Operator;
+use ddb_core::timezone::Zone;
 
 use crate::common::{ColorChoice, CommonArgs};
 use crate::failure::Failure;
@@ -23,6 +24,7 @@ pub struct Ui {
     color: bool,
     progress: bool,
     line: LastLine,
+    zone: Zone,
 }
 
 const RED: &str = "\u{1b}[1;31m";
@@ -34,13 +36,14 @@ impl Ui {
     /// Takes the options that all commands have.
     pub fn new(common: &CommonArgs) -> Self {
         Self {
-            format: common.output,
+            format: common.format(),
             quiet: common.quiet,
             verbose: common.verbose > 0,
             choice: common.color,
             color: shows_colors(common.color, &io::stderr()),
             progress: !common.quiet && !common.no_progress && io::stderr().is_terminal(),
             line: LastLine::default(),
+            zone: Zone::UTC,
         }
     }
 
@@ -54,7 +57,14 @@ impl Ui {
             color: shows_colors(ColorChoice::Auto, &io::stderr()),
             progress: false,
             line: LastLine::default(),
+            zone: Zone::UTC,
         }
+    }
+
+    /// Shows times in a zone.
+    #[must_use]
+    pub fn in_zone(self, zone: Zone) -> Self {
+        Self { zone, ..self }
     }
 
     /// Returns the form of the output.
@@ -79,6 +89,7 @@ impl Ui {
             self.columns(),
             BufWriter::with_capacity(BUFFER, io::stdout()),
         )
+        .in_zone(self.zone)
     }
 
     /// Prints the one record of a command whose work is over. Where that fails, the error says what was
@@ -127,7 +138,7 @@ impl Ui {
         let columns = self.columns().filter(|_| self.format == Format::Table)?;
         let colored = shows_colors(self.choice, &io::stdout());
         let out = BufWriter::new(io::stdout());
-        Some(Printer::transcript(columns, colored, out))
+        Some(Printer::transcript(columns, colored, out).in_zone(self.zone))
     }
 
     /// Begins to say how far something is, on a terminal. `total` is what the end will be, where that is
@@ -178,6 +189,11 @@ impl Ui {
     /// Says what only `-v` asks for.
     pub fn detail(&self, text: &str) {
         self.say(self.verbose && !self.quiet, DIM, "", text);
+    }
+
+    /// Says one of several things that were meant, before the failure that asks to choose.
+    pub fn choice(&self, text: &str) {
+        self.say(true, "", "", text);
     }
 
     /// Says what to do next, unless only errors are wanted.

@@ -4,20 +4,22 @@ use std::str::FromStr;
 
 use clap::Parser;
 use ddb_core::CallError;
+use ddb_core::conversation::{Filter, Verdict};
 use ddb_core::item::{ItemView, Kind, Value};
 use ddb_core::schema::attribute;
 use ddb_core::store::{Folded, Scan, Segment, Segments, Store};
+use ddb_core::timestamp::Timestamp;
 use futures::stream::{Stream, TryStreamExt};
 use serde::Serialize;
 
-use crate::args::{ReadArgs, TableArgs};
+use crate::args::{FilterArgs, ReadArgs, SpanArgs, TableArgs};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::output::json::WriteJson;
 use crate::output::{Cell, Column, Format, Printer, Record, Sheet, Totals, json};
 use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::{capacity, plural};
+use crate::wording::{capacity, left_out, plural};
 
 /// One share of the table: `0/4` to `3/4`.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +56,7 @@ impl From<KindArg> for Kind {
 /// Shows every item of the table, as it comes.
 #[derive(Debug, Parser)]
 #[command(name = "scan", version, after_help = examples(&[
-    ("Look at a few items", "ddb scan --limit 5"),
+    ("What bayko wrote about cake, in any conversation", "ddb scan --by bayko --contains cake"),
     ("What is neither a message nor a conversation row", "ddb scan --kind unknown -o jsonl"),
     ("All of it in the form that an import from S3 takes", "ddb scan --segments 4 -o ddb-json > items.jsonl"),
 ]))]
@@ -74,6 +76,10 @@ pub struct Args {
     /// Show only how many items there are
     #[arg(long, conflicts_with = "limit")]
     count: bool,
+    #[command(flatten)]
+    span: SpanArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
     /// Read strongly consistent, for twice the capacity
     #[arg(long)]
     consistent: bool,
@@ -175,9 +181,10 @@ impl Command for Args {
                 "--count shows no items, so it has no ddb-json",
             ));
         }
+        let wanted = self.wanted(&context)?;
         let site = self.table.open(&context, None).await?;
         if self.count {
-            return self.print_count(&site.store, ui).await;
+            return self.print_count(&site.store, wanted, ui).await;
         }
         let mut printer = ui.printer::<Items>();
         let mut totals = Totals {
@@ -185,21 +192,62 @@ impl Command for Args {
             truncated: Some(false),
             ..Totals::default()
         };
-        self.print(&site.store, &mut printer, &mut totals, ui)
+        let undated = self
+            .print(&site.store, wanted, &mut printer, &mut totals, ui)
             .await?;
         let printed = printer.printed();
         printer.finish(totals)?;
-        self.say(printed, &totals, ui);
+        self.say(printed, undated, &totals, ui);
         Ok(Outcome::Done)
     }
 }
 
+/// Which items are wanted.
+#[derive(Debug, Clone)]
+struct Wanted {
+    kind: Option<Kind>,
+    filter: Filter,
+}
+
+impl Wanted {
+    fn is_everything(&self) -> bool {
+        self.kind.is_none() && self.filter.is_everything()
+    }
+
+    fn judge(&self, item: &ItemView<'_>) -> Verdict {
+        match self.filter.judge(item) {
+            Verdict::LeftOut => Verdict::LeftOut,
+            _ if self.kind.is_some_and(|kind| kind != Kind::of(item)) => Verdict::LeftOut,
+            verdict => verdict,
+        }
+    }
+}
+
+/// What is wanted of a page, and how many items of it might be but have no time.
+#[derive(Default)]
+struct Shown {
+    sheet: Sheet<Items>,
+    undated: u64,
+}
+
 impl Args {
+    fn wanted(&self, context: &Context) -> Result<Wanted, Failure> {
+        let (now, any_kind) = (Timestamp::now(), self.kind.is_some());
+        let filter = self
+            .filter
+            .among_items(&self.span, any_kind, now, context.zones)?;
+        Ok(Wanted {
+            kind: self.kind.map(Kind::from),
+            filter,
+        })
+    }
+
     /// Streams what `fold` makes of each page of all segments, some of them at once. Nothing but one page of each
     /// of these is held.
     fn pages<T: Default + Send + 'static>(
         &self,
         store: &Store,
+        wanted: &Wanted,
         fold: impl Fn(&mut T, &ItemView<'_>) + Clone + Send + 'static,
     ) -> impl Stream<Item = Result<Folded<T>, CallError>> {
         let segments = match self.segment {
@@ -207,14 +255,14 @@ impl Args {
             None => Segments::All(self.segments),
         };
         // One more than the limit tells whether the limit cut anything.
-        let page_size = match (self.limit, self.kind) {
-            (Some(limit), None) => Some(limit.saturating_add(1)),
+        let page_size = match self.limit {
+            Some(limit) if wanted.is_everything() => Some(limit.saturating_add(1)),
             _ => None,
         };
         let scan = Scan {
             segments,
             consistent: self.consistent,
-            count_only: self.count && self.kind.is_none(),
+            count_only: self.count && wanted.is_everything(),
             page_size,
             rate: self.read.rate(),
         };
@@ -224,23 +272,28 @@ impl Args {
     async fn print(
         &self,
         store: &Store,
+        wanted: Wanted,
         printer: &mut Printer<Items>,
         totals: &mut Totals,
         ui: &Ui,
-    ) -> Result<(), Failure> {
+    ) -> Result<u64, Failure> {
         let mut progress = ui.progress_beside_output("items", None);
         let limit = self.limit.map_or(u64::MAX, u64::from);
-        let wanted = self.kind.map(Kind::from);
         let format = printer.format();
+        let judge = wanted.clone();
         let pages = self.pages(
             store,
-            move |sheet: &mut Sheet<Items>, item: &ItemView<'_>| {
-                let kind = Kind::of(item);
-                if wanted.is_none_or(|wanted| wanted == kind) {
-                    sheet.add(format, &Row { kind, item });
+            &wanted,
+            move |page: &mut Shown, item: &ItemView<'_>| match judge.judge(item) {
+                Verdict::Kept => {
+                    let kind = Kind::of(item);
+                    page.sheet.add(format, &Row { kind, item });
                 }
+                Verdict::LeftOut => {}
+                Verdict::Undated => page.undated += 1,
             },
         );
+        let mut undated = 0;
         let mut pages = std::pin::pin!(pages);
         while let Some(mut page) = pages.try_next().await? {
             totals.consume(page.consumed);
@@ -248,23 +301,36 @@ impl Args {
             *scanned += page.scanned;
             progress.set(*scanned);
             let left = limit - printer.printed();
-            printer.print_sheet(&mut page.value, left)?;
+            undated += page.value.undated;
+            let sheet = &mut page.value.sheet;
+            printer.print_sheet(sheet, left)?;
             printer.flush()?;
-            if page.value.len() > left {
+            if sheet.len() > left {
                 totals.truncated = Some(true);
-                return Ok(());
+                break;
             }
         }
-        Ok(())
+        Ok(undated)
     }
 
-    async fn print_count(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
-        let kind = self.kind.map(Kind::from);
-        let pages = self.pages(store, move |count: &mut u64, item: &ItemView<'_>| {
-            *count += u64::from(kind == Some(Kind::of(item)));
-        });
+    async fn print_count(
+        &self,
+        store: &Store,
+        wanted: Wanted,
+        ui: &Ui,
+    ) -> Result<Outcome, Failure> {
+        let judge = wanted.clone();
+        let pages = self.pages(
+            store,
+            &wanted,
+            move |counted: &mut (u64, u64), item: &ItemView<'_>| match judge.judge(item) {
+                Verdict::Kept => counted.0 += 1,
+                Verdict::LeftOut => {}
+                Verdict::Undated => counted.1 += 1,
+            },
+        );
         let mut pages = std::pin::pin!(pages);
-        let mut count = 0;
+        let (mut count, mut undated) = (0, 0);
         let mut totals = Totals::default();
         let mut progress = ui.progress("items", None);
         while let Some(page) = pages.try_next().await? {
@@ -272,10 +338,11 @@ impl Args {
             let scanned = totals.scanned_count.get_or_insert(0);
             *scanned += page.scanned;
             progress.set(*scanned);
-            count += if kind.is_some() {
-                page.value
-            } else {
+            undated += page.value.1;
+            count += if wanted.is_everything() {
                 page.count
+            } else {
+                page.value.0
             };
         }
         drop(progress);
@@ -286,11 +353,11 @@ impl Args {
             printer.print(&Count { count })?;
         }
         printer.finish(totals)?;
-        self.say(count, &totals, ui);
+        self.say(count, undated, &totals, ui);
         Ok(Outcome::Done)
     }
 
-    fn say(&self, items: u64, totals: &Totals, ui: &Ui) {
+    fn say(&self, items: u64, undated: u64, totals: &Totals, ui: &Ui) {
         let kind = self.kind.map(|kind| Kind::from(kind).as_str());
         let what = match kind {
             Some(kind) => format!(" of kind {kind}"),
@@ -307,6 +374,9 @@ impl Args {
         ));
         if totals.truncated == Some(true) {
             ui.note("there are more: --limit cut the answer");
+        }
+        if undated > 0 {
+            ui.warn(&left_out(undated));
         }
     }
 }

@@ -170,6 +170,7 @@ impl Args {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
+    const WITHOUT: &'static [&'static str] = &["tz"];
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let (ui, environment) = (&context.ui, &context.environment);

@@ -1,12 +1,17 @@
 //! What stands in one column of one row.
 
+use ddb_core::timezone::Zone;
+
 use super::escape;
+use crate::wording::in_zone;
 
 /// What stands in one column of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
     pub(super) text: String,
     pub(super) number: bool,
+    /// Whether it is a stored time, which a table shows in the zone of whoever reads it.
+    pub(super) time: bool,
 }
 
 impl Cell {
@@ -15,14 +20,23 @@ impl Cell {
         Self {
             text: text.into(),
             number: false,
+            time: false,
+        }
+    }
+
+    /// A cell with a time as it is stored. A table shows it in a zone; elsewhere it stays as it is.
+    pub fn time(stored: impl Into<String>) -> Self {
+        Self {
+            time: true,
+            ..Self::text(stored)
         }
     }
 
     /// A cell with a number: aligned to the right, and no formula.
     pub fn number(number: impl ToString) -> Self {
         Self {
-            text: number.to_string(),
             number: true,
+            ..Self::text(number.to_string())
         }
     }
 
@@ -36,11 +50,19 @@ impl Cell {
         number.map_or_else(|| Self::text(""), Self::number)
     }
 
+    /// Shows a time in a zone.
+    pub(super) fn in_zone(mut self, zone: Zone) -> Self {
+        if self.time {
+            self.text = in_zone(&self.text, zone);
+        }
+        self
+    }
+
     /// Escapes what a terminal would take for more than text.
     pub(super) fn escaped(self) -> Self {
         Self {
             text: escape::plain(&self.text).into_owned(),
-            number: self.number,
+            ..self
         }
     }
 }

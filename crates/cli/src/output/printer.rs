@@ -2,6 +2,8 @@
 
 use std::io::{BufWriter, Stdout, Write};
 
+use ddb_core::timezone::Zone;
+
 use super::format::Format;
 use super::json::{self, WriteJson};
 use super::record::{Record, Totals};
@@ -49,6 +51,17 @@ impl<R: Record, W: Write> Printer<R, W> {
     pub fn transcript(columns: usize, colored: bool, out: W) -> Self {
         let form = Form::Transcript(Transcript::new(columns, colored));
         Self::in_form(Format::Table, form, out)
+    }
+
+    /// Shows times to people in a zone.
+    #[must_use]
+    pub fn in_zone(mut self, zone: Zone) -> Self {
+        match &mut self.form {
+            Form::Table(drawing) => drawing.in_zone(zone),
+            Form::Transcript(transcript) => transcript.in_zone(zone),
+            Form::Csv | Form::Text => {}
+        }
+        self
     }
 
     fn in_form(format: Format, form: Form, out: W) -> Self {

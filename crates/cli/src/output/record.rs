@@ -1,6 +1,7 @@
 //! What a command shows: records, their columns, and totals at the end.
 
 use ddb_core::item::ItemView;
+use ddb_core::timezone::Zone;
 
 use super::cell::Cell;
 use super::json::WriteJson;
@@ -52,6 +53,13 @@ impl<R: Record> Column<R> {
         Self::ranked(name, Rank::High, cell)
     }
 
+    /// A column of times, each in a [`Cell::time`]; its heading names their zone. Cut last.
+    pub const fn time(name: &'static str, cell: MakeCell<R>) -> Self {
+        let mut column = Self::kept(name, cell);
+        column.heading.time = true;
+        column
+    }
+
     /// A column of ids beside others that say more; cut first.
     pub const fn id(name: &'static str, cell: MakeCell<R>) -> Self {
         Self::ranked(name, Rank::Low, cell)
@@ -77,6 +85,7 @@ impl<R: Record> Column<R> {
                 name,
                 rank,
                 optional: false,
+                time: false,
             },
             in_csv: name,
             cell,
@@ -90,6 +99,18 @@ pub(super) struct Heading {
     pub(super) name: &'static str,
     pub(super) rank: Rank,
     pub(super) optional: bool,
+    /// Whether it has times, whose zone the heading names.
+    pub(super) time: bool,
+}
+
+impl Heading {
+    /// Returns what stands above the column.
+    pub(super) fn text(&self, zone: Zone) -> String {
+        match self.time {
+            true => format!("{} ({zone})", self.name),
+            false => self.name.to_owned(),
+        }
+    }
 }
 
 /// What is known at the end of an answer. `None` is `null`: it does not apply.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use comfy_table::{
     Cell as Drawn, CellAlignment, ColumnConstraint, LineStyle, Table, TableStyle, Width,
 };
+use ddb_core::timezone::Zone;
 
 use super::cell::Cell;
 use super::record::Heading;
@@ -24,6 +25,8 @@ pub struct Drawing {
     live: bool,
     /// The columns of the terminal; `None` where cells are not cut.
     terminal: Option<usize>,
+    /// The zone that times are shown in.
+    zone: Zone,
     sample: Vec<Vec<Cell>>,
     widths: Option<Vec<usize>>,
 }
@@ -36,14 +39,21 @@ impl Drawing {
             bare,
             live,
             terminal,
+            zone: Zone::UTC,
             sample: Vec::new(),
             widths: None,
         }
     }
 
+    /// Shows times in a zone.
+    pub fn in_zone(&mut self, zone: Zone) {
+        self.zone = zone;
+    }
+
     /// Takes a row.
     pub fn row(&mut self, row: Vec<Cell>, out: &mut impl Write) -> io::Result<()> {
-        let row = row.into_iter().map(Cell::escaped).collect();
+        let shown = |cell: Cell| cell.in_zone(self.zone).escaped();
+        let row = row.into_iter().map(shown).collect();
         if let Some(widths) = &self.widths {
             return self.draw(&[row], widths, false, out);
         }
@@ -92,7 +102,11 @@ impl Drawing {
                     return 0;
                 }
                 let cells = self.sample.iter().map(|row| width::of(&row[index].text));
-                let header = if self.bare { 0 } else { width::of(column.name) };
+                let header = if self.bare {
+                    0
+                } else {
+                    width::of(&column.text(self.zone))
+                };
                 cells.max().unwrap_or_default().max(header)
             })
             .collect();
@@ -137,7 +151,7 @@ impl Drawing {
             table.set_header(
                 shown
                     .iter()
-                    .map(|index| fitted(self.columns[*index].name, widths[*index])),
+                    .map(|index| fitted(&self.columns[*index].text(self.zone), widths[*index])),
             );
         }
         for row in rows {
@@ -179,6 +193,7 @@ mod tests {
             name,
             rank,
             optional,
+            time: false,
         };
         vec![
             heading("time", Rank::High, false),

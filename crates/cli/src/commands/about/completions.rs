@@ -7,6 +7,7 @@ use clap::{Parser, ValueEnum};
 use clap_complete::{Shell, generate};
 
 use super::files;
+use crate::common::CommonArgs;
 use crate::failure::{Failure, Outcome};
 use crate::help;
 use crate::output::Format;
@@ -43,6 +44,7 @@ const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 
 impl Command for Args {
     const FORMATS: &'static [Format] = &[Format::Table];
+    const WITHOUT: &'static [&'static str] = CommonArgs::OF_ANSWERS;
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         if let Some(dir) = &self.dir {

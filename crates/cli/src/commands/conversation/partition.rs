@@ -3,19 +3,18 @@
 use std::collections::{HashSet, VecDeque};
 use std::marker::PhantomData;
 
-use ddb_core::conversation::{self, Slice};
+use ddb_core::conversation::{self, Filter, Slice};
 use ddb_core::item::{ItemView, Kind, RawItem, Value};
 use ddb_core::key::PartitionKey;
 use ddb_core::schema::attribute;
 use ddb_core::store::{Direction, Store};
-use ddb_core::timestamp::TimeRange;
 use futures::TryStreamExt;
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::output::{Cell, ChatLine, Column, Printer, Record, Totals, json};
 use crate::ui::Ui;
-use crate::wording::{capacity, plural, utc};
+use crate::wording::{capacity, left_out, plural};
 
 /// An entry in the application's shape: a message with its sender, or a conversation with the other
 /// person and the last message. The layout is that of its table; all other forms are the same.
@@ -66,9 +65,9 @@ impl<L> Entry<L> {
 
 /// The cells of an entry.
 impl<L> Entry<L> {
-    /// Returns the time for people, in UTC; as it is stored where it is no time.
+    /// Returns the time as it is stored.
     pub fn time(&self) -> Cell {
-        Cell::text(utc(self.created_at.as_deref().unwrap_or_default()))
+        Cell::time(self.created_at.as_deref().unwrap_or_default())
     }
 
     pub fn uuid(&self) -> Cell {
@@ -118,7 +117,7 @@ impl<L: Layout> Record for Entry<L> {
 /// What to read of a partition, and in which order it is shown.
 pub(super) struct Reading {
     pub partition: PartitionKey,
-    pub range: TimeRange,
+    pub filter: Filter,
     pub limit: Option<u32>,
     /// Whether the sort keys that are shown are kept for what goes on after the end.
     pub remember: bool,
@@ -201,13 +200,12 @@ impl Reading {
         read: &mut Read,
     ) -> Result<(), Failure> {
         // One more than the limit tells whether the limit cut anything.
-        let page_size = self.range.is_everything().then(|| limit.saturating_add(1));
         let slices = conversation::read(
             store,
             self.partition,
-            self.range,
+            self.filter.clone(),
             Direction::Descending,
-            page_size,
+            Some(limit.saturating_add(1)),
         );
         let mut slices = std::pin::pin!(slices);
         let mut kept: VecDeque<Entry<L>> = VecDeque::new();
@@ -237,7 +235,8 @@ impl Reading {
         printer: &mut Printer<Entry<L>>,
         read: &mut Read,
     ) -> Result<(), Failure> {
-        let slices = conversation::read(store, self.partition, self.range, self.shown, None);
+        let slices =
+            conversation::read(store, self.partition, self.filter.clone(), self.shown, None);
         let mut slices = std::pin::pin!(slices);
         while let Some(slice) = slices.try_next().await? {
             read.count(&slice);
@@ -279,10 +278,7 @@ impl Read {
             ui.note("there are older ones: --all shows them, --limit N shows more");
         }
         if self.undated > 0 {
-            ui.warn(&format!(
-                "{} left out: the sort key is not a time",
-                plural(self.undated, "item was", "items were")
-            ));
+            ui.warn(&left_out(self.undated));
         }
         if self.unknown > 0 {
             ui.warn(&format!(

@@ -18,7 +18,7 @@ use crate::help::examples;
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
 use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::{plural, utc};
+use crate::wording::plural;
 
 /// Syncs rows to their newest message by following the stream.
 ///
@@ -78,7 +78,7 @@ impl Row {
 impl Record for Row {
     type Of<'a> = Self;
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::kept("time (UTC)", |row| Cell::text(utc(&row.to))),
+        Column::time("time", |row| Cell::time(&row.to)),
         Column::kept("group", |row| Cell::text(&row.group_uuid)),
         Column::new("from", |row| Cell::text(&row.sender)),
         Column::new("message", |row| Cell::text(&row.message)),
