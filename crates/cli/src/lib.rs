@@ -3,6 +3,7 @@
 pub mod args;
 pub mod commands;
 pub mod common;
+pub mod complete;
 pub mod failure;
 pub mod help;
 mod misuse;
@@ -10,7 +11,7 @@ pub mod multicall;
 pub mod output;
 pub mod progress;
 pub mod runner;
-mod shell;
+pub mod shell;
 pub mod typed;
 pub mod ui;
 mod wording;
@@ -24,7 +25,11 @@ pub fn run_standalone<C: Command>() -> ExitCode {
     let program = Program {
         command: runner::command_line::<C>,
         binaries: Vec::new,
+        catalog: multicall::catalog,
     };
+    if let Some(answered) = complete::asked(program.command) {
+        return answered;
+    }
     match runner::parse(&mut help::shaped((program.command)())) {
         Ok(options) => runner::run::<C>(program, &options),
         Err(exit) => exit,

@@ -90,7 +90,7 @@ pub(super) fn given<'a>(option: &'static str, value: Option<&'a String>) -> Opti
 pub struct TargetArgs {
     #[command(flatten)]
     aws: AwsArgs,
-    /// Endpoint [env: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL] [default: http://localhost:8000]
+    /// Endpoint [env: DDB_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL] [default: http://localhost:8000]
     #[arg(long, value_name = "URL", help_heading = TARGET)]
     endpoint_url: Option<String>,
 }
@@ -152,10 +152,6 @@ impl TableArgs {
 
     /// Finds the target beside a user pool. Where the pool is the real one and the table is not, what
     /// was said about AWS is said about the pool.
-    ///
-    /// # Errors
-    ///
-    /// As [`TargetArgs::target`].
     pub async fn target_beside(
         &self,
         is_real_pool: bool,
@@ -188,10 +184,6 @@ impl TableArgs {
     }
 
     /// Finds the table, and says where it is. `users` is named too, where they matter.
-    ///
-    /// # Errors
-    ///
-    /// As [`TargetArgs::target`].
     pub async fn open(
         &self,
         context: &Context,
@@ -203,10 +195,6 @@ impl TableArgs {
     }
 
     /// Finds the table and the streams beside it, and says where the table is.
-    ///
-    /// # Errors
-    ///
-    /// As [`TargetArgs::target`].
     pub async fn open_with_streams(
         &self,
         context: &Context,
@@ -238,7 +226,7 @@ impl TableTarget {
         users: Option<&Source>,
         context: &Context,
     ) -> Self {
-        let store = target.store(table);
+        let store = target.store(table).telling(context.ui.throttle_listener());
         let shown = match users {
             Some(users) if target.is_production() => {
                 format!("{}, users {users}", store.destination())
@@ -255,20 +243,12 @@ impl TableTarget {
     }
 
     /// Gets the permission to write; in production by `--yes` or an answer at the terminal.
-    ///
-    /// # Errors
-    ///
-    /// Where it is refused.
     pub fn allow_writing(&self, write: &WriteArgs) -> Result<Writer, Failure> {
         write.allow(self.store.clone(), &self.shown)
     }
 
     /// Gets the permission to change the table; in production by `--yes` or an answer at the terminal,
     /// or, where something is destroyed, by the table's name alone.
-    ///
-    /// # Errors
-    ///
-    /// Where it is refused.
     pub fn allow_changing(
         &self,
         changes: Changes,
@@ -281,10 +261,6 @@ impl TableTarget {
     }
 
     /// Gets the permission to delete the table; in production by its name.
-    ///
-    /// # Errors
-    ///
-    /// Where it is refused.
     pub fn allow_deleting(&self, confirm: Option<&str>) -> Result<Deletable<Store>, Failure> {
         allow_deleting(self.store.clone(), &self.shown, confirm)
     }
@@ -310,20 +286,12 @@ pub struct WriteArgs {
 impl WriteArgs {
     /// Gets the permission to write to a resource whose target was shown; in production by `--yes` or an answer
     /// at the terminal.
-    ///
-    /// # Errors
-    ///
-    /// Where it is refused.
     pub fn allow<P: Guarded>(&self, resource: P, shown: &str) -> Result<Writable<P>, Failure> {
         guard::allow_writing(resource, shown, self.yes, &mut Terminal).map_err(Failure::from)
     }
 }
 
 /// Gets the permission to delete something; in production by its name.
-///
-/// # Errors
-///
-/// Where it is refused.
 pub fn allow_deleting<P: Guarded>(
     resource: P,
     shown: &str,

@@ -23,10 +23,6 @@ pub struct Slice {
 /// The key condition is only a net of whole dates; each item is then judged by its parsed time, so
 /// that keys with any offset fall on the right side. `first` bounds the first page; each page after it may be
 /// twice as large, so that a reader who leaves early has paid for little, and one who reads on asks seldom.
-///
-/// # Errors
-///
-/// The stream ends after the first error.
 pub fn read(
     store: &Store,
     partition: PartitionKey,
@@ -63,10 +59,6 @@ pub(super) fn sort_key(item: &RawItem) -> SortKey {
 
 /// Finds the newest message of a conversation: the highest sort key as text among the messages, read
 /// consistently. Items that are no messages are passed over.
-///
-/// # Errors
-///
-/// When a request fails.
 pub async fn newest_message(
     store: &Store,
     conversation: ConversationId,
@@ -87,10 +79,6 @@ pub async fn newest_message(
 }
 
 /// Tells whether a partition holds anything.
-///
-/// # Errors
-///
-/// When a request fails.
 pub async fn has_items(store: &Store, partition: PartitionKey) -> Result<bool, CallError> {
     let query = Query::new(Partition::Table(partition)).page_size(1);
     let mut pages = std::pin::pin!(store.query(query));

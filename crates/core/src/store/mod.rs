@@ -3,6 +3,7 @@
 mod batch;
 mod body;
 mod change;
+mod many;
 mod open;
 mod read;
 mod table;
@@ -18,15 +19,16 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 pub(crate) use batch::check_size;
 pub use batch::{Batch, Encoded};
 pub use change::ChangeError;
+pub use many::PutMany;
 pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment, Segments};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
 pub(crate) use write::MAX_BUMP_MICROS;
-pub use write::{Put, PutMany};
+pub use write::Put;
 
 use crate::error::{CallError, Destination, Resource};
 use crate::guard::{Guarded, Writable};
-use crate::retry::ask;
+use crate::retry::{ThrottleListener, ask_telling};
 use crate::schema::TableName;
 
 /// A client of the DynamoDB service of one target.
@@ -41,7 +43,7 @@ pub struct DynamoDb {
 impl DynamoDb {
     /// Wraps a client of a local endpoint. `target` names the target to people; `poll` is the longest interval
     /// between two looks at a table that is changing.
-    fn local(client: Client, target: String, poll: Duration) -> Self {
+    pub(crate) fn local(client: Client, target: String, poll: Duration) -> Self {
         Self {
             client,
             destination: Destination::new(target, Resource::Tables),
@@ -71,6 +73,7 @@ impl DynamoDb {
             table,
             poll: self.poll,
             production: self.production,
+            listener: ThrottleListener::default(),
         }
     }
 }
@@ -83,6 +86,7 @@ pub struct Store {
     destination: Destination,
     poll: Duration,
     production: bool,
+    listener: ThrottleListener,
 }
 
 /// A client of one table that may write to it. It reads as a [`Store`] does.
@@ -99,6 +103,12 @@ impl Guarded for Store {
 }
 
 impl Store {
+    /// Has somebody told whenever the service throttles a request, before it is made again.
+    #[must_use]
+    pub fn telling(self, listener: ThrottleListener) -> Self {
+        Self { listener, ..self }
+    }
+
     /// Returns the name of the table.
     pub fn table(&self) -> &TableName {
         &self.table
@@ -131,7 +141,7 @@ impl Store {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        ask(operation, &self.destination, request).await
+        ask_telling(&self.listener, operation, &self.destination, request).await
     }
 
     fn garbled(&self, operation: &'static str, fault: &dyn std::error::Error) -> CallError {

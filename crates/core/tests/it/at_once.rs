@@ -195,10 +195,11 @@ async fn run(writer: Writer, of: &str, seed: Seed, now: Timestamp) -> Report {
     prepared.write(&writer).await.unwrap()
 }
 
-/// Puts and transactions, which a seed makes in this order.
-fn writes() -> [fn(&Request) -> bool; 2] {
+/// A put, statements and transactions, which a seed makes in this order.
+fn writes() -> [fn(&Request) -> bool; 3] {
     [
         |request| request.operation == "PutItem",
+        |request| request.operation == "BatchExecuteStatement",
         |request| request.operation == "TransactWriteItems",
     ]
 }

@@ -14,7 +14,7 @@ use futures::TryStreamExt;
 use serde::Serialize;
 
 use crate::args::{ReadArgs, TableArgs, TableTarget, UsersArgs, WriteArgs, say_users};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Hint, Outcome};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
 use crate::runner::{Command, Context};
@@ -344,8 +344,10 @@ impl Check<'_> {
             return Ok(Outcome::Done);
         }
         if !repair {
-            self.ui
-                .hint("--repair mends what can be mended of 1, 2 and 3");
+            self.ui.hint(Hint::Again {
+                with: "--repair",
+                does: "mends what can be mended of 1, 2 and 3",
+            });
         }
         Ok(Outcome::Difference)
     }

@@ -25,10 +25,6 @@ pub struct Inspection {
 
 /// Looks at one conversation again, consistently. `owners` are those whose rows a pass saw; `users` know
 /// whoever has lost a row and written nothing.
-///
-/// # Errors
-///
-/// When a request fails.
 pub async fn inspect(
     store: &Store,
     conversation: ConversationId,

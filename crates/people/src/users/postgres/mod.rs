@@ -206,10 +206,6 @@ impl Database {
     }
 
     /// Finds the users with a handle: more than one only in older databases.
-    ///
-    /// # Errors
-    ///
-    /// [`PostgresError`].
     pub async fn by_handle(&self, handle: &str) -> Result<Vec<User>, PostgresError> {
         let query = select_where("lower(u.handle::text) = lower($1)");
         let rows = bounded(self.client.query(&query, &[&handle])).await?;
@@ -217,10 +213,6 @@ impl Database {
     }
 
     /// Finds the users with an id: one at the most, but in a table without a primary key.
-    ///
-    /// # Errors
-    ///
-    /// [`PostgresError`].
     pub async fn by_id(&self, id: UserId) -> Result<Vec<User>, PostgresError> {
         let rows = bounded(
             self.client
