@@ -13,6 +13,7 @@ use futures::stream::{Stream, TryStreamExt};
 use serde::Serialize;
 
 use crate::args::{FilterArgs, ReadArgs, SpanArgs, TableArgs};
+use crate::commands::explain::{ExplainArgs, Explanation};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::output::json::WriteJson;
@@ -83,6 +84,8 @@ pub struct Args {
     /// Read strongly consistent, for twice the capacity
     #[arg(long)]
     consistent: bool,
+    #[command(flatten)]
+    explain: ExplainArgs,
     #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
@@ -181,8 +184,12 @@ impl Command for Args {
                 "--count shows no items, so it has no ddb-json",
             ));
         }
+        let explain = self.explain.is_wanted(ui)?;
         let wanted = self.wanted(&context)?;
         let site = self.table.open(&context, None).await?;
+        if explain {
+            return self.explain(&site.store, &wanted, ui).await;
+        }
         if self.count {
             return self.print_count(&site.store, wanted, ui).await;
         }
@@ -250,6 +257,11 @@ impl Args {
         wanted: &Wanted,
         fold: impl Fn(&mut T, &ItemView<'_>) + Clone + Send + 'static,
     ) -> impl Stream<Item = Result<Folded<T>, CallError>> {
+        store.scan(self.scan(wanted), fold)
+    }
+
+    /// Describes what is read.
+    fn scan(&self, wanted: &Wanted) -> Scan {
         let segments = match self.segment {
             Some(Share(segment)) => Segments::One(segment),
             None => Segments::All(self.segments),
@@ -259,14 +271,24 @@ impl Args {
             Some(limit) if wanted.is_everything() => Some(limit.saturating_add(1)),
             _ => None,
         };
-        let scan = Scan {
+        Scan {
             segments,
             consistent: self.consistent,
             count_only: self.count && wanted.is_everything(),
             page_size,
             rate: self.read.rate(),
-        };
-        store.scan(scan, fold)
+        }
+    }
+
+    async fn explain(&self, store: &Store, wanted: &Wanted, ui: &Ui) -> Result<Outcome, Failure> {
+        let mut explanation = Explanation::new(ui);
+        // Where items are left out, nobody knows beforehand how many have to be read.
+        let most = self.limit.filter(|_| wanted.is_everything());
+        explanation.scan(store, &self.scan(wanted), most).await?;
+        if !wanted.is_everything() {
+            explanation.note("left out here", "what is not wanted, after it was read");
+        }
+        explanation.print(ui)
     }
 
     async fn print(

@@ -5,6 +5,7 @@ use std::io::{BufWriter, Stdout, Write};
 use ddb_core::timezone::Zone;
 
 use super::format::Format;
+use super::handout::Handout;
 use super::json::{self, WriteJson};
 use super::record::{Record, Totals};
 use super::sheet::{self, Sheet};
@@ -15,6 +16,7 @@ use crate::failure::Failure;
 enum Form {
     Table(Drawing),
     Transcript(Transcript),
+    Handout(Handout),
     Csv,
     Text,
 }
@@ -43,6 +45,9 @@ impl<R: Record, W: Write> Printer<R, W> {
             }
             Format::Csv => Form::Csv,
             Format::Json | Format::Jsonl | Format::DdbJson => Form::Text,
+            Format::Txt | Format::Md | Format::Html => {
+                Handout::new(format).map_or(Form::Text, Form::Handout)
+            }
         };
         Self::in_form(format, form, out)
     }
@@ -59,7 +64,8 @@ impl<R: Record, W: Write> Printer<R, W> {
         match &mut self.form {
             Form::Table(drawing) => drawing.in_zone(zone),
             Form::Transcript(transcript) => transcript.in_zone(zone),
-            Form::Csv | Form::Text => {}
+            // What is handed over is the same for everybody.
+            Form::Handout(_) | Form::Csv | Form::Text => {}
         }
         self
     }
@@ -84,6 +90,14 @@ impl<R: Record, W: Write> Printer<R, W> {
             }
             return Ok(());
         }
+        if matches!(self.form, Form::Handout(_)) {
+            self.begin()?;
+            if let (Form::Handout(handout), Some(said)) = (&mut self.form, R::said(record)) {
+                handout.take(said, &mut self.out)?;
+                self.printed += 1;
+            }
+            return Ok(());
+        }
         self.print_rendered(|sheet, format| sheet.add(format, record))
     }
 
@@ -97,9 +111,7 @@ impl<R: Record, W: Write> Printer<R, W> {
             Format::Json | Format::Jsonl => {
                 self.print_rendered(|sheet, format| sheet.add_object(format, object))
             }
-            Format::Table | Format::Csv | Format::DdbJson => {
-                lines.iter().try_for_each(|line| self.print(line))
-            }
+            _ => lines.iter().try_for_each(|line| self.print(line)),
         }
     }
 
@@ -128,8 +140,8 @@ impl<R: Record, W: Write> Printer<R, W> {
                     drawing.row(row, &mut self.out)?;
                 }
             }
-            // A transcript takes records one by one.
-            Form::Transcript(_) => {}
+            // These take records one by one.
+            Form::Transcript(_) | Form::Handout(_) => {}
             Form::Csv | Form::Text => {
                 let mut text = sheet.text(records);
                 // In a document every record but the first one comes after a comma.
@@ -152,6 +164,7 @@ impl<R: Record, W: Write> Printer<R, W> {
                     sheet::csv_row(&mut self.out, header)?;
                 }
                 Form::Text if self.format == Format::Json => self.out.write_all(b"{\"items\":[")?,
+                Form::Handout(handout) => handout.begin(&mut self.out)?,
                 _ => {}
             }
         }
@@ -184,6 +197,7 @@ impl<R: Record, W: Write> Printer<R, W> {
         self.begin()?;
         match &mut self.form {
             Form::Table(drawing) => drawing.end(&mut self.out)?,
+            Form::Handout(handout) => handout.end(&mut self.out)?,
             Form::Text if self.format == Format::Json => {
                 let count = totals.count.unwrap_or(self.printed);
                 if self.printed > 0 {

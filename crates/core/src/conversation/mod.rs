@@ -19,5 +19,5 @@ pub use create::{
 };
 pub use filter::{Filter, Needle, NothingToFind, Verdict};
 pub use name::{ConversationName, FirstDigits, NameError, find_conversations};
-pub use read::{Slice, has_items, newest_message, read};
+pub use read::{Slice, has_items, newest_message, query, read};
 pub use rows::{Doubled, Missing, SyncRequest, SyncedRows, look, sync_rows};

@@ -8,6 +8,7 @@ use crate::item::{ConversationRow, Item, Message, RawItem};
 use crate::key::{ConversationId, PartitionKey, SortKey};
 use crate::schema::attribute;
 use crate::store::{Direction, Page, Partition, Query, Store};
+use crate::timestamp::TimeRange;
 
 /// One page of a partition, without what is not wanted of it.
 #[derive(Debug, Clone)]
@@ -30,14 +31,19 @@ pub fn read(
     direction: Direction,
     first: Option<u32>,
 ) -> impl Stream<Item = Result<Slice, CallError>> + Send + use<> {
-    let (low, high) = filter.range.net();
-    let mut query = Query::new(Partition::Table(partition))
-        .range(low, high)
-        .direction(direction);
+    let mut query = query(partition, filter.range, direction);
     if let Some(size) = first {
         query = query.growing_pages(size);
     }
     store.query(query).map_ok(move |page| cut(page, &filter))
+}
+
+/// Makes the query that reads a partition: its key condition is a net around a time range.
+pub fn query(partition: PartitionKey, range: TimeRange, direction: Direction) -> Query {
+    let (low, high) = range.net();
+    Query::new(Partition::Table(partition))
+        .range(low, high)
+        .direction(direction)
 }
 
 fn cut(mut page: Page, filter: &Filter) -> Slice {

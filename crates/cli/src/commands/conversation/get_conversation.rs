@@ -15,6 +15,7 @@ use super::stream::intervals;
 use crate::args::{
     Asked, ConversationArgs, FilterArgs, LimitArgs, RangeArgs, SEEDED_GROUP, TableArgs, UsersArgs,
 };
+use crate::commands::explain::ExplainArgs;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Column, Format, Printer};
@@ -36,6 +37,7 @@ enum Order {
         --contains cake"),
     ("What bayko and you wrote since yesterday, as it comes", "ddb get-conversation bayko --since yesterday --follow"),
     ("All of it, for a spreadsheet", "ddb get-conversation --all -o csv > conversation.csv"),
+    ("All of it, as one page to hand over", "ddb get-conversation --all -o html > conversation.html"),
 ]))]
 pub struct Args {
     #[command(flatten)]
@@ -53,11 +55,13 @@ pub struct Args {
     )]
     order: Order,
     /// Go on showing new messages as they come, until Ctrl-C
-    #[arg(long, conflicts_with_all = ["year", "until", "order"])]
+    #[arg(long, conflicts_with_all = ["year", "until", "order", "explain"])]
     follow: bool,
     /// Show the plain table at a terminal, too
     #[arg(long)]
     no_transcript: bool,
+    #[command(flatten)]
+    explain: ExplainArgs,
     #[command(flatten)]
     limit: LimitArgs,
     #[command(flatten)]
@@ -82,7 +86,7 @@ impl Layout for Messages {
 }
 
 impl Command for Args {
-    const FORMATS: &'static [Format] = Format::ITEMS;
+    const FORMATS: &'static [Format] = Format::MESSAGES;
 
     fn ends_on_signal(&self) -> bool {
         self.follow
@@ -90,6 +94,7 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
+        let explain = self.explain.is_wanted(ui)?;
         let now = Timestamp::now();
         let filter = self.filter.within(&self.range, now, context.zones)?;
         let asked = self.conversation.asked();
@@ -127,6 +132,18 @@ impl Command for Args {
                 Order::Desc => Direction::Descending,
             },
         };
+        if explain {
+            if self
+                .conversation
+                .asked()
+                .is_some_and(|asked| asked.is_short())
+            {
+                ui.note(&format!(
+                    "looked up in the rows: conversation {conversation}"
+                ));
+            }
+            return reading.explain(&store, ui).await;
+        }
         let absent = async || {
             if !reading.filter.is_everything() && has_items(&store, reading.partition).await? {
                 return Ok(());

@@ -9,6 +9,7 @@ use ddb_core::timestamp::Timestamp;
 
 use super::partition::{Entry, Layout, Reading};
 use crate::args::{LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
+use crate::commands::explain::ExplainArgs;
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Column, Format};
@@ -36,6 +37,8 @@ pub struct Args {
     #[command(flatten)]
     range: RangeArgs,
     #[command(flatten)]
+    explain: ExplainArgs,
+    #[command(flatten)]
     limit: LimitArgs,
     #[command(flatten)]
     users: UsersArgs,
@@ -60,6 +63,7 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
+        let explain = self.explain.is_wanted(ui)?;
         let range = self.range.range(Timestamp::now(), context.zones)?;
         let user = match self.user_uuid {
             Some(user) => user,
@@ -73,6 +77,9 @@ impl Command for Args {
             remember: false,
             shown: Direction::Descending,
         };
+        if explain {
+            return reading.explain(&store, ui).await;
+        }
         let nothing_wrong = async || Ok(());
         let nothing_more = async |_: &mut _, _| Ok(());
         reading
