@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
+use ddb_core::environment::Environment;
+use ddb_core::timezone::{Zone, ZoneName};
 
+use crate::failure::Failure;
 use crate::output::Format;
 
 const OUTPUT: &str = "Output and time";
@@ -24,7 +27,16 @@ pub enum ColorChoice {
 pub struct CommonArgs {
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORM", help_heading = OUTPUT, hide_possible_values = true)]
-    pub output: Format,
+    output: Format,
+    /// The same as --output json, as many tools have it
+    #[arg(long, hide = true, conflicts_with_all = ["output", "jsonl", "csv"])]
+    json: bool,
+    /// The same as --output jsonl
+    #[arg(long, hide = true, conflicts_with_all = ["output", "csv"])]
+    jsonl: bool,
+    /// The same as --output csv
+    #[arg(long, hide = true, conflicts_with = "output")]
+    csv: bool,
     /// Say nothing but errors
     #[arg(short, long, help_heading = OUTPUT)]
     pub quiet: bool,
@@ -43,6 +55,61 @@ pub struct CommonArgs {
     /// Give up after this time, such as 90s or 1m30s
     #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = OUTPUT)]
     pub timeout: Option<Duration>,
+    /// Time zone of what is typed and shown: utc, local, or a name such as Europe/Berlin [env: DDB_TZ] [default: local]
+    #[arg(long, value_name = "ZONE", help_heading = OUTPUT)]
+    tz: Option<ZoneName>,
+}
+
+/// The time zones that a command works in.
+#[derive(Debug, Clone, Copy)]
+pub struct Zones {
+    /// The zone of times that are typed without an offset, and of those that are shown.
+    pub times: Zone,
+    /// The zone of what is the same for everybody unless a zone is given: a calendar year, the end of a seed.
+    pub dates: Zone,
+}
+
+impl Zones {
+    /// UTC for everything.
+    pub const UTC: Self = Self {
+        times: Zone::UTC,
+        dates: Zone::UTC,
+    };
+}
+
+impl CommonArgs {
+    /// The names of the options that mean nothing for a command that only prints a text.
+    pub const OF_ANSWERS: &'static [&'static str] =
+        &["output", "quiet", "verbose", "no_progress", "timeout", "tz"];
+
+    /// Returns the form of the output.
+    pub fn format(&self) -> Format {
+        match self {
+            Self { json: true, .. } => Format::Json,
+            Self { jsonl: true, .. } => Format::Jsonl,
+            Self { csv: true, .. } => Format::Csv,
+            _ => self.output,
+        }
+    }
+
+    /// Returns the time zones: of the option, then of `DDB_TZ`, then of this machine.
+    ///
+    /// # Errors
+    ///
+    /// Where the variable holds no zone.
+    pub fn zones(&self, environment: &Environment) -> Result<Zones, Failure> {
+        const VARIABLE: &str = "DDB_TZ";
+        let name = match (self.tz, environment.get(VARIABLE)?) {
+            (Some(name), _) => name,
+            (None, Some(name)) => name
+                .parse()
+                .map_err(|error| Failure::refused(format!("{VARIABLE}: {error}")))?,
+            (None, None) => ZoneName::Local,
+        };
+        let times = name.resolve(environment)?;
+        let dates = self.tz.map_or(Zone::UTC, |_| times);
+        Ok(Zones { times, dates })
+    }
 }
 
 /// Parses a duration: `90s`, `1m30s`.

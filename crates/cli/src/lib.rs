@@ -6,11 +6,13 @@ pub mod common;
 pub mod complete;
 pub mod failure;
 pub mod help;
+mod misuse;
 pub mod multicall;
 pub mod output;
 pub mod progress;
 pub mod runner;
 pub mod shell;
+pub mod typed;
 pub mod ui;
 mod wording;
 

@@ -53,6 +53,8 @@ pub fn catalog() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Operator tools for the Cruddur message store in DynamoDB")
         .after_help(FIRST_STEPS)
+        // They may stand before the name of the command, too.
+        .args(runner::common_options().map(|option| option.hide(true).global(true)))
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands(entries().map(|entry| (entry.command)()))

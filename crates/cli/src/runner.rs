@@ -15,17 +15,21 @@ use ddb_core::environment::Environment;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 
-use crate::common::CommonArgs;
+use crate::common::{CommonArgs, Zones};
 use crate::failure::{Exit, Failure, Guide, Hint, Outcome};
 use crate::help;
+use crate::misuse;
 use crate::output::Format;
 use crate::output::pager::PagerCommand;
+use crate::typed::Typed;
 use crate::ui::Ui;
 
 /// One utility.
 pub trait Command: Parser + Send + 'static {
     /// The forms of output that it has.
     const FORMATS: &'static [Format];
+    /// The options of all commands that mean nothing for this one, by their ids: its help does not have them.
+    const WITHOUT: &'static [&'static str] = &[];
 
     /// Tells whether a signal is its regular end.
     fn ends_on_signal(&self) -> bool {
@@ -50,6 +54,10 @@ pub struct Context {
     pub environment: Environment,
     /// The program that was started.
     pub program: Program,
+    /// The command line as it was typed.
+    pub typed: Typed,
+    /// The time zones that it works in.
+    pub zones: Zones,
     stop: Arc<Notify>,
 }
 
@@ -71,17 +79,6 @@ impl Context {
     }
 }
 
-/// Makes the command line of a command: its own options, and those that all commands have. It names the forms of
-/// output that the command has.
-pub fn command_line<C: Command>() -> clap::Command {
-    let common = CommonArgs::augment_args(clap::Command::new("common"));
-    let forms = format!("Form of the output: {}", names(C::FORMATS));
-    let common = common.mut_arg("output", |output| {
-        output.help(forms).hide(C::FORMATS.len() < 2)
-    });
-    C::command().args(common.get_arguments().cloned())
-}
-
 /// How long a command that ends on a signal may take for it.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -101,11 +98,54 @@ pub fn parse(
             // Help is laid out where it is wanted, and nowhere else.
             let mut helping = help::two_lengths(anew());
             if let Err(help) = helping.try_get_matches_from_mut(std::env::args_os()) {
-                return wrong(&help);
+                return wrong(&help, None);
             }
         }
-        wrong(&error.format(command))
+        let line = right_line(&error, command);
+        wrong(&error.format(command), line.as_deref())
     })
+}
+
+/// Makes the command line of a command: its own options, and those that all commands have, without those that mean
+/// nothing for it. It names the forms of output that the command has.
+pub fn command_line<C: Command>() -> clap::Command {
+    let forms = format!("Form of the output: {}", names(C::FORMATS));
+    let common = common_options().map(|option| match option.get_id().as_str() {
+        id if C::WITHOUT.contains(&id) => option.hide(true),
+        "output" => option.help(forms.clone()).hide(C::FORMATS.len() < 2),
+        _ => option,
+    });
+    C::command().args(common)
+}
+
+/// Returns the options that all commands have.
+pub fn common_options() -> impl Iterator<Item = clap::Arg> {
+    let common = CommonArgs::augment_args(clap::Command::new("common"));
+    let common: Vec<clap::Arg> = common.get_arguments().cloned().collect();
+    common.into_iter()
+}
+
+/// Returns the line to type where an option is not known that people expect.
+fn right_line(error: &clap::Error, command: &clap::Command) -> Option<String> {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let known = |name: &str, option: &str| {
+        let found = command.find_subcommand(name);
+        let found = found.or_else(|| (command.get_name() == name).then_some(command));
+        let has = |argument: &clap::Arg| {
+            let long = option.strip_prefix("--").unwrap_or_default();
+            let short = option.strip_prefix('-').unwrap_or_default();
+            let mut names = argument.get_long_and_visible_aliases().unwrap_or_default();
+            names.extend(argument.get_all_aliases().unwrap_or_default());
+            names.contains(&long) || argument.get_short().is_some_and(|c| short == c.to_string())
+        };
+        found.is_some_and(|found| option.is_empty() || found.get_arguments().any(has))
+    };
+    misuse::right_line(&Typed::of_process(), option, known)
 }
 
 fn is_help(error: &clap::Error) -> bool {
@@ -115,13 +155,17 @@ fn is_help(error: &clap::Error) -> bool {
     )
 }
 
-/// Says what clap found, and returns how to exit.
-fn wrong(error: &clap::Error) -> ExitCode {
+/// Says what clap found, and returns how to exit. `line` is what to type in its place, where that is known.
+fn wrong(error: &clap::Error, line: Option<&str>) -> ExitCode {
     if is_help(error) || error.kind() == ErrorKind::DisplayVersion {
         // Where stdout is gone there is nobody to tell.
         let _ = error.print();
     } else {
-        Ui::errors_only().failure(&wrong_usage(error));
+        let failure = wrong_usage(error);
+        Ui::errors_only().failure(&match line {
+            Some(line) => failure.hint(format!("type `{line}`")),
+            None => failure,
+        });
     }
     let exit = if error.use_stderr() {
         Exit::Refused
@@ -170,7 +214,7 @@ pub fn run<C: Command>(program: Program, options: &ArgMatches) -> ExitCode {
         .and_then(|common| Ok((common, C::from_arg_matches(options)?)));
     let (common, command) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return wrong(&error),
+        Err(error) => return wrong(&error, None),
     };
     let environment = Environment::of_process();
     let guide = Guide::new(program.catalog, C::command, options, &environment);
@@ -224,10 +268,15 @@ fn supervise<C: Command>(
     environment: Environment,
     ui: &Ui,
 ) -> Result<Exit, Failure> {
-    let format = common.output;
+    let format = common.format();
     if !C::FORMATS.contains(&format) {
         return Err(unknown_format(format, C::FORMATS));
     }
+    let zones = if C::WITHOUT.contains(&"tz") {
+        Zones::UTC
+    } else {
+        common.zones(&environment)?
+    };
     let timeout = common.timeout;
     let ends_on_signal = command.ends_on_signal();
     let stop = Arc::new(Notify::new());
@@ -238,9 +287,11 @@ fn supervise<C: Command>(
         ui.page(pager);
     }
     let context = Context {
-        ui: ui.clone(),
+        ui: ui.clone().in_zone(zones.times),
         environment,
         program,
+        typed: Typed::of_process(),
+        zones,
         stop: Arc::clone(&stop),
     };
     let (done, result) = oneshot::channel();

@@ -7,6 +7,7 @@ use anstream::AutoStream;
 use anstream::stream::RawStream;
 use ddb_core::guard::Operator;
 use ddb_core::retry::ThrottleListener;
+use ddb_core::timezone::Zone;
 
 use crate::common::{ColorChoice, CommonArgs};
 use crate::failure::{Failure, Guide, Hint};
@@ -27,6 +28,7 @@ pub struct Ui {
     progress: bool,
     line: LastLine,
     out: Out,
+    zone: Zone,
     guide: Guide,
 }
 
@@ -40,7 +42,7 @@ impl Ui {
     /// Takes the options that all commands have, and what turns hints into words.
     pub fn new(common: &CommonArgs, guide: Guide) -> Self {
         Self {
-            format: match common.output {
+            format: match common.format() {
                 // What is cut to a terminal is of no use elsewhere.
                 Format::Table if !io::stdout().is_terminal() => Format::Wide,
                 format => format,
@@ -52,6 +54,7 @@ impl Ui {
             progress: !common.quiet && !common.no_progress && io::stderr().is_terminal(),
             line: LastLine::default(),
             out: Out::default(),
+            zone: Zone::UTC,
             guide,
         }
     }
@@ -67,8 +70,15 @@ impl Ui {
             progress: false,
             line: LastLine::default(),
             out: Out::default(),
+            zone: Zone::UTC,
             guide: Guide::nowhere(),
         }
+    }
+
+    /// Shows times in a zone.
+    #[must_use]
+    pub fn in_zone(self, zone: Zone) -> Self {
+        Self { zone, ..self }
     }
 
     /// Returns the form of the output.
@@ -124,7 +134,7 @@ impl Ui {
 
     /// Opens the printer of one command.
     pub fn printer<R: Record>(&self) -> Printer<R> {
-        Printer::new(self.format, self.screen(), self.out())
+        Printer::new(self.format, self.screen(), self.out()).in_zone(self.zone)
     }
 
     /// Prints the one record of a command whose work is over. Where that fails, the error says what was
@@ -171,7 +181,7 @@ impl Ui {
     /// wanted.
     pub fn transcript<R: Record>(&self) -> Option<Printer<R>> {
         let screen = self.screen().filter(|_| self.format == Format::Table)?;
-        Some(Printer::transcript(screen, self.out()))
+        Some(Printer::transcript(screen, self.out()).in_zone(self.zone))
     }
 
     /// Begins to say how far something is, on a terminal. `total` is what the end will be, where that is
@@ -222,6 +232,11 @@ impl Ui {
     /// Says what only `-v` asks for.
     pub fn detail(&self, text: &str) {
         self.say(self.verbose && !self.quiet, GRAY, "", text);
+    }
+
+    /// Says one of several things that were meant, before the failure that asks to choose.
+    pub fn choice(&self, text: &str) {
+        self.say(true, "", "", text);
     }
 
     /// Says what to do next, unless only errors are wanted.

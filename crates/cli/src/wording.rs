@@ -1,6 +1,7 @@
 //! Numbers and times as people read them.
 
 use ddb_core::timestamp::Timestamp;
+use ddb_core::timezone::Zone;
 
 /// Returns `1 item`, `2 items`.
 pub fn plural(count: u64, one: &str, many: &str) -> String {
@@ -9,6 +10,14 @@ pub fn plural(count: u64, one: &str, many: &str) -> String {
     } else {
         format!("{count} {many}")
     }
+}
+
+/// Says how many items were left out of a stretch of time because they have none.
+pub fn left_out(undated: u64) -> String {
+    format!(
+        "{} left out: the sort key is not a time",
+        plural(undated, "item was", "items were")
+    )
 }
 
 /// Returns `, 12.5 capacity units` where the service said so.
@@ -20,26 +29,33 @@ pub fn capacity(consumed: Option<f64>) -> String {
     }
 }
 
-/// Returns a stored time for people, in UTC; as it is stored where it is no time.
-pub fn utc(stored: &str) -> String {
+/// Returns a stored time for people, to the minute, in a zone that is named; as it is stored where it is no time.
+pub fn to_the_minute(stored: &str, zone: Zone) -> String {
     match stored.parse::<Timestamp>() {
-        Ok(time) => time.for_people().to_string(),
+        Ok(time) => format!("{} {zone}", zone.shown(time).format("%Y-%m-%d %H:%M")),
         Err(_) => stored.to_owned(),
     }
 }
 
-/// Returns two stored times for people, to the minute: `2026-03-22 19:22 to 21:04 UTC`.
-pub fn span(first: &str, last: &str) -> String {
+/// Returns a stored time for people, in a zone; as it is stored where it is no time.
+pub fn in_zone(stored: &str, zone: Zone) -> String {
+    match stored.parse::<Timestamp>() {
+        Ok(time) => zone.shown(time).format("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => stored.to_owned(),
+    }
+}
+
+/// Returns two stored times for people, to the minute, in a zone: `2026-03-22 19:22 to 21:04 UTC`.
+pub fn span(first: &str, last: &str, zone: Zone) -> String {
     let [Ok(from), Ok(until)] = [first, last].map(str::parse::<Timestamp>) else {
         return format!("{first} to {last}");
     };
-    // Years have four digits.
-    let minute = |time: Timestamp| time.for_people().to_string()[..16].to_owned();
-    let [first, last] = [minute(from), minute(until)];
-    match from.date() == until.date() {
-        true => format!("{first} to {} UTC", &last[11..]),
-        false => format!("{first} to {last} UTC"),
-    }
+    let [from, until] = [from, until].map(|time| zone.shown(time));
+    let last = match from.date() == until.date() {
+        true => until.format("%H:%M"),
+        false => until.format("%Y-%m-%d %H:%M"),
+    };
+    format!("{} to {last} {zone}", from.format("%Y-%m-%d %H:%M"))
 }
 
 /// Returns the first eight digits of an id, which is how people tell conversations apart.
@@ -59,11 +75,17 @@ mod tests {
             "2026-03-22T21:04:59Z",
             "2026-03-23T00:00:00Z",
         ];
-        assert_eq!(span(times[0], times[1]), "2026-03-22 19:22 to 21:04 UTC");
         assert_eq!(
-            span(times[0], times[2]),
+            span(times[0], times[1], Zone::UTC),
+            "2026-03-22 19:22 to 21:04 UTC"
+        );
+        assert_eq!(
+            span(times[0], times[2], Zone::UTC),
             "2026-03-22 19:22 to 2026-03-23 00:00 UTC"
         );
-        assert_eq!(span("soon", times[0]), "soon to 2026-03-22T19:22:00Z");
+        assert_eq!(
+            span("soon", times[0], Zone::UTC),
+            "soon to 2026-03-22T19:22:00Z"
+        );
     }
 }

@@ -9,6 +9,7 @@ pub mod cost;
 pub mod environment;
 pub mod error;
 pub mod guard;
+pub mod handle;
 pub mod item;
 pub mod key;
 pub mod pages;
@@ -22,5 +23,6 @@ pub mod statistics;
 pub mod store;
 pub mod stream;
 pub mod timestamp;
+pub mod timezone;
 
 pub use error::{CallError, Cause, Destination, Error, Resource};

@@ -34,6 +34,23 @@ impl Timestamp {
         (0..=9999).contains(&time.year()).then_some(Self(time))
     }
 
+    /// Reads a time that has an offset, RFC 3339 or one of the older forms.
+    pub fn with_offset(text: &str) -> Option<Self> {
+        const OLDER: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z"];
+        let older = || {
+            OLDER
+                .iter()
+                .find_map(|form| DateTime::parse_from_str(text, form).ok())
+        };
+        let time = DateTime::parse_from_rfc3339(text).ok().or_else(older)?;
+        Self::from_micros(time.timestamp_micros())
+    }
+
+    /// Returns the instant as `chrono` has it.
+    pub(crate) fn utc(&self) -> DateTime<Utc> {
+        self.0
+    }
+
     /// Returns the microseconds since 1970-01-01T00:00:00Z.
     pub fn micros(&self) -> i64 {
         self.0.timestamp_micros()
@@ -90,28 +107,18 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        const OTHER_OFFSETS: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z"];
-        const NAIVE: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
-        let micros = DateTime::parse_from_rfc3339(text)
-            .or_else(|error| {
-                OTHER_OFFSETS
-                    .iter()
-                    .find_map(|form| DateTime::parse_from_str(text, form).ok())
-                    .ok_or(error)
-            })
-            .map(|time| time.timestamp_micros())
-            .or_else(|error| {
-                NAIVE
-                    .iter()
-                    .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-                    .map(|time| time.and_utc().timestamp_micros())
-                    .ok_or(error)
-            });
-        micros
-            .ok()
-            .and_then(Self::from_micros)
+        Self::with_offset(text)
+            .or_else(|| Self::from_micros(without_offset(text)?.and_utc().timestamp_micros()))
             .ok_or_else(|| TimestampError(text.to_owned()))
     }
+}
+
+/// Reads a time that has no offset: what a clock shows, in whatever zone.
+pub fn without_offset(text: &str) -> Option<NaiveDateTime> {
+    const FORMS: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
+    FORMS
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
 }
 
 /// Bounds a stretch of time: `since` inclusive, `until` exclusive.

@@ -163,6 +163,8 @@ impl Tool {
         command
             .env_clear()
             .env("HOME", self.home.path())
+            // The same zone on every machine.
+            .env("TZ", "UTC")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.home.path())
             .stdin(Stdio::null());

@@ -1,9 +1,10 @@
 //! Options that several commands share, and the types that their values have.
 
+mod conversation;
 mod people;
 mod range;
 mod target;
-mod value;
+mod time;
 
 use std::num::NonZeroU32;
 
@@ -11,10 +12,11 @@ use clap::Args;
 use ddb_core::rate_limit::Rate;
 
 pub use crate::common::duration;
-pub use people::{DatabaseArgs, Pool, PoolArgs, UsersArgs, me, say_users};
-pub use range::{LimitArgs, RangeArgs};
+pub use conversation::{Asked, ConversationArgs, SEEDED_GROUP, Short, id};
+pub use people::{DatabaseArgs, Me, Pool, PoolArgs, UsersArgs, me, say_users};
+pub use range::{FilterArgs, LimitArgs, RangeArgs, SpanArgs, no_instant};
 pub use target::{AwsArgs, TableArgs, TableTarget, TargetArgs, WriteArgs, allow_deleting, show};
-pub use value::{SEEDED_GROUP, When, id};
+pub use time::When;
 
 /// Options of every command that reads the whole table.
 #[derive(Debug, Clone, Args)]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use ddb_core::connect::TargetOptions;
 use ddb_core::environment::Environment;
+use ddb_core::handle::PersonName;
+use ddb_core::key::UserId;
 use ddb_people::cognito::{CognitoTarget, PoolId, UserPool};
 use ddb_people::users::{
     self, Address, DatabaseOptions, Users, UsersError, UsersOptions, UsersPlan,
@@ -153,6 +155,32 @@ impl UsersArgs {
         Ok(self.choose(context, production)?)
     }
 
+    /// Finds whoever runs the command, and returns the users, too. Who is named by id needs no users: production may
+    /// have none then.
+    ///
+    /// # Errors
+    ///
+    /// As [`UsersArgs::open`], and where nobody has the handle.
+    pub async fn open_me(
+        &self,
+        given: Option<&PersonName>,
+        context: &Context,
+        production: bool,
+    ) -> Result<(Me, Option<Users>), Failure> {
+        let name = me(given, &context.environment)?;
+        if let (PersonName::Id(id), Err(UsersError::LocalUsers)) =
+            (&name, self.choose(context, production))
+        {
+            return Ok((Me { id: *id, name }, None));
+        }
+        let users = self.open(context, production).await?;
+        let id = match &name {
+            PersonName::Id(id) => *id,
+            PersonName::Handle(handle) => users.by_handle(handle).await?.uuid,
+        };
+        Ok((Me { id, name }, Some(users)))
+    }
+
     /// Opens the users, and says where they come from.
     ///
     /// # Errors
@@ -175,10 +203,26 @@ pub fn say_users(plan: &UsersPlan, production: bool, ui: &Ui) {
     }
 }
 
-/// Returns the handle of whoever runs the command, where none is given: `DDB_ME`, then `andrewbrown`.
-pub fn me<'a>(given: Option<&'a str>, environment: &'a Environment) -> Result<&'a str, Failure> {
-    match given {
-        Some(handle) => Ok(handle),
-        None => Ok(environment.get("DDB_ME")?.unwrap_or("andrewbrown")),
+/// Somebody whose conversations are looked through.
+#[derive(Debug, Clone)]
+pub struct Me {
+    /// Their id.
+    pub id: UserId,
+    /// Their name as it was typed, or by default.
+    pub name: PersonName,
+}
+
+/// Returns whoever runs the command, where nobody is given: `DDB_ME`, then `andrewbrown`.
+///
+/// # Errors
+///
+/// Where the variable is no text, or names nobody.
+pub fn me(given: Option<&PersonName>, environment: &Environment) -> Result<PersonName, Failure> {
+    const VARIABLE: &str = "DDB_ME";
+    if let Some(name) = given {
+        return Ok(name.clone());
     }
+    let name = environment.get(VARIABLE)?.unwrap_or("andrewbrown");
+    name.parse()
+        .map_err(|error| Failure::refused(format!("{VARIABLE}: {error}")))
 }

@@ -1,45 +1,49 @@
-//! How much of a partition is shown.
+//! How much of a partition or of the table is shown.
 
+use chrono::NaiveDate;
 use clap::Args;
+use ddb_core::conversation::{Filter, Needle};
+use ddb_core::handle::Handle;
 use ddb_core::timestamp::{TimeRange, Timestamp};
 
-use super::value::When;
+use super::time::When;
+use crate::common::Zones;
 use crate::failure::Failure;
 
 const RANGE: &str = "Range";
+const YEARS: std::ops::RangeInclusive<i64> = 1000..=9999;
+
+/// Refuses an option whose time is no instant.
+pub fn no_instant(option: &str, why: &str) -> Failure {
+    Failure::refused(format!("{option}: {why}"))
+        .hint("with an offset a time is exact: 2026-03-22T10:30:00+01:00")
+}
 
 /// Options that choose a stretch of time.
 #[derive(Debug, Clone, Args)]
-pub struct RangeArgs {
-    /// Only this calendar year, UTC
-    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(1000..=9999), conflicts_with_all = ["since", "until"], help_heading = RANGE)]
-    year: Option<u16>,
-    /// From this instant on: RFC 3339, a date, `now`, or -1d
+pub struct SpanArgs {
+    /// From this time on: 2026-03-22, '2026-03-22 10:30', 10:30, today, yesterday, -1d
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = RANGE)]
     since: Option<When>,
-    /// Before this instant
+    /// Before this time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = RANGE)]
     until: Option<When>,
 }
 
-impl RangeArgs {
+impl SpanArgs {
     /// Returns the stretch of time.
     ///
     /// # Errors
     ///
-    /// Where an instant is outside the years 0000 to 9999.
-    pub fn range(&self, now: Timestamp) -> Result<TimeRange, Failure> {
-        let outside = || Failure::refused("a time is outside the years 0000 to 9999");
-        if let Some(year) = self.year {
-            return TimeRange::year(year).ok_or_else(outside);
-        }
-        let at = |when: &Option<When>| match when {
-            Some(when) => when.at(now).map(Some).ok_or_else(outside),
-            None => Ok(None),
+    /// Where there is no such instant, or the end is before the beginning.
+    pub fn range(&self, now: Timestamp, zones: Zones) -> Result<TimeRange, Failure> {
+        let at = |option: &str, when: Option<When>| {
+            let time = when.map(|when| when.at(now, zones.times)).transpose();
+            time.map_err(|error| no_instant(option, &error))
         };
         let range = TimeRange {
-            since: at(&self.since)?,
-            until: at(&self.until)?,
+            since: at("--since", self.since)?,
+            until: at("--until", self.until)?,
         };
         match (range.since, range.until) {
             (Some(since), Some(until)) if since > until => Err(Failure::refused(format!(
@@ -47,6 +51,99 @@ impl RangeArgs {
             ))
             .hint("turn them round")),
             _ => Ok(range),
+        }
+    }
+}
+
+/// Options that choose a stretch of time, or a year.
+#[derive(Debug, Clone, Args)]
+pub struct RangeArgs {
+    /// Only this calendar year, in UTC unless --tz is given
+    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(YEARS), conflicts_with_all = ["since", "until"], help_heading = RANGE)]
+    year: Option<u16>,
+    #[command(flatten)]
+    span: SpanArgs,
+}
+
+impl RangeArgs {
+    /// Returns the stretch of time.
+    ///
+    /// # Errors
+    ///
+    /// As [`SpanArgs::range`].
+    pub fn range(&self, now: Timestamp, zones: Zones) -> Result<TimeRange, Failure> {
+        let Some(year) = self.year else {
+            return self.span.range(now, zones);
+        };
+        let first_day = |year: u16| {
+            let day = NaiveDate::from_ymd_opt(i32::from(year), 1, 1)?;
+            zones.dates.start_of(day)
+        };
+        Ok(TimeRange {
+            since: first_day(year),
+            until: year.checked_add(1).and_then(first_day),
+        })
+    }
+
+    /// Tells whether a stretch of time is given, and not a year.
+    fn is_span(&self) -> bool {
+        self.span.since.is_some() || self.span.until.is_some()
+    }
+}
+
+/// Options that choose messages by what they say, and by who sent them.
+#[derive(Debug, Clone, Args)]
+pub struct FilterArgs {
+    /// Only messages that have this text in them, in any case
+    #[arg(long, value_name = "TEXT", help_heading = RANGE)]
+    contains: Option<Needle>,
+    /// Only messages that this person sent
+    #[arg(long, value_name = "HANDLE", help_heading = RANGE)]
+    by: Option<Handle>,
+}
+
+impl FilterArgs {
+    /// Returns the filter of a command that shows a stretch of time. Conversation rows and unknown items are left out
+    /// where anything is, unless a year was asked for alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`SpanArgs::range`].
+    pub fn within(
+        &self,
+        range: &RangeArgs,
+        now: Timestamp,
+        zones: Zones,
+    ) -> Result<Filter, Failure> {
+        let mut filter = self.filter(range.range(now, zones)?);
+        filter.messages_only |= range.is_span();
+        Ok(filter)
+    }
+
+    /// Returns the filter of a command that shows any item. Where `any_kind` is not asked for, conversation rows and
+    /// unknown items are left out as soon as anything is.
+    ///
+    /// # Errors
+    ///
+    /// As [`SpanArgs::range`].
+    pub fn among_items(
+        &self,
+        span: &SpanArgs,
+        any_kind: bool,
+        now: Timestamp,
+        zones: Zones,
+    ) -> Result<Filter, Failure> {
+        let mut filter = self.filter(span.range(now, zones)?);
+        filter.messages_only = !any_kind && !filter.is_everything();
+        Ok(filter)
+    }
+
+    fn filter(&self, range: TimeRange) -> Filter {
+        Filter {
+            range,
+            contains: self.contains.clone(),
+            by: self.by.clone(),
+            messages_only: self.contains.is_some() || self.by.is_some(),
         }
     }
 }

@@ -131,6 +131,7 @@ impl Found {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
+    const WITHOUT: &'static [&'static str] = &["tz"];
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;

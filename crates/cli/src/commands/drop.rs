@@ -3,6 +3,7 @@
 use clap::Parser;
 use ddb_core::schema::TableName;
 use ddb_core::store::{Store, TableState};
+use ddb_core::timezone::Zone;
 use serde::Serialize;
 
 use crate::args::{TableTarget, TargetArgs};
@@ -47,7 +48,7 @@ impl Record for Row {
         Column::kept("action", |row| Cell::text(row.action)),
     ];
 
-    fn sentence(row: &Self) -> Option<String> {
+    fn sentence(row: &Self, _: Zone) -> Option<String> {
         Some(match row.action {
             "absent" => format!("there is no table {}", row.table),
             action => format!("{action} {}", row.table),
@@ -57,6 +58,7 @@ impl Record for Row {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
+    const WITHOUT: &'static [&'static str] = &["tz"];
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;

@@ -121,6 +121,7 @@ impl Record for Details {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::ROWS;
+    const WITHOUT: &'static [&'static str] = &["tz"];
 
     fn is_paged(&self) -> bool {
         true

@@ -67,6 +67,7 @@ fn listening(addresses: &[SocketAddr]) -> String {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
+    const WITHOUT: &'static [&'static str] = &["no_progress", "timeout", "tz"];
 
     fn ends_on_signal(&self) -> bool {
         true

@@ -6,13 +6,15 @@ use std::str::FromStr;
 
 use clap::Parser;
 use ddb_core::CallError;
+use ddb_core::conversation::{Filter, Verdict};
 use ddb_core::item::{ItemView, Kind, Value};
 use ddb_core::schema::attribute;
 use ddb_core::store::{Folded, Scan, Segment, Segments, Store};
+use ddb_core::timestamp::Timestamp;
 use futures::stream::{Stream, TryStreamExt};
 use serde::Serialize;
 
-use crate::args::{ReadArgs, TableArgs};
+use crate::args::{FilterArgs, ReadArgs, SpanArgs, TableArgs};
 use crate::commands::explain::{ExplainArgs, Explanation};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
@@ -20,7 +22,7 @@ use crate::output::json::WriteJson;
 use crate::output::{Cell, Column, Format, Printer, Record, Sheet, Totals, json};
 use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::{capacity, plural};
+use crate::wording::{capacity, left_out, plural};
 use lines::{Handles, Line, Seen};
 
 /// One share of the table: `0/4` to `3/4`.
@@ -58,7 +60,7 @@ impl From<KindArg> for Kind {
 /// Shows every item of the table, as it comes.
 #[derive(Debug, Parser)]
 #[command(name = "scan", version, after_help = examples(&[
-    ("Look at a few items", "ddb scan --limit 5"),
+    ("What bayko wrote about cake, in any conversation", "ddb scan --by bayko --contains cake"),
     ("What is neither a message nor a conversation row", "ddb scan --kind unknown -o jsonl"),
     ("All of it in the form that an import from S3 takes", "ddb scan --segments 4 -o ddb-json > items.jsonl"),
 ]))]
@@ -78,6 +80,10 @@ pub struct Args {
     /// Show only how many items there are
     #[arg(long, conflicts_with = "limit")]
     count: bool,
+    #[command(flatten)]
+    span: SpanArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
     /// Read strongly consistent, for twice the capacity
     #[arg(long)]
     consistent: bool,
@@ -186,61 +192,99 @@ impl Command for Args {
             ));
         }
         let explain = self.explain.is_wanted(ui)?;
+        let wanted = self.wanted(&context)?;
         let site = self.table.open(&context, None).await?;
         if explain {
-            return self.explain(&site.store, ui).await;
+            return self.explain(&site.store, &wanted, ui).await;
         }
         if self.count {
-            return self.print_count(&site.store, ui).await;
+            return self.print_count(&site.store, wanted, ui).await;
         }
         match ui.format() {
-            Format::Table => self.print_lines(&site.store, ui).await,
-            format => self.print_items(&site.store, format, ui).await,
+            Format::Table => self.print_lines(&site.store, wanted, ui).await,
+            format => self.print_items(&site.store, wanted, format, ui).await,
         }
     }
 }
 
+/// Which items are wanted.
+#[derive(Debug, Clone)]
+struct Wanted {
+    kind: Option<Kind>,
+    filter: Filter,
+}
+
+impl Wanted {
+    fn is_everything(&self) -> bool {
+        self.kind.is_none() && self.filter.is_everything()
+    }
+
+    fn judge(&self, item: &ItemView<'_>) -> Verdict {
+        match self.filter.judge(item) {
+            Verdict::LeftOut => Verdict::LeftOut,
+            _ if self.kind.is_some_and(|kind| kind != Kind::of(item)) => Verdict::LeftOut,
+            verdict => verdict,
+        }
+    }
+}
+
+/// What is wanted of a page, and how many items of it might be but have no time.
+#[derive(Default)]
+struct Shown<T> {
+    items: T,
+    undated: u64,
+}
+
 impl Args {
+    fn wanted(&self, context: &Context) -> Result<Wanted, Failure> {
+        let (now, any_kind) = (Timestamp::now(), self.kind.is_some());
+        let filter = self
+            .filter
+            .among_items(&self.span, any_kind, now, context.zones)?;
+        Ok(Wanted {
+            kind: self.kind.map(Kind::from),
+            filter,
+        })
+    }
+
     /// Streams what `fold` makes of each page of all segments, some of them at once. Nothing but one page of each
     /// of these is held.
     fn pages<T: Default + Send + 'static>(
         &self,
         store: &Store,
+        wanted: &Wanted,
         fold: impl Fn(&mut T, &ItemView<'_>) + Clone + Send + 'static,
     ) -> impl Stream<Item = Result<Folded<T>, CallError>> {
-        store.scan(self.scan(), fold)
+        store.scan(self.scan(wanted), fold)
     }
 
     /// Describes what is read.
-    fn scan(&self) -> Scan {
+    fn scan(&self, wanted: &Wanted) -> Scan {
         let segments = match self.segment {
             Some(Share(segment)) => Segments::One(segment),
             None => Segments::All(self.segments),
         };
         // One more than the limit tells whether the limit cut anything.
-        let page_size = match (self.limit, self.kind) {
-            (Some(limit), None) => Some(limit.saturating_add(1)),
+        let page_size = match self.limit {
+            Some(limit) if wanted.is_everything() => Some(limit.saturating_add(1)),
             _ => None,
         };
         Scan {
             segments,
             consistent: self.consistent,
-            count_only: self.count && self.kind.is_none(),
+            count_only: self.count && wanted.is_everything(),
             page_size,
             rate: self.read.rate(),
         }
     }
 
-    async fn explain(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
+    async fn explain(&self, store: &Store, wanted: &Wanted, ui: &Ui) -> Result<Outcome, Failure> {
         let mut explanation = Explanation::new(ui);
         // Where items are left out, nobody knows beforehand how many have to be read.
-        let most = self.limit.filter(|_| self.kind.is_none());
-        explanation.scan(store, &self.scan(), most).await?;
-        if self.kind.is_some() {
-            explanation.note(
-                "left out here",
-                "items of other kinds, after they were read",
-            );
+        let most = self.limit.filter(|_| wanted.is_everything());
+        explanation.scan(store, &self.scan(wanted), most).await?;
+        if !wanted.is_everything() {
+            explanation.note("left out here", "what is not wanted, after it was read");
         }
         explanation.print(ui)
     }
@@ -249,16 +293,21 @@ impl Args {
     async fn print_items(
         &self,
         store: &Store,
+        wanted: Wanted,
         format: Format,
         ui: &Ui,
     ) -> Result<Outcome, Failure> {
-        let wanted = self.wanted();
+        let judge = wanted.clone();
         let pages = self.pages(
             store,
-            move |sheet: &mut Sheet<Items>, item: &ItemView<'_>| {
-                if let Some(kind) = wanted(item) {
-                    sheet.add(format, &Row { kind, item });
+            &wanted,
+            move |page: &mut Shown<Sheet<Items>>, item: &ItemView<'_>| match judge.judge(item) {
+                Verdict::Kept => {
+                    let kind = Kind::of(item);
+                    page.items.add(format, &Row { kind, item });
                 }
+                Verdict::LeftOut => {}
+                Verdict::Undated => page.undated += 1,
             },
         );
         self.print::<Items, _>(pages, ui, |printer, mut sheet, left| {
@@ -269,13 +318,22 @@ impl Args {
     }
 
     /// Prints a line an item, for a person.
-    async fn print_lines(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
-        let wanted = self.wanted();
-        let pages = self.pages(store, move |seen: &mut Vec<Seen>, item: &ItemView<'_>| {
-            if wanted(item).is_some() {
-                seen.push(item.into());
-            }
-        });
+    async fn print_lines(
+        &self,
+        store: &Store,
+        wanted: Wanted,
+        ui: &Ui,
+    ) -> Result<Outcome, Failure> {
+        let judge = wanted.clone();
+        let pages = self.pages(
+            store,
+            &wanted,
+            move |page: &mut Shown<Vec<Seen>>, item: &ItemView<'_>| match judge.judge(item) {
+                Verdict::Kept => page.items.push(item.into()),
+                Verdict::LeftOut => {}
+                Verdict::Undated => page.undated += 1,
+            },
+        );
         let mut handles = Handles::default();
         self.print::<Line, _>(pages, ui, |printer, seen, left| {
             let items = seen.len() as u64;
@@ -289,19 +347,10 @@ impl Args {
         .await
     }
 
-    /// Returns what tells the kind of an item that is to be shown.
-    fn wanted(&self) -> impl Fn(&ItemView<'_>) -> Option<Kind> + Clone + Send + 'static {
-        let wanted = self.kind.map(Kind::from);
-        move |item| {
-            let kind = Kind::of(item);
-            wanted.is_none_or(|wanted| wanted == kind).then_some(kind)
-        }
-    }
-
     /// Prints page by page. `show` prints the first of so many items, and returns how many there are.
     async fn print<R: Record, T>(
         &self,
-        pages: impl Stream<Item = Result<Folded<T>, CallError>>,
+        pages: impl Stream<Item = Result<Folded<Shown<T>>, CallError>>,
         ui: &Ui,
         mut show: impl FnMut(&mut Printer<R>, T, u64) -> Result<u64, Failure>,
     ) -> Result<Outcome, Failure> {
@@ -313,6 +362,7 @@ impl Args {
         };
         let mut progress = ui.progress_beside_output("items", None);
         let limit = self.limit.map_or(u64::MAX, u64::from);
+        let mut undated = 0;
         let mut pages = std::pin::pin!(pages);
         while let Some(page) = pages.try_next().await? {
             totals.consume(page.consumed);
@@ -320,7 +370,8 @@ impl Args {
             *scanned += page.scanned;
             progress.set(*scanned);
             let left = limit - printer.printed();
-            let items = show(&mut printer, page.value, left)?;
+            undated += page.value.undated;
+            let items = show(&mut printer, page.value.items, left)?;
             printer.flush()?;
             if items > left {
                 totals.truncated = Some(true);
@@ -330,17 +381,28 @@ impl Args {
         drop(progress);
         let printed = printer.printed();
         printer.finish(totals)?;
-        self.say(printed, &totals, ui);
+        self.say(printed, undated, &totals, ui);
         Ok(Outcome::Done)
     }
 
-    async fn print_count(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
-        let kind = self.kind.map(Kind::from);
-        let pages = self.pages(store, move |count: &mut u64, item: &ItemView<'_>| {
-            *count += u64::from(kind == Some(Kind::of(item)));
-        });
+    async fn print_count(
+        &self,
+        store: &Store,
+        wanted: Wanted,
+        ui: &Ui,
+    ) -> Result<Outcome, Failure> {
+        let judge = wanted.clone();
+        let pages = self.pages(
+            store,
+            &wanted,
+            move |counted: &mut (u64, u64), item: &ItemView<'_>| match judge.judge(item) {
+                Verdict::Kept => counted.0 += 1,
+                Verdict::LeftOut => {}
+                Verdict::Undated => counted.1 += 1,
+            },
+        );
         let mut pages = std::pin::pin!(pages);
-        let mut count = 0;
+        let (mut count, mut undated) = (0, 0);
         let mut totals = Totals::default();
         let mut progress = ui.progress("items", None);
         while let Some(page) = pages.try_next().await? {
@@ -348,10 +410,11 @@ impl Args {
             let scanned = totals.scanned_count.get_or_insert(0);
             *scanned += page.scanned;
             progress.set(*scanned);
-            count += if kind.is_some() {
-                page.value
-            } else {
+            undated += page.value.1;
+            count += if wanted.is_everything() {
                 page.count
+            } else {
+                page.value.0
             };
         }
         drop(progress);
@@ -362,11 +425,11 @@ impl Args {
             printer.print(&Count { count })?;
         }
         printer.finish(totals)?;
-        self.say(count, &totals, ui);
+        self.say(count, undated, &totals, ui);
         Ok(Outcome::Done)
     }
 
-    fn say(&self, items: u64, totals: &Totals, ui: &Ui) {
+    fn say(&self, items: u64, undated: u64, totals: &Totals, ui: &Ui) {
         let kind = self.kind.map(|kind| Kind::from(kind).as_str());
         let what = match kind {
             Some(kind) => format!(" of kind {kind}"),
@@ -383,6 +446,9 @@ impl Args {
         ));
         if totals.truncated == Some(true) {
             ui.note("there are more: --limit cut the answer");
+        }
+        if undated > 0 {
+            ui.warn(&left_out(undated));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use clap::Parser;
 use ddb_core::schema::{Billing, Capacity, Change, Changes, Difference, Plan, Shape, TableSpec};
 use ddb_core::store::{ChangeError, TableState};
+use ddb_core::timezone::Zone;
 use serde::Serialize;
 
 use crate::args::{TableArgs, TableTarget, WriteArgs};
@@ -145,7 +146,7 @@ impl Record for Row {
         Column::optional("found", |line| line.cell(|field| &field.found)),
     ];
 
-    fn sentence(line: &Line<'_>) -> Option<String> {
+    fn sentence(line: &Line<'_>, _: Zone) -> Option<String> {
         let table = &line.row.table;
         let fields = line.row.differences.iter();
         let fields: Vec<&str> = fields.map(|field| field.field.as_str()).collect();
@@ -187,6 +188,7 @@ impl Args {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
+    const WITHOUT: &'static [&'static str] = &["tz"];
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let (ui, environment) = (&context.ui, &context.environment);

@@ -171,8 +171,7 @@ impl Lookup {
             UsersPlan::Postgres(address) if address.is_production() => return None,
             plan => plan.open().await.ok()?,
         };
-        let handle = handle.trim_start_matches('@').to_lowercase();
-        Some(users.by_handle(&handle).await.ok()?.uuid)
+        Some(users.named(&handle.parse().ok()?).await.ok()?.uuid)
     }
 
     async fn rows(

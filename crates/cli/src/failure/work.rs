@@ -78,7 +78,7 @@ impl From<SeedError> for Failure {
             SeedError::Plan { .. } => Self::refused(message)
                 .hint("seed the changed file as another conversation, with --group-uuid"),
             SeedError::OtherUsers { .. } => Self::refused(message).hint(
-                "name these two with --me and --other, or another conversation with --group-uuid",
+                "name these two with --me and --with, or another conversation with --group-uuid",
             ),
         }
     }

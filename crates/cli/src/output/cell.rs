@@ -1,7 +1,10 @@
 //! What stands in one column of one row.
 
+use ddb_core::timezone::Zone;
+
 use super::escape;
 use super::style::Tone;
+use crate::wording::in_zone;
 
 /// What stands in one column of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +12,8 @@ pub struct Cell {
     pub(super) text: String,
     pub(super) number: bool,
     pub(super) tone: Tone,
+    /// Whether it is a stored time, which a table shows in the zone of whoever reads it.
+    pub(super) time: bool,
 }
 
 impl Cell {
@@ -18,6 +23,15 @@ impl Cell {
             text: text.into(),
             number: false,
             tone: Tone::Plain,
+            time: false,
+        }
+    }
+
+    /// A cell with a time as it is stored. A table shows it in a zone; elsewhere it stays as it is.
+    pub fn time(stored: impl Into<String>) -> Self {
+        Self {
+            time: true,
+            ..Self::text(stored)
         }
     }
 
@@ -43,6 +57,14 @@ impl Cell {
     #[must_use]
     pub fn tone(self, tone: Tone) -> Self {
         Self { tone, ..self }
+    }
+
+    /// Shows a time in a zone.
+    pub(super) fn in_zone(mut self, zone: Zone) -> Self {
+        if self.time {
+            self.text = in_zone(&self.text, zone);
+        }
+        self
     }
 
     /// Escapes what a terminal would take for more than text.

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use ddb_core::timezone::Zone;
+
 use super::escape;
 use super::format::Format;
 use super::handout::Handout;
@@ -30,6 +32,7 @@ enum Form {
 pub struct Printer<R: Record, W: Write = Out> {
     format: Format,
     screen: Option<Screen>,
+    zone: Zone,
     form: Form,
     out: W,
     printed: u64,
@@ -59,10 +62,24 @@ impl<R: Record, W: Write> Printer<R, W> {
         Self::in_form(Format::Table, Some(screen), form, out)
     }
 
+    /// Shows times to people in a zone.
+    #[must_use]
+    pub fn in_zone(mut self, zone: Zone) -> Self {
+        self.zone = zone;
+        match &mut self.form {
+            Form::Table(drawing) => drawing.in_zone(zone),
+            Form::Transcript(transcript) => transcript.in_zone(zone),
+            // What is handed over is the same for everybody.
+            Form::Handout(_) | Form::Csv | Form::Text => {}
+        }
+        self
+    }
+
     fn in_form(format: Format, screen: Option<Screen>, form: Form, out: W) -> Self {
         Self {
             format,
             screen,
+            zone: Zone::UTC,
             form,
             out,
             printed: 0,
@@ -97,7 +114,7 @@ impl<R: Record, W: Write> Printer<R, W> {
     ///
     /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn print_only(&mut self, record: &R::Of<'_>) -> Result<(), Failure> {
-        match R::sentence(record) {
+        match R::sentence(record, self.zone) {
             Some(sentence) if self.format == Format::Table => {
                 let columns = self.screen.map_or(usize::MAX, |screen| screen.columns);
                 for line in width::wrap(&escape::line(&sentence), columns) {
@@ -123,7 +140,7 @@ impl<R: Record, W: Write> Printer<R, W> {
             Format::Table
                 if lines
                     .first()
-                    .is_some_and(|line| R::sentence(line).is_some()) =>
+                    .is_some_and(|line| R::sentence(line, self.zone).is_some()) =>
             {
                 lines
                     .iter()

@@ -1,6 +1,7 @@
 //! What a command shows: records, their columns, and totals at the end.
 
 use ddb_core::item::ItemView;
+use ddb_core::timezone::Zone;
 
 use super::cell::Cell;
 use super::json::WriteJson;
@@ -26,8 +27,8 @@ pub trait Record: Sized + 'static {
     const NEWEST_FIRST: bool = false;
 
     /// Returns the sentence that a person at a terminal is given in place of a table, where it is the one record of
-    /// an answer.
-    fn sentence(_record: &Self::Of<'_>) -> Option<String> {
+    /// an answer, with its times in a zone.
+    fn sentence(_record: &Self::Of<'_>, _zone: Zone) -> Option<String> {
         None
     }
 
@@ -60,6 +61,13 @@ impl<R: Record> Column<R> {
     /// A column that is cut last: people compare and copy what stands in it.
     pub const fn kept(name: &'static str, cell: MakeCell<R>) -> Self {
         Self::ranked(name, Rank::High, cell)
+    }
+
+    /// A column of times, each in a [`Cell::time`]; its heading names their zone. Cut last.
+    pub const fn time(name: &'static str, cell: MakeCell<R>) -> Self {
+        let mut column = Self::kept(name, cell);
+        column.heading.time = true;
+        column
     }
 
     /// A column of ids beside others that say more; cut first.
@@ -102,6 +110,7 @@ impl<R: Record> Column<R> {
                 rank,
                 optional: false,
                 place: Place::Beside,
+                time: false,
             },
             in_csv: name,
             cell,
@@ -116,6 +125,18 @@ pub(super) struct Heading {
     pub(super) rank: Rank,
     pub(super) optional: bool,
     pub(super) place: Place,
+    /// Whether it has times, whose zone the heading names.
+    pub(super) time: bool,
+}
+
+impl Heading {
+    /// Returns what stands above the column.
+    pub(super) fn text(&self, zone: Zone) -> String {
+        match self.time {
+            true => format!("{} ({zone})", self.name),
+            false => self.name.to_owned(),
+        }
+    }
 }
 
 /// Where a column goes when there is little room.

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use ddb_core::timezone::Zone;
+
 use super::cell::Cell;
 use super::record::{Column, Heading, Place, Record};
 use super::screen::Screen;
@@ -25,6 +27,8 @@ pub struct Drawing {
     newest_first: bool,
     /// The terminal; `None` where cells are not cut.
     screen: Option<Screen>,
+    /// The zone that times are shown in.
+    zone: Zone,
     sample: Vec<Vec<Cell>>,
     layout: Option<Layout>,
     drawn: usize,
@@ -57,15 +61,22 @@ impl Drawing {
             live: false,
             newest_first: false,
             screen,
+            zone: Zone::UTC,
             sample: Vec::new(),
             layout: None,
             drawn: 0,
         }
     }
 
+    /// Shows times in a zone.
+    pub fn in_zone(&mut self, zone: Zone) {
+        self.zone = zone;
+    }
+
     /// Takes a row.
     pub fn row(&mut self, row: Vec<Cell>, out: &mut impl Write) -> io::Result<()> {
-        let row: Vec<Cell> = row.into_iter().map(Cell::escaped).collect();
+        let shown = |cell: Cell| cell.in_zone(self.zone).escaped();
+        let row: Vec<Cell> = row.into_iter().map(shown).collect();
         if let Some(layout) = &self.layout {
             self.draw(&row, layout, out)?;
             self.drawn += 1;
@@ -158,11 +169,15 @@ impl Drawing {
         if self.bare {
             return 0;
         }
-        width::of(self.columns[index].name)
+        width::of(&self.columns[index].text(self.zone))
     }
 
     fn draw_header(&self, layout: &Layout, out: &mut impl Write) -> io::Result<()> {
-        let headings: Vec<Cell> = self.columns.iter().map(|c| Cell::text(c.name)).collect();
+        let headings: Vec<Cell> = self
+            .columns
+            .iter()
+            .map(|c| Cell::text(c.text(self.zone)))
+            .collect();
         self.draw_line(
             &layout.beside,
             |index| Some(headings.get(index)?.clone()),
@@ -286,6 +301,7 @@ mod tests {
             rank,
             optional,
             place: Place::Beside,
+            time: false,
         };
         vec![
             heading("time", Rank::High, false),

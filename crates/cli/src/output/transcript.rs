@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use clap::builder::styling::{Ansi256Color, Style};
 use ddb_core::timestamp::Timestamp;
+use ddb_core::timezone::Zone;
 
 use super::style::Tone;
 use super::{escape, width};
@@ -37,6 +38,7 @@ struct Held {
 pub struct Transcript {
     columns: usize,
     colored: bool,
+    zone: Zone,
     held: Vec<Held>,
     speakers: HashMap<String, usize>,
     names: usize,
@@ -65,12 +67,18 @@ impl Transcript {
         Self {
             columns,
             colored,
+            zone: Zone::UTC,
             held: Vec::new(),
             speakers: HashMap::new(),
             names: 0,
             day: None,
             last: None,
         }
+    }
+
+    /// Shows times in a zone.
+    pub fn in_zone(&mut self, zone: Zone) {
+        self.zone = zone;
     }
 
     /// Takes a message.
@@ -127,7 +135,7 @@ impl Transcript {
             self.separate(time, indent + room, out)?;
         }
         let clock = match held.time {
-            Some(time) => time.for_people().to_string()[11..16].to_owned(),
+            Some(time) => self.zone.shown(time).format("%H:%M").to_string(),
             None => "--:--".to_owned(),
         };
         let again = self.last.as_ref() == Some(&held.speaker);
@@ -147,7 +155,7 @@ impl Transcript {
 
     /// Draws a line where another day begins.
     fn separate(&mut self, time: Timestamp, room: usize, out: &mut impl Write) -> io::Result<()> {
-        let day = time.date().format("%A, %-d %B %Y").to_string();
+        let day = self.zone.shown(time).format("%A, %-d %B %Y").to_string();
         if self.day.as_ref() == Some(&day) {
             return Ok(());
         }
@@ -155,7 +163,7 @@ impl Transcript {
             writeln!(out)?;
         }
         let room = room.min(self.columns);
-        let line = format!("── {day}, UTC ");
+        let line = format!("── {day}, {} ", self.zone);
         let rest = "─".repeat(room.saturating_sub(width::of(&line)));
         let line = width::cut(&format!("{line}{rest}"), self.columns);
         writeln!(out, "{}", self.styled(FAINT, &line))?;
@@ -177,10 +185,22 @@ impl Transcript {
 mod tests {
     use super::*;
     use crate::output::style;
+    use ddb_core::environment::Environment;
+    use ddb_core::timezone::ZoneName;
     use proptest::prelude::*;
 
     fn drawn(columns: usize, colored: bool, messages: &[(&str, &str, &str)]) -> String {
+        drawn_in(Zone::UTC, columns, colored, messages)
+    }
+
+    fn drawn_in(
+        zone: Zone,
+        columns: usize,
+        colored: bool,
+        messages: &[(&str, &str, &str)],
+    ) -> String {
         let mut transcript = Transcript::new(columns, colored);
+        transcript.in_zone(zone);
         let mut out = Vec::new();
         for (name, at, text) in messages {
             transcript.take(ChatLine {
@@ -223,6 +243,26 @@ mod tests {
 ── Monday, 23 March 2026, UTC ──────────
 00:00  bo   Late.
 --:--  ann  ?
+"
+        );
+    }
+
+    #[test]
+    fn days_and_times_are_those_of_the_zone() {
+        let zone: ZoneName = "Europe/Berlin".parse().unwrap();
+        let zone = zone.resolve(&Environment::default()).unwrap();
+        let messages = [
+            ("ann", "2026-03-22T22:59:00Z", "Late."),
+            ("ann", "2026-03-22T23:01:00Z", "Early."),
+        ];
+        assert_eq!(
+            drawn_in(zone, 48, false, &messages),
+            "\
+── Sunday, 22 March 2026, Europe/Berlin ────────
+23:59  ann  Late.
+
+── Monday, 23 March 2026, Europe/Berlin ────────
+00:01  ann  Early.
 "
         );
     }

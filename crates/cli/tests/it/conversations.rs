@@ -193,7 +193,10 @@ async fn a_conversation_is_found_by_its_people() {
         tool.run(&[&talk[..], &second].concat()).ok();
         let ambiguous = with(&["londo"]);
         ambiguous.fails_with_hint(2, "have 2 conversations");
-        assert!(ambiguous.stderr.contains("aaaaaaaa-") && ambiguous.stderr.contains("bbbbbbbb-"));
+        for id in ["aaaaaaaa", "bbbbbbbb"] {
+            let line = format!("  ddb get-conversation -o jsonl {id}  # londo, ");
+            assert!(ambiguous.stderr.contains(&line), "{}", ambiguous.stderr);
+        }
     })
     .await;
 }
@@ -336,7 +339,7 @@ async fn what_is_not_there_or_malformed_is_said() {
     tool.run(&["get-conversation", "--year", "2026"])
         .fails_with_hint(4, "no conversation");
     for (arguments, code, part) in [
-        (vec!["get-conversation", "nope"], 2, "not a uuid"),
+        (vec!["get-conversation", "nope"], 4, "no user `nope`"),
         (
             vec!["get-conversation", "--since", "someday"],
             2,

@@ -110,15 +110,15 @@ async fn what_cannot_be_written_is_refused() {
             ),
             (
                 vec!["create-message", "--group", "x", "--from", "londo", "hi"],
-                2,
-                "not a uuid",
+                4,
+                "no user `x`",
             ),
             (
                 vec!["create-message", "--group", GROUP, "--from", "nobody", "hi"],
                 4,
                 "no user `nobody`",
             ),
-            (vec!["create-message", "--group", GROUP, "hi"], 2, "--from"),
+            (vec!["create-message", "hi"], 2, "no conversation is named"),
             (
                 vec![
                     "create-conversation",

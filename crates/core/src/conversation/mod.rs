@@ -4,6 +4,8 @@
 mod arrivals;
 mod check;
 mod create;
+mod filter;
+mod name;
 mod read;
 mod rows;
 
@@ -15,5 +17,7 @@ pub(crate) use create::shows_nothing;
 pub use create::{
     MAX_TEXT, Membership, Text, TextError, create_conversation, create_message, membership,
 };
-pub use read::{Slice, conversation_between, has_items, newest_message, query, read};
+pub use filter::{Filter, Needle, NothingToFind, Verdict};
+pub use name::{ConversationName, FirstDigits, NameError, find_conversations};
+pub use read::{Slice, has_items, newest_message, query, read};
 pub use rows::{Doubled, Missing, SyncRequest, SyncedRows, look, sync_rows};

@@ -1,39 +1,41 @@
 //! Access patterns A, the messages of a conversation, and B, the conversations of a user.
 
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{Stream, TryStreamExt};
 
+use super::filter::{Filter, Verdict};
 use crate::error::CallError;
 use crate::item::{ConversationRow, Item, Message, RawItem};
-use crate::key::{ConversationId, PartitionKey, SortKey, UserId};
+use crate::key::{ConversationId, PartitionKey, SortKey};
 use crate::schema::attribute;
 use crate::store::{Direction, Page, Partition, Query, Store};
 use crate::timestamp::TimeRange;
 
-/// One page of a partition, cut to a time range.
+/// One page of a partition, without what is not wanted of it.
 #[derive(Debug, Clone)]
 pub struct Slice {
-    /// The page with the items that are inside; `count` is their number.
+    /// The page with the items that are wanted; `count` is their number.
     pub page: Page,
     /// How many items were left out because their sort key is not a time.
     pub undated: u64,
 }
 
-/// Streams a partition in the order of its sort key, cut to a time range.
+/// Streams what is wanted of a partition, in the order of its sort key.
 ///
 /// The key condition is only a net of whole dates; each item is then judged by its parsed time, so
-/// that keys with any offset fall on the right side. Without a range, everything is inside.
+/// that keys with any offset fall on the right side. `first` bounds the first page; each page after it may be
+/// twice as large, so that a reader who leaves early has paid for little, and one who reads on asks seldom.
 pub fn read(
     store: &Store,
     partition: PartitionKey,
-    range: TimeRange,
+    filter: Filter,
     direction: Direction,
-    page_size: Option<u32>,
+    first: Option<u32>,
 ) -> impl Stream<Item = Result<Slice, CallError>> + Send + use<> {
-    let mut query = query(partition, range, direction);
-    if let Some(size) = page_size {
-        query = query.page_size(size);
+    let mut query = query(partition, filter.range, direction);
+    if let Some(size) = first {
+        query = query.growing_pages(size);
     }
-    store.query(query).map_ok(move |page| cut(page, &range))
+    store.query(query).map_ok(move |page| cut(page, &filter))
 }
 
 /// Makes the query that reads a partition: its key condition is a net around a time range.
@@ -44,18 +46,14 @@ pub fn query(partition: PartitionKey, range: TimeRange, direction: Direction) ->
         .direction(direction)
 }
 
-fn cut(mut page: Page, range: &TimeRange) -> Slice {
+fn cut(mut page: Page, filter: &Filter) -> Slice {
     let mut undated = 0;
-    if !range.is_everything() {
-        page.items.retain(|item| match sort_key(item).time() {
-            Ok(time) => range.contains(time),
-            Err(_) => {
-                undated += 1;
-                false
-            }
-        });
-        page.count = page.items.len() as u64;
-    }
+    page.items.retain(|item| {
+        let verdict = filter.judge(item);
+        undated += u64::from(verdict == Verdict::Undated);
+        verdict == Verdict::Kept
+    });
+    page.count = page.items.len() as u64;
     Slice { page, undated }
 }
 
@@ -98,25 +96,6 @@ pub async fn has_items(store: &Store, partition: PartitionKey) -> Result<bool, C
     Ok(false)
 }
 
-/// Finds the conversations that one user has with another, by the rows of the first, read consistently.
-pub async fn conversation_between(
-    store: &Store,
-    me: UserId,
-    other: UserId,
-) -> Result<Vec<ConversationId>, CallError> {
-    let query = Query::new(Partition::Table(PartitionKey::Rows(me))).consistent();
-    let pages = store.query(query).boxed();
-    let rows = conversation_rows(pages).await?;
-    let mut conversations: Vec<ConversationId> = rows
-        .into_iter()
-        .filter(|row| row.other.id == other)
-        .map(|row| row.conversation)
-        .collect();
-    conversations.sort();
-    conversations.dedup();
-    Ok(conversations)
-}
-
 /// Collects the rows of a query; other items are passed over.
 pub(super) async fn conversation_rows(
     pages: impl Stream<Item = Result<Page, CallError>>,
@@ -140,6 +119,7 @@ pub(super) async fn conversation_rows(
 mod tests {
     use super::*;
     use crate::sample;
+    use crate::timestamp::TimeRange;
 
     #[test]
     fn a_cut_judges_by_the_instant_and_counts_what_has_none() {
@@ -158,7 +138,7 @@ mod tests {
             items,
             ..Page::default()
         };
-        let year = TimeRange::year(2026).unwrap();
+        let year = Filter::of_time(TimeRange::year(2026).unwrap());
         let slice = cut(page.clone(), &year);
         let kept: Vec<String> = slice
             .page
@@ -175,6 +155,6 @@ mod tests {
             ]
         );
         assert_eq!((slice.page.count, slice.undated), (3, 1));
-        assert_eq!(cut(page, &TimeRange::default()).page.items.len(), 6);
+        assert_eq!(cut(page, &Filter::default()).page.items.len(), 6);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ddb_core::conversation::{conversation_between, has_items, newest_message, read};
+use ddb_core::conversation::{Filter, find_conversations, has_items, newest_message, read};
 use ddb_core::item::{Kind, RawItem};
 use ddb_core::key::{PartitionKey, SortKey};
 use ddb_core::store::{Direction, Scan, Segment, Segments};
@@ -108,13 +108,7 @@ async fn a_query_follows_its_pages_in_both_directions() {
         (Direction::Descending, None),
         (Direction::Descending, Some(7)),
     ] {
-        let slices = read(
-            &store,
-            partition,
-            TimeRange::default(),
-            direction,
-            page_size,
-        );
+        let slices = read(&store, partition, Filter::default(), direction, page_size);
         let items: Vec<RawItem> = slices
             .map_ok(|slice| slice.page.items)
             .try_concat()
@@ -155,7 +149,7 @@ async fn a_year_is_cut_by_time_whatever_the_offset() {
         sandbox.put(item).await;
     }
     let partition = PartitionKey::Messages(conversation(1));
-    let year = TimeRange::year(2026).unwrap();
+    let year = Filter::of_time(TimeRange::year(2026).unwrap());
     let store = sandbox.store();
     let mut slices = std::pin::pin!(read(&store, partition, year, Direction::Ascending, None));
     let (mut found, mut undated) = (BTreeSet::new(), 0);
@@ -224,11 +218,56 @@ async fn conversations_of_two_people_are_found_once_each() {
     }
     let store = sandbox.store();
     let between = async |a: u128, b: u128| {
-        conversation_between(&store, person(a).id, person(b).id)
-            .await
-            .unwrap()
+        let found = find_conversations(&store, person(a).id, |row| row.other.id == person(b).id);
+        let found = found.await.unwrap();
+        let ids: Vec<_> = found.iter().map(|row| row.conversation).collect();
+        ids
     };
-    assert_eq!(between(1, 2).await, [conversation(1), conversation(2)]);
+    // The newest first.
+    assert_eq!(between(1, 2).await, [conversation(2), conversation(1)]);
     assert_eq!(between(1, 3).await, [conversation(3)]);
     assert!(between(2, 1).await.is_empty());
+}
+
+/// A page is no larger than it needs to be: the newest few of a long conversation cost what they weigh.
+#[tokio::test]
+async fn the_newest_few_since_a_time_are_read_in_a_small_page() {
+    let sandbox = Sandbox::with_table().await;
+    let text = "x".repeat(400);
+    let items: Vec<RawItem> = (0..250)
+        .map(|n| {
+            let time = at(T).plus_micros(n).unwrap();
+            raw(&message(conversation(1), time, 1, &text))
+        })
+        .collect();
+    sandbox.fill(&items).await;
+    let since = Filter::of_time(TimeRange {
+        since: Some(at(T)),
+        until: None,
+    });
+    let partition = PartitionKey::Messages(conversation(1));
+    let store = sandbox.store();
+    let pages = |first: Option<u32>| {
+        let slices = read(
+            &store,
+            partition,
+            since.clone(),
+            Direction::Descending,
+            first,
+        );
+        slices.map_ok(|slice| (slice.page.scanned, slice.page.consumed.unwrap()))
+    };
+    let mut small = std::pin::pin!(pages(Some(6)));
+    // 6 items of some 600 bytes, read eventually consistent, are half a unit.
+    assert_eq!(small.try_next().await.unwrap(), Some((6, 0.5)));
+    // Who reads on gets larger pages.
+    let rest: Vec<u64> = small
+        .map_ok(|(items, _)| items)
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(rest[..3], [12, 24, 48]);
+    assert_eq!(rest.iter().sum::<u64>(), 244);
+    let whole: Vec<(u64, f64)> = pages(None).try_collect().await.unwrap();
+    assert!(whole[0].1 > 10.0, "{whole:?}");
 }

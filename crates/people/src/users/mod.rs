@@ -8,6 +8,7 @@ mod source;
 use std::path::Path;
 
 use ddb_core::conversation::FindPerson;
+use ddb_core::handle::{Handle, PersonName};
 use ddb_core::item::Person;
 use ddb_core::key::UserId;
 
@@ -103,23 +104,40 @@ impl Users {
         &self.source
     }
 
-    /// Finds the user with a handle.
+    /// Finds the user with a handle, in any case.
     ///
     /// # Errors
     ///
     /// [`UsersError::NotFound`], [`UsersError::Doubled`], and what a database answers with.
-    pub async fn by_handle(&self, handle: &str) -> Result<User, UsersError> {
-        let found = match &self.people {
+    pub async fn by_handle(&self, handle: &Handle) -> Result<User, UsersError> {
+        let mut found: Vec<User> = match &self.people {
             People::Listed(listed) => {
-                let same = listed.iter().filter(|user| user.handle == handle);
+                let same = listed.iter().filter(|user| handle.is(&user.handle));
                 same.cloned().collect()
             }
             People::Database(database) => database
-                .by_handle(handle)
+                .by_handle(handle.as_str())
                 .await
                 .map_err(UsersError::in_database(database.shown()))?,
         };
-        self.only(handle, found)
+        // Two handles that differ in case alone are told apart by whoever types one exactly.
+        let exactly = |user: &User| user.handle == handle.as_str();
+        if found.iter().any(exactly) {
+            found.retain(exactly);
+        }
+        self.only(handle.as_str(), found)
+    }
+
+    /// Finds the user that somebody named.
+    ///
+    /// # Errors
+    ///
+    /// As [`Users::by_handle`].
+    pub async fn named(&self, name: &PersonName) -> Result<User, UsersError> {
+        match name {
+            PersonName::Id(id) => self.by_id(*id).await,
+            PersonName::Handle(handle) => self.by_handle(handle).await,
+        }
     }
 
     /// Finds the user with an id.
@@ -182,6 +200,10 @@ impl FindPerson for Users {
 mod tests {
     use super::*;
 
+    fn handle(text: &str) -> Handle {
+        text.parse().unwrap()
+    }
+
     #[tokio::test]
     async fn the_built_in_users_are_the_four_of_the_course() {
         let users = Users::built_in().unwrap();
@@ -191,11 +213,11 @@ mod tests {
             ("londo", "Londo Mollari"),
             ("altbrown", "Alt Brown"),
         ] {
-            let user = users.by_handle(handle).await.unwrap();
+            let user = users.by_handle(&self::handle(handle)).await.unwrap();
             assert_eq!(user.display_name, name);
             assert!(user.email.contains('@'));
         }
-        let error = users.by_handle("nobody").await.unwrap_err();
+        let error = users.by_handle(&handle("nobody")).await.unwrap_err();
         assert_eq!(error.to_string(), "no user `nobody` (users: built-in)");
     }
 
@@ -210,10 +232,35 @@ mod tests {
             source: Source::BuiltIn,
             people: People::Listed(file::parse("f", text.as_bytes()).unwrap()),
         };
-        let error = users.by_handle("twin").await.unwrap_err().to_string();
+        let error = users.by_handle(&handle("twin")).await;
+        let error = error.unwrap_err().to_string();
         assert_eq!(
             error,
             format!("the handle `twin` has 2 users in built-in: {a}, {b}")
         );
+    }
+
+    #[tokio::test]
+    async fn a_handle_is_found_in_any_case_and_never_guessed() {
+        let a = "0a0a0a0a-0a0a-4a0a-8a0a-0a0a0a0a0a0a";
+        let b = "0b0b0b0b-0b0b-4b0b-8b0b-0b0b0b0b0b0b";
+        let text = format!(
+            "uuid,display_name,handle,email,cognito_user_id\n{a},A,Ann,a@x,MOCK\n{b},B,ann,b@x,MOCK\n"
+        );
+        let users = Users {
+            source: Source::BuiltIn,
+            people: People::Listed(file::parse("f", text.as_bytes()).unwrap()),
+        };
+        let name = async |text: &str| {
+            let found = users.by_handle(&handle(text)).await;
+            found
+                .map(|user| user.display_name)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(name("@ann").await.as_deref(), Ok("B"));
+        assert_eq!(name("Ann").await.as_deref(), Ok("A"));
+        assert!(name("ANN").await.unwrap_err().contains("has 2 users"));
+        let by_id = users.named(&a.to_uppercase().parse().unwrap()).await;
+        assert_eq!(by_id.unwrap().display_name, "A");
     }
 }

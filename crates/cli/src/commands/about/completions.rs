@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 
 use super::files;
+use crate::common::CommonArgs;
 use crate::complete::{SHELLS, Shell, script};
 use crate::failure::{Failure, Outcome};
 use crate::help;
@@ -41,6 +42,7 @@ pub struct Args {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = &[Format::Table];
+    const WITHOUT: &'static [&'static str] = CommonArgs::OF_ANSWERS;
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         if let Some(dir) = &self.dir {

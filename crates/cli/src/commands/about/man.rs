@@ -8,6 +8,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
 use super::files;
+use crate::common::CommonArgs;
 use crate::failure::{Failure, Outcome};
 use crate::help;
 use crate::output::Format;
@@ -30,6 +31,7 @@ pub struct Args {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = &[Format::Table];
+    const WITHOUT: &'static [&'static str] = CommonArgs::OF_ANSWERS;
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         if let Some(dir) = &self.dir {

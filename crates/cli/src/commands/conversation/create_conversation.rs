@@ -1,34 +1,37 @@
 //! `create-conversation`: access pattern D, a new conversation.
 
 use clap::Parser;
-use ddb_core::conversation::{Text, create_conversation};
+use ddb_core::conversation::create_conversation;
+use ddb_core::handle::PersonName;
 use ddb_core::timestamp::Timestamp;
+use ddb_core::timezone::Zone;
 use serde::Serialize;
 
-use crate::args::{TableArgs, UsersArgs, WriteArgs};
+use super::text::TextArg;
+use crate::args::{TableArgs, UsersArgs, WriteArgs, me};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record};
 use crate::runner::{Command, Context};
-use crate::wording::{short, utc};
+use crate::wording::{short, to_the_minute};
 
 /// Begins a conversation between two people.
 ///
 /// Both rows and the first message are written in one transaction, or nothing is.
 #[derive(Debug, Parser)]
 #[command(name = "create-conversation", version, after_help = examples(&[
-    ("Write to somebody for the first time", "ddb create-conversation --from londo --to altbrown 'Seen the viaduct?'"),
+    ("Write to somebody for the first time", "ddb create-conversation --me londo --with altbrown 'Seen the viaduct?'"),
 ]))]
 pub struct Args {
-    /// Text of the first message: 1 to 1024 characters
+    /// Text of the first message: 1 to 1024 characters; `-` reads it from stdin
     #[arg(value_name = "TEXT")]
-    text: Text,
-    /// Who begins it
-    #[arg(long, value_name = "HANDLE")]
-    from: String,
+    text: TextArg,
+    /// Who begins it [env: DDB_ME] [default: andrewbrown]
+    #[arg(long, alias = "from", value_name = "HANDLE")]
+    me: Option<PersonName>,
     /// With whom
-    #[arg(long, value_name = "HANDLE")]
-    to: String,
+    #[arg(long, alias = "to", value_name = "HANDLE")]
+    with: PersonName,
     #[command(flatten)]
     users: UsersArgs,
     #[command(flatten)]
@@ -51,18 +54,18 @@ struct Row {
 impl Record for Row {
     type Of<'a> = Self;
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::kept("time (UTC)", |row| Cell::text(utc(&row.last_message_at))),
+        Column::time("time", |row| Cell::time(&row.last_message_at)),
         Column::new("with", |row| Cell::text(&row.handle)),
         Column::new("message", |row| Cell::text(&row.message)),
         Column::kept("group_uuid", |row| Cell::text(&row.group_uuid)),
     ];
 
-    fn sentence(row: &Self) -> Option<String> {
+    fn sentence(row: &Self, zone: Zone) -> Option<String> {
         Some(format!(
-            "began {} with {}, {} UTC",
+            "began {} with {}, {}",
             short(&row.group_uuid),
             row.handle,
-            utc(&row.last_message_at)
+            to_the_minute(&row.last_message_at, zone)
         ))
     }
 }
@@ -71,28 +74,30 @@ impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let me = me(self.me.as_ref(), &context.environment)?;
         let oneself = || {
             Failure::refused(format!(
-                "`{}` and `{}` are one person: a conversation has two",
-                self.from, self.to
+                "--me `{me}` and --with `{}` are one person: a conversation has two",
+                self.with
             ))
         };
-        if self.from == self.to {
+        if me == self.with {
             return Err(oneself());
         }
         let users = self
             .users
             .open(&context, self.table.is_production())
             .await?;
-        let from = users.by_handle(&self.from).await?.person();
-        let to = users.by_handle(&self.to).await?.person();
-        if from.id == to.id {
+        let from = users.named(&me).await?.person();
+        let with = users.named(&self.with).await?.person();
+        if from.id == with.id {
             return Err(oneself());
         }
+        let text = self.text.read(&context.ui)?;
         let site = self.table.open(&context, Some(users.source())).await?;
         let writer = site.allow_writing(&self.write)?;
         let now = Timestamp::now();
-        let row = create_conversation(&writer, [from, to], &self.text, now).await?;
+        let row = create_conversation(&writer, [from, with], &text, now).await?;
         let done = format!("the conversation {} was written", row.conversation);
         let row = Row {
             group_uuid: row.conversation.to_string(),

@@ -1,37 +1,38 @@
 //! `create-message`: access pattern C, a message in a conversation.
 
 use clap::Parser;
-use ddb_core::conversation::{Membership, Text, create_message, membership};
-use ddb_core::key::ConversationId;
+use ddb_core::conversation::{Membership, create_message, membership};
+use ddb_core::handle::PersonName;
 use ddb_core::timestamp::Timestamp;
+use ddb_core::timezone::Zone;
 use serde::Serialize;
 
-use crate::args::{TableArgs, UsersArgs, WriteArgs, id};
+use super::text::TextArg;
+use crate::args::{Asked, ConversationArgs, Me, TableArgs, UsersArgs, WriteArgs, me};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record};
 use crate::runner::{Command, Context};
-use crate::wording::{short, utc};
+use crate::wording::{short, to_the_minute};
 
 /// Writes a message into a conversation.
 ///
 /// The sender is one of its two people. The rows of the conversation follow by `ddb sync-conversations`
 /// or by the Lambda function, as they do for what the application writes.
 #[derive(Debug, Parser)]
-#[command(name = "create-message", version, after_help = examples(&[
-    ("Answer in the seeded conversation", "ddb create-message --from bayko 'And the 19:10?' \\\n      \
-        --group 5ae290ed-55d1-47a0-bc6d-fe2bc2700399"),
+#[command(name = "create-message", version, allow_missing_positional = true, after_help = examples(&[
+    ("Answer bayko", "ddb create-message bayko 'And the 19:10?'"),
+    ("Answer as somebody else, with a text from a file", "echo 'Cake?' | ddb create-message 5ae290ed - --me bayko"),
 ]))]
 pub struct Args {
-    /// Text of the message: 1 to 1024 characters
-    #[arg(value_name = "TEXT")]
-    text: Text,
-    /// Id of the conversation
-    #[arg(long = "group", value_name = "UUID", value_parser = id::<ConversationId>)]
-    conversation: ConversationId,
-    /// Who writes it
-    #[arg(long, value_name = "HANDLE")]
-    from: String,
+    #[command(flatten)]
+    conversation: ConversationArgs,
+    /// Text of the message: 1 to 1024 characters; `-` reads it from stdin
+    #[arg(value_name = "TEXT", required = true)]
+    text: TextArg,
+    /// Who writes it [env: DDB_ME] [default: andrewbrown]
+    #[arg(long, alias = "from", value_name = "HANDLE")]
+    me: Option<PersonName>,
     #[command(flatten)]
     users: UsersArgs,
     #[command(flatten)]
@@ -55,19 +56,19 @@ struct Row {
 impl Record for Row {
     type Of<'a> = Self;
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::kept("time (UTC)", |row| Cell::text(utc(&row.created_at))),
+        Column::time("time", |row| Cell::time(&row.created_at)),
         Column::new("from", |row| Cell::text(&row.handle)),
         Column::new("message", |row| Cell::text(&row.message)),
         Column::id("group_uuid", |row| Cell::text(&row.group_uuid)),
         Column::id("message_uuid", |row| Cell::text(&row.message_uuid)),
     ];
 
-    fn sentence(row: &Self) -> Option<String> {
+    fn sentence(row: &Self, zone: Zone) -> Option<String> {
         Some(format!(
-            "wrote to {} as {}, {} UTC",
+            "wrote to {} as {}, {}",
             short(&row.group_uuid),
             row.handle,
-            utc(&row.created_at)
+            to_the_minute(&row.created_at, zone)
         ))
     }
 }
@@ -76,42 +77,51 @@ impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let Some(asked) = self.conversation.asked() else {
+            return Err(Failure::refused("no conversation is named").hint(
+                "name the other person or the conversation: `ddb create-message bayko 'Cake?'`",
+            ));
+        };
+        let name = me(self.me.as_ref(), &context.environment)?;
         let users = self
             .users
             .open(&context, self.table.is_production())
             .await?;
-        let sender = users.by_handle(&self.from).await?.person();
+        let sender = users.named(&name).await?.person();
+        let text = self.text.read(&context.ui)?;
         let site = self.table.open(&context, Some(users.source())).await?;
         let store = &site.store;
-        match membership(store, self.conversation, sender.id).await? {
+        let conversation = match &asked {
+            Asked::Id(id) => *id,
+            Asked::LookUp(short) => {
+                let id = sender.id;
+                let me = Me {
+                    id,
+                    name: name.clone(),
+                };
+                short.find(store, &me, Some(&users), &context).await?
+            }
+        };
+        match membership(store, conversation, sender.id).await? {
             Membership::Member => {}
             Membership::Stranger => {
                 return Err(Failure::refused(format!(
-                    "{}: `{}` takes no part in the conversation {}; nothing was written",
+                    "{}: `{name}` takes no part in the conversation {conversation}; nothing was written",
                     store.destination(),
-                    self.from,
-                    self.conversation
                 ))
-                .hint(format!(
-                    "`ddb list-conversations {}` shows theirs",
-                    self.from
-                )));
+                .hint(format!("`ddb list-conversations {name}` shows theirs")));
             }
             Membership::NoConversation => {
                 return Err(Failure::new(
                     Exit::NotFound,
-                    format!(
-                        "{}: no conversation {}",
-                        store.destination(),
-                        self.conversation
-                    ),
+                    format!("{}: no conversation {conversation}", store.destination()),
                 )
                 .hint("`ddb create-conversation` begins one"));
             }
         }
         let writer = site.allow_writing(&self.write)?;
         let now = Timestamp::now();
-        let message = create_message(&writer, self.conversation, sender, &self.text, now).await?;
+        let message = create_message(&writer, conversation, sender, &text, now).await?;
         let done = format!("the message {} was written", message.id);
         let row = Row {
             group_uuid: message.conversation.to_string(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use ddb_core::CallError;
-use ddb_core::conversation::Arrivals;
+use ddb_core::conversation::{Arrivals, Filter, Verdict};
 use ddb_core::item::RawItem;
 use ddb_core::key::{ConversationId, PartitionKey, SortKey};
 use ddb_core::schema::attribute;
@@ -63,10 +63,11 @@ impl<'a> Following<'a> {
         Ok(following)
     }
 
-    /// Prints new messages until the command is stopped. `shown` holds the sort keys that were printed.
+    /// Prints new messages that are wanted until the command is stopped. `shown` holds the sort keys that were printed.
     pub async fn go_on<L: Layout>(
         mut self,
         printer: &mut Printer<Entry<L>>,
+        filter: &Filter,
         mut shown: HashSet<String>,
         context: &Context,
     ) -> Result<(), Failure> {
@@ -76,7 +77,8 @@ impl<'a> Following<'a> {
                 items = self.next(&mut shown) => items?,
             };
             let came = !items.is_empty();
-            for item in items {
+            let wanted = |item: &RawItem| filter.judge(item) == Verdict::Kept;
+            for item in items.into_iter().filter(wanted) {
                 printer.print(&Entry::new(item))?;
             }
             printer.flush()?;

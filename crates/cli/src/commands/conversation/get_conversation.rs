@@ -3,17 +3,18 @@
 use std::collections::HashSet;
 
 use clap::Parser;
-use ddb_core::conversation::{conversation_between, has_items};
-use ddb_core::key::{ConversationId, PartitionKey};
-use ddb_core::store::{Direction, Store};
+use ddb_core::conversation::has_items;
+use ddb_core::handle::PersonName;
+use ddb_core::key::PartitionKey;
+use ddb_core::store::Direction;
 use ddb_core::timestamp::Timestamp;
-use ddb_people::users::User;
 
 use super::follow::Following;
 use super::partition::{Entry, Layout, Reading};
 use super::stream::intervals;
-use crate::args::SEEDED_GROUP;
-use crate::args::{LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
+use crate::args::{
+    Asked, ConversationArgs, FilterArgs, LimitArgs, RangeArgs, SEEDED_GROUP, TableArgs, UsersArgs,
+};
 use crate::commands::explain::ExplainArgs;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
@@ -32,21 +33,18 @@ enum Order {
 /// Shows the newest messages of a conversation.
 #[derive(Debug, Parser)]
 #[command(name = "get-conversation", version, after_help = examples(&[
-    ("The newest five messages of the seeded conversation", "ddb get-conversation --limit 5"),
-    ("What bayko and you wrote since yesterday, as it comes", "ddb get-conversation --with bayko --since -1d --follow"),
+    ("What bayko wrote yesterday about cake", "ddb get-conversation bayko --by bayko --since yesterday --until today \\\n      \
+        --contains cake"),
+    ("What bayko and you wrote since yesterday, as it comes", "ddb get-conversation bayko --since yesterday --follow"),
     ("All of it, for a spreadsheet", "ddb get-conversation --all -o csv > conversation.csv"),
     ("All of it, as one page to hand over", "ddb get-conversation --all -o html > conversation.html"),
 ]))]
 pub struct Args {
-    /// Id of the conversation; the seeded one where none is given
-    #[arg(value_name = "GROUP_UUID", conflicts_with = "with", value_parser = id::<ConversationId>)]
-    conversation: Option<ConversationId>,
-    /// Find the conversation with this person
+    #[command(flatten)]
+    conversation: ConversationArgs,
+    /// Whose conversations a short name is looked up in [env: DDB_ME] [default: andrewbrown]
     #[arg(long, value_name = "HANDLE")]
-    with: Option<String>,
-    /// Whose conversation --with finds [env: DDB_ME] [default: andrewbrown]
-    #[arg(long, value_name = "HANDLE", requires = "with")]
-    me: Option<String>,
+    me: Option<PersonName>,
     /// Order of the messages: asc, the oldest first, or desc
     #[arg(
         long,
@@ -69,6 +67,8 @@ pub struct Args {
     #[command(flatten)]
     range: RangeArgs,
     #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
     users: UsersArgs,
     #[command(flatten)]
     table: TableArgs,
@@ -81,12 +81,12 @@ impl Layout for Messages {
     const MESSAGES: bool = true;
     const TIME: &'static str = "created_at";
     const TABLE: &'static [Column<Entry<Self>>] = &[
-        Column::kept("time (UTC)", |entry| entry.time()),
+        Column::time("time", |entry| entry.time()),
         Column::new("from", |entry| entry.handle()),
         Column::new("message", |entry| entry.message()),
     ];
     const COLUMNS: &'static [Column<Entry<Self>>] = &[
-        Column::kept("time (UTC)", |entry| entry.time()),
+        Column::time("time", |entry| entry.time()),
         Column::new("from", |entry| entry.handle()),
         Column::new("display_name", |entry| entry.display_name()),
         Column::id("user_uuid", |entry| entry.user_uuid()),
@@ -119,10 +119,18 @@ impl Command for Args {
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         let explain = self.explain.is_wanted(ui)?;
-        let range = self.range.range(Timestamp::now())?;
-        let people = match &self.with {
-            Some(with) => Some(self.people(with, &context).await?),
-            None => None,
+        let now = Timestamp::now();
+        let filter = self.filter.within(&self.range, now, context.zones)?;
+        let asked = self.conversation.asked();
+        let looked_up = match &asked {
+            Some(Asked::LookUp(short)) => {
+                let (users, production) = (&self.users, self.table.is_production());
+                let (me, users) = users
+                    .open_me(self.me.as_ref(), &context, production)
+                    .await?;
+                Some((short, me, users))
+            }
+            _ => None,
         };
         let (store, streams) = if self.follow {
             let (site, streams) = self.table.open_with_streams(&context).await?;
@@ -131,13 +139,16 @@ impl Command for Args {
         } else {
             (self.table.open(&context, None).await?.store, None)
         };
-        let conversation = match people {
-            Some(people) => find_conversation(&store, &people).await?,
-            None => self.conversation.unwrap_or(SEEDED_GROUP),
+        let conversation = match (looked_up, &asked) {
+            (Some((short, me, users)), _) => {
+                short.find(&store, &me, users.as_ref(), &context).await?
+            }
+            (None, Some(Asked::Id(id))) => *id,
+            _ => SEEDED_GROUP,
         };
         let reading = Reading {
             partition: PartitionKey::Messages(conversation),
-            range,
+            filter,
             limit: self.limit.limit(),
             remember: self.follow,
             shown: match self.order {
@@ -146,10 +157,19 @@ impl Command for Args {
             },
         };
         if explain {
+            if self
+                .conversation
+                .asked()
+                .is_some_and(|asked| asked.is_short())
+            {
+                ui.note(&format!(
+                    "looked up in the rows: conversation {conversation}"
+                ));
+            }
             return reading.explain(&store, ui).await;
         }
         let absent = async || {
-            if !range.is_everything() && has_items(&store, reading.partition).await? {
+            if !reading.filter.is_everything() && has_items(&store, reading.partition).await? {
                 return Ok(());
             }
             Err(Failure::new(
@@ -173,7 +193,9 @@ impl Command for Args {
             match following {
                 Some(following) => {
                     context.ui.note("following; Ctrl-C ends it");
-                    following.go_on::<Messages>(printer, shown, &context).await
+                    following
+                        .go_on::<Messages>(printer, &reading.filter, shown, &context)
+                        .await
                 }
                 None => Ok(()),
             }
@@ -198,54 +220,5 @@ impl Args {
         let wanted = !self.no_transcript;
         let transcript = wanted.then(|| ui.transcript()).flatten();
         transcript.unwrap_or_else(|| ui.printer())
-    }
-
-    /// Finds the two people of `--with` and `--me`.
-    async fn people(&self, with: &str, context: &Context) -> Result<[User; 2], Failure> {
-        let me = me(self.me.as_deref(), &context.environment)?;
-        if me == with {
-            return Err(Failure::refused(format!(
-                "--with and --me are both `{me}`: a conversation has two people"
-            )));
-        }
-        let users = self.users.open(context, self.table.is_production()).await?;
-        Ok([users.by_handle(me).await?, users.by_handle(with).await?])
-    }
-}
-
-/// Finds the one conversation of two people.
-async fn find_conversation(
-    store: &Store,
-    [me, with]: &[User; 2],
-) -> Result<ConversationId, Failure> {
-    match conversation_between(store, me.uuid, with.uuid)
-        .await?
-        .as_slice()
-    {
-        [conversation] => Ok(*conversation),
-        [] => Err(Failure::new(
-            Exit::NotFound,
-            format!(
-                "{}: no conversation of {} with {}",
-                store.destination(),
-                me.handle,
-                with.handle
-            ),
-        )
-        .hint(format!(
-            "`ddb list-conversations {}` shows what there is",
-            me.handle
-        ))),
-        several => {
-            let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
-            Err(Failure::refused(format!(
-                "{}: {} and {} have {} conversations",
-                store.destination(),
-                me.handle,
-                with.handle,
-                several.len()
-            ))
-            .hint(format!("name one of them: {}", ids.join(", "))))
-        }
     }
 }

@@ -1,12 +1,14 @@
 //! `list-conversations`: access pattern B, the conversations of a user.
 
 use clap::Parser;
+use ddb_core::conversation::Filter;
+use ddb_core::handle::PersonName;
 use ddb_core::key::{PartitionKey, UserId};
 use ddb_core::store::Direction;
-use ddb_core::timestamp::TimeRange;
+use ddb_core::timestamp::Timestamp;
 
 use super::partition::{Entry, Layout, Reading};
-use crate::args::{LimitArgs, TableArgs, UsersArgs, id, me};
+use crate::args::{LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
 use crate::commands::explain::ExplainArgs;
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
@@ -19,18 +21,21 @@ use crate::runner::{Command, Context};
 #[derive(Debug, Parser)]
 #[command(name = "list-conversations", version, after_help = examples(&[
     ("Those of somebody else", "ddb list-conversations bayko"),
+    ("Those with a message of today", "ddb list-conversations --since today --all"),
     ("The newest one, for a script", "ddb list-conversations --limit 1 -o jsonl"),
 ]))]
 pub struct Args {
     /// Whose conversations [env: DDB_ME] [default: andrewbrown]
     #[arg(value_name = "HANDLE", conflicts_with = "user_uuid")]
-    handle: Option<String>,
+    handle: Option<PersonName>,
+    /// The same as HANDLE, as the other commands have it
+    #[arg(long, hide = true, value_name = "HANDLE", conflicts_with_all = ["handle", "user_uuid"])]
+    me: Option<PersonName>,
     /// Whose conversations, by id, without looking the handle up
     #[arg(long, value_name = "UUID", value_parser = id::<UserId>)]
     user_uuid: Option<UserId>,
-    /// Only those whose last message is of this calendar year, UTC
-    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(1000..=9999), help_heading = "Range")]
-    year: Option<u16>,
+    #[command(flatten)]
+    range: RangeArgs,
     #[command(flatten)]
     explain: ExplainArgs,
     #[command(flatten)]
@@ -48,13 +53,13 @@ impl Layout for Conversations {
     const MESSAGES: bool = false;
     const TIME: &'static str = "last_message_at";
     const TABLE: &'static [Column<Entry<Self>>] = &[
-        Column::kept("last message (UTC)", |entry| entry.time()),
+        Column::time("last message", |entry| entry.time()),
         Column::kept("conversation", |entry| entry.short_conversation()),
         Column::new("with", |entry| entry.handle()),
         Column::new("message", |entry| entry.message()),
     ];
     const COLUMNS: &'static [Column<Entry<Self>>] = &[
-        Column::kept("last message (UTC)", |entry| entry.time()),
+        Column::time("last message", |entry| entry.time()),
         Column::new("with", |entry| entry.handle()),
         Column::new("display_name", |entry| entry.display_name()),
         Column::id("user_uuid", |entry| entry.user_uuid()),
@@ -81,11 +86,7 @@ impl Command for Args {
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         let explain = self.explain.is_wanted(ui)?;
-        let range = match self.year {
-            Some(year) => TimeRange::year(year)
-                .ok_or_else(|| Failure::refused("--year is outside the years 0000 to 9999"))?,
-            None => TimeRange::default(),
-        };
+        let range = self.range.range(Timestamp::now(), context.zones)?;
         let user = match self.user_uuid {
             Some(user) => user,
             None => self.look_up(&context).await?,
@@ -93,7 +94,7 @@ impl Command for Args {
         let store = self.table.open(&context, None).await?.store;
         let reading = Reading {
             partition: PartitionKey::Rows(user),
-            range,
+            filter: Filter::of_time(range),
             limit: self.limit.limit(),
             remember: false,
             shown: Direction::Descending,
@@ -119,8 +120,12 @@ impl Command for Args {
 
 impl Args {
     async fn look_up(&self, context: &Context) -> Result<UserId, Failure> {
+        let given = self.handle.as_ref().or(self.me.as_ref());
+        let handle = match me(given, &context.environment)? {
+            PersonName::Id(id) => return Ok(id),
+            PersonName::Handle(handle) => handle,
+        };
         let users = self.users.open(context, self.table.is_production()).await?;
-        let handle = me(self.handle.as_deref(), &context.environment)?;
-        Ok(users.by_handle(handle).await?.uuid)
+        Ok(users.by_handle(&handle).await?.uuid)
     }
 }

@@ -9,3 +9,4 @@ pub mod list_conversations;
 mod partition;
 mod stream;
 pub mod sync_conversations;
+mod text;

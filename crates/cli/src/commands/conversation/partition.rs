@@ -3,12 +3,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::marker::PhantomData;
 
-use ddb_core::conversation::{self, Slice};
+use ddb_core::conversation::{self, Filter, Slice};
 use ddb_core::item::{ItemView, Kind, RawItem, Value};
 use ddb_core::key::PartitionKey;
 use ddb_core::schema::attribute;
 use ddb_core::store::{Direction, Store};
-use ddb_core::timestamp::TimeRange;
 use futures::TryStreamExt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -17,7 +16,7 @@ use crate::commands::explain::Explanation;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Cell, ChatLine, Column, Printer, Record, Totals, json};
 use crate::ui::Ui;
-use crate::wording::{capacity, plural, short, utc};
+use crate::wording::{capacity, left_out, plural, short};
 
 /// An item of a partition as the contract names its fields: a message with its sender, or a conversation with the
 /// other person and the last message. What is told apart is said by its layout.
@@ -102,9 +101,9 @@ impl<L: Layout> Serialize for Entry<L> {
 
 /// The cells of an entry.
 impl<L> Entry<L> {
-    /// Returns the time for people, in UTC; as it is stored where it is no time.
+    /// Returns the time as it is stored.
     pub fn time(&self) -> Cell {
-        Cell::text(utc(self.at.as_deref().unwrap_or_default()))
+        Cell::time(self.at.as_deref().unwrap_or_default())
     }
 
     /// Returns the time as it is stored.
@@ -169,7 +168,7 @@ impl<L: Layout> Record for Entry<L> {
 /// What to read of a partition, and in which order it is shown.
 pub(super) struct Reading {
     pub partition: PartitionKey,
-    pub range: TimeRange,
+    pub filter: Filter,
     pub limit: Option<u32>,
     /// Whether the sort keys that are shown are kept for what goes on after the end.
     pub remember: bool,
@@ -242,12 +241,18 @@ impl Reading {
             Some(_) => Direction::Descending,
             None => self.shown,
         };
-        let query = conversation::query(self.partition, self.range, direction);
+        let query = conversation::query(self.partition, self.filter.range, direction);
         let mut explanation = Explanation::new(ui);
         // Where items are left out, nobody knows beforehand how many have to be read.
-        let most = self.limit.filter(|_| self.range.is_everything());
+        let most = self.limit.filter(|_| self.filter.is_everything());
         explanation.query(store, &query, most).await?;
-        if !self.range.is_everything() {
+        if self.filter.contains.is_some() || self.filter.by.is_some() {
+            explanation.note(
+                "left out here",
+                "messages that --contains and --by do not want",
+            );
+        }
+        if !self.filter.range.is_everything() {
             let said = "what the whole dates of the key condition have and the range has not";
             explanation.note("left out here", said);
         }
@@ -265,13 +270,12 @@ impl Reading {
         read: &mut Read,
     ) -> Result<(), Failure> {
         // One more than the limit tells whether the limit cut anything.
-        let page_size = self.range.is_everything().then(|| limit.saturating_add(1));
         let slices = conversation::read(
             store,
             self.partition,
-            self.range,
+            self.filter.clone(),
             Direction::Descending,
-            page_size,
+            Some(limit.saturating_add(1)),
         );
         let mut slices = std::pin::pin!(slices);
         let mut kept: VecDeque<Entry<L>> = VecDeque::new();
@@ -301,7 +305,8 @@ impl Reading {
         printer: &mut Printer<Entry<L>>,
         read: &mut Read,
     ) -> Result<(), Failure> {
-        let slices = conversation::read(store, self.partition, self.range, self.shown, None);
+        let slices =
+            conversation::read(store, self.partition, self.filter.clone(), self.shown, None);
         let mut slices = std::pin::pin!(slices);
         while let Some(slice) = slices.try_next().await? {
             read.count(&slice);
@@ -343,10 +348,7 @@ impl Read {
             ui.note("there are older ones: --all shows them, --limit N shows more");
         }
         if self.undated > 0 {
-            ui.warn(&format!(
-                "{} left out: the sort key is not a time",
-                plural(self.undated, "item was", "items were")
-            ));
+            ui.warn(&left_out(self.undated));
         }
         if self.unknown > 0 {
             ui.warn(&format!(

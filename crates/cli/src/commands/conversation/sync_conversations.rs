@@ -18,7 +18,7 @@ use crate::help::examples;
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
 use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::{plural, short, utc};
+use crate::wording::{plural, short};
 
 /// Syncs rows to their newest message by following the stream.
 ///
@@ -78,13 +78,13 @@ impl Row {
 impl Record for Row {
     type Of<'a> = Self;
     const TABLE: &'static [Column<Self>] = &[
-        Column::kept("time (UTC)", |row| Cell::text(utc(&row.to))),
+        Column::time("time", |row| Cell::time(&row.to)),
         Column::kept("conversation", |row| Cell::text(short(&row.group_uuid))),
         Column::new("from", |row| Cell::text(&row.sender)),
         Column::new("message", |row| Cell::text(&row.message)),
     ];
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::kept("time (UTC)", |row| Cell::text(utc(&row.to))),
+        Column::time("time", |row| Cell::time(&row.to)),
         Column::kept("group_uuid", |row| Cell::text(&row.group_uuid)),
         Column::new("from", |row| Cell::text(&row.sender)),
         Column::new("message", |row| Cell::text(&row.message)),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use ddb_core::guard::{Deletable, Writable};
+use ddb_core::timezone::Zone;
 use ddb_people::users::{
     Address, Created, Database, DatabaseWriter, Findings, Setup, Users, UsersError, Wait,
 };
@@ -76,7 +77,7 @@ impl Record for Row {
         Column::new("unchanged", |row| Cell::number(row.unchanged)),
     ];
 
-    fn sentence(row: &Self) -> Option<String> {
+    fn sentence(row: &Self, _: Zone) -> Option<String> {
         Some(format!(
             "database {}, schema {}; users: {} inserted, {} updated, {} unchanged",
             row.database, row.schema, row.inserted, row.updated, row.unchanged
@@ -86,6 +87,7 @@ impl Record for Row {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
+    const WITHOUT: &'static [&'static str] = &["tz"];
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;

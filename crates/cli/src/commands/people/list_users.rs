@@ -81,6 +81,7 @@ impl Record for Row {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::ROWS;
+    const WITHOUT: &'static [&'static str] = &["tz"];
 
     fn is_paged(&self) -> bool {
         true

@@ -158,6 +158,7 @@ impl Record for Row {
 
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
+    const WITHOUT: &'static [&'static str] = &["tz"];
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;

@@ -7,7 +7,7 @@ use ddb_core::schema::attribute;
 use serde::Serialize;
 
 use crate::output::{Cell, Column, Record, Tone, json, width};
-use crate::wording::{short, utc};
+use crate::wording::short;
 
 /// How many people's handles are remembered; others are shown by their ids.
 const MOST_PEOPLE: usize = 10_000;
@@ -120,7 +120,7 @@ impl Line {
                 text,
                 ..
             } => Self {
-                time: utc(&at),
+                time: at,
                 conversation: short(&conversation).to_owned(),
                 who: handle,
                 text,
@@ -134,7 +134,7 @@ impl Line {
                 text,
                 ..
             } => Self {
-                time: utc(&at),
+                time: at,
                 conversation: short(&conversation).to_owned(),
                 who: handles.of(&owner).to_owned(),
                 text: format!("[row, with {handle}] {text}"),
@@ -153,6 +153,10 @@ impl Line {
         }
     }
 
+    fn time(&self) -> Cell {
+        Cell::time(&self.time).tone(self.tone)
+    }
+
     fn cell(&self, text: &str) -> Cell {
         Cell::text(text).tone(self.tone)
     }
@@ -162,7 +166,7 @@ impl Record for Line {
     type Of<'a> = Self;
     const LIVE: bool = true;
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::kept("time (UTC)", |line| line.cell(&line.time)),
+        Column::time("time", |line| line.time()),
         Column::kept("conversation", |line| match line.conversation.as_str() {
             UNKNOWN => Cell::text(UNKNOWN).tone(Tone::Odd),
             conversation => line.cell(conversation),

@@ -7,8 +7,9 @@ use clap::Args;
 use ddb_core::rate_limit::Rate;
 use ddb_core::seed::{self, Loaded, Loading, Synthetic};
 use ddb_core::timestamp::Timestamp;
+use ddb_core::timezone::Zone;
 
-use crate::args::{TableTarget, When, WriteArgs};
+use crate::args::{TableTarget, When, WriteArgs, no_instant};
 use crate::failure::Failure;
 use crate::ui::Ui;
 use crate::wording::plural;
@@ -21,11 +22,11 @@ const TICK: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
     /// Load N messages of invented conversations, instead of one conversation; needs --ends-at
-    #[arg(long, value_name = "N", help_heading = HEADING, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX) * 1000), conflicts_with_all = ["conversation", "me", "other", "speakers", "group_uuid", "users", "database_url"])]
+    #[arg(long, value_name = "N", help_heading = HEADING, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX) * 1000), conflicts_with_all = ["conversation", "me", "with", "speakers", "group_uuid", "users", "database_url"])]
     generate: Option<u64>,
     /// Messages of each conversation
-    #[arg(long, value_name = "N", help_heading = HEADING, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), requires = "generate")]
-    messages_per_group: u32,
+    #[arg(long, alias = "messages-per-group", value_name = "N", help_heading = HEADING, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), requires = "generate")]
+    messages_per_conversation: u32,
     /// How many people there are
     #[arg(long, value_name = "N", help_heading = HEADING, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..), requires = "generate")]
     people: u32,
@@ -48,13 +49,16 @@ impl GenerateArgs {
     pub(super) fn load(
         &self,
         ends_at: &When,
+        zone: Zone,
         interval: Duration,
         now: Timestamp,
     ) -> Result<Option<Synthetic>, Failure> {
         let Some(messages) = self.generate else {
             return Ok(None);
         };
-        let When::At(ends_at) = *ends_at else {
+        let fixed = ends_at.fixed(zone);
+        let fixed = fixed.map_err(|error| no_instant("--ends-at", &error))?;
+        let Some(ends_at) = fixed else {
             return Err(Failure::refused(
                 "--generate needs --ends-at with a time that does not move",
             )
@@ -70,7 +74,7 @@ impl GenerateArgs {
         }
         let load = Synthetic::new(
             messages,
-            self.messages_per_group,
+            self.messages_per_conversation,
             self.people,
             self.rng_seed,
             ends_at,

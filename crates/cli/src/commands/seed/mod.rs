@@ -7,21 +7,23 @@ use std::time::Duration;
 
 use clap::Parser;
 use ddb_core::conversation::SyncedRows;
+use ddb_core::handle::PersonName;
 use ddb_core::item::{ConversationRow, Message};
 use ddb_core::key::{ConversationId, SortKey};
 use ddb_core::seed::{Prepared, Script, Seed, Side, Speakers, Synthetic, prepare};
 use ddb_core::timestamp::Timestamp;
+use ddb_core::timezone::Zone;
 use ddb_people::users::Users;
 use serde::Serialize;
 
 use crate::args::SEEDED_GROUP;
-use crate::args::{TableArgs, UsersArgs, When, WriteArgs, duration, id, me};
+use crate::args::{TableArgs, UsersArgs, When, WriteArgs, duration, id, me, no_instant};
 use crate::failure::{Failure, Outcome, exit_of_file};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record};
 use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::{plural, short, span, utc};
+use crate::wording::{plural, short, span};
 use generate::GenerateArgs;
 
 const BUILT_IN: &str = include_str!("../../../../../seed-data/conversations/late-train.txt");
@@ -30,14 +32,14 @@ const BUILT_IN_NAME: &str = "the built-in conversation";
 /// Loads a conversation between two users.
 ///
 /// A file is UTF-8 text with one message a line, `Speaker: text`. `Person 1` is --me, `Person 2` is
-/// --other; a handle of the two means that user. Blank lines and lines that start with # are skipped.
+/// --with; a handle of the two means that user. Blank lines and lines that start with # are skipped.
 ///
 /// Seeding again changes nothing: messages that are there are found, and only the missing ones are
 /// written, where they belong.
 #[derive(Debug, Parser)]
 #[command(name = "seed", version, after_help = examples(&[
     ("Load another conversation, between two other people", "printf 'londo: Tea?\\nPerson 2: Always.\\n' > tea.txt\n    \
-        ddb seed --me londo --other altbrown --conversation tea.txt \\\n      \
+        ddb seed --me londo --with altbrown --conversation tea.txt \\\n      \
         --group-uuid 0b6c8e5e-6f0a-4f6e-9d3f-3a1b7c2d4e5f"),
     ("See what would be written", "ddb seed --dry-run"),
     ("A table to try things on, with invented people", "ddb seed --generate 1000 --ends-at 2026-03-22"),
@@ -48,17 +50,17 @@ pub struct Args {
     conversation: Option<PathBuf>,
     /// Handle of `Person 1` [env: DDB_ME] [default: andrewbrown]
     #[arg(long, value_name = "HANDLE")]
-    me: Option<String>,
+    me: Option<PersonName>,
     /// Handle of `Person 2`
-    #[arg(long, value_name = "HANDLE", default_value = "bayko")]
-    other: String,
+    #[arg(long, alias = "other", value_name = "HANDLE", default_value = "bayko")]
+    with: PersonName,
     /// Say who speaks under another name; may be given several times
     #[arg(long = "speaker", value_name = "NAME=HANDLE")]
     speakers: Vec<String>,
     /// Id of the conversation
     #[arg(long, value_name = "UUID", default_value_t = SEEDED_GROUP, value_parser = id::<ConversationId>)]
     group_uuid: ConversationId,
-    /// Time of the last message: RFC 3339, a date, `now`, or -1d
+    /// Time of the last message: 2026-03-22, '2026-03-22 10:30', now, -1d; in UTC unless --tz is given
     #[arg(
         long,
         value_name = "TIME",
@@ -104,13 +106,13 @@ impl Record for Row {
         Column::kept("messages", |row| Cell::number(row.messages)),
         Column::kept("written", |row| Cell::number(row.written)),
         Column::kept("unchanged", |row| Cell::number(row.unchanged)),
-        Column::new("first (UTC)", |row| Cell::text(utc(&row.first_at))),
-        Column::new("last (UTC)", |row| Cell::text(utc(&row.last_at))),
+        Column::time("first", |row| Cell::time(&row.first_at)),
+        Column::time("last", |row| Cell::time(&row.last_at)),
         Column::new("users", |row| Cell::text(&row.users_source)),
     ];
 
-    fn sentence(row: &Self) -> Option<String> {
-        let times = span(&row.first_at, &row.last_at);
+    fn sentence(row: &Self, zone: Zone) -> Option<String> {
+        let times = span(&row.first_at, &row.last_at, zone);
         let all = plural(row.messages, "message", "messages");
         let people = row.people.as_deref().unwrap_or(&row.users_source);
         let place = format!("{} ({people})", short(&row.group_uuid));
@@ -140,10 +142,14 @@ impl Command for Args {
                 "--interval must be at least 1us: two messages cannot have one time",
             ));
         }
-        let row = match self.generate.load(&self.ends_at, self.interval, now)? {
-            Some(load) => self.generate(load, &context).await?,
-            None => self.converse(now, &context).await?,
-        };
+        let row =
+            match self
+                .generate
+                .load(&self.ends_at, context.zones.dates, self.interval, now)?
+            {
+                Some(load) => self.generate(load, &context).await?,
+                None => self.converse(now, &context).await?,
+            };
         let done = match self.dry_run {
             true => "nothing was written".to_owned(),
             false => format!(
@@ -199,15 +205,15 @@ impl Args {
     /// Loads a conversation.
     async fn converse(&self, now: Timestamp, context: &Context) -> Result<Row, Failure> {
         let ui = &context.ui;
-        let me = me(self.me.as_deref(), &context.environment)?;
-        if me == self.other {
+        let me = me(self.me.as_ref(), &context.environment)?;
+        if me == self.with {
             return Err(Failure::refused(format!(
-                "--me and --other are both `{me}`: a conversation has two people"
+                "--me and --with are both `{me}`: a conversation has two people"
             )));
         }
-        let script = self.script(me)?;
+        let script = self.script(&me)?;
         let users = self.users.open(context, self.table.is_production()).await?;
-        let seed = self.seed(me, &users, now).await?;
+        let seed = self.seed(&me, &users, context.zones.dates, now).await?;
         let site = self.table.open(context, Some(users.source())).await?;
         let prepared = prepare(&site.store, &seed, &script, now).await?;
         if prepared.is_anchored() && self.ends_at != When::Now {
@@ -256,21 +262,26 @@ impl Args {
         Ok(row)
     }
 
-    fn script(&self, me: &str) -> Result<Script, Failure> {
-        let mut speakers = Speakers::new(me, &self.other);
+    fn script(&self, me: &PersonName) -> Result<Script, Failure> {
+        let mut speakers = Speakers::new(&me.to_string(), &self.with.to_string());
         for speaker in &self.speakers {
             let (name, handle) = speaker.split_once('=').ok_or_else(|| {
                 Failure::refused(format!("--speaker {speaker}: write it as NAME=HANDLE"))
             })?;
-            let side = match handle {
-                handle if handle == me => Side::Me,
-                handle if handle == self.other => Side::Other,
-                _ => {
-                    return Err(Failure::refused(format!(
-                        "--speaker {speaker}: `{handle}` is neither --me `{me}` nor --other `{}`",
-                        self.other
-                    )));
-                }
+            let is = |person: &PersonName| {
+                handle
+                    .parse()
+                    .is_ok_and(|named: PersonName| named == *person)
+            };
+            let side = if is(me) {
+                Side::Me
+            } else if is(&self.with) {
+                Side::Other
+            } else {
+                return Err(Failure::refused(format!(
+                    "--speaker {speaker}: `{handle}` is neither --me `{me}` nor --with `{}`",
+                    self.with
+                )));
             };
             speakers.map(name, side);
         }
@@ -289,10 +300,16 @@ impl Args {
         )?)
     }
 
-    async fn seed(&self, me: &str, users: &Users, now: Timestamp) -> Result<Seed, Failure> {
+    async fn seed(
+        &self,
+        me: &PersonName,
+        users: &Users,
+        zone: Zone,
+        now: Timestamp,
+    ) -> Result<Seed, Failure> {
         let [me, other] = [
-            users.by_handle(me).await?.person(),
-            users.by_handle(&self.other).await?.person(),
+            users.named(me).await?.person(),
+            users.named(&self.with).await?.person(),
         ];
         if me.id == other.id {
             return Err(Failure::refused(format!(
@@ -300,13 +317,13 @@ impl Args {
                 me.handle, other.handle, me.id
             )));
         }
-        let ends_at =
-            match self.ends_at {
-                When::Now => None,
-                when => Some(when.at(now).ok_or_else(|| {
-                    Failure::refused("--ends-at is outside the years 0000 to 9999")
-                })?),
-            };
+        let ends_at = match self.ends_at {
+            When::Now => None,
+            when => {
+                let at = when.at(now, zone);
+                Some(at.map_err(|error| no_instant("--ends-at", &error))?)
+            }
+        };
         Ok(Seed {
             conversation: self.group_uuid,
             me,

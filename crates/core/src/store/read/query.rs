@@ -39,7 +39,33 @@ pub struct Query {
     of_conversation: Option<ConversationId>,
     direction: Direction,
     consistent: bool,
-    page_size: Option<i32>,
+    page_size: PageSize,
+}
+
+/// How many items the service reads for one page.
+#[derive(Debug, Clone, Copy)]
+enum PageSize {
+    /// As many as it likes: 1 MB of them.
+    Any,
+    /// So many.
+    Fixed(i32),
+    /// So many for the first page, and twice as many for each page after it.
+    Growing(i32),
+}
+
+impl PageSize {
+    /// Returns the bound of a page, where it has one; the first page has the number 0.
+    fn of(self, page: u32) -> Option<i32> {
+        match self {
+            Self::Any => None,
+            Self::Fixed(items) => Some(items),
+            Self::Growing(items) => Some(items.saturating_mul(1 << page.min(30))),
+        }
+    }
+}
+
+fn items(items: u32) -> i32 {
+    i32::try_from(items.max(1)).unwrap_or(i32::MAX)
 }
 
 impl Query {
@@ -51,7 +77,7 @@ impl Query {
             of_conversation: None,
             direction: Direction::Ascending,
             consistent: false,
-            page_size: None,
+            page_size: PageSize::Any,
         }
     }
 
@@ -85,8 +111,15 @@ impl Query {
 
     /// Bounds the items that the service reads for one page.
     #[must_use]
-    pub fn page_size(mut self, items: u32) -> Self {
-        self.page_size = Some(i32::try_from(items.max(1)).unwrap_or(i32::MAX));
+    pub fn page_size(mut self, most: u32) -> Self {
+        self.page_size = PageSize::Fixed(items(most));
+        self
+    }
+
+    /// Bounds the items that the service reads for the first page; each page after it may have twice as many.
+    #[must_use]
+    pub fn growing_pages(mut self, first: u32) -> Self {
+        self.page_size = PageSize::Growing(items(first));
         self
     }
 }
@@ -159,13 +192,21 @@ impl Store {
         query: Query,
     ) -> impl Stream<Item = Result<Page, CallError>> + Send + use<> {
         let store = self.clone();
+        let mut asked = 0;
         pages(QUERY, &self.destination, move |last: LastKey| {
             let (store, query) = (store.clone(), query.clone());
-            async move { store.query_page(&query, last).await }
+            let size = query.page_size.of(asked);
+            asked += 1;
+            async move { store.query_page(&query, size, last).await }
         })
     }
 
-    async fn query_page(&self, query: &Query, last: LastKey) -> Result<(Page, LastKey), CallError> {
+    async fn query_page(
+        &self,
+        query: &Query,
+        size: Option<i32>,
+        last: LastKey,
+    ) -> Result<(Page, LastKey), CallError> {
         let own = || OwnText::of(last.as_ref());
         let words = query.words();
         let mut request = self
@@ -177,7 +218,7 @@ impl Store {
             .set_filter_expression(words.filter.map(str::to_owned))
             .scan_index_forward(words.forward)
             .set_consistent_read(words.consistent.then_some(true))
-            .set_limit(query.page_size)
+            .set_limit(size)
             .set_exclusive_start_key(last.clone())
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         for (placeholder, name) in words.names {

@@ -157,12 +157,12 @@ impl std::ops::Deref for DatabaseWriter {
     }
 }
 
-/// Returns the query for the users with a value in a column. Every column is taken as text, whatever type
+/// Returns the query for the users that a condition on `u` holds for. Every column is taken as text, whatever type
 /// an older schema gave it, and may be missing.
-fn select_by(column: &str) -> String {
+fn select_where(condition: &str) -> String {
     format!(
         "SELECT r->>'uuid', r->>'display_name', r->>'handle', r->>'email', r->>'cognito_user_id' \
-         FROM (SELECT to_jsonb(u) AS r FROM public.users u WHERE u.{column}::text = $1 LIMIT 12) rows \
+         FROM (SELECT to_jsonb(u) AS r FROM public.users u WHERE {condition} LIMIT 12) rows \
          ORDER BY 1"
     )
 }
@@ -207,13 +207,18 @@ impl Database {
 
     /// Finds the users with a handle: more than one only in older databases.
     pub async fn by_handle(&self, handle: &str) -> Result<Vec<User>, PostgresError> {
-        let rows = bounded(self.client.query(&select_by("handle"), &[&handle])).await?;
+        let query = select_where("lower(u.handle::text) = lower($1)");
+        let rows = bounded(self.client.query(&query, &[&handle])).await?;
         rows.iter().map(user).collect()
     }
 
     /// Finds the users with an id: one at the most, but in a table without a primary key.
     pub async fn by_id(&self, id: UserId) -> Result<Vec<User>, PostgresError> {
-        let rows = bounded(self.client.query(&select_by("uuid"), &[&id.to_string()])).await?;
+        let rows = bounded(
+            self.client
+                .query(&select_where("u.uuid::text = $1"), &[&id.to_string()]),
+        )
+        .await?;
         rows.iter().map(user).collect()
     }
 }

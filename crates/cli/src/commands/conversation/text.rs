@@ -1,0 +1,60 @@
+//! The text of a message, as an argument or from stdin.
+
+use std::io::{self, IsTerminal, Read};
+use std::str::FromStr;
+
+use ddb_core::conversation::{Text, TextError};
+
+use crate::failure::{Exit, Failure};
+use crate::ui::Ui;
+
+/// A text that is given, or `-`: then it is what stdin holds, without the end of its last line.
+#[derive(Debug, Clone)]
+pub(super) enum TextArg {
+    /// What stdin holds.
+    Stdin,
+    /// The text itself.
+    Given(Text),
+}
+
+impl FromStr for TextArg {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        match text {
+            "-" => Ok(Self::Stdin),
+            text => text.parse().map(Self::Given),
+        }
+    }
+}
+
+impl TextArg {
+    /// Returns the text.
+    ///
+    /// # Errors
+    ///
+    /// Where stdin holds none that is a message.
+    pub fn read(&self, ui: &Ui) -> Result<Text, Failure> {
+        /// Far more than a message has.
+        const MOST: u64 = 1 << 20;
+        let stdin = match self {
+            Self::Given(text) => return Ok(text.clone()),
+            Self::Stdin => io::stdin(),
+        };
+        if stdin.is_terminal() {
+            ui.note("type the message; Ctrl-D on a line of its own ends it");
+        }
+        let mut bytes = Vec::new();
+        stdin
+            .lock()
+            .take(MOST)
+            .read_to_end(&mut bytes)
+            .map_err(|error| Failure::new(Exit::Failed, format!("stdin: {error}")))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Failure::refused("stdin: the message is not UTF-8"))?;
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        line.parse()
+            .map_err(|error| Failure::refused(format!("stdin: {error}")))
+    }
+}
