@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 pub use cause::{Cause, ConnectFault, root_cause};
-pub(crate) use cause::{TooLarge, is_connect, is_cut};
+pub(crate) use cause::{TooLarge, is_connect};
 
 use crate::key::ConversationId;
 use crate::schema::TableName;
