@@ -11,10 +11,6 @@ fn front() -> Tool {
     Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front)
 }
 
-fn shell(tool: &Tool, script: &str) -> Ran {
-    tool.shell(script).output().unwrap().into()
-}
-
 fn files(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()

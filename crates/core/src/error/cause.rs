@@ -190,7 +190,7 @@ pub(crate) fn is_connect(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// Tells whether an answer ended in its middle.
-pub(crate) fn is_cut(error: &(dyn StdError + 'static)) -> bool {
+fn is_cut(error: &(dyn StdError + 'static)) -> bool {
     chain(error).any(|error| error.is::<hyper::Error>() || error.is::<std::io::Error>())
 }
 
