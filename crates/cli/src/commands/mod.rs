@@ -4,6 +4,7 @@ pub mod about;
 pub mod conversation;
 pub mod doctor;
 pub mod drop;
+pub mod explain;
 pub mod list_tables;
 pub mod local;
 pub mod people;

@@ -1,8 +1,9 @@
-//! Data on its way to stdout: one printer, six forms, and a pager for what is longer than the screen.
+//! Data on its way to stdout: one printer, all the forms, and a pager for what is longer than the screen.
 
 mod cell;
 pub mod escape;
 mod format;
+mod handout;
 pub mod json;
 pub mod pager;
 mod printer;

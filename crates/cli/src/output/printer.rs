@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::escape;
 use super::format::Format;
+use super::handout::Handout;
 use super::json::{self, WriteJson};
 use super::pager::Out;
 use super::record::{Record, Totals};
@@ -17,6 +18,7 @@ use crate::failure::Failure;
 enum Form {
     Table(Drawing),
     Transcript(Transcript),
+    Handout(Handout),
     Csv,
     Text,
 }
@@ -44,6 +46,9 @@ impl<R: Record, W: Write> Printer<R, W> {
             Format::Wide => Form::Table(Drawing::of::<R>(R::COLUMNS, None)),
             Format::Csv => Form::Csv,
             Format::Json | Format::Jsonl | Format::DdbJson => Form::Text,
+            Format::Txt | Format::Md | Format::Html => {
+                Handout::new(format).map_or(Form::Text, Form::Handout)
+            }
         };
         Self::in_form(format, screen, form, out)
     }
@@ -71,6 +76,14 @@ impl<R: Record, W: Write> Printer<R, W> {
         if let Form::Transcript(transcript) = &mut self.form {
             if let Some(said) = R::said(record) {
                 transcript.take(said);
+                self.printed += 1;
+            }
+            return Ok(());
+        }
+        if matches!(self.form, Form::Handout(_)) {
+            self.begin()?;
+            if let (Form::Handout(handout), Some(said)) = (&mut self.form, R::said(record)) {
+                handout.take(said, &mut self.out)?;
                 self.printed += 1;
             }
             return Ok(());
@@ -117,9 +130,7 @@ impl<R: Record, W: Write> Printer<R, W> {
                     .take(1)
                     .try_for_each(|line| self.print_only(line))
             }
-            Format::Table | Format::Wide | Format::Csv | Format::DdbJson => {
-                lines.iter().try_for_each(|line| self.print(line))
-            }
+            _ => lines.iter().try_for_each(|line| self.print(line)),
         }
     }
 
@@ -148,8 +159,8 @@ impl<R: Record, W: Write> Printer<R, W> {
                     drawing.row(row, &mut self.out)?;
                 }
             }
-            // A transcript takes records one by one.
-            Form::Transcript(_) => {}
+            // These take records one by one.
+            Form::Transcript(_) | Form::Handout(_) => {}
             Form::Csv | Form::Text => {
                 let mut text = sheet.text(records);
                 // In a document every record but the first one comes after a comma.
@@ -172,6 +183,7 @@ impl<R: Record, W: Write> Printer<R, W> {
                     sheet::csv_row(&mut self.out, header)?;
                 }
                 Form::Text if self.format == Format::Json => self.out.write_all(b"{\"items\":[")?,
+                Form::Handout(handout) => handout.begin(&mut self.out)?,
                 _ => {}
             }
         }
@@ -204,6 +216,7 @@ impl<R: Record, W: Write> Printer<R, W> {
         self.begin()?;
         match &mut self.form {
             Form::Table(drawing) => drawing.end(&mut self.out)?,
+            Form::Handout(handout) => handout.end(&mut self.out)?,
             Form::Text if self.format == Format::Json => {
                 let count = totals.count.unwrap_or(self.printed);
                 if self.printed > 0 {

@@ -15,5 +15,5 @@ pub(crate) use create::shows_nothing;
 pub use create::{
     MAX_TEXT, Membership, Text, TextError, create_conversation, create_message, membership,
 };
-pub use read::{Slice, conversation_between, has_items, newest_message, read};
+pub use read::{Slice, conversation_between, has_items, newest_message, query, read};
 pub use rows::{Doubled, Missing, SyncRequest, SyncedRows, look, sync_rows};
