@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, Command, CommandFactory};
+use clap::Args;
 
 use crate::output::Format;
 
@@ -22,7 +22,7 @@ pub enum ColorChoice {
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct CommonArgs {
-    /// Form of the output: table, wide, json, jsonl; csv where rows are read, ddb-json where items are; txt, md, html for a conversation
+    /// Form of the output
     #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORM", help_heading = OUTPUT, hide_possible_values = true)]
     pub output: Format,
     /// Say nothing but errors
@@ -43,12 +43,6 @@ pub struct CommonArgs {
     /// Give up after this time, such as 90s or 1m30s
     #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = OUTPUT)]
     pub timeout: Option<Duration>,
-}
-
-/// Makes the command line of a command: its own options, and those that all commands have.
-pub fn command_line<C: CommandFactory>() -> Command {
-    let common = CommonArgs::augment_args(Command::new("common"));
-    C::command().args(common.get_arguments().cloned())
 }
 
 /// Parses a duration: `90s`, `1m30s`.

@@ -168,7 +168,7 @@ fn screen(command: &mut Command) -> StyledStr {
     text.into()
 }
 
-/// Returns the options that a screen has room for: those that come first, then the command's own, then those that
+/// Returns the options that a screen has room for: those that are required, those that come first, some of the command's own, and those that
 /// most commands have.
 fn first_options(command: &Command) -> Vec<&Arg> {
     let named = |name: &str| {
@@ -183,12 +183,13 @@ fn first_options(command: &Command) -> Vec<&Arg> {
     };
     let first = FIRST.iter().find(|(name, _)| *name == command.get_name());
     let first = first.into_iter().flat_map(|(_, names)| *names);
-    let mut chosen: Vec<&Arg> = first.filter_map(|name| named(name)).collect();
+    let needed = command.get_arguments().filter(own);
+    let needed = needed.filter(|option| option.is_required_set());
+    let mut chosen: Vec<&Arg> = needed.collect();
     let common = ["prod", "output", "table"];
-    let others = command
-        .get_arguments()
-        .filter(own)
-        .take(3)
+    let others = first
+        .filter_map(|name| named(name))
+        .chain(command.get_arguments().filter(own).take(3))
         .chain(common.iter().filter_map(|name| named(name)))
         .chain(command.get_arguments().filter(own));
     for option in others {

@@ -21,7 +21,7 @@ use runner::{Command, Program};
 /// Runs one utility with the arguments of this process.
 pub fn run_standalone<C: Command>() -> ExitCode {
     let program = Program {
-        command: common::command_line::<C>,
+        command: runner::command_line::<C>,
         binaries: Vec::new,
         catalog: multicall::catalog,
     };

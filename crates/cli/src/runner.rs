@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgMatches, FromArgMatches, Parser};
+use clap::{ArgMatches, Args, FromArgMatches, Parser};
 use ddb_core::environment::Environment;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
@@ -69,6 +69,17 @@ impl Context {
     pub async fn stopped(&self) {
         self.stop.notified().await;
     }
+}
+
+/// Makes the command line of a command: its own options, and those that all commands have. It names the forms of
+/// output that the command has.
+pub fn command_line<C: Command>() -> clap::Command {
+    let common = CommonArgs::augment_args(clap::Command::new("common"));
+    let forms = format!("Form of the output: {}", names(C::FORMATS));
+    let common = common.mut_arg("output", |output| {
+        output.help(forms).hide(C::FORMATS.len() < 2)
+    });
+    C::command().args(common.get_arguments().cloned())
 }
 
 /// How long a command that ends on a signal may take for it.
@@ -334,17 +345,17 @@ fn system(error: io::Error) -> Failure {
 }
 
 fn unknown_format(format: Format, known: &[Format]) -> Failure {
-    use clap::ValueEnum;
-    let name = |format: &Format| {
-        format
-            .to_possible_value()
-            .map(|value| value.get_name().to_owned())
-            .unwrap_or_default()
-    };
-    let known: Vec<String> = known.iter().map(name).collect();
     Failure::refused(format!(
         "--output {} is not a form of this command",
-        name(&format)
+        names(&[format])
     ))
-    .hint(format!("it has {}", known.join(", ")))
+    .hint(format!("it has {}", names(known)))
+}
+
+/// Names forms of output as they are typed.
+fn names(formats: &[Format]) -> String {
+    use clap::ValueEnum;
+    let values = formats.iter().filter_map(ValueEnum::to_possible_value);
+    let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
+    names.join(", ")
 }

@@ -219,7 +219,7 @@ impl Explanation {
             text.push('\n');
         }
         std::io::stdout().write_all(text.as_bytes())?;
-        ui.note("names were looked up where there are any; of these requests none but DescribeTable was made");
+        ui.note("not sent; only names were looked up, and the table was described");
         Ok(Outcome::Done)
     }
 }

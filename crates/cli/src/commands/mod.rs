@@ -18,8 +18,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 
-use crate::common::command_line;
-use crate::runner::{self, Command, Program};
+use crate::runner::{self, Command, Program, command_line};
 use about::{completions, man};
 use conversation::{
     check_conversations, create_conversation, create_message, get_conversation, list_conversations,

@@ -4,12 +4,12 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use clap::ArgMatches;
-use ddb_core::connect::{DEFAULT_REGION, Endpoint, REGION_VARIABLES, Service};
+use ddb_core::connect::DEFAULT_REGION;
 use ddb_core::environment::Environment;
 use ddb_core::error::ConnectFault;
-use ddb_core::schema::{DEFAULT_TABLE, TableName};
 
 use super::Hint;
+use super::flags::{DEFAULT_ENDPOINT, TargetFlags};
 use crate::shell::quote;
 
 /// Turns hints into words. It knows the command that runs, its target, and what options other commands have.
@@ -25,77 +25,6 @@ struct Known {
     /// The command line as it was typed.
     typed: Vec<String>,
     target: TargetFlags,
-}
-
-/// The target as options that lead another command to the same one. What is the default anyway is left out.
-#[derive(Debug, Default)]
-struct TargetFlags {
-    production: bool,
-    profile: Option<String>,
-    /// Options with their values, in the order in which they are written.
-    options: Vec<(&'static str, Option<String>)>,
-}
-
-/// The endpoint of local commands where none is named.
-const DEFAULT_ENDPOINT: &str = Service::DYNAMODB.default_endpoint();
-
-impl TargetFlags {
-    /// Reads what was said, by option or by variable. What is malformed is left out: the command says so itself.
-    fn read(options: &ArgMatches, environment: &Environment) -> Self {
-        let flag = |id: &str| options.try_get_one::<String>(id).ok().flatten();
-        let variable = |names: &[&str]| {
-            let found = environment.first(names).ok().flatten();
-            found.map(|(_, value)| value.to_owned())
-        };
-        let production = options.try_get_one("prod").ok().flatten() == Some(&true);
-
-        let endpoint = flag("endpoint_url").cloned().or_else(|| {
-            let local = (!production).then(|| variable(Service::DYNAMODB.variables()));
-            local.flatten()
-        });
-        let endpoint = endpoint
-            .and_then(|url| url.parse::<Endpoint>().ok())
-            .map(|endpoint| endpoint.to_string())
-            .filter(|url| production || url != DEFAULT_ENDPOINT);
-        let region = flag("region").cloned();
-        let region = region
-            .or_else(|| variable(&REGION_VARIABLES))
-            .filter(|region| production || region != DEFAULT_REGION);
-        let profile = flag("profile").cloned().or_else(|| {
-            // Keys in variables come before a profile that only a variable names.
-            let by_variable = production && variable(&["AWS_ACCESS_KEY_ID"]).is_none();
-            by_variable
-                .then(|| variable(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]))
-                .flatten()
-        });
-        let table = options.try_get_one::<TableName>("table").ok().flatten();
-        let table = table
-            .map(ToString::to_string)
-            .or_else(|| variable(&["DDB_MESSAGE_TABLE"]))
-            .filter(|table| table != DEFAULT_TABLE);
-
-        let mut found = Vec::new();
-        if production {
-            found.push(("prod", None));
-        }
-        for (name, value) in [
-            ("endpoint-url", endpoint),
-            ("sts-endpoint-url", flag("sts_endpoint_url").cloned()),
-            ("region", region),
-            ("profile", profile.clone()),
-            ("expect-account", flag("expect_account").cloned()),
-            ("table", table),
-        ] {
-            if value.is_some() {
-                found.push((name, value));
-            }
-        }
-        Self {
-            production,
-            profile,
-            options: found,
-        }
-    }
 }
 
 impl Guide {
@@ -345,11 +274,11 @@ mod tests {
         assert_eq!(words("ddb scan", &[], load), load);
         assert_eq!(
             words(
-                "ddb scan --prod --region eu-west-1 --profile ops --table t2",
+                "ddb scan --prod --region eu-west-1 --profile ops --table legacy",
                 &[],
                 load
             ),
-            "`ddb schema-load --prod --region eu-west-1 --profile ops --table t2` creates the table, \
+            "`ddb schema-load --prod --region eu-west-1 --profile ops --table legacy` creates the table, \
              `ddb list-tables --prod --region eu-west-1 --profile ops` shows those that are there"
         );
         assert_eq!(
@@ -357,11 +286,11 @@ mod tests {
                 "ddb scan",
                 &[
                     ("DDB_ENDPOINT_URL", "http://localhost:8001"),
-                    ("DDB_MESSAGE_TABLE", "t2"),
+                    ("DDB_MESSAGE_TABLE", "legacy"),
                 ],
                 "`ddb seed | cat` loads, `ddb local` does not",
             ),
-            "`ddb seed --endpoint-url http://localhost:8001 --table t2 | cat` loads, `ddb local` does not"
+            "`ddb seed --endpoint-url http://localhost:8001 --table legacy | cat` loads, `ddb local` does not"
         );
     }
 
@@ -369,11 +298,11 @@ mod tests {
     fn what_stands_in_a_line_is_not_added_again() {
         assert_eq!(
             words(
-                "ddb scan --table t2",
+                "ddb scan --table legacy",
                 &[],
-                "`ddb scan --table t3`, `ddb scan --table=t3`"
+                "`ddb scan --table other`, `ddb scan --table=other`"
             ),
-            "`ddb scan --table t3`, `ddb scan --table=t3`"
+            "`ddb scan --table other`, `ddb scan --table=other`"
         );
     }
 
@@ -413,7 +342,7 @@ mod tests {
     fn throttling_names_what_the_command_has() {
         let scan = words("ddb scan", &[], Hint::Throttled);
         assert!(scan.starts_with("--max-rcu N"), "{scan}");
-        let get = words("ddb drop t", &[], Hint::Throttled);
+        let get = words("ddb drop legacy", &[], Hint::Throttled);
         assert!(
             !get.contains("--max-rcu") && get.contains("on-demand"),
             "{get}"

@@ -1,5 +1,6 @@
 //! How a command ends: exit codes, and errors of one line with a hint.
 
+mod flags;
 mod guide;
 mod hint;
 mod service;

@@ -79,6 +79,17 @@ fn help_fits_a_terminal_of_80_columns_and_24_lines() {
             assert!(screen.contains(part), "{command}: {part}\n{screen}");
         }
     }
+    // Help names the forms that a command has, and no others.
+    let forms = |command: &str| {
+        let help = help(&tool, &[command]);
+        let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (_, forms) = words.split_once("Form of the output: ").unwrap_or(("", ""));
+        forms.split(" [default").next().unwrap().to_owned()
+    };
+    assert_eq!(forms("drop"), "table, json, jsonl");
+    assert!(forms("get-conversation").ends_with("ddb-json, txt, md, html"));
+    assert!(forms("scan").ends_with(", ddb-json"));
+    assert_eq!(forms("man"), "");
     let front = tool.run(&["-h"]).ok();
     assert!(front.lines().count() <= 60, "{front}");
     let own = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Own);
