@@ -28,7 +28,7 @@ impl ExplainArgs {
     ///
     /// Where a form of output was asked for, which they do not have.
     pub fn is_wanted(&self, ui: &Ui) -> Result<bool, Failure> {
-        if self.explain && ui.format() != Format::Table {
+        if self.explain && !matches!(ui.format(), Format::Table | Format::Wide) {
             return Err(
                 Failure::refused("--explain shows lines for a shell, and no other form")
                     .hint("leave --output out"),

@@ -41,6 +41,7 @@ impl Format {
     /// The forms of a command that reads messages.
     pub const MESSAGES: &'static [Self] = &[
         Self::Table,
+        Self::Wide,
         Self::Json,
         Self::Jsonl,
         Self::Csv,

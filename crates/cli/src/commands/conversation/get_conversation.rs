@@ -88,11 +88,11 @@ impl Layout for Messages {
     const COLUMNS: &'static [Column<Entry<Self>>] = &[
         Column::time("time", |entry| entry.time()),
         Column::new("from", |entry| entry.handle()),
-        Column::new("display_name", |entry| entry.display_name()),
-        Column::id("user_uuid", |entry| entry.user_uuid()),
-        Column::id("group_uuid", |entry| entry.conversation()),
-        Column::id("message_uuid", |entry| entry.message_uuid()),
         Column::new("message", |entry| entry.message()),
+        Column::id("message_uuid", |entry| entry.message_uuid()),
+        Column::id("user_uuid", |entry| entry.user_uuid()),
+        Column::new("display_name", |entry| entry.display_name()),
+        Column::id("group_uuid", |entry| entry.conversation()),
     ];
     const CSV: &'static [Column<Entry<Self>>] = &[
         Column::id("group_uuid", |entry| entry.conversation()),

@@ -61,10 +61,10 @@ impl Layout for Conversations {
     const COLUMNS: &'static [Column<Entry<Self>>] = &[
         Column::time("last message", |entry| entry.time()),
         Column::new("with", |entry| entry.handle()),
-        Column::new("display_name", |entry| entry.display_name()),
-        Column::id("user_uuid", |entry| entry.user_uuid()),
-        Column::id("group_uuid", |entry| entry.conversation()),
         Column::new("message", |entry| entry.message()),
+        Column::id("group_uuid", |entry| entry.conversation()),
+        Column::id("user_uuid", |entry| entry.user_uuid()),
+        Column::new("display_name", |entry| entry.display_name()),
     ];
     const CSV: &'static [Column<Entry<Self>>] = &[
         Column::kept("group_uuid", |entry| entry.conversation()),
