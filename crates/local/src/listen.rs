@@ -82,10 +82,9 @@ fn occupant(address: SocketAddr) -> io::Result<Occupant> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(
-        stream,
-        "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    // In one piece: a server that answers the first piece and closes would reset the connection.
+    let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut head = [0; 2048];
     let length = stream.read(&mut head)?;
     let head = String::from_utf8_lossy(&head[..length]).to_ascii_lowercase();
@@ -149,8 +148,12 @@ mod tests {
         let port = other.local_addr().unwrap().port();
         let answering = std::thread::spawn(move || {
             let (mut stream, _) = other.accept().unwrap();
-            let mut read = [0; 64];
-            let _ = stream.read(&mut read).unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.push(byte[0]);
+            }
             stream
                 .write_all(b"HTTP/1.1 400 Bad\r\nX-Amzn-RequestId: 1\r\n\r\n")
                 .unwrap();
