@@ -145,9 +145,9 @@ impl<'de> Visitor<'de> for Refill<'_, 'de> {
     }
 }
 
-impl<'de> Deserialize<'de> for View<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for View<'a> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let mut view = Self::default();
+        let mut view: View<'de> = View::default();
         Refill(&mut view).deserialize(json)?;
         Ok(view)
     }

@@ -3,6 +3,7 @@
 mod batch;
 mod body;
 mod change;
+mod item_change;
 mod open;
 mod read;
 mod table;
@@ -18,6 +19,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 pub(crate) use batch::check_size;
 pub use batch::{Batch, Encoded};
 pub use change::ChangeError;
+pub use item_change::{BadChange, Found, ItemChange};
 pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment, Segments};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
