@@ -58,7 +58,7 @@ impl Spread {
     pub fn of(figures: impl Iterator<Item = f64>) -> Self {
         let mut figures: Vec<f64> = figures.collect();
         figures.sort_by(f64::total_cmp);
-        let at = |place: usize| figures.get(place).copied().unwrap_or(f64::NAN);
+        let at = |index: usize| figures.get(index).copied().unwrap_or(f64::NAN);
         Self {
             min: at(0),
             median: at(figures.len() / 2),

@@ -450,9 +450,9 @@ impl Report {
                 format!("{:.2}", line.peak_ratio),
             ]);
         }
-        for (place, column) in table.column_iter_mut().enumerate() {
+        for (index, column) in table.column_iter_mut().enumerate() {
             column.set_constraint(ColumnConstraint::ContentWidth);
-            if place > 1 {
+            if index > 1 {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }

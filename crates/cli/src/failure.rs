@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use ddb_core::changes::ChangesError;
 use ddb_core::connect::TargetError;
 use ddb_core::environment::NotUnicode;
 use ddb_core::guard::{GuardError, Wanted};
@@ -92,8 +93,8 @@ impl Failure {
 
     /// Makes a failure of a table that is not there.
     pub fn no_table(store: &Store) -> Self {
-        let place = store.place().clone();
-        Error::NoSuchTable { place }.into()
+        let destination = store.destination().clone();
+        Error::NoSuchTable { destination }.into()
     }
 
     /// Says what to do next.
@@ -115,7 +116,16 @@ impl Failure {
         }
     }
 
-    /// Returns the same failure for another place that it concerns.
+    /// Adds what it means for what was about to be done.
+    #[must_use]
+    pub fn before(mut self, done: &str) -> Self {
+        if let Self::Error { message, .. } = &mut self {
+            *message = format!("{message}; {done}");
+        }
+        self
+    }
+
+    /// Returns the same failure for another target that it concerns.
     pub fn again(&self) -> Self {
         match self {
             Self::ClosedPipe => Self::ClosedPipe,
@@ -157,7 +167,7 @@ impl From<CallError> for Failure {
             Exit::Failed
         };
         let failure = Self::new(exit, error.to_string());
-        match &error.place.resource {
+        match &error.destination.resource {
             Resource::Table(table) if error.is_missing() => {
                 failure.hint(missing_table_hint(table.as_str()))
             }
@@ -186,7 +196,7 @@ const CREDENTIALS: &str =
 
 /// Returns the next step after a request that failed.
 fn call_hint(error: &CallError) -> Option<&'static str> {
-    let is_about_pool = matches!(error.place.resource, Resource::UserPool(_));
+    let is_about_pool = matches!(error.destination.resource, Resource::UserPool(_));
     match &error.cause {
         Cause::Unreachable(_) if is_about_pool => Some(
             "`docker compose up -d` starts a Cognito; --cognito-endpoint-url names another, and the word `aws` the real one",
@@ -236,9 +246,9 @@ impl From<Error> for Failure {
             Error::Contended { .. } => {
                 Self::new(Exit::Failed, message).hint("run the command again")
             }
-            Error::NoSuchTable { place } => {
+            Error::NoSuchTable { destination } => {
                 let missing = Self::new(Exit::NotFound, message);
-                match place.resource {
+                match destination.resource {
                     Resource::Table(table) => missing.hint(missing_table_hint(table.as_str())),
                     _ => missing,
                 }
@@ -248,6 +258,34 @@ impl From<Error> for Failure {
             Error::NoFreeKey { .. } | Error::Cancelled { .. } | Error::Conflicts { .. } => {
                 Self::new(Exit::Failed, message).hint("run the command again")
             }
+        }
+    }
+}
+
+impl From<ChangesError> for Failure {
+    fn from(error: ChangesError) -> Self {
+        let message = error.to_string();
+        match error {
+            ChangesError::Store(error) => error.into(),
+            ChangesError::Unreadable { error, .. } => Self::new(exit_of_file(&error), message)
+                .hint("`ddb receipts` lists the receipts that there are"),
+            ChangesError::Unwritable { .. } => Self::new(Exit::Failed, message)
+                .hint("is there room, and may you write there? --receipt FILE names another file"),
+            ChangesError::Taken { .. } => {
+                Self::refused(message).hint("name a new file with --receipt")
+            }
+            ChangesError::InUse { .. } => {
+                Self::refused(message).hint("wait until it is done, then run the command again")
+            }
+            ChangesError::OtherTable { .. } => Self::refused(message)
+                .hint("--table and --endpoint-url, or --prod with --region, name the table"),
+            ChangesError::NotWhole { .. } => {
+                Self::refused(message).hint("nothing was changed; make the plan again with --plan")
+            }
+            ChangesError::Foreign { .. } | ChangesError::Format { .. } => Self::refused(message)
+                .hint("nothing was changed; `ddb receipts` lists the receipts that there are"),
+            ChangesError::Malformed { .. } => Self::refused(message)
+                .hint("nothing was changed; the file is not as it was written"),
         }
     }
 }
@@ -454,9 +492,9 @@ impl From<SeedError> for Failure {
     fn from(error: SeedError) -> Self {
         let message = match &error {
             SeedError::Plan {
-                group,
+                conversation,
                 error: error @ PlanError::EndsInTheFuture(_),
-            } => format!("group {group}: --ends-at {error}; nothing was written"),
+            } => format!("conversation {conversation}: --ends-at {error}; nothing was written"),
             error => format!("{error}; nothing was written"),
         };
         match error {

@@ -1,20 +1,21 @@
 //! The utilities: one file each in [`commands`], run by their own name or through `ddb`.
 
 pub mod args;
+pub mod changes;
 pub mod commands;
 pub mod common;
 pub mod failure;
-pub mod front;
 pub mod help;
-pub mod launch;
+pub mod multicall;
 pub mod output;
 pub mod progress;
+pub mod runner;
 pub mod ui;
 mod wording;
 
 use std::process::ExitCode;
 
-use launch::{Command, Program};
+use runner::{Command, Program};
 
 /// Runs one utility with the arguments of this process.
 pub fn run_standalone<C: Command>() -> ExitCode {
@@ -22,8 +23,8 @@ pub fn run_standalone<C: Command>() -> ExitCode {
         command: common::command_line::<C>,
         binaries: Vec::new,
     };
-    match launch::parse(&mut help::shaped((program.command)())) {
-        Ok(options) => launch::run::<C>(program, &options),
+    match runner::parse(&mut help::shaped((program.command)())) {
+        Ok(options) => runner::run::<C>(program, &options),
         Err(exit) => exit,
     }
 }

@@ -71,6 +71,24 @@ impl Ui {
         size.flatten().map(|(width, _)| usize::from(width.0))
     }
 
+    /// Returns how many lines the terminal has that stdout is, if it is one.
+    pub fn lines(&self) -> Option<usize> {
+        let stdout = io::stdout();
+        let size = stdout
+            .is_terminal()
+            .then(|| terminal_size::terminal_size_of(&stdout));
+        size.flatten().map(|(_, height)| usize::from(height.0))
+    }
+
+    /// Writes an empty line to stdout, between two tables.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::ClosedPipe`] where nobody reads any more.
+    pub fn blank_line(&self) -> Result<(), Failure> {
+        Ok(io::stdout().write_all(b"\n")?)
+    }
+
     /// Opens the printer of one command.
     pub fn printer<R: Record>(&self) -> Printer<R> {
         const BUFFER: usize = 64 * 1024;
@@ -151,13 +169,13 @@ impl Ui {
     }
 
     /// Says where the command is about to act.
-    pub fn target(&self, place: &str) {
-        self.say(!self.quiet, DIM, "", place);
+    pub fn target(&self, text: &str) {
+        self.say(!self.quiet, DIM, "", text);
     }
 
     /// Says that the command is about to act on production. Nothing hides it.
-    pub fn banner(&self, place: &str) {
-        self.say(true, RED, "", place);
+    pub fn banner(&self, text: &str) {
+        self.say(true, RED, "", text);
     }
 
     /// Says what a question will be about. Nothing hides it: nobody should answer what was not said.

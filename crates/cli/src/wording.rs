@@ -3,7 +3,7 @@
 use ddb_core::timestamp::Timestamp;
 
 /// Returns `1 item`, `2 items`.
-pub fn counted(count: u64, one: &str, many: &str) -> String {
+pub fn plural(count: u64, one: &str, many: &str) -> String {
     if count == 1 {
         format!("1 {one}")
     } else {

@@ -65,7 +65,7 @@ pub struct Estimate {
 impl Estimate {
     /// Estimates from what a table holds, and with so much capacity provisioned.
     pub fn new(statistics: &Statistics, units: Units) -> Self {
-        let stored_bytes = billed(statistics.all()) + billed(statistics.group_rows);
+        let stored_bytes = billed(statistics.all()) + billed(statistics.conversation_rows);
         let write_units = statistics.last_thirty_days() * write_units_of_a_message(statistics);
         let hourly = f64::from(units.read) * DOLLARS_PER_READ_UNIT_HOUR
             + f64::from(units.write) * DOLLARS_PER_WRITE_UNIT_HOUR;
@@ -89,7 +89,7 @@ fn write_units_of_a_message(statistics: &Statistics) -> u64 {
     const ROWS: u64 = 2;
     const TRANSACTIONAL: u64 = 2;
     const DELETE_AND_PUT: u64 = 2;
-    let row = ROWS * DELETE_AND_PUT * (TRANSACTIONAL + 1) * units_of(statistics.group_rows);
+    let row = ROWS * DELETE_AND_PUT * (TRANSACTIONAL + 1) * units_of(statistics.conversation_rows);
     units_of(statistics.messages) + row
 }
 
@@ -142,11 +142,11 @@ mod tests {
         );
         add(
             &mut statistics,
-            &sample::group_row("2026-03-22T00:00:00Z", "a"),
+            &sample::conversation_row("2026-03-22T00:00:00Z", "a"),
         );
         let estimate = Estimate::new(&statistics, Units::default());
         assert_eq!(estimate.write_units, 1 + 2 * (2 * 2 + 2));
-        let bytes = statistics.all().bytes + statistics.group_rows.bytes + 300;
+        let bytes = statistics.all().bytes + statistics.conversation_rows.bytes + 300;
         assert_eq!(estimate.stored_bytes, bytes);
         let large = "a".repeat(1_024);
         add(

@@ -9,7 +9,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::key::MessageGroupId;
+use crate::key::ConversationId;
 use crate::schema::TableName;
 
 /// Any failure of a store operation.
@@ -29,10 +29,10 @@ pub enum Error {
         bytes: usize,
     },
     /// A batch could not be written to its end.
-    #[error("{written} of {} items written to {place}, {unwritten} not{}", written + unwritten, because(cause))]
+    #[error("{written} of {} items written to {destination}, {unwritten} not{}", written + unwritten, because(cause))]
     PartlyWritten {
         /// The table, and the target that it is on.
-        place: Destination,
+        destination: Destination,
         /// Items that the service took.
         written: u64,
         /// Items that it did not take, or of which that is not known.
@@ -49,42 +49,42 @@ pub enum Error {
         after: Duration,
     },
     /// There is no such table.
-    #[error("{place}: there is no such table")]
+    #[error("{destination}: there is no such table")]
     NoSuchTable {
         /// The table, and the target that it is not on.
-        place: Destination,
+        destination: Destination,
     },
     /// The table is in a state that no waiting ends.
-    #[error("{place}: the table is {status}")]
+    #[error("{destination}: the table is {status}")]
     TableStatus {
         /// The table, and the target that it is on.
-        place: Destination,
+        destination: Destination,
         /// The service's word for the state.
         status: String,
     },
     /// The table is protected against deletion.
-    #[error("DeleteTable on {place}: the table has deletion protection")]
+    #[error("DeleteTable on {destination}: the table has deletion protection")]
     DeletionProtected {
         /// The table, and the target that it is on.
-        place: Destination,
+        destination: Destination,
     },
-    /// Other writers kept changing the rows of a group.
+    /// Other writers kept changing the rows of a conversation.
     #[error(
-        "group {group} on {place}: its rows kept changing under {attempts} attempts to move them"
+        "conversation {conversation} on {destination}: its rows kept changing under {attempts} attempts to sync them"
     )]
     Contended {
         /// The table, and the target that it is on.
-        place: Destination,
+        destination: Destination,
         /// The conversation.
-        group: MessageGroupId,
+        conversation: ConversationId,
         /// How often it was tried.
         attempts: u32,
     },
     /// Every key that a new item may have is held by another one.
-    #[error("{place}: no free sort key from {first} to {last} in {partition}")]
+    #[error("{destination}: no free sort key from {first} to {last} in {partition}")]
     NoFreeKey {
         /// The table, and the target that it is on.
-        place: Destination,
+        destination: Destination,
         /// The partition key.
         partition: String,
         /// The first sort key that was wanted.
@@ -93,18 +93,20 @@ pub enum Error {
         last: String,
     },
     /// Other transactions held the same items at every attempt.
-    #[error("TransactWriteItems on {place}: other transactions held its items, {attempts} times")]
+    #[error(
+        "TransactWriteItems on {destination}: other transactions held its items, {attempts} times"
+    )]
     Conflicts {
         /// The table, and the target that it is on.
-        place: Destination,
+        destination: Destination,
         /// How often it was tried.
         attempts: u32,
     },
     /// A transaction was cancelled for a reason that trying again does not mend.
-    #[error("TransactWriteItems on {place}: cancelled: {reasons}")]
+    #[error("TransactWriteItems on {destination}: cancelled: {reasons}")]
     Cancelled {
         /// The table, and the target that it is on.
-        place: Destination,
+        destination: Destination,
         /// The service's reasons, one for each action.
         reasons: String,
     },
@@ -199,12 +201,12 @@ impl fmt::Display for Destination {
 
 /// A request that failed: what was asked, of whom, and why not.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{operation} on {place}: {cause}")]
+#[error("{operation} on {destination}: {cause}")]
 pub struct CallError {
     /// The API's name of the operation: `Scan`, `PutItem`.
     pub operation: &'static str,
     /// Where it went.
-    pub place: Destination,
+    pub destination: Destination,
     /// Why.
     pub cause: Cause,
 }
@@ -297,7 +299,7 @@ impl CallError {
     /// Turns an error of the SDK into ours.
     pub fn new<E>(
         operation: &'static str,
-        place: &Destination,
+        destination: &Destination,
         error: SdkError<E, HttpResponse>,
     ) -> Self
     where
@@ -305,7 +307,7 @@ impl CallError {
     {
         Self {
             operation,
-            place: place.clone(),
+            destination: destination.clone(),
             cause: Cause::new(&error),
         }
     }
@@ -313,12 +315,12 @@ impl CallError {
     /// Says that an answer makes no sense.
     pub(crate) fn garbled(
         operation: &'static str,
-        place: &Destination,
+        destination: &Destination,
         fault: &dyn StdError,
     ) -> Self {
         Self {
             operation,
-            place: place.clone(),
+            destination: destination.clone(),
             cause: Cause::Garbled(fault.to_string()),
         }
     }

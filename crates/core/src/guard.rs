@@ -1,8 +1,8 @@
 //! Permission to write and to delete, as handles that only the checks here can make.
 //!
-//! Each handle holds the place that was asked about: [`Writable`] may be written to, [`Deletable`] may be
+//! Each handle holds the resource that was asked about: [`Writable`] may be written to, [`Deletable`] may be
 //! deleted, [`Changeable`] may be changed as planned. Only these have the methods that do so. A command that forgets
-//! its check does not compile, and what was allowed for one place cannot be used on another.
+//! its check does not compile, and what was allowed for one resource cannot be used on another.
 //!
 //! With the handles, this compiles; the examples after it differ from it in one thing each:
 //!
@@ -101,7 +101,7 @@ use std::ops::Deref;
 
 use crate::schema::Changes;
 
-/// A place that is written to with permission only: a table, a database.
+/// A resource that is written to with permission only: a table, a database.
 pub trait Guarded {
     /// Tells whether real data is there.
     fn is_production(&self) -> bool;
@@ -110,7 +110,7 @@ pub trait Guarded {
     fn name(&self) -> &str;
 }
 
-/// A place that may be written to. Everything that reads works on it, too.
+/// A resource that may be written to. Everything that reads works on it, too.
 #[derive(Debug)]
 pub struct Writable<P>(P);
 
@@ -129,7 +129,7 @@ impl<P> Deref for Writable<P> {
     }
 }
 
-/// A place that may be deleted, once.
+/// A resource that may be deleted, once.
 #[derive(Debug)]
 pub struct Deletable<P>(P);
 
@@ -144,7 +144,7 @@ impl<P> Deref for Deletable<P> {
 /// A table that may be changed as planned, once.
 #[derive(Debug)]
 pub struct Changeable<P> {
-    place: P,
+    resource: P,
     changes: Changes,
 }
 
@@ -159,7 +159,7 @@ impl<P> Deref for Changeable<P> {
     type Target = P;
 
     fn deref(&self) -> &P {
-        &self.place
+        &self.resource
     }
 }
 
@@ -176,24 +176,24 @@ pub enum Wanted {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GuardError {
     /// There is nobody to ask, and no answer was given.
-    #[error("{place}: nobody is there to be asked; nothing was written")]
+    #[error("{target}: nobody is there to be asked; nothing was written")]
     NobodyThere {
         /// The target.
-        place: String,
+        target: String,
         /// What was to be answered.
         wanted: Wanted,
     },
     /// The answer was not yes.
-    #[error("{place}: not confirmed; nothing was written")]
+    #[error("{target}: not confirmed; nothing was written")]
     Declined {
         /// The target.
-        place: String,
+        target: String,
     },
     /// The name that was given is not that of what is about to be destroyed.
-    #[error("{place}: `{given}` is not its name; nothing was destroyed")]
+    #[error("{target}: `{given}` is not its name; nothing was destroyed")]
     OtherName {
         /// The target.
-        place: String,
+        target: String,
         /// What was given.
         given: String,
     },
@@ -205,7 +205,7 @@ pub trait Operator {
     fn ask(&mut self, question: &str) -> Option<String>;
 }
 
-/// Allows writing to a place. Locally nothing is asked: no real data is there, and a local target
+/// Allows writing to a resource. Locally nothing is asked: no real data is there, and a local target
 /// never reaches AWS. In production `yes` answers, or whoever runs the command.
 ///
 /// `shown` names what is about to be written; it has to have been shown before.
@@ -214,35 +214,55 @@ pub trait Operator {
 ///
 /// [`GuardError`], in production only.
 pub fn allow_writing<P: Guarded>(
-    place: P,
+    resource: P,
     shown: &str,
     yes: bool,
     operator: &mut impl Operator,
 ) -> Result<Writable<P>, GuardError> {
-    check_yes(&place, shown, yes, operator)?;
-    Ok(Writable(place))
+    check_yes(&resource, shown, yes, operator)?;
+    Ok(Writable(resource))
+}
+
+/// Allows writing what deletes something of a resource. In production its `name` has to be typed, or given as `confirm`. A
+/// `confirm` that names something else is refused everywhere.
+///
+/// What is deleted has to have been shown before.
+///
+/// # Errors
+///
+/// [`GuardError`].
+pub fn allow_deleting_from<P: Guarded>(
+    resource: P,
+    shown: &str,
+    name: &str,
+    confirm: Option<&str>,
+    operator: &mut impl Operator,
+) -> Result<Writable<P>, GuardError> {
+    let question = format!("Type {name} to go on: ");
+    check_typed(&resource, shown, name, &question, confirm, operator)?;
+    Ok(Writable(resource))
 }
 
 /// Allows a Lambda function to write: whoever deployed it gave it a role and a table for that, and nobody
 /// is there to be asked.
-pub(crate) fn allow_function<P: Guarded>(place: P) -> Writable<P> {
-    Writable(place)
+pub(crate) fn allow_function<P: Guarded>(resource: P) -> Writable<P> {
+    Writable(resource)
 }
 
-/// Allows deleting a place. In production its name has to be typed, or given as `confirm`. A
+/// Allows deleting a resource. In production its name has to be typed, or given as `confirm`. A
 /// `confirm` that names something else is refused everywhere.
 ///
 /// # Errors
 ///
 /// [`GuardError`].
 pub fn allow_deleting<P: Guarded>(
-    place: P,
+    resource: P,
     shown: &str,
     confirm: Option<&str>,
     operator: &mut impl Operator,
 ) -> Result<Deletable<P>, GuardError> {
-    check_name(&place, shown, confirm, operator)?;
-    Ok(Deletable(place))
+    check_name(&resource, shown, confirm, operator)?;
+    Ok(Deletable(resource))
 }
 
 /// Allows changing a table as planned. Where an index or a stream would be lost, that is deleting: in
@@ -255,65 +275,76 @@ pub fn allow_deleting<P: Guarded>(
 ///
 /// [`GuardError`].
 pub fn allow_changing<P: Guarded>(
-    place: P,
+    resource: P,
     shown: &str,
     changes: Changes,
     (yes, confirm): (bool, Option<&str>),
     operator: &mut impl Operator,
 ) -> Result<Changeable<P>, GuardError> {
     if changes.destroy() || confirm.is_some() {
-        check_name(&place, shown, confirm, operator)?;
+        check_name(&resource, shown, confirm, operator)?;
     } else {
-        check_yes(&place, shown, yes, operator)?;
+        check_yes(&resource, shown, yes, operator)?;
     }
-    Ok(Changeable { place, changes })
+    Ok(Changeable { resource, changes })
 }
 
 fn check_yes(
-    place: &impl Guarded,
+    resource: &impl Guarded,
     shown: &str,
     yes: bool,
     operator: &mut impl Operator,
 ) -> Result<(), GuardError> {
-    if !place.is_production() || yes {
+    if !resource.is_production() || yes {
         return Ok(());
     }
     let answer = operator.ask("Write there? Type yes to go on: ");
     match answer.as_deref().map(str::trim) {
         Some("yes" | "y" | "YES" | "Yes" | "Y") => Ok(()),
         Some(_) => Err(GuardError::Declined {
-            place: shown.to_owned(),
+            target: shown.to_owned(),
         }),
         None => Err(GuardError::NobodyThere {
-            place: shown.to_owned(),
+            target: shown.to_owned(),
             wanted: Wanted::Yes,
         }),
     }
 }
 
 fn check_name(
-    place: &impl Guarded,
+    resource: &impl Guarded,
     shown: &str,
     confirm: Option<&str>,
     operator: &mut impl Operator,
 ) -> Result<(), GuardError> {
-    let name = place.name();
+    let name = resource.name();
+    let question = format!("This cannot be undone. Type {name} to go on: ");
+    check_typed(resource, shown, name, &question, confirm, operator)
+}
+
+fn check_typed(
+    resource: &impl Guarded,
+    shown: &str,
+    name: &str,
+    question: &str,
+    confirm: Option<&str>,
+    operator: &mut impl Operator,
+) -> Result<(), GuardError> {
     let given = match confirm {
         Some(given) => given.to_owned(),
-        None if !place.is_production() => return Ok(()),
+        None if !resource.is_production() => return Ok(()),
         None => {
-            let question = format!("This cannot be undone. Type {name} to go on: ");
             let nobody = || GuardError::NobodyThere {
-                place: shown.to_owned(),
+                target: shown.to_owned(),
                 wanted: Wanted::Name,
             };
-            operator.ask(&question).ok_or_else(nobody)?
+            operator.ask(question).ok_or_else(nobody)?
         }
     };
     match given.trim() {
         given if given == name => Ok(()),
         given => Err(GuardError::OtherName {
-            place: shown.to_owned(),
+            target: shown.to_owned(),
             given: given.to_owned(),
         }),
     }

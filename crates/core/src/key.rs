@@ -72,7 +72,7 @@ macro_rules! uuid_id {
 
 uuid_id!(
     /// Identifies a conversation between two people.
-    MessageGroupId
+    ConversationId
 );
 uuid_id!(
     /// Identifies a person; the `uuid` column of the users table.
@@ -83,7 +83,7 @@ uuid_id!(
     MessageId
 );
 
-impl MessageGroupId {
+impl ConversationId {
     /// Makes a random id (UUIDv4).
     pub fn random() -> Self {
         Self(Uuid::new_v4())
@@ -92,12 +92,17 @@ impl MessageGroupId {
 
 impl MessageId {
     /// Derives the id of line `index` (from 0) of a seeded conversation: UUIDv5 (RFC 9562, section 5.5)
-    /// in the namespace of the group, over `"{index}\n{sender}\n{text}"`.
+    /// in the namespace of the conversation, over `"{index}\n{sender}\n{text}"`.
     ///
     /// Seeding the same file again finds its own messages by this id.
-    pub fn derive(group: &MessageGroupId, index: usize, sender: &UserId, text: &str) -> Self {
+    pub fn derive(
+        conversation: &ConversationId,
+        index: usize,
+        sender: &UserId,
+        text: &str,
+    ) -> Self {
         let name = format!("{index}\n{sender}\n{text}");
-        Self(Uuid::new_v5(group.uuid(), name.as_bytes()))
+        Self(Uuid::new_v5(conversation.uuid(), name.as_bytes()))
     }
 
     /// Makes a random id (UUIDv4).
@@ -108,14 +113,14 @@ impl MessageId {
 
 /// Names a partition of the table: the value of the attribute `pk`.
 ///
-/// Wire format: `MSG#<message_group_uuid>` holds the messages of a group,
-/// `GRP#<user_uuid>` holds the group rows of a user.
+/// Wire format: `MSG#<message_group_uuid>` holds the messages of a conversation,
+/// `GRP#<user_uuid>` holds the rows of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PartitionKey {
     /// The messages of one conversation.
-    Messages(MessageGroupId),
+    Messages(ConversationId),
     /// The conversations of one user.
-    Groups(UserId),
+    Rows(UserId),
 }
 
 const MESSAGES: &str = "MSG#";
@@ -124,8 +129,8 @@ const GROUPS: &str = "GRP#";
 impl fmt::Display for PartitionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Messages(group) => write!(f, "{MESSAGES}{group}"),
-            Self::Groups(user) => write!(f, "{GROUPS}{user}"),
+            Self::Messages(conversation) => write!(f, "{MESSAGES}{conversation}"),
+            Self::Rows(user) => write!(f, "{GROUPS}{user}"),
         }
     }
 }
@@ -134,10 +139,10 @@ impl FromStr for PartitionKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        if let Some(group) = text.strip_prefix(MESSAGES) {
-            group.parse().map(Self::Messages)
+        if let Some(conversation) = text.strip_prefix(MESSAGES) {
+            conversation.parse().map(Self::Messages)
         } else if let Some(user) = text.strip_prefix(GROUPS) {
-            user.parse().map(Self::Groups)
+            user.parse().map(Self::Rows)
         } else {
             Err(KeyError::UnknownPrefix(text.to_owned()))
         }
@@ -207,9 +212,9 @@ mod tests {
     #[test]
     fn partition_keys_name_what_they_hold() {
         let messages = PartitionKey::Messages(ID.parse().unwrap());
-        let groups = PartitionKey::Groups(ID.parse().unwrap());
+        let conversations = PartitionKey::Rows(ID.parse().unwrap());
         assert_eq!(messages.to_string(), format!("MSG#{ID}"));
-        assert_eq!(groups.to_string(), format!("GRP#{ID}"));
+        assert_eq!(conversations.to_string(), format!("GRP#{ID}"));
     }
 
     #[test]
@@ -239,16 +244,16 @@ mod tests {
 
     #[test]
     fn a_derived_id_depends_on_place_sender_and_text() {
-        let group: MessageGroupId = ID.parse().unwrap();
+        let conversation: ConversationId = ID.parse().unwrap();
         let me: UserId = "11111111-1111-4111-8111-111111111111".parse().unwrap();
         let other: UserId = "22222222-2222-4222-8222-222222222222".parse().unwrap();
-        let id = MessageId::derive(&group, 0, &me, "hi");
-        assert_eq!(id, MessageId::derive(&group, 0, &me, "hi"));
-        assert_ne!(id, MessageId::derive(&group, 1, &me, "hi"));
-        assert_ne!(id, MessageId::derive(&group, 0, &other, "hi"));
-        assert_ne!(id, MessageId::derive(&group, 0, &me, "hi!"));
+        let id = MessageId::derive(&conversation, 0, &me, "hi");
+        assert_eq!(id, MessageId::derive(&conversation, 0, &me, "hi"));
+        assert_ne!(id, MessageId::derive(&conversation, 1, &me, "hi"));
+        assert_ne!(id, MessageId::derive(&conversation, 0, &other, "hi"));
+        assert_ne!(id, MessageId::derive(&conversation, 0, &me, "hi!"));
         // The value is relied on by tables that are already seeded: computed by Python's
-        // uuid.uuid5(uuid.UUID(group), "0\n11111111-1111-4111-8111-111111111111\nhi").
+        // uuid.uuid5(uuid.UUID(conversation), "0\n11111111-1111-4111-8111-111111111111\nhi").
         assert_eq!(id.to_string(), PYTHON_UUID5);
     }
 
@@ -256,12 +261,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_survive_their_text_form(bits: u128, group: bool) {
+        fn keys_survive_their_text_form(bits: u128, conversation: bool) {
             let uuid = Uuid::from_u128(bits);
-            let key = if group {
-                PartitionKey::Groups(UserId::new(uuid))
+            let key = if conversation {
+                PartitionKey::Rows(UserId::new(uuid))
             } else {
-                PartitionKey::Messages(MessageGroupId::new(uuid))
+                PartitionKey::Messages(ConversationId::new(uuid))
             };
             prop_assert_eq!(key.to_string().parse(), Ok(key));
         }
@@ -276,7 +281,7 @@ mod tests {
             if let Ok(key) = text.parse::<PartitionKey>() {
                 prop_assert_eq!(key.to_string(), text);
             }
-            if let Ok(id) = uuid.parse::<MessageGroupId>() {
+            if let Ok(id) = uuid.parse::<ConversationId>() {
                 prop_assert_eq!(id.to_string(), uuid);
             }
         }

@@ -12,8 +12,9 @@ pub mod error;
 pub mod guard;
 pub mod item;
 pub mod key;
-pub mod pace;
 pub mod pages;
+pub mod rate_limit;
+pub mod retry;
 #[cfg(test)]
 mod sample;
 pub mod schema;

@@ -8,7 +8,7 @@ use crate::error::{CallError, Destination};
 /// goes on would be asked for without end.
 const MAX_STANDSTILL: u32 = 100;
 
-/// The service gives the same place to go on from, again and again.
+/// The service gives the same position to go on from, again and again.
 #[derive(Debug, thiserror::Error)]
 #[error("{MAX_STANDSTILL} pages in a row end where they began")]
 struct Standstill;
@@ -46,7 +46,7 @@ impl<T: PartialEq> Next<T> {
 /// The stream ends after the first error: one of `fetch`, or 100 pages in a row with the same token.
 pub fn pages<T, P, F, Fetch>(
     operation: &'static str,
-    place: &Destination,
+    destination: &Destination,
     mut fetch: Fetch,
 ) -> impl Stream<Item = Result<P, CallError>> + use<T, P, F, Fetch>
 where
@@ -54,21 +54,21 @@ where
     Fetch: FnMut(Option<T>) -> F,
     F: Future<Output = Result<(P, Option<T>), CallError>>,
 {
-    let place = place.clone();
+    let destination = destination.clone();
     let first = Next {
         token: None,
         standstill: 0,
     };
     stream::try_unfold(Some(first), move |next: Option<Next<T>>| {
         let fetched = next.map(|next| (fetch(next.token.clone()), next));
-        let place = place.clone();
+        let destination = destination.clone();
         async move {
             let Some((fetched, next)) = fetched else {
                 return Ok(None);
             };
             let (page, token) = fetched.await?;
             let next = next.after(token);
-            let next = next.map_err(|fault| CallError::garbled(operation, &place, &fault))?;
+            let next = next.map_err(|fault| CallError::garbled(operation, &destination, &fault))?;
             Ok(Some((page, next)))
         }
     })

@@ -1,6 +1,6 @@
 //! Items for unit tests.
 
-use crate::item::{GroupRow, Message, Person};
+use crate::item::{ConversationRow, Message, Person};
 use crate::key::{MessageId, SortKey, UserId};
 
 pub(crate) const GROUP: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
@@ -29,22 +29,22 @@ fn id(text: &str) -> UserId {
 
 /// A message of Andrew's.
 pub(crate) fn message(sk: &str, text: &str) -> Message {
-    let group = GROUP.parse().unwrap();
+    let conversation = GROUP.parse().unwrap();
     Message {
-        group,
+        conversation,
         created_at: SortKey::verbatim(sk),
-        id: MessageId::derive(&group, 0, &andrew().id, text),
+        id: MessageId::derive(&conversation, 0, &andrew().id, text),
         text: text.to_owned(),
         sender: andrew(),
     }
 }
 
 /// Andrew's row for the conversation with Bayko.
-pub(crate) fn group_row(sk: &str, text: &str) -> GroupRow {
-    GroupRow {
+pub(crate) fn conversation_row(sk: &str, text: &str) -> ConversationRow {
+    ConversationRow {
         owner: andrew().id,
         last_message_at: SortKey::verbatim(sk),
-        group: GROUP.parse().unwrap(),
+        conversation: GROUP.parse().unwrap(),
         text: text.to_owned(),
         other: bayko(),
     }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
-use crate::item::{Attributes, Kind, View};
-use crate::key::{MessageGroupId, PartitionKey};
+use crate::item::{Attributes, ItemView, Kind};
+use crate::key::{ConversationId, PartitionKey};
 use crate::schema::attribute;
 use crate::timestamp::Timestamp;
 
@@ -47,8 +47,8 @@ impl Volume {
 pub struct Statistics {
     /// Messages.
     pub messages: Volume,
-    /// Group rows.
-    pub group_rows: Volume,
+    /// Rows.
+    pub conversation_rows: Volume,
     /// Whatever else is there.
     pub unknown: Volume,
     /// Messages by day, UTC.
@@ -56,19 +56,19 @@ pub struct Statistics {
     /// Messages whose sort key is not a time.
     pub undated: u64,
     /// Messages by conversation.
-    pub groups: Tally,
+    pub conversations: Tally,
 }
 
 impl Statistics {
     /// Counts an item.
-    pub fn add(&mut self, item: &View<'_>) {
+    pub fn add(&mut self, item: &ItemView<'_>) {
         let bytes = item.size() as u64;
         match Kind::of(item) {
             Kind::Message => {
                 self.messages.add(bytes);
                 self.add_message(item, bytes);
             }
-            Kind::Group => self.group_rows.add(bytes),
+            Kind::Group => self.conversation_rows.add(bytes),
             Kind::Unknown => self.unknown.add(bytes),
         }
     }
@@ -76,30 +76,34 @@ impl Statistics {
     /// Adds what was counted in another part of the table.
     pub fn merge(&mut self, other: Self) {
         self.messages = self.messages.plus(other.messages);
-        self.group_rows = self.group_rows.plus(other.group_rows);
+        self.conversation_rows = self.conversation_rows.plus(other.conversation_rows);
         self.unknown = self.unknown.plus(other.unknown);
         for (day, messages) in other.days {
             *self.days.entry(day).or_default() += messages;
         }
         self.undated += other.undated;
-        self.groups.merge(&other.groups);
+        self.conversations.merge(&other.conversations);
     }
 
-    fn add_message(&mut self, item: &View<'_>, bytes: u64) {
+    fn add_message(&mut self, item: &ItemView<'_>, bytes: u64) {
         let text = |name| item.text(name).and_then(Result::ok);
         let time = text(attribute::SK).and_then(|sk| sk.parse::<Timestamp>().ok());
         match time {
             Some(time) => *self.days.entry(time.date()).or_default() += 1,
             None => self.undated += 1,
         }
-        if let Some(Ok(PartitionKey::Messages(group))) = text(attribute::PK).map(|pk| pk.parse()) {
-            self.groups.add(group, bytes);
+        if let Some(Ok(PartitionKey::Messages(conversation))) =
+            text(attribute::PK).map(|pk| pk.parse())
+        {
+            self.conversations.add(conversation, bytes);
         }
     }
 
     /// Returns how much there is in all.
     pub fn all(&self) -> Volume {
-        self.messages.plus(self.group_rows).plus(self.unknown)
+        self.messages
+            .plus(self.conversation_rows)
+            .plus(self.unknown)
     }
 
     /// Returns how many messages came in the thirty days that end with the newest one.
@@ -121,7 +125,7 @@ impl Statistics {
 /// they come in another order, as with several segments, a count is a lower bound then.
 #[derive(Debug)]
 pub struct Tally {
-    counted: HashMap<MessageGroupId, Volume>,
+    counted: HashMap<ConversationId, Volume>,
     kept: usize,
     seen: u64,
     forgot: bool,
@@ -146,33 +150,33 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, group: MessageGroupId, bytes: u64) {
-        self.volume(group).add(bytes);
-        self.forget(std::iter::once(&group));
+    fn add(&mut self, conversation: ConversationId, bytes: u64) {
+        self.volume(conversation).add(bytes);
+        self.forget(std::iter::once(&conversation));
     }
 
     /// Adds what was counted on another page.
     fn merge(&mut self, page: &Self) {
-        for (group, volume) in &page.counted {
-            let own = self.volume(*group);
+        for (conversation, volume) in &page.counted {
+            let own = self.volume(*conversation);
             *own = own.plus(*volume);
         }
         self.forget(page.counted.keys());
         self.forgot |= page.forgot;
     }
 
-    fn volume(&mut self, group: MessageGroupId) -> &mut Volume {
-        self.counted.entry(group).or_insert_with(|| {
+    fn volume(&mut self, conversation: ConversationId) -> &mut Volume {
+        self.counted.entry(conversation).or_insert_with(|| {
             self.seen += 1;
             Volume::default()
         })
     }
 
     /// Forgets the smaller half where there are too many, but not those that came last: more of them may come.
-    fn forget<'a>(&mut self, last: impl Iterator<Item = &'a MessageGroupId>) {
+    fn forget<'a>(&mut self, last: impl Iterator<Item = &'a ConversationId>) {
         if self.counted.len() > 2 * self.kept {
             let last: Vec<_> = last
-                .filter_map(|group| Some((*group, *self.counted.get(group)?)))
+                .filter_map(|conversation| Some((*conversation, *self.counted.get(conversation)?)))
                 .collect();
             self.counted = self.biggest(self.kept).into_iter().chain(last).collect();
             self.forgot = true;
@@ -190,11 +194,12 @@ impl Tally {
     }
 
     /// Returns the conversations with the most messages, the biggest first.
-    pub fn biggest(&self, number: usize) -> Vec<(MessageGroupId, Volume)> {
-        let mut groups: Vec<_> = self.counted.iter().map(|(id, size)| (*id, *size)).collect();
-        groups.sort_unstable_by_key(|(id, size)| (Reverse((size.items, size.bytes)), *id));
-        groups.truncate(number);
-        groups
+    pub fn biggest(&self, number: usize) -> Vec<(ConversationId, Volume)> {
+        let mut conversations: Vec<_> =
+            self.counted.iter().map(|(id, size)| (*id, *size)).collect();
+        conversations.sort_unstable_by_key(|(id, size)| (Reverse((size.items, size.bytes)), *id));
+        conversations.truncate(number);
+        conversations
     }
 }
 
@@ -205,13 +210,13 @@ mod tests {
     use crate::sample;
     use aws_sdk_dynamodb::types::AttributeValue;
 
-    fn group(number: u128) -> MessageGroupId {
-        MessageGroupId::new(uuid::Uuid::from_u128(number))
+    fn conversation(number: u128) -> ConversationId {
+        ConversationId::new(uuid::Uuid::from_u128(number))
     }
 
     fn message(number: u128, sk: &str, text: &str) -> RawItem {
         RawItem::from(&crate::item::Message {
-            group: group(number),
+            conversation: conversation(number),
             ..sample::message(sk, text)
         })
     }
@@ -224,7 +229,7 @@ mod tests {
             message(1, "2026-03-23T00:30:00+01:00", "bb"),
             message(2, "2026-03-23T00:00:00Z", "c"),
             message(2, "soon", "d"),
-            RawItem::from(&sample::group_row("2026-03-23T00:00:00Z", "c")),
+            RawItem::from(&sample::conversation_row("2026-03-23T00:00:00Z", "c")),
             RawItem::from([("pk".to_owned(), AttributeValue::S("x".to_owned()))]),
         ];
         for item in &items {
@@ -235,7 +240,7 @@ mod tests {
             statistics.messages.largest,
             size(&items[1]).max(size(&items[0])) as u64
         );
-        assert_eq!(statistics.group_rows.items, 1);
+        assert_eq!(statistics.conversation_rows.items, 1);
         assert_eq!(
             statistics.unknown,
             Volume {
@@ -255,15 +260,15 @@ mod tests {
             BTreeMap::from([(day(22), 2), (day(23), 1)])
         );
         assert_eq!(statistics.undated, 1);
-        let groups = statistics.groups.biggest(9);
+        let conversations = statistics.conversations.biggest(9);
         assert_eq!(
-            groups
+            conversations
                 .iter()
                 .map(|(id, v)| (*id, v.items))
                 .collect::<Vec<_>>(),
-            [(group(1), 2), (group(2), 2)]
+            [(conversation(1), 2), (conversation(2), 2)]
         );
-        assert!(statistics.groups.is_exact());
+        assert!(statistics.conversations.is_exact());
     }
 
     #[test]
@@ -284,21 +289,21 @@ mod tests {
             // One in a hundred is big.
             let messages = if number % 100 == 7 { 50 + number } else { 1 };
             for _ in 0..messages {
-                tally.add(group(number), 10);
+                tally.add(conversation(number), 10);
                 assert!(tally.counted.len() <= 20);
             }
         }
         assert_eq!(tally.seen(), 1_000);
         assert!(!tally.is_exact());
-        let biggest: Vec<(MessageGroupId, u64)> = tally
+        let biggest: Vec<(ConversationId, u64)> = tally
             .biggest(10)
             .iter()
-            .map(|(group, volume)| (*group, volume.items))
+            .map(|(conversation, volume)| (*conversation, volume.items))
             .collect();
-        let expected: Vec<(MessageGroupId, u64)> = (0..10)
+        let expected: Vec<(ConversationId, u64)> = (0..10)
             .rev()
             .map(|hundred| 100 * hundred + 7)
-            .map(|number| (group(number), u64::try_from(50 + number).unwrap()))
+            .map(|number| (conversation(number), u64::try_from(50 + number).unwrap()))
             .collect();
         assert_eq!(biggest, expected);
     }

@@ -30,5 +30,5 @@
 //! }
 //! ```
 
-pub mod directory;
+pub mod cognito;
 pub mod users;

@@ -1,7 +1,7 @@
 //! Access pattern E as an AWS Lambda function behind the table's stream.
 //!
 //! Every record of a batch is looked at; a new message only names its conversation, and each conversation
-//! is settled once. What failed is reported by sequence number, so that the service sends it again, and
+//! is synced once. What failed is reported by sequence number, so that the service sends it again, and
 //! only from there on (`ReportBatchItemFailures`).
 
 // The future of a request through the SDK and the runtime is nested deeply.
@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use ddb_core::connect::Function;
-use ddb_core::conversation::{Doubled, Missing, Settlement, settle};
-use ddb_core::key::{MessageGroupId, PartitionKey};
+use ddb_core::conversation::{Doubled, Missing, SyncRequest, sync_rows};
+use ddb_core::key::{ConversationId, PartitionKey};
 use ddb_core::schema::{DEFAULT_TABLE, TableName, attribute};
 use ddb_core::store::Writer;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -30,28 +30,30 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-/// Settles every conversation that the records name, and reports those that failed.
+/// Syncs every conversation that the records name, and reports those that failed.
 async fn handle(writer: &Writer, records: &[EventRecord]) -> DynamoDbEventResponse {
     let mut response = DynamoDbEventResponse::default();
-    for (group, sequence_number) in first_records(records) {
-        let settlement = Settlement {
-            group,
+    for (conversation, sequence_number) in first_records(records) {
+        let request = SyncRequest {
+            conversation,
             missing: Missing::PassOver,
             doubled: Doubled::Leave,
             never_back: false,
         };
-        match settle(writer, &settlement).await {
-            Ok(settled) if settled.newest.is_some() && settled.missing > 0 => {
+        match sync_rows(writer, &request).await {
+            Ok(synced) if synced.newest.is_some() && synced.missing > 0 => {
                 log(&format!(
-                    "{group} has {} rows too few; passed over",
-                    settled.missing
+                    "{conversation} has {} rows too few; passed over",
+                    synced.missing
                 ));
             }
             Ok(_) => {}
             // It would come again with every try, and hold up the records behind it.
-            Err(error) if error.is_lasting() => log(&format!("{group}: passed over: {error}")),
+            Err(error) if error.is_lasting() => {
+                log(&format!("{conversation}: passed over: {error}"))
+            }
             Err(error) => {
-                log(&format!("{group}: {error}"));
+                log(&format!("{conversation}: {error}"));
                 let mut failure = DynamoDbBatchItemFailure::default();
                 failure.item_identifier = Some(sequence_number);
                 response.batch_item_failures.push(failure);
@@ -62,7 +64,7 @@ async fn handle(writer: &Writer, records: &[EventRecord]) -> DynamoDbEventRespon
 }
 
 /// Returns the conversations that got messages, each with the sequence number of its first record.
-fn first_records(records: &[EventRecord]) -> BTreeMap<MessageGroupId, String> {
+fn first_records(records: &[EventRecord]) -> BTreeMap<ConversationId, String> {
     let mut first = BTreeMap::new();
     for record in records
         .iter()
@@ -73,9 +75,9 @@ fn first_records(records: &[EventRecord]) -> BTreeMap<MessageGroupId, String> {
             serde_dynamo::AttributeValue::S(key) => key.parse().ok(),
             _ => None,
         });
-        if let Some(PartitionKey::Messages(group)) = key {
+        if let Some(PartitionKey::Messages(conversation)) = key {
             let number = record.change.sequence_number.clone().unwrap_or_default();
-            first.entry(group).or_insert(number);
+            first.entry(conversation).or_insert(number);
         }
     }
     first

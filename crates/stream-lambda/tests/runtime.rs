@@ -35,9 +35,9 @@ fn item(attributes: &[(&str, &str)]) -> RawItem {
         .collect()
 }
 
-fn message(group: &str, sk: &str, text: &str) -> RawItem {
+fn message(conversation: &str, sk: &str, text: &str) -> RawItem {
     item(&[
-        ("pk", &format!("MSG#{group}")),
+        ("pk", &format!("MSG#{conversation}")),
         ("sk", sk),
         ("message_uuid", ANN),
         ("message", text),
@@ -45,11 +45,11 @@ fn message(group: &str, sk: &str, text: &str) -> RawItem {
     ])
 }
 
-fn row(owner: &str, other: &str, group: &str, sk: &str, text: &str) -> RawItem {
+fn row(owner: &str, other: &str, conversation: &str, sk: &str, text: &str) -> RawItem {
     item(&[
         ("pk", &format!("GRP#{owner}")),
         ("sk", sk),
-        ("message_group_uuid", group),
+        ("message_group_uuid", conversation),
         ("message", text),
         ("user_uuid", other),
     ])
@@ -149,11 +149,11 @@ fn invocation(event: &Value) -> Answer {
 
 async fn two_conversations() -> Sandbox {
     let sandbox = Sandbox::with_table().await;
-    for (group, micros) in [(GROUP, "000000"), (OTHER, "000001")] {
+    for (conversation, micros) in [(GROUP, "000000"), (OTHER, "000001")] {
         let old = OLD.replace("000000+", &format!("{micros}+"));
-        sandbox.put(message(group, NEW, "new")).await;
-        sandbox.put(row(ANN, BO, group, &old, "old")).await;
-        sandbox.put(row(BO, ANN, group, &old, "old")).await;
+        sandbox.put(message(conversation, NEW, "new")).await;
+        sandbox.put(row(ANN, BO, conversation, &old, "old")).await;
+        sandbox.put(row(BO, ANN, conversation, &old, "old")).await;
     }
     sandbox
 }

@@ -18,7 +18,7 @@ use ddb_core::store::{DynamoDb, Store, Writer};
 use ddb_core::stream::Streams;
 use ddb_local::{Endpoint, Storage};
 
-/// Names an endpoint to run the tests on, in place of the embedded engine.
+/// Names an endpoint to run the tests on, instead of the embedded engine.
 pub const REAL_ENGINE: &str = "DDB_TEST_DYNAMODB";
 
 /// How long a table may take to be ACTIVE.

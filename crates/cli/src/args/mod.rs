@@ -8,12 +8,12 @@ mod value;
 use std::num::NonZeroU32;
 
 use clap::Args;
-use ddb_core::pace::Rate;
+use ddb_core::rate_limit::Rate;
 
 pub use crate::common::duration;
 pub use people::{DatabaseArgs, Pool, PoolArgs, UsersArgs, me, say_users};
 pub use range::{LimitArgs, RangeArgs};
-pub use target::{AwsArgs, Site, TableArgs, TargetArgs, WriteArgs, allow_deleting, show};
+pub use target::{AwsArgs, TableArgs, TableTarget, TargetArgs, WriteArgs, allow_deleting, show};
 pub use value::{SEEDED_GROUP, When, id};
 
 /// Options of every command that reads the whole table.

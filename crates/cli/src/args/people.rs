@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use ddb_core::connect::TargetOptions;
 use ddb_core::environment::Environment;
-use ddb_people::directory::{CognitoTarget, Directory, PoolId};
+use ddb_people::cognito::{CognitoTarget, PoolId, UserPool};
 use ddb_people::users::{
     self, Address, DatabaseOptions, Users, UsersError, UsersOptions, UsersPlan,
 };
 
 use super::target::{AwsArgs, TARGET, given};
 use crate::failure::Failure;
-use crate::launch::Context;
+use crate::runner::Context;
 use crate::ui::Ui;
 
 const USERS: &str = "Users";
@@ -33,7 +33,7 @@ impl PoolArgs {
     ///
     /// # Errors
     ///
-    /// Where the variable in place of the flag is no text.
+    /// Where the variable instead of the flag is no text.
     pub fn is_aws(&self, environment: &Environment) -> Result<bool, Failure> {
         let flag = self.cognito_endpoint_url.as_deref();
         Ok(CognitoTarget::is_aws(flag, environment)?)
@@ -74,7 +74,7 @@ impl PoolArgs {
         };
         let target = CognitoTarget::resolve(&options, &pool, &context.environment).await?;
         Ok(Pool {
-            directory: target.directory(pool),
+            cognito: target.cognito(pool),
             target,
         })
     }
@@ -86,7 +86,7 @@ pub struct Pool {
     /// Where it is.
     pub target: CognitoTarget,
     /// The client of the pool.
-    pub directory: Directory,
+    pub cognito: UserPool,
 }
 
 /// Options that name a database of users.
@@ -95,7 +95,7 @@ pub struct DatabaseArgs {
     /// PostgreSQL database of users [env: DATABASE_URL, CONNECTION_URL; with --prod: PROD_DATABASE_URL, PROD_CONNECTION_URL]
     #[arg(long, value_name = "URL", help_heading = USERS)]
     database_url: Option<String>,
-    /// File of root certificates for the database, in place of the system's
+    /// File of root certificates for the database, instead of the system's
     #[arg(long, value_name = "FILE", help_heading = USERS)]
     db_ca: Option<PathBuf>,
 }
@@ -122,7 +122,7 @@ impl DatabaseArgs {
 /// Options of every command that needs to know who is who.
 #[derive(Debug, Clone, Args)]
 pub struct UsersArgs {
-    /// CSV file of users, in place of the built-in seed users
+    /// CSV file of users, instead of the built-in seed users
     #[arg(long, value_name = "FILE", help_heading = USERS)]
     users: Option<PathBuf>,
     #[command(flatten)]
@@ -130,6 +130,13 @@ pub struct UsersArgs {
 }
 
 impl UsersArgs {
+    /// Returns the file of users as it was given, to be typed after another command. A database's URL may have a password
+    /// in it, and is left out.
+    pub fn typed(&self) -> String {
+        let file = self.users.as_deref();
+        file.map_or_else(String::new, |file| format!(" --users {}", file.display()))
+    }
+
     /// Chooses the source of users. Nothing is opened.
     ///
     /// # Errors
@@ -169,7 +176,7 @@ impl UsersArgs {
 pub fn say_users(plan: &UsersPlan, production: bool, ui: &Ui) {
     match plan {
         UsersPlan::Postgres(address) if address.is_production() && !production => {
-            ui.banner(&format!("users: {}", address.place()));
+            ui.banner(&format!("users: {}", address.description()));
         }
         plan => ui.note(&format!("users: {}", plan.source())),
     }

@@ -10,7 +10,7 @@ use ddb_core::stream::Streams;
 use ddb_people::users::Source;
 
 use crate::failure::Failure;
-use crate::launch::Context;
+use crate::runner::Context;
 use crate::ui::{Terminal, Ui};
 
 /// The heading of options that say where a command acts.
@@ -150,6 +150,28 @@ impl TableArgs {
         self.target.aws.is_production()
     }
 
+    /// Returns the options that name the target as they were given, to be typed after another command.
+    pub fn typed(&self) -> String {
+        let aws = &self.target.aws;
+        let table = self.table.as_ref().map(TableName::as_str);
+        let mut typed = String::new();
+        if aws.prod {
+            typed.push_str(" --prod");
+        }
+        for (option, value) in [
+            ("--region", aws.region.as_deref()),
+            ("--profile", aws.profile.as_deref()),
+            ("--expect-account", aws.expect_account.as_deref()),
+            ("--endpoint-url", self.target.endpoint_url.as_deref()),
+            ("--table", table),
+        ] {
+            if let Some(value) = value {
+                typed.push_str(&format!(" {option} {value}"));
+            }
+        }
+        typed
+    }
+
     /// Finds the target beside a user pool. Where the pool is the real one and the table is not, what
     /// was said about AWS is said about the pool.
     ///
@@ -192,10 +214,14 @@ impl TableArgs {
     /// # Errors
     ///
     /// As [`TargetArgs::target`].
-    pub async fn open(&self, context: &Context, users: Option<&Source>) -> Result<Site, Failure> {
+    pub async fn open(
+        &self,
+        context: &Context,
+        users: Option<&Source>,
+    ) -> Result<TableTarget, Failure> {
         let table = self.table(&context.environment)?;
         let target = self.target.target(context).await?;
-        Ok(Site::new(target, table, users, context))
+        Ok(TableTarget::new(target, table, users, context))
     }
 
     /// Finds the table and the streams beside it, and says where the table is.
@@ -203,7 +229,10 @@ impl TableArgs {
     /// # Errors
     ///
     /// As [`TargetArgs::target`].
-    pub async fn open_with_streams(&self, context: &Context) -> Result<(Site, Streams), Failure> {
+    pub async fn open_with_streams(
+        &self,
+        context: &Context,
+    ) -> Result<(TableTarget, Streams), Failure> {
         let table = self.table(&context.environment)?;
         let options = TargetOptions {
             with_streams: true,
@@ -211,19 +240,19 @@ impl TableArgs {
         };
         let target = self.target.resolve(&options, context).await?;
         let streams = target.streams(&options, &context.environment)?;
-        Ok((Site::new(target, table, None, context), streams))
+        Ok((TableTarget::new(target, table, None, context), streams))
     }
 }
 
 /// A table at a target, after both were shown.
 #[derive(Debug)]
-pub struct Site {
+pub struct TableTarget {
     shown: String,
     /// The client of the table.
     pub store: Store,
 }
 
-impl Site {
+impl TableTarget {
     /// Shows where the command is about to act: always, in production.
     pub fn new(
         target: Target,
@@ -233,8 +262,10 @@ impl Site {
     ) -> Self {
         let store = target.store(table);
         let shown = match users {
-            Some(users) if target.is_production() => format!("{}, users {users}", store.place()),
-            _ => store.place().to_string(),
+            Some(users) if target.is_production() => {
+                format!("{}, users {users}", store.destination())
+            }
+            _ => store.destination().to_string(),
         };
         show(target.is_production(), &shown, &context.ui);
         Self { shown, store }
@@ -252,6 +283,21 @@ impl Site {
     /// Where it is refused.
     pub fn allow_writing(&self, write: &WriteArgs) -> Result<Writer, Failure> {
         write.allow(self.store.clone(), &self.shown)
+    }
+
+    /// Gets the permission to write what deletes something; in production by its name.
+    ///
+    /// # Errors
+    ///
+    /// Where it is refused.
+    pub fn allow_deleting_from(
+        &self,
+        name: &str,
+        confirm: Option<&str>,
+    ) -> Result<Writer, Failure> {
+        let store = self.store.clone();
+        guard::allow_deleting_from(store, &self.shown, name, confirm, &mut Terminal)
+            .map_err(Failure::from)
     }
 
     /// Gets the permission to change the table; in production by `--yes` or an answer at the terminal,
@@ -282,11 +328,11 @@ impl Site {
 }
 
 /// Says where a command is about to act, and whether real data is there.
-pub fn show(production: bool, place: &str, ui: &Ui) {
+pub fn show(production: bool, shown: &str, ui: &Ui) {
     if production {
-        ui.banner(place);
+        ui.banner(shown);
     } else {
-        ui.target(place);
+        ui.target(shown);
     }
 }
 
@@ -299,14 +345,14 @@ pub struct WriteArgs {
 }
 
 impl WriteArgs {
-    /// Gets the permission to write to a place that was shown; in production by `--yes` or an answer
+    /// Gets the permission to write to a resource whose target was shown; in production by `--yes` or an answer
     /// at the terminal.
     ///
     /// # Errors
     ///
     /// Where it is refused.
-    pub fn allow<P: Guarded>(&self, place: P, shown: &str) -> Result<Writable<P>, Failure> {
-        guard::allow_writing(place, shown, self.yes, &mut Terminal).map_err(Failure::from)
+    pub fn allow<P: Guarded>(&self, resource: P, shown: &str) -> Result<Writable<P>, Failure> {
+        guard::allow_writing(resource, shown, self.yes, &mut Terminal).map_err(Failure::from)
     }
 }
 
@@ -316,11 +362,11 @@ impl WriteArgs {
 ///
 /// Where it is refused.
 pub fn allow_deleting<P: Guarded>(
-    place: P,
+    resource: P,
     shown: &str,
     confirm: Option<&str>,
 ) -> Result<Deletable<P>, Failure> {
-    guard::allow_deleting(place, shown, confirm, &mut Terminal).map_err(Failure::from)
+    guard::allow_deleting(resource, shown, confirm, &mut Terminal).map_err(Failure::from)
 }
 
 #[cfg(test)]

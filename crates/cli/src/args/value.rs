@@ -4,14 +4,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use ddb_core::key::{KeyError, MessageGroupId};
+use ddb_core::key::{ConversationId, KeyError};
 use ddb_core::timestamp::Timestamp;
 
 use crate::common::duration;
 
 /// The conversation that is seeded and shown where none is named.
-pub const SEEDED_GROUP: MessageGroupId =
-    MessageGroupId::new(uuid::uuid!("5ae290ed-55d1-47a0-bc6d-fe2bc2700399"));
+pub const SEEDED_GROUP: ConversationId =
+    ConversationId::new(uuid::uuid!("5ae290ed-55d1-47a0-bc6d-fe2bc2700399"));
 
 /// An instant as people type it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
-//! `ddb`: the front door, see [`ddb_cli::front`].
+//! `ddb`: the front door, see [`ddb_cli::multicall`].
 
 #[cfg(not(test))]
 fn main() -> std::process::ExitCode {
-    ddb_cli::front::run()
+    ddb_cli::multicall::run()
 }

@@ -13,10 +13,10 @@ use serde::Serialize;
 use crate::args::{PoolArgs, TableArgs, UsersArgs, show};
 use crate::failure::{Exit, Failure, Outcome, schema_load};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::counted;
+use crate::wording::plural;
 
 /// Checks the setup and shows what to run next.
 ///
@@ -187,8 +187,11 @@ async fn dynamodb(target: MaybeTarget<'_>) -> Result<Found, Failure> {
     let dynamodb = target.map_err(Failure::again)?.dynamodb();
     let mut pages = std::pin::pin!(dynamodb.tables());
     let tables = pages.try_next().await?.unwrap_or_default();
-    let tables = counted(tables.len() as u64, "table", "tables");
-    Ok(Found::ok(format!("{} answers, {tables}", dynamodb.place())))
+    let tables = plural(tables.len() as u64, "table", "tables");
+    Ok(Found::ok(format!(
+        "{} answers, {tables}",
+        dynamodb.destination()
+    )))
 }
 
 impl Args {
@@ -258,7 +261,7 @@ impl Args {
             );
         }
         let pool = self.pool.open(self.table.aws(), context).await?;
-        let mut pages = std::pin::pin!(pool.directory.users(None));
+        let mut pages = std::pin::pin!(pool.cognito.users(None));
         // A page may be empty, and more may come after it.
         let mut first = 0;
         while let Some(page) = pages.try_next().await? {
@@ -271,10 +274,10 @@ impl Args {
             Some(_) => " and more",
             None => "",
         };
-        let users = counted(first, "user", "users");
+        let users = plural(first, "user", "users");
         Ok(Found::ok(format!(
             "{} answers, {users}{more}",
-            pool.directory.place()
+            pool.cognito.destination()
         )))
     }
 }
@@ -315,7 +318,7 @@ async fn user_ids(address: &Address, has_pool: bool) -> Result<Found, Failure> {
         .iter()
         .filter(|user| !user.cognito_user_id.as_deref().is_some_and(is_sub))
         .count() as u64;
-    let all = counted(users.len() as u64, "user", "users");
+    let all = plural(users.len() as u64, "user", "users");
     let detail = format!("{without} of {all} have no Cognito id");
     match (without, has_pool) {
         (0, _) => Ok(Found::ok(format!("{all}, each with a Cognito id"))),

@@ -5,12 +5,12 @@ use ddb_core::schema::TableName;
 use ddb_core::store::{Store, TableState};
 use serde::Serialize;
 
-use crate::args::{Site, TargetArgs};
+use crate::args::{TableTarget, TargetArgs};
 use crate::commands::shared::TABLE_DEADLINE;
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
 
 /// Deletes the named table and waits until it is gone.
@@ -27,7 +27,7 @@ pub struct Args {
     /// Succeed if there is no such table
     #[arg(long)]
     if_exists: bool,
-    /// Name of the table once more, in place of typing it; for production
+    /// Name of the table once more, instead of typing it; for production
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
     #[command(flatten)]
@@ -54,9 +54,9 @@ impl Command for Args {
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         let target = self.target.target(&context).await?;
-        let site = Site::new(target, self.name, None, &context);
-        let store = &site.store;
-        let action = match destroy(&site, self.confirm.as_deref(), ui).await? {
+        let target = TableTarget::new(target, self.name, None, &context);
+        let store = &target.store;
+        let action = match destroy(&target, self.confirm.as_deref(), ui).await? {
             TableState::Changed => "dropped",
             TableState::Unchanged if self.if_exists => "absent",
             TableState::Unchanged => {
@@ -73,14 +73,18 @@ impl Command for Args {
 }
 
 /// Asks, where that is due, and deletes. A table that is not there is no reason to ask.
-async fn destroy(site: &Site, confirm: Option<&str>, ui: &Ui) -> Result<TableState, Failure> {
-    if site.store.describe().await?.is_none() {
+async fn destroy(
+    target: &TableTarget,
+    confirm: Option<&str>,
+    ui: &Ui,
+) -> Result<TableState, Failure> {
+    if target.store.describe().await?.is_none() {
         return Ok(TableState::Unchanged);
     }
-    if site.is_production() {
-        say_recovery(&site.store, ui).await;
+    if target.is_production() {
+        say_recovery(&target.store, ui).await;
     }
-    let table = site.allow_deleting(confirm)?;
+    let table = target.allow_deleting(confirm)?;
     let deleting = table.delete_table(TABLE_DEADLINE);
     Ok(ui.wait("waiting until it is gone", deleting).await?)
 }

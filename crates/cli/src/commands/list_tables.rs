@@ -9,10 +9,10 @@ use serde::Serialize;
 use crate::args::{TargetArgs, show};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::counted;
+use crate::wording::plural;
 
 /// Lists the tables, all pages.
 #[derive(Debug, Parser)]
@@ -98,7 +98,11 @@ impl Command for Args {
         let ui = &context.ui;
         let target = self.target.target(&context).await?;
         let dynamodb = target.dynamodb();
-        show(target.is_production(), &dynamodb.place().to_string(), ui);
+        show(
+            target.is_production(),
+            &dynamodb.destination().to_string(),
+            ui,
+        );
         if self.details {
             print_details(&dynamodb, ui).await?;
         } else {
@@ -157,7 +161,7 @@ fn end<R: Record>(printer: Printer<R>, ui: &Ui) -> Result<(), Failure> {
         ui.note("no tables");
         ui.hint("`ddb schema-load` creates one");
     } else {
-        ui.detail(&counted(tables, "table", "tables"));
+        ui.detail(&plural(tables, "table", "tables"));
     }
     Ok(())
 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::runner::{Command, Context};
 
 /// The port that all commands look at where no endpoint is named.
 const DEFAULT_PORT: u16 = 8000;

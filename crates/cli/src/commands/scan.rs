@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::Parser;
 use ddb_core::CallError;
-use ddb_core::item::{Kind, Value, View};
+use ddb_core::item::{ItemView, Kind, Value};
 use ddb_core::schema::attribute;
 use ddb_core::store::{Folded, Scan, Segment, Segments, Store};
 use futures::stream::{Stream, TryStreamExt};
@@ -13,11 +13,11 @@ use serde::Serialize;
 use crate::args::{ReadArgs, TableArgs};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::json::WriteJson;
 use crate::output::{Cell, Column, Format, Printer, Record, Sheet, Totals, json};
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::{capacity, counted};
+use crate::wording::{capacity, plural};
 
 /// One share of the table: `0/4` to `3/4`.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ impl From<KindArg> for Kind {
 #[derive(Debug, Parser)]
 #[command(name = "scan", version, after_help = examples(&[
     ("Look at a few items", "ddb scan --limit 5"),
-    ("What is neither a message nor a group row", "ddb scan --kind unknown -o jsonl"),
+    ("What is neither a message nor a conversation row", "ddb scan --kind unknown -o jsonl"),
     ("All of it in the form that an import from S3 takes", "ddb scan --segments 4 -o ddb-json > items.jsonl"),
 ]))]
 pub struct Args {
@@ -86,7 +86,7 @@ pub struct Args {
 /// An item, under the columns of the contract.
 struct Row<'a> {
     kind: Kind,
-    item: &'a View<'a>,
+    item: &'a ItemView<'a>,
 }
 
 impl WriteJson for Row<'_> {
@@ -129,7 +129,7 @@ impl Record for Items {
         Column::new("other", |row| row.others()),
     ];
 
-    fn item<T>(row: &Row<'_>, see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
+    fn item<T>(row: &Row<'_>, see: impl FnOnce(&ItemView<'_>) -> T) -> Option<T> {
         Some(see(row.item))
     }
 }
@@ -200,7 +200,7 @@ impl Args {
     fn pages<T: Default + Send + 'static>(
         &self,
         store: &Store,
-        fold: impl Fn(&mut T, &View<'_>) + Clone + Send + 'static,
+        fold: impl Fn(&mut T, &ItemView<'_>) + Clone + Send + 'static,
     ) -> impl Stream<Item = Result<Folded<T>, CallError>> {
         let segments = match self.segment {
             Some(Share(segment)) => Segments::One(segment),
@@ -232,12 +232,15 @@ impl Args {
         let limit = self.limit.map_or(u64::MAX, u64::from);
         let wanted = self.kind.map(Kind::from);
         let format = printer.format();
-        let pages = self.pages(store, move |sheet: &mut Sheet<Items>, item: &View<'_>| {
-            let kind = Kind::of(item);
-            if wanted.is_none_or(|wanted| wanted == kind) {
-                sheet.add(format, &Row { kind, item });
-            }
-        });
+        let pages = self.pages(
+            store,
+            move |sheet: &mut Sheet<Items>, item: &ItemView<'_>| {
+                let kind = Kind::of(item);
+                if wanted.is_none_or(|wanted| wanted == kind) {
+                    sheet.add(format, &Row { kind, item });
+                }
+            },
+        );
         let mut pages = std::pin::pin!(pages);
         while let Some(mut page) = pages.try_next().await? {
             totals.consume(page.consumed);
@@ -257,7 +260,7 @@ impl Args {
 
     async fn print_count(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
         let kind = self.kind.map(Kind::from);
-        let pages = self.pages(store, move |count: &mut u64, item: &View<'_>| {
+        let pages = self.pages(store, move |count: &mut u64, item: &ItemView<'_>| {
             *count += u64::from(kind == Some(Kind::of(item)));
         });
         let mut pages = std::pin::pin!(pages);
@@ -295,7 +298,7 @@ impl Args {
         };
         let items_shown = match items {
             0 => "no items".to_owned(),
-            items => counted(items, "item", "items"),
+            items => plural(items, "item", "items"),
         };
         ui.note(&format!(
             "{items_shown}{what}, {} scanned{}",

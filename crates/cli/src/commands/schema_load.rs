@@ -8,14 +8,14 @@ use ddb_core::schema::{Billing, Capacity, Change, Changes, Difference, Plan, Sha
 use ddb_core::store::{ChangeError, TableState};
 use serde::Serialize;
 
-use crate::args::{Site, TableArgs, WriteArgs};
+use crate::args::{TableArgs, TableTarget, WriteArgs};
 use crate::commands::shared::TABLE_DEADLINE;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::counted;
+use crate::wording::plural;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum BillingArg {
@@ -41,7 +41,7 @@ pub struct Args {
     /// Change the table where it differs
     #[arg(long, conflicts_with = "print")]
     apply: bool,
-    /// Name of the table, in place of typing it; for --apply in production that deletes an index or ends a stream
+    /// Name of the table, instead of typing it; for --apply in production that deletes an index or ends a stream
     #[arg(long, value_name = "NAME", requires = "apply")]
     confirm: Option<String>,
     /// Print the CreateTable JSON for `aws dynamodb create-table --cli-input-json`, and do nothing
@@ -179,10 +179,10 @@ impl Command for Args {
             writeln!(io::stdout(), "{request:#}")?;
             return Ok(Outcome::Done);
         }
-        let site = self.table.open(&context, None).await?;
-        let store = &site.store;
+        let target = self.table.open(&context, None).await?;
+        let store = &target.store;
         let load = Load {
-            site: &site,
+            target: &target,
             spec,
             write: &self.write,
             confirm: self.confirm.as_deref(),
@@ -202,8 +202,8 @@ impl Command for Args {
         }
         ui.warn(&format!(
             "{} differs in {}; nothing was changed",
-            store.place(),
-            counted(found, "field", "fields")
+            store.destination(),
+            plural(found, "field", "fields")
         ));
         ui.hint(if self.apply || !spec.is_mendable(&load.shape().await?) {
             "DynamoDB cannot change these in place: drop the table and load it anew, or use another --table"
@@ -215,7 +215,7 @@ impl Command for Args {
 }
 
 struct Load<'a> {
-    site: &'a Site,
+    target: &'a TableTarget,
     spec: TableSpec,
     write: &'a WriteArgs,
     confirm: Option<&'a str>,
@@ -224,9 +224,9 @@ struct Load<'a> {
 
 impl Load<'_> {
     async fn load(&self, apply: bool) -> Result<(Action, Vec<Difference>), Failure> {
-        let store = &self.site.store;
+        let store = &self.target.store;
         if store.needs_creation().await? {
-            let writer = self.site.allow_writing(self.write)?;
+            let writer = self.target.allow_writing(self.write)?;
             let creating = writer.create_table(&self.spec, TABLE_DEADLINE);
             let state = self.ui.wait("waiting for the table", creating).await?;
             if state == TableState::Changed {
@@ -242,7 +242,7 @@ impl Load<'_> {
     }
 
     async fn shape(&self) -> Result<Shape, Failure> {
-        let active = self.site.store.wait_until_active(TABLE_DEADLINE);
+        let active = self.target.store.wait_until_active(TABLE_DEADLINE);
         Ok(self.ui.wait("waiting for the table", active).await?)
     }
 
@@ -274,19 +274,19 @@ impl Load<'_> {
 
     /// Changes the table; what is returned was different before, or is still.
     async fn apply(&self) -> Result<(Action, Vec<Difference>), Failure> {
-        let store = &self.site.store;
+        let store = &self.target.store;
         let found = self.shape().await?;
         let changes = match self.spec.plan(&found) {
             Plan::Impossible(stuck) => return Ok((Action::Drift, stuck)),
             Plan::InPlace(changes) => changes,
         };
         let differences = self.spec.shape().differences(&found);
-        if self.site.is_production() {
+        if self.target.is_production() {
             self.announce(&differences, &changes);
         }
         let count = changes.len() as u64;
         let table = self
-            .site
+            .target
             .allow_changing(changes, self.write, self.confirm)?;
         let changing = table.change_table(&self.spec, TABLE_DEADLINE);
         self.ui.wait("waiting for the change", changing).await?;
@@ -296,8 +296,8 @@ impl Load<'_> {
                 Exit::Partly,
                 format!(
                     "UpdateTable on {}: the service took {}, but still differs in: {}",
-                    store.place(),
-                    counted(count, "change", "changes"),
+                    store.destination(),
+                    plural(count, "change", "changes"),
                     left.iter()
                         .map(|d| d.field.to_string())
                         .collect::<Vec<_>>()

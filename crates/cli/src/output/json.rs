@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ddb_core::item::{Kind, Value, View};
+use ddb_core::item::{ItemView, Kind, Value};
 use serde::Serialize;
 use serde_json::ser::Formatter;
 use serde_json::value::RawValue;
@@ -79,8 +79,8 @@ fn enclosed<T>(
     mut write: impl FnMut(&mut Vec<u8>, T),
 ) {
     out.push(open);
-    for (place, thing) in things.into_iter().enumerate() {
-        if place > 0 {
+    for (index, thing) in things.into_iter().enumerate() {
+        if index > 0 {
             out.push(b',');
         }
         write(out, thing);
@@ -127,7 +127,7 @@ pub struct Plain<'a> {
     /// What the item is.
     pub kind: Kind,
     /// The item.
-    pub item: &'a View<'a>,
+    pub item: &'a ItemView<'a>,
 }
 
 impl WriteJson for Plain<'_> {
@@ -151,7 +151,7 @@ impl WriteJson for Plain<'_> {
 }
 
 /// Attributes in plain JSON.
-pub struct PlainMap<'a>(pub &'a View<'a>);
+pub struct PlainMap<'a>(pub &'a ItemView<'a>);
 
 impl WriteJson for PlainMap<'_> {
     fn write_json(&self, out: &mut Vec<u8>) {
@@ -197,7 +197,7 @@ fn plain_number(out: &mut Vec<u8>, number: &str) {
 
 /// An item in DynamoDB JSON, `{"Item": {"pk": {"S": "…"}}}`: a line of an export to S3 or of an import
 /// from there. See "DynamoDB table export output format" in the AWS developer guide.
-pub struct Export<'a>(pub &'a View<'a>);
+pub struct Export<'a>(pub &'a ItemView<'a>);
 
 impl WriteJson for Export<'_> {
     fn write_json(&self, out: &mut Vec<u8>) {
@@ -207,7 +207,7 @@ impl WriteJson for Export<'_> {
     }
 }
 
-fn typed_map(out: &mut Vec<u8>, map: &View<'_>) {
+fn typed_map(out: &mut Vec<u8>, map: &ItemView<'_>) {
     enclosed(out, OBJECT, map.iter(), |out, (name, value)| {
         let value = attribute(out, name, value);
         typed_value(out, value);
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn p30_the_export_form_has_every_type() {
         assert_eq!(
-            text(&Export(&View::from(&everything()))),
+            text(&Export(&ItemView::from(&everything()))),
             r#"{"Item":{"pk":{"S":"1"},"sk":{"S":"2"},"alpha":{"N":"-12345678901234567890123456789012345678e-120"},"#
                 .to_owned()
                 + r#""b":{"B":"AP8="},"bs":{"BS":["AQ=="]},"l":{"L":[{"BOOL":true},{"S":"x"}]},"m":{"M":{"k":{"S":"v"}}},"#

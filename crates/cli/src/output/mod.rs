@@ -16,4 +16,4 @@ pub use format::Format;
 pub use printer::Printer;
 pub use record::{Column, Record, Totals};
 pub use sheet::Sheet;
-pub use transcript::Said;
+pub use transcript::ChatLine;

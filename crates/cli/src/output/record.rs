@@ -1,10 +1,10 @@
 //! What a command shows: records, their columns, and totals at the end.
 
-use ddb_core::item::View;
+use ddb_core::item::ItemView;
 
 use super::cell::Cell;
 use super::json::WriteJson;
-use super::transcript::Said;
+use super::transcript::ChatLine;
 use super::width::Rank;
 
 /// One thing that a command shows. Its JSON form is its own, its table and CSV are made of columns.
@@ -22,12 +22,12 @@ pub trait Record: Sized + 'static {
     const LIVE: bool = false;
 
     /// Returns what a transcript shows of it, where it is a message.
-    fn said<'r>(_record: &'r Self::Of<'_>) -> Option<Said<'r>> {
+    fn said<'r>(_record: &'r Self::Of<'_>) -> Option<ChatLine<'r>> {
         None
     }
 
     /// Shows the item behind it, where it is one.
-    fn item<T>(_record: &Self::Of<'_>, _see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
+    fn item<T>(_record: &Self::Of<'_>, _see: impl FnOnce(&ItemView<'_>) -> T) -> Option<T> {
         None
     }
 }

@@ -10,7 +10,7 @@ use super::{escape, width};
 
 /// One message.
 #[derive(Debug, Clone, Copy)]
-pub struct Said<'a> {
+pub struct ChatLine<'a> {
     /// The id of whoever said it; it decides about the colour.
     pub speaker: &'a str,
     /// The name that is shown.
@@ -73,7 +73,7 @@ impl Transcript {
     }
 
     /// Takes a message.
-    pub fn take(&mut self, said: Said<'_>) {
+    pub fn take(&mut self, said: ChatLine<'_>) {
         let name = width::cut(&escape::plain(said.name), WIDEST_NAME);
         self.names = self.names.max(width::of(&name));
         let color = PALETTE[self.color(said.speaker)];
@@ -181,7 +181,7 @@ mod tests {
         let mut transcript = Transcript::new(columns, colored);
         let mut out = Vec::new();
         for (name, at, text) in messages {
-            transcript.take(Said {
+            transcript.take(ChatLine {
                 speaker: name,
                 name,
                 at,

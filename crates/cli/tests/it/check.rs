@@ -11,7 +11,7 @@ use crate::setup::{ANDREW, BAYKO, GROUP, lines, message, strings, through_both_d
 const LAST: &str = "2026-03-22T08:35:09.123456+00:00";
 const LONDO: &str = "e94a2b70-3c5d-4f18-b6c9-08d7f1a5e264";
 
-fn group(n: u8) -> String {
+fn conversation(n: u8) -> String {
     format!("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa{n:02}")
 }
 
@@ -23,12 +23,12 @@ fn person(id: &str) -> (&'static str, &'static str) {
     }
 }
 
-fn row(owner: &str, other: &str, group: &str, sk: &str, text: &str) -> RawItem {
+fn row(owner: &str, other: &str, conversation: &str, sk: &str, text: &str) -> RawItem {
     let (name, handle) = person(other);
     strings(&[
         ("pk", &format!("GRP#{owner}")),
         ("sk", sk),
-        ("message_group_uuid", group),
+        ("message_group_uuid", conversation),
         ("message", text),
         ("user_uuid", other),
         ("user_display_name", name),
@@ -36,11 +36,11 @@ fn row(owner: &str, other: &str, group: &str, sk: &str, text: &str) -> RawItem {
     ])
 }
 
-fn said(group: &str, sk: &str, from: &str, text: &str) -> RawItem {
+fn said(conversation: &str, sk: &str, from: &str, text: &str) -> RawItem {
     let (name, handle) = person(from);
     let mut item = message(sk, text);
     for (attribute, value) in [
-        ("pk", format!("MSG#{group}")),
+        ("pk", format!("MSG#{conversation}")),
         ("user_uuid", from.to_owned()),
         ("user_display_name", name.to_owned()),
         ("user_handle", handle.to_owned()),
@@ -60,10 +60,10 @@ fn check(tool: &Tool, options: &[&str]) -> (Option<i32>, Vec<Value>, String) {
     (ran.code, found, ran.stderr)
 }
 
-fn of(found: &[Value], invariant: Option<u8>) -> Vec<&Value> {
+fn of<'f>(found: &'f [Value], rule: Option<&str>) -> Vec<&'f Value> {
     found
         .iter()
-        .filter(|finding| finding["invariant"] == json!(invariant))
+        .filter(|finding| finding["rule"] == json!(rule))
         .collect()
 }
 
@@ -73,22 +73,26 @@ fn last(n: u8) -> String {
 }
 
 /// Puts a conversation whose rows are as they should be.
-async fn sound(sandbox: &Sandbox, group: &str) {
-    sound_at(sandbox, group, LAST).await;
+async fn sound(sandbox: &Sandbox, conversation: &str) {
+    sound_at(sandbox, conversation, LAST).await;
 }
 
-async fn sound_at(sandbox: &Sandbox, group: &str, last: &str) {
+async fn sound_at(sandbox: &Sandbox, conversation: &str, last: &str) {
     sandbox
         .put(said(
-            group,
+            conversation,
             "2026-03-22T08:34:09.123456+00:00",
             BAYKO,
             "first",
         ))
         .await;
-    sandbox.put(said(group, last, ANDREW, "last")).await;
-    sandbox.put(row(ANDREW, BAYKO, group, last, "last")).await;
-    sandbox.put(row(BAYKO, ANDREW, group, last, "last")).await;
+    sandbox.put(said(conversation, last, ANDREW, "last")).await;
+    sandbox
+        .put(row(ANDREW, BAYKO, conversation, last, "last"))
+        .await;
+    sandbox
+        .put(row(BAYKO, ANDREW, conversation, last, "last"))
+        .await;
 }
 
 #[tokio::test]
@@ -124,26 +128,36 @@ async fn p16_a_table_as_the_old_scripts_left_it() {
         }
         let (code, found, _) = check(tool, &[]);
         assert_eq!(code, Some(3));
-        assert_eq!(of(&found, Some(1)).len(), 2, "{found:?}");
-        assert_eq!(of(&found, Some(2)).len(), 2, "{found:?}");
-        assert_eq!(of(&found, Some(4)).len(), 6, "{found:?}");
+        // One finding a rule and conversation, the worst first.
+        let folded = found
+            .iter()
+            .map(|f| (f["rule"].as_str().unwrap(), &f["items"]));
+        let items = [json!(2), json!(2), json!(6)];
+        assert_eq!(
+            folded.collect::<Vec<_>>(),
+            [
+                ("row-doubled", &items[0]),
+                ("row-behind", &items[1]),
+                ("time-form", &items[2])
+            ]
+        );
         assert!(found.iter().all(|finding| finding["repaired"] == false));
 
         let (code, mended, said) = check(tool, &["--repair"]);
         assert_eq!(code, Some(3), "naive times stay, and are said");
         assert!(
-            of(&mended, Some(1))
+            of(&mended, Some("row-behind"))
                 .iter()
-                .chain(&of(&mended, Some(2)))
+                .chain(&of(&mended, Some("row-doubled")))
                 .all(|f| f["repaired"] == true)
         );
         assert!(
-            of(&mended, Some(4))
+            of(&mended, Some("time-form"))
                 .iter()
                 .all(|finding| finding["repaired"] == false)
         );
-        assert!(said.contains("was one too many and is deleted"), "{said}");
-        assert!(said.contains("becomes GRP#"), "{said}");
+        assert!(said.contains("row-doubled: deletes GRP#"), "{said}");
+        assert!(said.contains("row-doubled: puts GRP#"), "{said}");
         let rows = lines(tool.run(&["scan", "--kind", "group", "-o", "jsonl"]));
         assert_eq!(rows.len(), 2);
         for row in &rows {
@@ -153,7 +167,7 @@ async fn p16_a_table_as_the_old_scripts_left_it() {
             );
         }
         let (_, left, _) = check(tool, &[]);
-        assert_eq!(left.len(), of(&left, Some(4)).len(), "{left:?}");
+        assert_eq!(left.len(), of(&left, Some("time-form")).len(), "{left:?}");
     })
     .await;
 }
@@ -162,7 +176,7 @@ async fn p16_a_table_as_the_old_scripts_left_it() {
 async fn a_sound_table_is_said_to_be_sound() {
     through_both_doors(async |sandbox, tool| {
         tool.run(&["seed"]).ok();
-        sound(sandbox, &group(1)).await;
+        sound(sandbox, &conversation(1)).await;
         let table = sandbox.items().await;
         for options in [&[][..], &["--repair"], &["--repair", "--names"]] {
             let (code, found, said) = check(tool, options);
@@ -183,50 +197,57 @@ async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
     for n in 1..=3 {
         sandbox
             .put(said(
-                &group(n),
+                &conversation(n),
                 "2026-03-22T08:34:09.123456+00:00",
                 BAYKO,
                 "first",
             ))
             .await;
         sandbox
-            .put(said(&group(n), &last(n), ANDREW, &format!("last {n}")))
+            .put(said(
+                &conversation(n),
+                &last(n),
+                ANDREW,
+                &format!("last {n}"),
+            ))
             .await;
     }
     sandbox
-        .put(row(BAYKO, ANDREW, &group(1), &last(1), "last 1"))
+        .put(row(BAYKO, ANDREW, &conversation(1), &last(1), "last 1"))
         .await;
     sandbox
         .delete(&said(
-            &group(2),
+            &conversation(2),
             "2026-03-22T08:34:09.123456+00:00",
             BAYKO,
             "",
         ))
         .await;
     sandbox
-        .put(row(ANDREW, LONDO, &group(2), &last(2), "last 2"))
+        .put(row(ANDREW, LONDO, &conversation(2), &last(2), "last 2"))
         .await;
     sandbox
-        .put(said(&group(4), &last(4), ANDREW, "monologue"))
+        .put(said(&conversation(4), &last(4), ANDREW, "monologue"))
         .await;
-    sound_at(&sandbox, &group(5), &last(5)).await;
+    sound_at(&sandbox, &conversation(5), &last(5)).await;
     let stale = "2026-03-22T08:00:00.000000+00:00";
     sandbox
-        .delete(&row(BAYKO, ANDREW, &group(5), &last(5), ""))
+        .delete(&row(BAYKO, ANDREW, &conversation(5), &last(5), ""))
         .await;
     sandbox
-        .put(row(BAYKO, ANDREW, &group(5), stale, "older"))
-        .await;
-    sandbox.put(said(&group(6), "soon", BAYKO, "strange")).await;
-    sandbox
-        .put(row(ANDREW, BAYKO, &group(6), "soon", "strange"))
+        .put(row(BAYKO, ANDREW, &conversation(5), stale, "older"))
         .await;
     sandbox
-        .put(row(BAYKO, ANDREW, &group(6), "soon", "strange"))
+        .put(said(&conversation(6), "soon", BAYKO, "strange"))
         .await;
     sandbox
-        .put(row(LONDO, ANDREW, &group(7), stale, "stray"))
+        .put(row(ANDREW, BAYKO, &conversation(6), "soon", "strange"))
+        .await;
+    sandbox
+        .put(row(BAYKO, ANDREW, &conversation(6), "soon", "strange"))
+        .await;
+    sandbox
+        .put(row(LONDO, ANDREW, &conversation(7), stale, "stray"))
         .await;
     let mut odd = strings(&[("pk", "ODD#1"), ("sk", "1")]);
     let digits = "12345678901234567890123456789012345678".to_owned();
@@ -240,24 +261,34 @@ async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
     let (code, found, _) = check(&tool, &[]);
     assert_eq!(code, Some(3));
     let lost = |n: u8| -> Vec<&Value> {
-        let of_group = of(&found, Some(3)).into_iter();
-        of_group
-            .filter(|finding| finding["group_uuid"] == group(n))
+        let of_conversation = of(&found, Some("row-missing")).into_iter();
+        of_conversation
+            .filter(|finding| finding["group_uuid"] == conversation(n))
             .collect()
     };
     assert_eq!(
         [1, 2, 3, 4].map(|n| lost(n).len()),
-        [1, 1, 2, 1],
+        [1, 1, 1, 1],
         "{found:?}"
     );
     assert_eq!(lost(1)[0]["pk"], format!("GRP#{ANDREW}"));
     assert_eq!(lost(2)[0]["pk"], format!("GRP#{LONDO}"));
-    let stale_rows: Vec<&Value> = of(&found, Some(1))
-        .iter()
-        .map(|finding| &finding["group_uuid"])
-        .collect();
-    assert_eq!(stale_rows, [&json!(group(5)), &json!(group(7))]);
-    assert_eq!(of(&found, Some(4)).len(), 3);
+    assert_eq!(lost(3)[0]["items"], 2);
+    let stale_rows: Vec<&Value> = [
+        of(&found, Some("row-behind")),
+        of(&found, Some("row-stray")),
+    ]
+    .concat()
+    .into_iter()
+    .map(|finding| &finding["group_uuid"])
+    .collect();
+    assert_eq!(
+        stale_rows,
+        [&json!(conversation(5)), &json!(conversation(7))]
+    );
+    let unreadable = of(&found, Some("time-unreadable"));
+    assert_eq!((unreadable.len(), &unreadable[0]["items"]), (1, &json!(3)));
+    assert_eq!(unreadable[0]["repair"], Value::Null);
     let unknown = of(&found, None);
     assert_eq!((unknown.len(), &unknown[0]["pk"]), (1, &json!("ODD#1")));
 
@@ -266,19 +297,22 @@ async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
     assert!(
         said.contains(&format!(
             "{} is left as it is: its messages do not have exactly two senders",
-            group(4)
+            conversation(4)
         )),
         "{said}"
     );
     assert!(
-        said.contains(&format!("{} is left as it is: without a message", group(7))),
+        said.contains(&format!(
+            "{} is left as it is: without a message",
+            conversation(7)
+        )),
         "{said}"
     );
     let repaired = mended
         .iter()
         .filter(|finding| finding["repaired"] == true)
         .count();
-    assert_eq!(repaired, 1 + 1 + 2 + 1);
+    assert_eq!(repaired, 4);
     assert!(
         sandbox.items().await.contains(&odd),
         "the rest is untouched"
@@ -292,7 +326,10 @@ async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
         for (owner, other) in [(ANDREW, BAYKO), (BAYKO, ANDREW)] {
             let listed =
                 lines(tool.run(&["list-conversations", "--user-uuid", owner, "-o", "jsonl"]));
-            let own = listed.iter().find(|row| row["uuid"] == group(n)).unwrap();
+            let own = listed
+                .iter()
+                .find(|row| row["uuid"] == conversation(n))
+                .unwrap();
             assert_eq!(
                 (&own["message"], &own["handle"]),
                 (&json!(text), &json!(person(other).1))
@@ -311,20 +348,16 @@ async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
 async fn names_are_reported_and_mended_on_demand() {
     let sandbox = Sandbox::with_table().await;
     let tool = tool(Door::Own, &sandbox);
-    sound(&sandbox, &group(1)).await;
+    sound(&sandbox, &conversation(1)).await;
     let mut users = include_str!("../../../../seed-data/users.csv").to_owned();
     users = users.replace("Andrew Bayko,bayko", "Andrew B.,bayko");
     tool.file("users.csv", users);
     let named = ["--users", "users.csv"];
     let (code, found, _) = check(&tool, &named);
     assert_eq!((code, found.len()), (Some(3), 1), "{found:?}");
-    assert_eq!(found[0]["invariant"], 5);
-    assert!(
-        found[0]["reason"]
-            .as_str()
-            .unwrap()
-            .contains("so in 2 items"),
-        "{found:?}"
+    assert_eq!(
+        (&found[0]["rule"], &found[0]["items"]),
+        (&json!("name-stale"), &json!(2))
     );
     assert_eq!(
         check(&tool, &[&named[..], &["--repair"]].concat()).0,
@@ -345,9 +378,9 @@ async fn names_are_reported_and_mended_on_demand() {
 #[tokio::test]
 async fn p05_production_is_asked_before_it_is_mended() {
     let sandbox = Sandbox::with_table().await;
-    sound(&sandbox, &group(1)).await;
+    sound(&sandbox, &conversation(1)).await;
     sandbox
-        .delete(&row(BAYKO, ANDREW, &group(1), LAST, ""))
+        .delete(&row(BAYKO, ANDREW, &conversation(1), LAST, ""))
         .await;
     let aws = Aws::in_front_of(&sandbox, Backups::On);
     let prod = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Own)
@@ -373,7 +406,7 @@ async fn p05_production_is_asked_before_it_is_mended() {
 #[tokio::test]
 async fn a_conversation_that_cannot_be_mended_holds_up_no_other() {
     through_both_doors(async |sandbox, tool| {
-        let (bad, good) = (group(1), group(2));
+        let (bad, good) = (conversation(1), conversation(2));
         let mut long = said(&bad, &last(1), ANDREW, "");
         long.insert(
             "message".to_owned(),
@@ -424,7 +457,7 @@ async fn a_conversation_that_cannot_be_mended_holds_up_no_other() {
             "{repair:?}"
         );
         assert!(repair.stderr.lines().all(|line| line.len() < 1000));
-        repair.fails(5, "1 conversation could not be mended");
+        repair.fails(5, "1 conversation could not be repaired");
         let (code, found, _) = check(tool, &[]);
         assert_eq!(code, Some(3));
         assert!(
@@ -438,7 +471,7 @@ async fn a_conversation_that_cannot_be_mended_holds_up_no_other() {
             sync.stderr.contains(&format!("{bad} is left as it is: ")),
             "{sync:?}"
         );
-        sync.fails(5, "1 conversation could not be moved");
+        sync.fails(5, "1 conversation could not be synced");
         let (_, found, _) = check(tool, &[]);
         assert!(
             found.iter().all(|finding| finding["group_uuid"] == *bad),

@@ -191,24 +191,28 @@ async fn conversations_are_listed_newest_first() {
     through_both_doors(async |_, tool| {
         tool.run(&SEED).ok();
         tool.file("talk.txt", "Person 1: hello\nPerson 2: bye\n");
-        let groups = [
+        let conversations = [
             "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
             "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb",
         ];
-        let talk = |other: &str, group: &str, ends_at: &str| {
+        let talk = |other: &str, conversation: &str, ends_at: &str| {
             let options = [
                 "--other",
                 other,
                 "--group-uuid",
-                group,
+                conversation,
                 "--ends-at",
                 ends_at,
             ];
             tool.run(&[&["seed", "--conversation", "talk.txt"], &options[..]].concat())
                 .ok();
         };
-        talk("londo", groups[0], "2026-03-22T08:35:09.123456+00:00");
-        talk("altbrown", groups[1], "2025-01-01");
+        talk(
+            "londo",
+            conversations[0],
+            "2026-03-22T08:35:09.123456+00:00",
+        );
+        talk("altbrown", conversations[1], "2025-01-01");
 
         let listed = lines(tool.run(&["list-conversations", "-o", "jsonl"]));
         assert_eq!(
@@ -219,7 +223,7 @@ async fn conversations_are_listed_newest_first() {
         assert_eq!(
             listed[2],
             json!({
-                "uuid": groups[1], "display_name": "Alt Brown", "handle": "altbrown",
+                "uuid": conversations[1], "display_name": "Alt Brown", "handle": "altbrown",
                 "message": "bye", "created_at": "2025-01-01T00:00:00.000000+00:00",
             })
         );
@@ -227,7 +231,7 @@ async fn conversations_are_listed_newest_first() {
         assert!(times.iter().rev().is_sorted(), "{times:?}");
         let mut first_two = field(&listed[..2], "uuid");
         first_two.sort_unstable();
-        assert_eq!(first_two, [GROUP, groups[0]]);
+        assert_eq!(first_two, [GROUP, conversations[0]]);
 
         let of = |arguments: &[&str]| {
             lines(tool.run(&[&["list-conversations", "-o", "jsonl"], arguments].concat()))

@@ -23,7 +23,7 @@ async fn a_conversation_is_begun_and_goes_on() {
             "-o",
             "jsonl",
         ]));
-        let group = begun["uuid"].as_str().unwrap();
+        let conversation = begun["uuid"].as_str().unwrap();
         assert_eq!(
             (&begun["handle"], &begun["display_name"], &begun["message"]),
             (
@@ -46,19 +46,19 @@ async fn a_conversation_is_begun_and_goes_on() {
         let answer = one(tool.run(&[
             "create-message",
             "--group",
-            group,
+            conversation,
             "--from",
             "londo",
             "Mr. Garibaldi?",
             "-o",
             "jsonl",
         ]));
-        assert_eq!(answer["message_group_uuid"], group);
+        assert_eq!(answer["message_group_uuid"], conversation);
         assert_eq!(
             (&answer["handle"], &answer["message"]),
             (&json!("londo"), &json!("Mr. Garibaldi?"))
         );
-        let shown = lines(tool.run(&["get-conversation", group, "-o", "jsonl"]));
+        let shown = lines(tool.run(&["get-conversation", conversation, "-o", "jsonl"]));
         assert_eq!(field(&shown, "message"), ["Ambassador!", "Mr. Garibaldi?"]);
         assert_eq!(shown[1]["uuid"], answer["uuid"]);
         assert_eq!(sandbox.items().await.len(), 4);
@@ -216,11 +216,11 @@ async fn p05_production_is_asked_first() {
         .iter()
         .find(|row| row["pk"] == format!("GRP#{ANDREW}"))
         .unwrap();
-    let group = row["message_group_uuid"].as_str().unwrap();
+    let conversation = row["message_group_uuid"].as_str().unwrap();
     let write = [
         "create-message",
         "--group",
-        group,
+        conversation,
         "--from",
         "londo",
         "ho",

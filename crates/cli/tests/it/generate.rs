@@ -52,8 +52,8 @@ async fn a_load_is_made_once_and_holds_together() {
         assert_eq!(tool.run(&["check-conversations", "--quiet"]).ok(), "");
 
         // What the hint names can be looked at.
-        let group = made["group_uuid"].as_str().unwrap();
-        let talk = lines(tool.run(&["get-conversation", group, "--all", "-ojsonl"]));
+        let conversation = made["group_uuid"].as_str().unwrap();
+        let talk = lines(tool.run(&["get-conversation", conversation, "--all", "-ojsonl"]));
         assert_eq!(talk.len(), 20);
         assert_eq!(talk[19]["created_at"], made["last_at"]);
     })

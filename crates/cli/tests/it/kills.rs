@@ -158,12 +158,14 @@ fn times(items: &[RawItem]) -> Vec<i64> {
         .collect()
 }
 
-/// Returns the owner and the sort key of each group row.
+/// Returns the owner and the sort key of each row.
 pub fn rows(items: &[RawItem]) -> Vec<(String, String)> {
     items
         .iter()
         .filter_map(|item| match Item::decode(item.clone()) {
-            Item::GroupRow(row) => Some((row.owner.to_string(), row.last_message_at.to_string())),
+            Item::ConversationRow(row) => {
+                Some((row.owner.to_string(), row.last_message_at.to_string()))
+            }
             _ => None,
         })
         .collect()

@@ -128,14 +128,16 @@ async fn limits_kinds_and_counts() {
                 (&json!(105), &json!(false))
             );
         }
-        let groups = document(tool.run(&["scan", "--kind", "group", "--limit", "1", "-o", "json"]));
+        let conversations =
+            document(tool.run(&["scan", "--kind", "group", "--limit", "1", "-o", "json"]));
         assert_eq!(
-            (&groups["count"], &groups["truncated"]),
+            (&conversations["count"], &conversations["truncated"]),
             (&json!(1), &json!(true))
         );
-        let groups = document(tool.run(&["scan", "--kind", "group", "--limit", "2", "-o", "json"]));
+        let conversations =
+            document(tool.run(&["scan", "--kind", "group", "--limit", "2", "-o", "json"]));
         assert_eq!(
-            (&groups["count"], &groups["truncated"]),
+            (&conversations["count"], &conversations["truncated"]),
             (&json!(2), &json!(false))
         );
     })

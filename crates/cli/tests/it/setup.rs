@@ -60,7 +60,7 @@ pub const GROUP: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
 pub const ANDREW: &str = "7d3c4f0a-6a1e-4b52-9a57-1f0c8e2b6d31";
 pub const BAYKO: &str = "c1f5b6e2-0d94-4e7b-8f36-52a9d7e4c803";
 
-/// Makes a message of Andrew's in the seeded group.
+/// Makes a message of Andrew's in the seeded conversation.
 pub fn message(sk: &str, text: &str) -> RawItem {
     strings(&[
         ("pk", &format!("MSG#{GROUP}")),

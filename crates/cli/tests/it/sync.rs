@@ -25,11 +25,11 @@ fn begin(tool: &Tool) -> String {
     one(tool.run(&begin))["uuid"].as_str().unwrap().to_owned()
 }
 
-fn write(tool: &Tool, group: &str, from: &str, text: &str) -> Value {
+fn write(tool: &Tool, conversation: &str, from: &str, text: &str) -> Value {
     one(tool.run(&[
         "create-message",
         "--group",
-        group,
+        conversation,
         "--from",
         from,
         text,
@@ -45,19 +45,19 @@ fn rows(tool: &Tool) -> Vec<Value> {
 #[tokio::test]
 async fn both_rows_carry_the_fortieth_message() {
     through_both_doors(async |sandbox, tool| {
-        let group = begin(tool);
+        let conversation = begin(tool);
         let mut last = Value::Null;
         for n in 1..=40 {
             last = write(
                 tool,
-                &group,
+                &conversation,
                 ["andrewbrown", "londo"][n % 2],
                 &format!("message {n}"),
             );
         }
         let synced = tool.run(&["sync-conversations", "--once", "-o", "jsonl"]);
         assert!(
-            synced.stderr.contains("1 conversation moved"),
+            synced.stderr.contains("1 conversation synced"),
             "{}",
             synced.stderr
         );
@@ -83,7 +83,7 @@ async fn both_rows_carry_the_fortieth_message() {
         );
         assert_eq!(sandbox.items().await, table);
         let mut late = message("2001-01-01T00:00:00.000000+00:00", "late");
-        let partition = format!("MSG#{group}");
+        let partition = format!("MSG#{conversation}");
         late.insert(
             "pk".to_owned(),
             aws_sdk_dynamodb::types::AttributeValue::S(partition),
@@ -107,13 +107,13 @@ fn count(operations: &[String], name: &str) -> usize {
 async fn a_move_shows_while_it_follows() {
     let sandbox = Sandbox::with_table().await;
     let tool = tool(Door::Front, &sandbox);
-    let group = begin(&tool);
+    let conversation = begin(&tool);
     let proxy = Proxy::start(&sandbox.url(), |_, _| None);
     let mut following = by_way_of(&proxy, &sandbox).spawn(&["sync-conversations", "-o", "jsonl"]);
     let mut shown = BufReader::new(following.stdout.take().unwrap());
     for n in 0..3 {
         let text = format!("live {n}");
-        write(&tool, &group, "londo", &text);
+        write(&tool, &conversation, "londo", &text);
         let written = proxy.operations().len();
         let mut line = String::new();
         shown.read_line(&mut line).unwrap();
@@ -137,12 +137,12 @@ async fn a_move_shows_while_it_follows() {
 async fn a_checkpoint_goes_on_where_it_ended() {
     let sandbox = Sandbox::with_table().await;
     let tool = tool(Door::Own, &sandbox);
-    let group = begin(&tool);
-    write(&tool, &group, "londo", "one");
+    let conversation = begin(&tool);
+    write(&tool, &conversation, "londo", "one");
     let sync = ["sync-conversations", "--once", "--checkpoint", "c.json"];
     let first = tool.run(&sync);
     assert!(
-        first.stderr.contains("1 conversation moved"),
+        first.stderr.contains("1 conversation synced"),
         "{}",
         first.stderr
     );
@@ -160,14 +160,14 @@ async fn a_checkpoint_goes_on_where_it_ended() {
     tool.run(&sync).ok();
     let idle = tool.run(&sync);
     assert!(
-        idle.stderr.contains("0 records, 0 conversations moved"),
+        idle.stderr.contains("0 records, 0 conversations synced"),
         "{}",
         idle.stderr
     );
-    write(&tool, &group, "londo", "two");
+    write(&tool, &conversation, "londo", "two");
     let second = tool.run(&sync);
     assert!(
-        second.stderr.contains(" records, 1 conversation moved"),
+        second.stderr.contains(" records, 1 conversation synced"),
         "{}",
         second.stderr
     );
@@ -197,7 +197,7 @@ async fn rows_that_are_not_there_are_never_invented() {
         ran.stderr
     );
     assert!(
-        ran.stderr.contains("0 conversations moved, 1 passed over"),
+        ran.stderr.contains("0 conversations synced, 1 passed over"),
         "{}",
         ran.stderr
     );
@@ -227,8 +227,8 @@ async fn what_cannot_be_followed_is_said() {
 async fn p05_production_is_asked_first() {
     let sandbox = Sandbox::with_table().await;
     let local = tool(Door::Own, &sandbox);
-    let group = begin(&local);
-    write(&local, &group, "londo", "new");
+    let conversation = begin(&local);
+    write(&local, &conversation, "londo", "new");
     let aws = Aws::in_front_of(&sandbox, Backups::On);
     let prod = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Own)
         .with("DDB_MESSAGE_TABLE", sandbox.table().as_str())

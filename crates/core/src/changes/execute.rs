@@ -8,8 +8,8 @@ use super::plan::Plan;
 use super::receipt::Receipt;
 use super::step::Step;
 use crate::error::Error;
-use crate::pace::Rate;
-use crate::store::{Found, Transacted, Writer};
+use crate::rate_limit::Rate;
+use crate::store::{Found, ItemChange, Transacted, Writer};
 
 /// The most steps in flight: of different conversations, whose order does not matter.
 const AT_ONCE: usize = 8;
@@ -20,7 +20,12 @@ const PLANS: u32 = 5;
 pub trait Replan {
     /// Returns the steps that do now what a step was to do; none where nothing is left to do. `None` where a step is
     /// never planned anew.
-    fn again(&self, step: &Step) -> impl Future<Output = Result<Option<Vec<Step>>, Error>>;
+    fn again(&self, step: &Step) -> impl Future<Output = Result<Option<Vec<Step>>, Error>> + Send;
+
+    /// Looks once more after a step was carried out, and returns what that shows to be left to do.
+    fn after(&self, _step: &Step) -> impl Future<Output = Result<Vec<Step>, Error>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
 }
 
 /// Leaves a step whose items changed.
@@ -91,7 +96,7 @@ impl<'w> Executor<'w> {
     /// When a request fails, or the receipt cannot be written.
     pub async fn finish_open(&mut self) -> Result<(), ChangesError> {
         for (number, step) in self.receipt.take_open() {
-            let outcome = self.send(&step).await?;
+            let (outcome, _) = self.send(&step).await?;
             self.receipt.outcome(number, &outcome)?;
             self.count(&step, &outcome);
         }
@@ -123,7 +128,7 @@ impl<'w> Executor<'w> {
             {
                 continue;
             }
-            self.send_all(std::mem::take(&mut batch), replan, &mut see).await?;
+            Box::pin(self.send_all(std::mem::take(&mut batch), replan, &mut see)).await?;
         }
         Ok(())
     }
@@ -156,52 +161,51 @@ impl<'w> Executor<'w> {
         see: &mut impl FnMut(Seen<'_>),
     ) -> Result<(), ChangesError> {
         let outcomes = self.journal_and_send(&steps).await?;
-        for (step, (number, outcome)) in steps.into_iter().zip(outcomes) {
-            if matches!(outcome, Outcome::Left(_)) {
-                self.try_anew(step, (number, outcome), replan, see).await?;
-            } else {
-                see(Seen::Ended(number, &step, &outcome));
-                self.count(&step, &outcome);
-            }
+        for (step, ended) in steps.into_iter().zip(outcomes) {
+            self.settle(step, ended, replan, see).await?;
         }
         Ok(())
     }
 
-    /// Plans a step anew, and carries out what it becomes, until its items stay as they are for long enough.
-    async fn try_anew(
+    /// Takes the outcome of a step. One whose items changed is planned anew, and so is what it becomes, until items stay
+    /// as they are for long enough.
+    async fn settle(
         &mut self,
         step: Step,
-        ended: (u64, Outcome),
+        ended: Ended,
         replan: &impl Replan,
         see: &mut impl FnMut(Seen<'_>),
     ) -> Result<(), ChangesError> {
-        let mut refused = vec![(step, ended)];
+        let mut ended = vec![(step, ended)];
         for attempt in 0..=PLANS {
-            for (step, (number, outcome)) in std::mem::take(&mut refused) {
-                let planned = if attempt < PLANS {
-                    replan.again(&step).await?
-                } else {
-                    None
-                };
-                let Some(planned) = planned else {
-                    see(Seen::Ended(number, &step, &outcome));
-                    self.count(&step, &outcome);
+            let mut next = Vec::new();
+            for (step, end) in std::mem::take(&mut ended) {
+                let Ended {
+                    number,
+                    outcome,
+                    may_change,
+                } = end;
+                let is_left = matches!(outcome, Outcome::Left(_));
+                if is_left
+                    && may_change
+                    && attempt < PLANS
+                    && let Some(steps) = replan.again(&step).await?
+                {
+                    see(Seen::PlannedAnew(&step));
+                    next.extend(steps);
                     continue;
-                };
-                see(Seen::PlannedAnew(&step));
-                for step in planned {
-                    let ended = self.journal_and_send(std::slice::from_ref(&step)).await?;
-                    for (number, outcome) in ended {
-                        if matches!(outcome, Outcome::Left(_)) {
-                            refused.push((step.clone(), (number, outcome)));
-                        } else {
-                            see(Seen::Ended(number, &step, &outcome));
-                            self.count(&step, &outcome);
-                        }
-                    }
+                }
+                see(Seen::Ended(number, &step, &outcome));
+                self.count(&step, &outcome);
+                if !is_left && attempt < PLANS {
+                    next.extend(replan.after(&step).await?);
                 }
             }
-            if refused.is_empty() {
+            for step in next {
+                let outcomes = self.journal_and_send(std::slice::from_ref(&step)).await?;
+                ended.extend(outcomes.into_iter().map(|end| (step.clone(), end)));
+            }
+            if ended.is_empty() {
                 break;
             }
         }
@@ -210,7 +214,7 @@ impl<'w> Executor<'w> {
 
     /// Sends steps at once, each after all of them are on disk. Where one fails for a reason that concerns them all, it
     /// stays open in the receipt.
-    async fn journal_and_send(&mut self, steps: &[Step]) -> Result<Vec<(u64, Outcome)>, ChangesError> {
+    async fn journal_and_send(&mut self, steps: &[Step]) -> Result<Vec<Ended>, ChangesError> {
         let numbers = steps.iter().map(|step| self.receipt.step(step));
         let numbers: Vec<u64> = numbers.collect::<Result<_, _>>()?;
         self.receipt.sync()?;
@@ -219,9 +223,13 @@ impl<'w> Executor<'w> {
         let mut failure = None;
         for (number, outcome) in numbers.into_iter().zip(sent) {
             match outcome {
-                Ok(outcome) => {
+                Ok((outcome, may_change)) => {
                     self.receipt.outcome(number, &outcome)?;
-                    outcomes.push((number, outcome));
+                    outcomes.push(Ended {
+                        number,
+                        outcome,
+                        may_change,
+                    });
                 }
                 Err(error) => {
                     failure.get_or_insert(error);
@@ -231,52 +239,63 @@ impl<'w> Executor<'w> {
         match failure {
             None => Ok(outcomes),
             Some(error) => {
-                for (step, (_, outcome)) in steps.iter().zip(&outcomes) {
-                    self.count(step, outcome);
-                }
+                let done = outcomes.iter().map(|end| &end.outcome);
+                steps
+                    .iter()
+                    .zip(done)
+                    .for_each(|(step, end)| self.count(step, end));
                 Err(error.into())
             }
         }
     }
 
-    async fn send(&self, step: &Step) -> Result<Outcome, Error> {
+    /// Sends a step. Returns what became of it, and whether another plan may do what it could not.
+    async fn send(&self, step: &Step) -> Result<(Outcome, bool), Error> {
         if let Some(rate) = &self.rate {
             rate.reserve(step.units() as f64).await;
         }
         let refused = match self.writer.change_items(&step.changes).await {
-            Ok(Transacted::Done) => return Ok(Outcome::Done),
+            Ok(Transacted::Done) => return Ok((Outcome::Done, false)),
             Ok(Transacted::Refused(places)) => places,
             Err(error) if error.is_of_one_conversation() => {
-                let left = step.changes.iter().take(1).map(|change| Left {
-                    key: change.key().clone(),
-                    why: error.to_string(),
-                });
-                return Ok(Outcome::Left(left.collect()));
+                let first = step.changes.iter().take(1);
+                let left = first.map(|change| left(change, error.to_string()));
+                return Ok((Outcome::Left(left.collect()), !error.is_lasting()));
             }
             Err(error) => return Err(error),
         };
+        let why = || "it was changed meanwhile".to_owned();
         let mut all_done = true;
-        let mut left = Vec::new();
+        let mut changed = Vec::new();
         for (place, change) in step.changes.iter().enumerate() {
             let found = self.writer.find(change).await?;
             all_done &= matches!(found, Found::After | Found::Same);
             if found == Found::Other || (found == Found::Before && refused.contains(&place)) {
-                left.push(Left {
-                    key: change.key().clone(),
-                    why: "it was changed meanwhile".to_owned(),
-                });
+                changed.push(left(change, why()));
             }
         }
         if all_done {
-            return Ok(Outcome::FoundDone);
+            return Ok((Outcome::FoundDone, false));
         }
-        if left.is_empty() {
+        if changed.is_empty() {
             // Some items are as they were before, others as they are after: somebody else changes them, too.
-            left.extend(step.changes.iter().map(|change| Left {
-                key: change.key().clone(),
-                why: "it was changed meanwhile".to_owned(),
-            }));
+            changed.extend(step.changes.iter().map(|change| left(change, why())));
         }
-        Ok(Outcome::Left(left))
+        Ok((Outcome::Left(changed), true))
     }
+}
+
+fn left(change: &ItemChange, why: String) -> Left {
+    Left {
+        key: change.key().clone(),
+        why,
+    }
+}
+
+/// How a step that was sent came to its end.
+struct Ended {
+    number: u64,
+    outcome: Outcome,
+    /// Whether another plan may do what it could not.
+    may_change: bool,
 }

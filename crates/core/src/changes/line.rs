@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ChangesError;
 use super::step::Step;
 use super::table::{TableId, TableIdentity};
-use crate::item::{RawItem, Typed, View};
+use crate::item::{ItemView, RawItem, Typed};
 use crate::store::ItemChange;
 use crate::timestamp::Timestamp;
 
@@ -143,11 +143,11 @@ struct ChangeOut<'a> {
 #[serde(deny_unknown_fields)]
 struct ChangeIn<'a> {
     #[serde(borrow)]
-    key: View<'a>,
+    key: ItemView<'a>,
     #[serde(borrow)]
-    before: Option<View<'a>>,
+    before: Option<ItemView<'a>>,
     #[serde(borrow)]
-    after: Option<View<'a>>,
+    after: Option<ItemView<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -183,13 +183,17 @@ pub(super) fn step_line(number: u64, step: &Step) -> Vec<u8> {
         why: &'a str,
         changes: Vec<ChangeOut<'a>>,
     }
-    type Images<'v> = (View<'v>, Option<View<'v>>, Option<View<'v>>);
+    type Images<'v> = (ItemView<'v>, Option<ItemView<'v>>, Option<ItemView<'v>>);
     let views: Vec<Images<'_>> = step
         .changes
         .iter()
         .map(|change| {
             let (before, after) = (change.before(), change.after());
-            (change.key().into(), before.map(View::from), after.map(View::from))
+            (
+                change.key().into(),
+                before.map(ItemView::from),
+                after.map(ItemView::from),
+            )
         })
         .collect();
     let changes = views.iter().map(|(key, before, after)| ChangeOut {
@@ -199,7 +203,7 @@ pub(super) fn step_line(number: u64, step: &Step) -> Vec<u8> {
     });
     json(&Out {
         step: number,
-        group_uuid: step.group.map(|group| group.to_string()),
+        group_uuid: step.conversation.map(|id| id.to_string()),
         why: &step.why,
         changes: changes.collect(),
     })
@@ -232,7 +236,7 @@ pub(super) fn outcome_line(number: u64, outcome: &Outcome) -> Vec<u8> {
         }
         Outcome::Left(items) => items,
     };
-    let keys: Vec<View<'_>> = items.iter().map(|item| (&item.key).into()).collect();
+    let keys: Vec<ItemView<'_>> = items.iter().map(|item| (&item.key).into()).collect();
     let left = items.iter().zip(&keys).map(|(item, key)| LeftOut {
         key: Typed(key),
         why: &item.why,
@@ -282,11 +286,14 @@ fn read_line(line: &[u8]) -> Result<Line, String> {
             _ => Err("it is neither a step nor the outcome of one".to_owned()),
         };
     };
-    let group = read.group_uuid.map(|group| group.parse()).transpose();
+    let conversation = read.group_uuid.map(|id| id.parse()).transpose();
     let step = Step {
-        group: group.map_err(|error: crate::key::KeyError| error.to_string())?,
+        conversation: conversation.map_err(|error: crate::key::KeyError| error.to_string())?,
         why: read.why.ok_or("it does not say why")?.into(),
-        changes: changes.into_iter().map(read_change).collect::<Result<_, _>>()?,
+        changes: changes
+            .into_iter()
+            .map(read_change)
+            .collect::<Result<_, _>>()?,
     };
     let keys: BTreeSet<_> = step.changes.iter().map(|c| (c.pk(), c.sk())).collect();
     match step.changes.len() {
@@ -298,7 +305,7 @@ fn read_line(line: &[u8]) -> Result<Line, String> {
 }
 
 fn read_change(read: ChangeIn<'_>) -> Result<ItemChange, String> {
-    let image = |view: Option<View<'_>>| view.map(|view| view.to_raw());
+    let image = |view: Option<ItemView<'_>>| view.map(|view| view.to_raw());
     let change = ItemChange::new(image(read.before), image(read.after));
     let change = change.map_err(|error| error.to_string())?;
     if *change.key() == read.key.to_raw() {

@@ -21,6 +21,6 @@ pub use folder::{Listed, list, prune};
 pub use line::{Head, Left, Outcome};
 pub use plan::{Plan, PlanWriter, Summary};
 pub use receipt::{Keep, Receipt, Started};
-pub use step::{MAX_CHANGES, Step, StepSize};
+pub use step::{MAX_CHANGES, Packer, Sink, Step, StepSize};
 pub use table::TableIdentity;
 pub use undo::undo_plan;

@@ -207,7 +207,9 @@ impl Receipt {
     /// Takes out the steps whose outcome is not known.
     pub(super) fn take_open(&mut self) -> BTreeMap<u64, Step> {
         let started = self.started.as_mut();
-        started.map(|started| std::mem::take(&mut started.open)).unwrap_or_default()
+        started
+            .map(|started| std::mem::take(&mut started.open))
+            .unwrap_or_default()
     }
 
     fn write(&mut self, line: &[u8]) -> Result<(), ChangesError> {
@@ -253,7 +255,8 @@ enum GoOn {
 }
 
 fn is_empty(file: &File) -> bool {
-    file.metadata().is_ok_and(|found| !found.is_file() || found.len() == 0)
+    file.metadata()
+        .is_ok_and(|found| !found.is_file() || found.len() == 0)
 }
 
 /// Tells whether a file is named as receipts are.
@@ -284,7 +287,12 @@ fn go_on(path: &Path, mut file: File, head: &Head) -> Result<GoOn, ChangesError>
 
 /// Makes a name that sorts by time: `20260322T083509-check-conversations-3f2a9c41.jsonl`.
 fn file_name(head: &Head) -> String {
-    let time: String = head.at.chars().take(19).filter(|c| c.is_ascii_alphanumeric()).collect();
+    let time: String = head
+        .at
+        .chars()
+        .take(19)
+        .filter(|c| c.is_ascii_alphanumeric())
+        .collect();
     let command = head.command.first().map_or("change", String::as_str);
     format!("{time}-{command}-{:08x}.jsonl", fastrand::u32(..))
 }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
-use crate::key::MessageGroupId;
+use super::error::ChangesError;
+use crate::key::ConversationId;
 use crate::store::ItemChange;
 
 /// The most changes of a step. The service takes 100 of 4 MB together (TransactWriteItems in the API reference): so
@@ -14,7 +15,7 @@ pub const MAX_CHANGES: usize = 10;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// The conversation that they are about; `None` where it is not known.
-    pub group: Option<MessageGroupId>,
+    pub conversation: Option<ConversationId>,
     /// Why they are made: a rule such as `row-behind`, or a command.
     pub why: Cow<'static, str>,
     /// What is changed.
@@ -40,9 +41,14 @@ impl Step {
     /// Tells whether two steps may be sent at once: they are about different conversations and different items.
     pub(super) fn is_apart_from(&self, other: &Self) -> bool {
         let shares = |change: &ItemChange| other.changes.iter().any(|o| o.key() == change.key());
-        self.group.is_some() && self.group != other.group && !self.changes.iter().any(shares)
+        self.conversation.is_some()
+            && self.conversation != other.conversation
+            && !self.changes.iter().any(shares)
     }
 }
+
+/// Takes the steps of a plan.
+pub type Sink<'a> = &'a mut (dyn FnMut(Step) -> Result<(), ChangesError> + Send);
 
 /// How large a step may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,5 +68,47 @@ impl StepSize {
         let units: u64 = all().map(ItemChange::units).sum();
         let fits = self.units.is_none_or(|most| units <= u64::from(most.get()));
         step.is_empty() || (fits && all().count() <= MAX_CHANGES)
+    }
+}
+
+/// Puts changes into steps of the right size: those of one conversation, made for one reason.
+#[derive(Debug)]
+pub struct Packer {
+    size: StepSize,
+    step: Option<Step>,
+}
+
+impl Packer {
+    /// Begins with no step.
+    pub const fn new(size: StepSize) -> Self {
+        Self { size, step: None }
+    }
+
+    /// Adds changes that belong together. Where they do not fit into the step, it is returned, and they begin the next.
+    pub fn add(
+        &mut self,
+        conversation: Option<ConversationId>,
+        why: &'static str,
+        changes: Vec<ItemChange>,
+    ) -> Option<Step> {
+        let fits = self.step.as_ref().is_some_and(|step| {
+            step.conversation == conversation
+                && step.why == why
+                && self.size.has_room(&step.changes, &changes)
+        });
+        if let Some(step) = self.step.as_mut().filter(|_| fits) {
+            step.changes.extend(changes);
+            return None;
+        }
+        self.step.replace(Step {
+            conversation,
+            why: why.into(),
+            changes,
+        })
+    }
+
+    /// Returns the last step.
+    pub fn finish(&mut self) -> Option<Step> {
+        self.step.take()
     }
 }

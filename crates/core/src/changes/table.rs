@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::guard::Guarded;
-use crate::store::Store;
+use crate::store::{Store, TableSummary};
 
 /// A table of a target, told from one of the same name that was made later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +35,19 @@ impl TableIdentity {
     ///
     /// Where there is no such table, or the request fails.
     pub async fn of(store: &Store) -> Result<Self, Error> {
-        let found = store.describe_existing().await?;
-        Ok(Self {
-            target: store.place().target.to_string(),
+        Ok(Self::new(store, &store.describe_existing().await?))
+    }
+
+    /// Takes what the description of a store's table says.
+    pub fn new(store: &Store, found: &TableSummary) -> Self {
+        Self {
+            target: store.destination().target.to_string(),
             table: TableId {
                 name: store.name().to_owned(),
-                id: found.id,
+                id: found.id.clone(),
                 created_at: found.created_at.map(|time| time.to_string()),
             },
-        })
+        }
     }
 
     /// Returns account and region, or what stands for them: a local endpoint may change its port.

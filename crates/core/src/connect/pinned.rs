@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::retries::DeadIsDead;
 use crate::error::{CallError, Cause, Destination};
-use crate::pace::ask;
+use crate::retry::ask;
 
 const OPERATION: &str = "GetCallerIdentity";
 
@@ -24,7 +24,7 @@ pub(super) struct Registry {
     pub(super) config: SdkConfig,
     pub(super) endpoint: Option<Endpoint>,
     /// Where it is asked.
-    pub(super) place: Destination,
+    pub(super) destination: Destination,
 }
 
 impl Registry {
@@ -34,7 +34,7 @@ impl Registry {
         let config = config.credentials_provider(provider).build();
         let connection = Connection::new(config, self.endpoint.clone(), DeadIsDead::PRODUCTION);
         let request = crate::aws_client!(aws_sdk_sts, &connection).get_caller_identity();
-        let answer = ask(OPERATION, &self.place, || request.clone().send()).await;
+        let answer = ask(OPERATION, &self.destination, || request.clone().send()).await;
         let answer = answer.map_err(TargetError::Identity)?;
         answer.account.ok_or(TargetError::NoAccount)
     }
@@ -75,7 +75,7 @@ impl Pinned {
         let credentials = provider.provide_credentials().await.map_err(|error| {
             TargetError::Identity(CallError {
                 operation: OPERATION,
-                place: registry.place.clone(),
+                destination: registry.destination.clone(),
                 cause: Cause::of_credentials(&error),
             })
         })?;

@@ -94,7 +94,7 @@ impl Prod {
         let region = config.region().ok_or(TargetError::NoRegion)?.to_string();
         check_region("the region", &region)?;
         let registry = Registry {
-            place: Destination::new(
+            destination: Destination::new(
                 sts_at(&region, sts_endpoint.as_ref(), proxy.as_ref()),
                 Resource::Account,
             ),

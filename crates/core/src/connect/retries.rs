@@ -11,7 +11,7 @@ use crate::error::is_connect;
 /// What the retries of one client may cost in all: see "Retry behavior" in the AWS SDKs and Tools Reference Guide.
 const QUOTA: u32 = 500;
 
-/// Makes the budget of a client. It has none for throttling, which [`crate::pace::patiently`] answers: two layers
+/// Makes the budget of a client. It has none for throttling, which [`crate::retry::retry_throttled`] answers: two layers
 /// of retries multiply, and calls at the same time share the budget, so a few that are throttled would take it from all.
 pub(super) fn budget() -> RetryPartition {
     let bucket = TokenBucket::builder()

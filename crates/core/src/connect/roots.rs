@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 
 use super::TargetError;
 
-/// Reads a bundle of root certificates in PEM form, which stand in place of those of the system.
+/// Reads a bundle of root certificates in PEM form, which stand instead of those of the system.
 ///
 /// # Errors
 ///

@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use super::read::sort_key;
 use crate::error::CallError;
 use crate::item::RawItem;
-use crate::key::{MessageGroupId, PartitionKey, SortKey};
+use crate::key::{ConversationId, PartitionKey, SortKey};
 use crate::store::{Direction, Partition, Query, Store};
 use crate::timestamp::Timestamp;
 
@@ -41,12 +41,12 @@ impl Arrivals {
     /// When a request fails.
     pub async fn begin(
         store: &Store,
-        group: MessageGroupId,
+        conversation: ConversationId,
         now: Timestamp,
     ) -> Result<Self, CallError> {
         let mut arrivals = Self {
             store: store.clone(),
-            partition: PartitionKey::Messages(group),
+            partition: PartitionKey::Messages(conversation),
             seen: BTreeSet::new(),
             pages: 1,
         };

@@ -1,9 +1,9 @@
 //! Access patterns C, a message in a conversation, and D, a new conversation.
 
-use super::read::group_rows;
+use super::read::conversation_rows;
 use crate::error::{CallError, Error};
-use crate::item::{GroupRow, Message, Person};
-use crate::key::{MessageGroupId, MessageId, PartitionKey, SortKey, UserId};
+use crate::item::{ConversationRow, Message, Person};
+use crate::key::{ConversationId, MessageId, PartitionKey, SortKey, UserId};
 use crate::store::{Action, MAX_BUMP_MICROS, Partition, Query, Store, Transacted, Writer};
 use crate::timestamp::Timestamp;
 
@@ -76,7 +76,7 @@ pub enum Membership {
     /// The conversation is there, and they have no row for it.
     Stranger,
     /// There is no such conversation.
-    NoGroup,
+    NoConversation,
 }
 
 /// Finds out how somebody stands to a conversation, by consistent reads.
@@ -86,29 +86,29 @@ pub enum Membership {
 /// When a request fails.
 pub async fn membership(
     store: &Store,
-    group: MessageGroupId,
+    conversation: ConversationId,
     user: UserId,
 ) -> Result<Membership, CallError> {
-    let own = Query::new(Partition::Table(PartitionKey::Groups(user)))
-        .of_group(group)
+    let own = Query::new(Partition::Table(PartitionKey::Rows(user)))
+        .of_conversation(conversation)
         .consistent();
-    if !group_rows(store.query(own)).await?.is_empty() {
+    if !conversation_rows(store.query(own)).await?.is_empty() {
         return Ok(Membership::Member);
     }
-    let messages = PartitionKey::Messages(group);
+    let messages = PartitionKey::Messages(conversation);
     if super::has_items(store, messages).await? {
         return Ok(Membership::Stranger);
     }
-    let rows = Query::new(Partition::GroupIndex(group)).page_size(1);
-    let rows = group_rows(store.query(rows)).await?;
+    let rows = Query::new(Partition::ConversationIndex(conversation)).page_size(1);
+    let rows = conversation_rows(store.query(rows)).await?;
     Ok(if rows.is_empty() {
-        Membership::NoGroup
+        Membership::NoConversation
     } else {
         Membership::Stranger
     })
 }
 
-/// Writes a message of the present instant into a conversation (pattern C). The group rows are moved by
+/// Writes a message of the present instant into a conversation (pattern C). The rows are updated by
 /// whoever follows the stream.
 ///
 /// # Errors
@@ -116,13 +116,13 @@ pub async fn membership(
 /// When a request fails, or when all keys within 1 ms are taken.
 pub async fn create_message(
     writer: &Writer,
-    group: MessageGroupId,
+    conversation: ConversationId,
     sender: Person,
     text: &Text,
     now: Timestamp,
 ) -> Result<Message, Error> {
     let mut message = Message {
-        group,
+        conversation,
         created_at: now.into(),
         id: MessageId::random(),
         text: text.0.clone(),
@@ -133,7 +133,7 @@ pub async fn create_message(
     Ok(message)
 }
 
-/// Begins a conversation (pattern D): both group rows and the first message in one transaction. Returns
+/// Begins a conversation (pattern D): both rows and the first message in one transaction. Returns
 /// the row of the one who begins it.
 ///
 /// # Errors
@@ -144,22 +144,22 @@ pub async fn create_conversation(
     [from, to]: [Person; 2],
     text: &Text,
     now: Timestamp,
-) -> Result<GroupRow, Error> {
-    let group = MessageGroupId::random();
+) -> Result<ConversationRow, Error> {
+    let conversation = ConversationId::random();
     let id = MessageId::random();
     let instants = (0..=MAX_BUMP_MICROS).filter_map(|micros| now.plus_micros(micros));
     for instant in instants {
         let at = SortKey::from(instant);
-        let row = |owner: &Person, other: &Person| GroupRow {
+        let row = |owner: &Person, other: &Person| ConversationRow {
             owner: owner.id,
             last_message_at: at.clone(),
-            group,
+            conversation,
             text: text.0.clone(),
             other: other.clone(),
         };
         let own = row(&from, &to);
         let first = Message {
-            group,
+            conversation,
             created_at: at.clone(),
             id,
             text: text.0.clone(),
@@ -176,8 +176,8 @@ pub async fn create_conversation(
         }
     }
     Err(Error::NoFreeKey {
-        place: writer.place().to_owned(),
-        partition: PartitionKey::Groups(from.id).to_string(),
+        destination: writer.destination().to_owned(),
+        partition: PartitionKey::Rows(from.id).to_string(),
         first: now.to_string(),
         last: now.plus_micros(MAX_BUMP_MICROS).unwrap_or(now).to_string(),
     })

@@ -4,16 +4,23 @@
 mod arrivals;
 mod check;
 mod create;
+mod delete;
+mod mend;
 mod read;
 mod rows;
 
 pub use arrivals::Arrivals;
 pub use check::{
-    Copied, Example, FindPerson, Finding, Inspection, Invariant, Pass, inspect, repair,
+    Copied, Example, FindPerson, Finding, Inspection, Pass, Rule, UnknownRule, inspect,
 };
 pub(crate) use create::shows_nothing;
 pub use create::{
     MAX_TEXT, Membership, Text, TextError, create_conversation, create_message, membership,
 };
-pub use read::{Slice, group_between, has_items, newest_message, read};
-pub use rows::{Doubled, Missing, Settled, Settlement, look, settle};
+pub use delete::{
+    DELETE_CONVERSATION, DELETE_MESSAGE, DeleteAgain, Deletion, find_message, message_step,
+    plan_deletion,
+};
+pub use mend::{Mending, RowRules, StalePeople, UnknownZone, Zone, rename};
+pub use read::{Slice, conversation_between, has_items, newest_message, read};
+pub use rows::{Doubled, Missing, SyncRequest, SyncedRows, look, sync_rows};

@@ -3,8 +3,8 @@
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::error::CallError;
-use crate::item::{GroupRow, Item, Message, RawItem};
-use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
+use crate::item::{ConversationRow, Item, Message, RawItem};
+use crate::key::{ConversationId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute;
 use crate::store::{Direction, Page, Partition, Query, Store};
 use crate::timestamp::TimeRange;
@@ -72,9 +72,9 @@ pub(super) fn sort_key(item: &RawItem) -> SortKey {
 /// When a request fails.
 pub async fn newest_message(
     store: &Store,
-    group: MessageGroupId,
+    conversation: ConversationId,
 ) -> Result<Option<Message>, CallError> {
-    let query = Query::new(Partition::Table(PartitionKey::Messages(group)))
+    let query = Query::new(Partition::Table(PartitionKey::Messages(conversation)))
         .direction(Direction::Descending)
         .consistent()
         .page_size(5);
@@ -105,40 +105,40 @@ pub async fn has_items(store: &Store, partition: PartitionKey) -> Result<bool, C
     Ok(false)
 }
 
-/// Finds the conversations that one user has with another, by the group rows of the first, read consistently.
+/// Finds the conversations that one user has with another, by the rows of the first, read consistently.
 ///
 /// # Errors
 ///
 /// When a request fails.
-pub async fn group_between(
+pub async fn conversation_between(
     store: &Store,
     me: UserId,
     other: UserId,
-) -> Result<Vec<MessageGroupId>, CallError> {
-    let query = Query::new(Partition::Table(PartitionKey::Groups(me))).consistent();
+) -> Result<Vec<ConversationId>, CallError> {
+    let query = Query::new(Partition::Table(PartitionKey::Rows(me))).consistent();
     let pages = store.query(query).boxed();
-    let rows = group_rows(pages).await?;
-    let mut groups: Vec<MessageGroupId> = rows
+    let rows = conversation_rows(pages).await?;
+    let mut conversations: Vec<ConversationId> = rows
         .into_iter()
         .filter(|row| row.other.id == other)
-        .map(|row| row.group)
+        .map(|row| row.conversation)
         .collect();
-    groups.sort();
-    groups.dedup();
-    Ok(groups)
+    conversations.sort();
+    conversations.dedup();
+    Ok(conversations)
 }
 
-/// Collects the group rows of a query; other items are passed over.
-pub(super) async fn group_rows(
+/// Collects the rows of a query; other items are passed over.
+pub(super) async fn conversation_rows(
     pages: impl Stream<Item = Result<Page, CallError>>,
-) -> Result<Vec<GroupRow>, CallError> {
+) -> Result<Vec<ConversationRow>, CallError> {
     pages
         .try_fold(Vec::new(), |mut rows, page| async move {
             rows.extend(
                 page.items
                     .into_iter()
                     .filter_map(|item| match Item::decode(item) {
-                        Item::GroupRow(row) => Some(row),
+                        Item::ConversationRow(row) => Some(row),
                         _ => None,
                     }),
             );

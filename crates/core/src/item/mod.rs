@@ -1,4 +1,4 @@
-//! Items of the table: messages, group rows, and whatever else is found there.
+//! Items of the table: messages, rows, and whatever else is found there.
 
 mod typed;
 mod unicode;
@@ -11,14 +11,14 @@ use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::key::{KeyError, MessageGroupId, MessageId, PartitionKey, SortKey, UserId};
+use crate::key::{ConversationId, KeyError, MessageId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute as name;
 
 pub use typed::Typed;
 pub use unicode::NotUnicode;
 pub(crate) use unicode::{hold, restore};
-pub use view::{Value, View};
-pub use wire::{Foot, read_page};
+pub use view::{ItemView, Value};
+pub use wire::{PageMeta, read_page};
 
 /// An item as the service gives and takes it: attribute names and typed values.
 pub type RawItem = HashMap<String, AttributeValue>;
@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-/// Copies what an item says about a person: the sender of a message, the other one of a group row.
+/// Copies what an item says about a person: the sender of a message, the other one of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// `user_uuid`.
@@ -74,7 +74,7 @@ pub struct Person {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The conversation.
-    pub group: MessageGroupId,
+    pub conversation: ConversationId,
     /// When it was created.
     pub created_at: SortKey,
     /// Its own id.
@@ -91,13 +91,13 @@ pub struct Message {
 /// `message_group_uuid`, `message` (the last one), `user_uuid`, `user_display_name`, `user_handle` of
 /// the **other** participant, all S.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupRow {
+pub struct ConversationRow {
     /// Whose entry it is.
     pub owner: UserId,
     /// When the last message was created.
     pub last_message_at: SortKey,
     /// The conversation.
-    pub group: MessageGroupId,
+    pub conversation: ConversationId,
     /// The text of the last message.
     pub text: String,
     /// The other participant.
@@ -110,7 +110,7 @@ pub enum Known {
     /// A message of a conversation.
     Message(Message),
     /// One participant's entry for a conversation.
-    GroupRow(GroupRow),
+    ConversationRow(ConversationRow),
 }
 
 /// An item that was judged.
@@ -119,7 +119,7 @@ pub enum Item {
     /// A message of a conversation.
     Message(Message),
     /// One participant's entry for a conversation.
-    GroupRow(GroupRow),
+    ConversationRow(ConversationRow),
     /// Anything else, untouched, with the first thing that is wrong with it.
     Unknown {
         /// The item as it was read.
@@ -129,7 +129,7 @@ pub enum Item {
     },
 }
 
-/// Says why an item is neither a message nor a group row.
+/// Says why an item is neither a message nor a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownReason {
     /// An attribute is not there.
@@ -145,7 +145,7 @@ pub enum UnknownReason {
     #[error("its `{0}`: {1}")]
     Malformed(&'static str, KeyError),
     /// A message carries the attribute that would put it into the index.
-    #[error("it is a message with a `message_group_uuid`, so the index lists it as a group")]
+    #[error("it is a message with a `message_group_uuid`, so the index lists it as a conversation")]
     MessageInIndex,
     /// The item has an attribute that its kind does not have.
     #[error("it has an attribute `{0}`, which its kind does not have")]
@@ -153,7 +153,7 @@ pub enum UnknownReason {
 }
 
 enum Shape {
-    Message(MessageGroupId),
+    Message(ConversationId),
     Group(UserId),
 }
 
@@ -200,7 +200,7 @@ impl<A: Attributes> Attributes for &A {
     }
 }
 
-impl Attributes for View<'_> {
+impl Attributes for ItemView<'_> {
     fn text(&self, name: &str) -> Option<Result<&str, NoText>> {
         Some(match self.get(name)? {
             Value::S(text) => Ok(text.as_ref()),
@@ -260,12 +260,12 @@ fn shape(item: &impl Attributes) -> Result<Shape, UnknownReason> {
         PartitionKey::Messages(_) if item.text(name::MESSAGE_GROUP_UUID).is_some() => {
             return Err(UnknownReason::MessageInIndex);
         }
-        PartitionKey::Messages(group) => {
+        PartitionKey::Messages(conversation) => {
             parsed::<MessageId>(item, name::MESSAGE_UUID)?;
-            (Shape::Message(group), &MESSAGE_ATTRIBUTES)
+            (Shape::Message(conversation), &MESSAGE_ATTRIBUTES)
         }
-        PartitionKey::Groups(owner) => {
-            parsed::<MessageGroupId>(item, name::MESSAGE_GROUP_UUID)?;
+        PartitionKey::Rows(owner) => {
+            parsed::<ConversationId>(item, name::MESSAGE_GROUP_UUID)?;
             (Shape::Group(owner), &GROUP_ATTRIBUTES)
         }
     };
@@ -288,9 +288,9 @@ fn person(item: &impl Attributes) -> Result<Person, UnknownReason> {
     })
 }
 
-fn message(group: MessageGroupId, item: &impl Attributes) -> Result<Message, UnknownReason> {
+fn message(conversation: ConversationId, item: &impl Attributes) -> Result<Message, UnknownReason> {
     Ok(Message {
-        group,
+        conversation,
         created_at: SortKey::verbatim(string(item, name::SK)?),
         id: parsed(item, name::MESSAGE_UUID)?,
         text: string(item, name::MESSAGE)?.to_owned(),
@@ -298,11 +298,14 @@ fn message(group: MessageGroupId, item: &impl Attributes) -> Result<Message, Unk
     })
 }
 
-fn group_row(owner: UserId, item: &impl Attributes) -> Result<GroupRow, UnknownReason> {
-    Ok(GroupRow {
+fn conversation_row(
+    owner: UserId,
+    item: &impl Attributes,
+) -> Result<ConversationRow, UnknownReason> {
+    Ok(ConversationRow {
         owner,
         last_message_at: SortKey::verbatim(string(item, name::SK)?),
-        group: parsed(item, name::MESSAGE_GROUP_UUID)?,
+        conversation: parsed(item, name::MESSAGE_GROUP_UUID)?,
         text: string(item, name::MESSAGE)?.to_owned(),
         other: person(item)?,
     })
@@ -313,21 +316,21 @@ impl Known {
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong with it, where it is neither a message nor a group row.
+    /// The first thing that is wrong with it, where it is neither a message nor a row.
     pub fn of(item: &impl Attributes) -> Result<Self, UnknownReason> {
         match shape(item)? {
-            Shape::Message(group) => message(group, item).map(Self::Message),
-            Shape::Group(owner) => group_row(owner, item).map(Self::GroupRow),
+            Shape::Message(conversation) => message(conversation, item).map(Self::Message),
+            Shape::Group(owner) => conversation_row(owner, item).map(Self::ConversationRow),
         }
     }
 }
 
 impl Item {
-    /// Judges an item; whatever is neither a message nor a group row keeps all that it had.
+    /// Judges an item; whatever is neither a message nor a row keeps all that it had.
     pub fn decode(raw: RawItem) -> Self {
         match Known::of(&raw) {
             Ok(Known::Message(message)) => Self::Message(message),
-            Ok(Known::GroupRow(row)) => Self::GroupRow(row),
+            Ok(Known::ConversationRow(row)) => Self::ConversationRow(row),
             Err(reason) => Self::Unknown { raw, reason },
         }
     }
@@ -354,7 +357,7 @@ impl Message {
         [
             (
                 name::PK,
-                PartitionKey::Messages(self.group).to_string().into(),
+                PartitionKey::Messages(self.conversation).to_string().into(),
             ),
             (name::SK, self.created_at.as_str().into()),
             (name::MESSAGE_UUID, self.id.to_string().into()),
@@ -369,16 +372,16 @@ impl Message {
     }
 }
 
-impl GroupRow {
+impl ConversationRow {
     /// Returns all attributes.
     pub(crate) fn attributes(&self) -> [(&'static str, Cow<'_, str>); 7] {
         [
-            (
-                name::PK,
-                PartitionKey::Groups(self.owner).to_string().into(),
-            ),
+            (name::PK, PartitionKey::Rows(self.owner).to_string().into()),
             (name::SK, self.last_message_at.as_str().into()),
-            (name::MESSAGE_GROUP_UUID, self.group.to_string().into()),
+            (
+                name::MESSAGE_GROUP_UUID,
+                self.conversation.to_string().into(),
+            ),
             (name::MESSAGE, self.text.as_str().into()),
             (name::USER_UUID, self.other.id.to_string().into()),
             (
@@ -396,8 +399,8 @@ impl From<&Message> for RawItem {
     }
 }
 
-impl From<&GroupRow> for RawItem {
-    fn from(row: &GroupRow) -> Self {
+impl From<&ConversationRow> for RawItem {
+    fn from(row: &ConversationRow) -> Self {
         strings(row.attributes())
     }
 }
@@ -454,7 +457,7 @@ mod tests {
             ),
         ) {
             let mut raw = match is_row {
-                true => RawItem::from(&sample::group_row("2026-03-22T08:35:09Z", &text)),
+                true => RawItem::from(&sample::conversation_row("2026-03-22T08:35:09Z", &text)),
                 false => RawItem::from(&sample::message("2026-03-22T08:35:09Z", &text)),
             };
             for (name, value) in changes {
@@ -466,7 +469,7 @@ mod tests {
             let kind = Kind::of(&raw);
             let (decoded, back) = match Item::decode(raw.clone()) {
                 Item::Message(message) => (Kind::Message, RawItem::from(&message)),
-                Item::GroupRow(row) => (Kind::Group, RawItem::from(&row)),
+                Item::ConversationRow(row) => (Kind::Group, RawItem::from(&row)),
                 Item::Unknown { raw, .. } => (Kind::Unknown, raw),
             };
             prop_assert_eq!((decoded, back), (kind, raw));
@@ -481,17 +484,17 @@ mod tests {
         assert_eq!(Kind::of(&raw), Kind::Message);
         assert_eq!(Item::decode(raw), Item::Message(message));
 
-        let row = sample::group_row("2026-03-22T08:35:09.123456+00:00", "hello");
+        let row = sample::conversation_row("2026-03-22T08:35:09.123456+00:00", "hello");
         let raw = RawItem::from(&row);
         assert_eq!(Kind::of(&raw), Kind::Group);
-        assert_eq!(Item::decode(raw), Item::GroupRow(row));
+        assert_eq!(Item::decode(raw), Item::ConversationRow(row));
     }
 
     /// Every single departure from the shape makes an item unknown, and nothing of it is lost.
     #[test]
     fn one_departure_from_the_shape_is_enough() {
         let message = RawItem::from(&sample::message("2026-03-22T08:35:09Z", "hello"));
-        let row = RawItem::from(&sample::group_row("2026-03-22T08:35:09Z", "hello"));
+        let row = RawItem::from(&sample::conversation_row("2026-03-22T08:35:09Z", "hello"));
         for whole in [&message, &row] {
             let mut departures: Vec<RawItem> = Vec::new();
             for key in whole.keys() {

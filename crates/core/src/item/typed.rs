@@ -6,21 +6,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
-use super::{Value, View};
+use super::{ItemView, Value};
 
-/// Writes an item in DynamoDB JSON. It is read back as a [`View`].
+/// Writes an item in DynamoDB JSON. It is read back as a [`ItemView`].
 #[derive(Debug, Clone, Copy)]
-pub struct Typed<'v, 'a>(pub &'v View<'a>);
+pub struct Typed<'v, 'a>(pub &'v ItemView<'a>);
 
 struct TypedValue<'v, 'a>(&'v Value<'a>);
 
 impl Serialize for Typed<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(
-            self.0
-                .iter()
-                .map(|(name, value)| (name, TypedValue(value))),
-        )
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, TypedValue(value))))
     }
 }
 
@@ -76,13 +72,22 @@ mod tests {
             ("t".to_owned(), AttributeValue::Bool(false)),
             ("z".to_owned(), AttributeValue::Null(true)),
             ("l".to_owned(), AttributeValue::L(vec![s("x")])),
-            ("m".to_owned(), AttributeValue::M([("k".to_owned(), s("v"))].into())),
-            ("ss".to_owned(), AttributeValue::Ss(vec!["a".into(), "b".into()])),
-            ("ns".to_owned(), AttributeValue::Ns(vec!["1".into(), "2".into()])),
+            (
+                "m".to_owned(),
+                AttributeValue::M([("k".to_owned(), s("v"))].into()),
+            ),
+            (
+                "ss".to_owned(),
+                AttributeValue::Ss(vec!["a".into(), "b".into()]),
+            ),
+            (
+                "ns".to_owned(),
+                AttributeValue::Ns(vec!["1".into(), "2".into()]),
+            ),
             ("bs".to_owned(), AttributeValue::Bs(vec![Blob::new([1])])),
         ]);
-        let json = serde_json::to_string(&Typed(&View::from(&item))).unwrap();
-        let back: View<'_> = serde_json::from_str(&json).unwrap();
+        let json = serde_json::to_string(&Typed(&ItemView::from(&item))).unwrap();
+        let back: ItemView<'_> = serde_json::from_str(&json).unwrap();
         assert_eq!(back.to_raw(), item);
     }
 }

@@ -12,7 +12,7 @@ use crate::schema::attribute;
 
 /// Attributes with their values, ordered: `pk`, `sk`, then by name. An item, or a value of type M.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct View<'a> {
+pub struct ItemView<'a> {
     attributes: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
@@ -32,7 +32,7 @@ pub enum Value<'a> {
     /// A list.
     L(Vec<Value<'a>>),
     /// A map.
-    M(View<'a>),
+    M(ItemView<'a>),
     /// A set of strings.
     Ss(Vec<Cow<'a, str>>),
     /// A set of numbers.
@@ -55,7 +55,7 @@ fn order(a: &str, b: &str) -> Ordering {
     (rank(a), a).cmp(&(rank(b), b))
 }
 
-impl<'a> View<'a> {
+impl<'a> ItemView<'a> {
     /// Returns the attributes in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value<'a>)> {
         self.attributes
@@ -123,7 +123,7 @@ impl<'a> View<'a> {
     }
 }
 
-impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for View<'a> {
+impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for ItemView<'a> {
     fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Value<'a>)>>(attributes: I) -> Self {
         let mut attributes: Vec<_> = attributes.into_iter().collect();
         attributes.sort_unstable_by(|(a, _), (b, _)| order(a, b));
@@ -131,7 +131,7 @@ impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for View<'a> {
     }
 }
 
-impl<'a> From<&'a RawItem> for View<'a> {
+impl<'a> From<&'a RawItem> for ItemView<'a> {
     fn from(item: &'a RawItem) -> Self {
         item.iter()
             .map(|(name, value)| (name.into(), value.into()))

@@ -12,11 +12,11 @@ use serde::de::{
     self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
-use super::{RawItem, Value, View};
+use super::{ItemView, RawItem, Value};
 
 /// What a page says beside its items.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Foot {
+pub struct PageMeta {
     /// `Count`: how many items matched.
     pub count: u64,
     /// `ScannedCount`: how many items the service read.
@@ -32,8 +32,11 @@ pub struct Foot {
 /// # Errors
 ///
 /// Where it is not such an answer. Items before the fault were handed on.
-pub fn read_page(body: &[u8], mut each: impl FnMut(&View<'_>)) -> Result<Foot, serde_json::Error> {
-    let mut foot = Foot::default();
+pub fn read_page(
+    body: &[u8],
+    mut each: impl FnMut(&ItemView<'_>),
+) -> Result<PageMeta, serde_json::Error> {
+    let mut foot = PageMeta::default();
     let mut json = serde_json::Deserializer::from_slice(body);
     Page {
         foot: &mut foot,
@@ -45,11 +48,11 @@ pub fn read_page(body: &[u8], mut each: impl FnMut(&View<'_>)) -> Result<Foot, s
 }
 
 struct Page<'f, F> {
-    foot: &'f mut Foot,
+    foot: &'f mut PageMeta,
     each: F,
 }
 
-impl<'de, F: FnMut(&View<'_>)> DeserializeSeed<'de> for Page<'_, F> {
+impl<'de, F: FnMut(&ItemView<'_>)> DeserializeSeed<'de> for Page<'_, F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -57,7 +60,7 @@ impl<'de, F: FnMut(&View<'_>)> DeserializeSeed<'de> for Page<'_, F> {
     }
 }
 
-impl<'de, F: FnMut(&View<'_>)> Visitor<'de> for Page<'_, F> {
+impl<'de, F: FnMut(&ItemView<'_>)> Visitor<'de> for Page<'_, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,7 +83,7 @@ impl<'de, F: FnMut(&View<'_>)> Visitor<'de> for Page<'_, F> {
                     self.foot.consumed = capacity.and_then(|capacity| capacity.capacity_units);
                 }
                 "LastEvaluatedKey" => {
-                    let key: Option<View<'de>> = map.next_value()?;
+                    let key: Option<ItemView<'de>> = map.next_value()?;
                     self.foot.last = key.map(|key| key.to_raw());
                 }
                 _ => {
@@ -94,7 +97,7 @@ impl<'de, F: FnMut(&View<'_>)> Visitor<'de> for Page<'_, F> {
 
 struct Items<F>(F);
 
-impl<'de, F: FnMut(&View<'_>)> DeserializeSeed<'de> for Items<F> {
+impl<'de, F: FnMut(&ItemView<'_>)> DeserializeSeed<'de> for Items<F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -102,7 +105,7 @@ impl<'de, F: FnMut(&View<'_>)> DeserializeSeed<'de> for Items<F> {
     }
 }
 
-impl<'de, F: FnMut(&View<'_>)> Visitor<'de> for Items<F> {
+impl<'de, F: FnMut(&ItemView<'_>)> Visitor<'de> for Items<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,7 +114,7 @@ impl<'de, F: FnMut(&View<'_>)> Visitor<'de> for Items<F> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
         // One view for all of them: its room is used again.
-        let mut view = View::default();
+        let mut view = ItemView::default();
         while items.next_element_seed(Refill(&mut view))?.is_some() {
             (self.0)(&view);
         }
@@ -120,7 +123,7 @@ impl<'de, F: FnMut(&View<'_>)> Visitor<'de> for Items<F> {
 }
 
 /// Reads an item into a view that is there.
-struct Refill<'v, 'de>(&'v mut View<'de>);
+struct Refill<'v, 'de>(&'v mut ItemView<'de>);
 
 impl<'de> DeserializeSeed<'de> for Refill<'_, 'de> {
     type Value = ();
@@ -145,9 +148,9 @@ impl<'de> Visitor<'de> for Refill<'_, 'de> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for View<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for ItemView<'a> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let mut view: View<'de> = View::default();
+        let mut view: ItemView<'de> = ItemView::default();
         Refill(&mut view).deserialize(json)?;
         Ok(view)
     }
@@ -263,7 +266,7 @@ mod tests {
     }
 
     /// Reads a page as the SDK does: a map per item.
-    fn by_the_sdk(body: &str) -> (Vec<RawItem>, Foot) {
+    fn by_the_sdk(body: &str) -> (Vec<RawItem>, PageMeta) {
         let connector = SharedHttpConnector::new(Canned(body.to_owned()));
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -279,7 +282,7 @@ mod tests {
         let page = runtime
             .block_on(client.scan().table_name("table").send())
             .unwrap();
-        let foot = Foot {
+        let foot = PageMeta {
             count: page.count.try_into().unwrap(),
             scanned: page.scanned_count.try_into().unwrap(),
             consumed: page.consumed_capacity.and_then(|used| used.capacity_units),
@@ -381,7 +384,7 @@ mod tests {
             let plain = page.to_string();
             for body in [&plain, &escaped(&plain)] {
                 let (maps, foot) = by_the_sdk(body);
-                let mut wanted = maps.iter().map(View::from);
+                let mut wanted = maps.iter().map(ItemView::from);
                 let mut kinds = Vec::new();
                 let read = read_page(body.as_bytes(), |item| {
                     assert_eq!(Some(item), wanted.next().as_ref());

@@ -14,7 +14,7 @@ pub use shape::{Difference, Field, IndexField, IndexShape, Shape};
 /// The name of the table where none is given.
 pub const DEFAULT_TABLE: &str = "cruddur-messages";
 
-/// The name of the one global secondary index: group rows by conversation.
+/// The name of the one global secondary index: rows by conversation.
 pub const GROUP_INDEX: &str = "message-group-sk-index";
 
 /// The names of the attributes.
@@ -23,13 +23,13 @@ pub mod attribute {
     pub const PK: &str = "pk";
     /// Sort key of the table and of the index.
     pub const SK: &str = "sk";
-    /// The conversation of a group row; partition key of the index.
+    /// The conversation of a row; partition key of the index.
     pub const MESSAGE_GROUP_UUID: &str = "message_group_uuid";
     /// The id of a message.
     pub const MESSAGE_UUID: &str = "message_uuid";
     /// The text of a message.
     pub const MESSAGE: &str = "message";
-    /// The sender of a message; the other participant of a group row.
+    /// The sender of a message; the other participant of a row.
     pub const USER_UUID: &str = "user_uuid";
     /// That person's name for people.
     pub const USER_DISPLAY_NAME: &str = "user_display_name";

@@ -6,8 +6,8 @@ use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::Rng;
 use uuid::{Builder, Uuid};
 
-use crate::item::{GroupRow, Message, Person};
-use crate::key::{MessageGroupId, MessageId, UserId};
+use crate::item::{ConversationRow, Message, Person};
+use crate::key::{ConversationId, MessageId, UserId};
 use crate::timestamp::Timestamp;
 
 /// The namespace of all synthetic ids (UUIDv5, RFC 9562, section 5.5).
@@ -30,7 +30,7 @@ pub enum SyntheticError {
 /// Describes a load.
 ///
 /// Conversation `n`, counted from 0, ends `n` intervals before `ends_at`, so that no two of them end at
-/// the same time and no two group rows of a user have one key. Its messages are one interval apart on
+/// the same time and no two rows of a user have one key. Its messages are one interval apart on
 /// average. All ids derive from the description without the number of messages: a larger load holds all
 /// whole conversations of a smaller one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Synthetic {
         };
         // Messages are at most two intervals apart.
         let reach = load.per_group.checked_mul(2);
-        let reach = reach.and_then(|reach| reach.checked_add(load.groups()));
+        let reach = reach.and_then(|reach| reach.checked_add(load.conversations()));
         reach
             .and_then(|reach| i64::try_from(reach).ok()?.checked_mul(-interval))
             .and_then(|micros| ends_at.plus_micros(micros))
@@ -91,13 +91,13 @@ impl Synthetic {
     }
 
     /// Returns how many conversations there are.
-    pub fn groups(&self) -> u64 {
+    pub fn conversations(&self) -> u64 {
         self.messages.div_ceil(self.per_group)
     }
 
     /// Returns when the oldest message of the oldest conversation was created.
     pub fn first_at(&self) -> Timestamp {
-        let oldest = self.group(self.groups().saturating_sub(1));
+        let oldest = self.conversation(self.conversations().saturating_sub(1));
         let first = oldest.messages().last();
         first
             .and_then(|message| message.created_at.time().ok())
@@ -105,7 +105,7 @@ impl Synthetic {
     }
 
     /// Returns conversation `number`, from 0.
-    pub fn group(&self, number: u64) -> SyntheticGroup {
+    pub fn conversation(&self, number: u64) -> SyntheticConversation {
         let before = number * self.per_group;
         let messages = self.per_group.min(self.messages.saturating_sub(before));
         // A conversation that is cut short is another one than the whole.
@@ -119,8 +119,8 @@ impl Synthetic {
             .ends_at
             .plus_micros(back.saturating_mul(-self.interval))
             .unwrap_or(self.ends_at);
-        SyntheticGroup {
-            id: MessageGroupId::new(id),
+        SyntheticConversation {
+            id: ConversationId::new(id),
             people: [self.user(first), self.user(second)],
             messages,
             ends_at,
@@ -148,9 +148,9 @@ impl Synthetic {
 
 /// A synthetic conversation.
 #[derive(Debug, Clone)]
-pub struct SyntheticGroup {
+pub struct SyntheticConversation {
     /// Its id.
-    pub id: MessageGroupId,
+    pub id: ConversationId,
     /// The two people.
     pub people: [Person; 2],
     /// How many messages it has.
@@ -161,11 +161,11 @@ pub struct SyntheticGroup {
     random: Pcg64Mcg,
 }
 
-impl SyntheticGroup {
+impl SyntheticConversation {
     /// Makes the messages, newest first.
     pub fn messages(&self) -> impl Iterator<Item = Message> + use<> {
-        let mut group = self.clone();
-        (0..self.messages).map(move |_| group.next_message())
+        let mut conversation = self.clone();
+        (0..self.messages).map(move |_| conversation.next_message())
     }
 
     fn next_message(&mut self) -> Message {
@@ -177,7 +177,7 @@ impl SyntheticGroup {
         let id = u128::from(self.random.next_u64()) << 64 | u128::from(self.random.next_u64());
         let sender = &self.people[(self.random.next_u64() % 2) as usize];
         Message {
-            group: self.id,
+            conversation: self.id,
             created_at: created_at.into(),
             id: MessageId::new(Builder::from_random_bytes(id.to_be_bytes()).into_uuid()),
             sender: sender.clone(),
@@ -186,12 +186,12 @@ impl SyntheticGroup {
     }
 
     /// Makes the two rows; they are at the newest message.
-    pub fn rows(&self) -> Option<[GroupRow; 2]> {
+    pub fn rows(&self) -> Option<[ConversationRow; 2]> {
         let newest = self.messages().next()?;
-        let row = |owner: usize| GroupRow {
+        let row = |owner: usize| ConversationRow {
             owner: self.people[owner].id,
             last_message_at: newest.created_at.clone(),
-            group: self.id,
+            conversation: self.id,
             text: newest.text.clone(),
             other: self.people[1 - owner].clone(),
         };
@@ -203,7 +203,7 @@ const WORDS: [&str; 48] = [
     "the", "train", "coffee", "you", "we", "after", "maybe", "tomorrow", "is", "was", "late",
     "again", "with", "my", "bicycle", "under", "bridge", "please", "send", "photo", "of", "it",
     "soup", "never", "mind", "ja", "déjà", "vu", "ok", "so", "what", "about", "friday", "rain",
-    "window", "keys", "found", "lost", "two", "at", "nine", "harbour", "then", "call", "me", "no",
+    "limit", "keys", "found", "lost", "two", "at", "nine", "harbour", "then", "call", "me", "no",
     "really", "🙂",
 ];
 
@@ -241,19 +241,21 @@ mod tests {
     }
 
     fn all(load: &Synthetic) -> Vec<Message> {
-        let groups = (0..load.groups()).map(|number| load.group(number));
-        groups.flat_map(|group| group.messages()).collect()
+        let conversations = (0..load.conversations()).map(|number| load.conversation(number));
+        conversations
+            .flat_map(|conversation| conversation.messages())
+            .collect()
     }
 
     /// What was made once is made by every later version: a run that was cut can be continued.
     #[test]
     fn the_load_is_the_same_everywhere() {
-        let group = load(120).group(1);
-        let first = group.messages().next().unwrap();
+        let conversation = load(120).conversation(1);
+        let first = conversation.messages().next().unwrap();
         assert_eq!(
             format!(
                 "{} {} {} {}",
-                group.id, first.created_at, first.id, first.text
+                conversation.id, first.created_at, first.id, first.text
             ),
             "6dff104a-93e9-56d0-9306-a4245fa420bc 2026-03-22T07:59:00.000000+00:00 \
              adbce379-2c80-4358-856f-3fc77607189e me again soup my soup ja the again ok call at"
@@ -263,16 +265,16 @@ mod tests {
     #[test]
     fn every_message_and_every_row_has_a_key_of_its_own() {
         let load = load(5_020);
-        assert_eq!(load.groups(), 101);
+        assert_eq!(load.conversations(), 101);
         let messages = all(&load);
         assert_eq!(messages.len(), 5_020);
         let keys: HashSet<_> = messages
             .iter()
-            .map(|message| (message.group, message.created_at.clone()))
+            .map(|message| (message.conversation, message.created_at.clone()))
             .collect();
         assert_eq!(keys.len(), 5_020);
-        let rows: HashSet<_> = (0..load.groups())
-            .flat_map(|number| load.group(number).rows().unwrap())
+        let rows: HashSet<_> = (0..load.conversations())
+            .flat_map(|number| load.conversation(number).rows().unwrap())
             .map(|row| (row.owner, row.last_message_at))
             .collect();
         assert_eq!(rows.len(), 202);
@@ -285,13 +287,13 @@ mod tests {
 
     #[test]
     fn rows_are_at_the_newest_message_and_name_each_other() {
-        let group = load(120).group(2);
-        assert_eq!(group.messages().count(), 20);
-        let newest = group
+        let conversation = load(120).conversation(2);
+        assert_eq!(conversation.messages().count(), 20);
+        let newest = conversation
             .messages()
             .max_by_key(|message| message.created_at.clone());
         let newest = newest.unwrap();
-        let rows = group.rows().unwrap();
+        let rows = conversation.rows().unwrap();
         for (mine, other) in [(0, 1), (1, 0)] {
             assert_eq!(rows[mine].last_message_at, newest.created_at);
             assert_eq!(rows[mine].text, newest.text);
@@ -317,7 +319,7 @@ mod tests {
     fn other_numbers_make_another_load() {
         let ends_at = "2026-03-22T08:00:00Z".parse().unwrap();
         let minute = Duration::from_secs(60);
-        let id = |load: Result<Synthetic, _>| load.unwrap().group(0).id;
+        let id = |load: Result<Synthetic, _>| load.unwrap().conversation(0).id;
         let ids = HashSet::from([
             id(Synthetic::new(100, 50, 20, 7, ends_at, minute)),
             id(Synthetic::new(100, 50, 20, 8, ends_at, minute)),

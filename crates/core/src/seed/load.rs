@@ -1,8 +1,8 @@
 //! Writing a synthetic load: many batches in flight, and a run that was cut goes on where it stopped.
 //!
 //! A conversation's rows are written after its messages, so they say that it is there. Where only the
-//! newest message is there, which is written first, a run was cut, or the rows have moved on since: its
-//! messages are put again, byte for byte, and its rows are settled with care. All other conversations are
+//! newest message is there, which is written first, a run was cut, or the rows have been updated since: its
+//! messages are put again, byte for byte, and its rows are synced with care. All other conversations are
 //! new, so their rows go out in batches, too.
 //!
 //! A batch takes no conditions, and here none is needed: the ids of a load are its own, and keys and contents
@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::generate::{Synthetic, SyntheticGroup};
-use crate::conversation::{Doubled, Missing, Settlement, settle};
+use super::generate::{Synthetic, SyntheticConversation};
+use crate::conversation::{Doubled, Missing, SyncRequest, sync_rows};
 use crate::error::{CallError, Error};
 use crate::key::{PartitionKey, SortKey};
-use crate::pace::{Rate, Window};
+use crate::rate_limit::{ConcurrencyLimit, Rate};
 use crate::store::{Batch, Encoded, Store, Writer};
 
 /// How many conversations are looked at and written together: their rows fill a batch.
@@ -43,40 +43,40 @@ enum State {
 type Key = (PartitionKey, SortKey);
 
 /// The keys that tell how far a conversation is: its newest message, and its rows.
-fn marks(group: &SyntheticGroup) -> Option<(Key, [Key; 2])> {
-    let rows = group.rows()?;
+fn marks(conversation: &SyntheticConversation) -> Option<(Key, [Key; 2])> {
+    let rows = conversation.rows()?;
     let newest = (
-        PartitionKey::Messages(group.id),
+        PartitionKey::Messages(conversation.id),
         rows[0].last_message_at.clone(),
     );
-    let rows = rows.map(|row| (PartitionKey::Groups(row.owner), row.last_message_at));
+    let rows = rows.map(|row| (PartitionKey::Rows(row.owner), row.last_message_at));
     Some((newest, rows))
 }
 
-fn chunks(load: &Synthetic) -> impl Iterator<Item = Vec<SyntheticGroup>> {
-    let groups = load.groups();
-    (0..groups.div_ceil(CHUNK)).map(move |chunk| {
+fn chunks(load: &Synthetic) -> impl Iterator<Item = Vec<SyntheticConversation>> {
+    let conversations = load.conversations();
+    (0..conversations.div_ceil(CHUNK)).map(move |chunk| {
         let first = chunk * CHUNK;
-        (first..groups.min(first + CHUNK))
-            .map(|number| load.group(number))
+        (first..conversations.min(first + CHUNK))
+            .map(|number| load.conversation(number))
             .collect()
     })
 }
 
 async fn look(
     store: &Store,
-    groups: Vec<SyntheticGroup>,
-) -> Result<Vec<(SyntheticGroup, State)>, CallError> {
-    let marked: Vec<_> = groups
+    conversations: Vec<SyntheticConversation>,
+) -> Result<Vec<(SyntheticConversation, State)>, CallError> {
+    let marked: Vec<_> = conversations
         .into_iter()
-        .filter_map(|group| marks(&group).map(|marks| (group, marks)))
+        .filter_map(|conversation| marks(&conversation).map(|marks| (conversation, marks)))
         .collect();
     let keys: Vec<Key> = marked
         .iter()
         .flat_map(|(_, (newest, rows))| std::iter::once(newest).chain(rows).cloned())
         .collect();
     let there = store.which_are_there(&keys).await?;
-    let states = marked.into_iter().map(|(group, (newest, rows))| {
+    let states = marked.into_iter().map(|(conversation, (newest, rows))| {
         let state = if rows.iter().all(|row| there.contains(row)) {
             State::Done
         } else if there.contains(&newest) {
@@ -84,7 +84,7 @@ async fn look(
         } else {
             State::New
         };
-        (group, state)
+        (conversation, state)
     });
     Ok(states.collect())
 }
@@ -95,14 +95,14 @@ async fn look(
 ///
 /// When a request fails.
 pub async fn survey(store: &Store, load: &Synthetic) -> Result<Loaded, Error> {
-    let looked = stream::iter(chunks(load).map(|groups| look(store, groups)));
+    let looked = stream::iter(chunks(load).map(|conversations| look(store, conversations)));
     let mut looked = looked.buffer_unordered(IN_FLIGHT);
     let mut found = Loaded::default();
-    while let Some(groups) = looked.try_next().await? {
-        for (group, state) in groups {
+    while let Some(conversations) = looked.try_next().await? {
+        for (conversation, state) in conversations {
             match state {
-                State::Done => found.unchanged += group.messages,
-                State::Begun | State::New => found.written += group.messages,
+                State::Done => found.unchanged += conversation.messages,
+                State::Begun | State::New => found.written += conversation.messages,
             }
         }
     }
@@ -140,11 +140,11 @@ pub async fn load(
 ) -> Result<(), Error> {
     let loader = Loader {
         writer,
-        window: Window::new(IN_FLIGHT),
+        limit: ConcurrencyLimit::new(IN_FLIGHT),
         rate,
         loading,
     };
-    let done = stream::iter(chunks(load).map(|groups| loader.write(groups)))
+    let done = stream::iter(chunks(load).map(|conversations| loader.write(conversations)))
         .buffer_unordered(IN_FLIGHT)
         .try_collect::<()>();
     let error = match done.await {
@@ -156,7 +156,7 @@ pub async fn load(
         error @ (Error::Contended { .. } | Error::NoFreeKey { .. }) => Err(error),
         Error::Call(error) if written == 0 && !error.is_throttling() => Err(error.into()),
         error => Err(Error::PartlyWritten {
-            place: writer.place().to_owned(),
+            destination: writer.destination().to_owned(),
             written,
             unwritten: load.messages().saturating_sub(written + unchanged),
             cause: error.into_cause(),
@@ -166,23 +166,23 @@ pub async fn load(
 
 struct Loader<'a> {
     writer: &'a Writer,
-    window: Window,
+    limit: ConcurrencyLimit,
     rate: Option<Rate>,
     loading: &'a Loading,
 }
 
 impl Loader<'_> {
-    async fn write(&self, groups: Vec<SyntheticGroup>) -> Result<(), Error> {
-        let groups = look(self.writer, groups).await?;
+    async fn write(&self, conversations: Vec<SyntheticConversation>) -> Result<(), Error> {
+        let conversations = look(self.writer, conversations).await?;
         let mut batch = Batch::default();
-        for (group, state) in &groups {
+        for (conversation, state) in &conversations {
             if let State::Done = state {
                 self.loading
                     .unchanged
-                    .fetch_add(group.messages, Ordering::Relaxed);
+                    .fetch_add(conversation.messages, Ordering::Relaxed);
                 continue;
             }
-            for message in group.messages() {
+            for message in conversation.messages() {
                 if let Some(full) = batch.put_message(&message)? {
                     self.send_messages(&full).await?;
                 }
@@ -191,12 +191,12 @@ impl Loader<'_> {
         if let Some(last) = batch.take() {
             self.send_messages(&last).await?;
         }
-        for (group, state) in &groups {
+        for (conversation, state) in &conversations {
             match state {
                 State::Done => {}
-                State::Begun => self.settle(group).await?,
+                State::Begun => self.sync_rows(conversation).await?,
                 State::New => {
-                    for row in group.rows().iter().flatten() {
+                    for row in conversation.rows().iter().flatten() {
                         if let Some(full) = batch.put_row(row)? {
                             self.send(&full).await?;
                         }
@@ -210,14 +210,14 @@ impl Loader<'_> {
         }
     }
 
-    async fn settle(&self, group: &SyntheticGroup) -> Result<(), Error> {
-        let settlement = Settlement {
-            group: group.id,
-            missing: Missing::Create(Box::new(group.people.clone())),
+    async fn sync_rows(&self, conversation: &SyntheticConversation) -> Result<(), Error> {
+        let request = SyncRequest {
+            conversation: conversation.id,
+            missing: Missing::Create(Box::new(conversation.people.clone())),
             doubled: Doubled::Leave,
             never_back: true,
         };
-        settle(self.writer, &settlement).await?;
+        sync_rows(self.writer, &request).await?;
         Ok(())
     }
 
@@ -234,6 +234,6 @@ impl Loader<'_> {
 
     async fn send(&self, batch: &Encoded) -> Result<(), Error> {
         let rate = self.rate.as_ref();
-        self.writer.put_batch(batch, &self.window, rate).await
+        self.writer.put_batch(batch, &self.limit, rate).await
     }
 }

@@ -1,4 +1,4 @@
-//! Seeding: a conversation file becomes messages and group rows, so that a second run changes nothing.
+//! Seeding: a conversation file becomes messages and rows, so that a second run changes nothing.
 
 mod generate;
 mod load;
@@ -6,7 +6,7 @@ mod plan;
 mod run;
 mod script;
 
-pub use generate::{Synthetic, SyntheticError, SyntheticGroup};
+pub use generate::{Synthetic, SyntheticConversation, SyntheticError};
 pub use load::{Loaded, Loading, load, survey};
 pub use plan::{Plan, PlanError};
 pub use run::{Prepared, Report, Seed, SeedError, prepare};

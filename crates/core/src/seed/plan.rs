@@ -34,9 +34,9 @@ pub enum PlanError {
         /// Where it belongs.
         planned: Timestamp,
     },
-    /// The place of a message that is not there is held by another message.
+    /// The key of a message that is not there is held by another message.
     #[error(
-        "the place of message {number} of the script, {planned}, is held by another message: was the file edited?"
+        "the key of message {number} of the script, {planned}, is held by another message: was the file edited?"
     )]
     Occupied {
         /// Its number, from 1.
@@ -239,8 +239,8 @@ fn fit(
         let stays = copies
             .iter()
             .rposition(|copy| is_at(planned.micros(), copy.at));
-        for (place, copy) in copies.iter().enumerate() {
-            if stays == Some(place) {
+        for (nth, copy) in copies.iter().enumerate() {
+            if stays == Some(nth) {
                 continue;
             }
             // What goes is earlier than what stays or is put.
@@ -299,11 +299,11 @@ mod tests {
     fn written(
         plan: &Plan,
         ids: &[MessageId],
-        places: &[usize],
+        indexes: &[usize],
     ) -> Vec<(SortKey, Option<MessageId>)> {
-        places
+        indexes
             .iter()
-            .map(|place| (plan.times[*place].into(), Some(ids[*place])))
+            .map(|index| (plan.times[*index].into(), Some(ids[*index])))
             .collect()
     }
 
@@ -473,14 +473,14 @@ mod tests {
                 .collect();
             let ends_at = ends_at.map(|micros| now().plus_micros(-micros).unwrap());
             let first = plan(&script, &foreign, ends_at, now(), MINUTE).unwrap();
-            let places: Vec<usize> = (0..count).filter(|place| left[*place]).collect();
-            prop_assume!(!places.is_empty());
-            let mut present = written(&first, &script, &places);
+            let indexes: Vec<usize> = (0..count).filter(|index| left[*index]).collect();
+            prop_assume!(!indexes.is_empty());
+            let mut present = written(&first, &script, &indexes);
             present.extend(foreign);
             let again = now().plus_micros(later).unwrap();
             let second = plan(&script, &present, ends_at, again, MINUTE).unwrap();
             prop_assert_eq!(&second.times, &first.times);
-            let absent: Vec<usize> = (0..count).filter(|place| !left[*place]).collect();
+            let absent: Vec<usize> = (0..count).filter(|index| !left[*index]).collect();
             prop_assert_eq!(second.absent, absent);
         }
 
@@ -498,9 +498,9 @@ mod tests {
             for (run, start) in starts.iter().enumerate() {
                 let own = plan(&script, &[], None, later(*start), MINUTE).unwrap();
                 // The last message is always written first.
-                let places: Vec<usize> =
+                let indexes: Vec<usize> =
                     (0..count).filter(|n| *n == last || left[run * 12 + n]).collect();
-                for found in written(&own, &script, &places) {
+                for found in written(&own, &script, &indexes) {
                     if !there.contains(&found) {
                         there.push(found);
                     }

@@ -1,7 +1,7 @@
-//! Carrying a plan out: what is there, what is missing, messages first and group rows last.
+//! Carrying a plan out: what is there, what is missing, messages first and rows last.
 //!
 //! Nothing is locked. The last message of a script is written first: where another run wrote there, too, the
-//! plan is made anew. Each message is put on condition, so that none takes the place of another one. After the last
+//! plan is made anew. Each message is put on condition, so that none overwrites another one. After the last
 //! write the conversation is looked at again: runs at the same time may have begun with plans of their own,
 //! and the last of them to look sees what all of them wrote.
 
@@ -12,11 +12,11 @@ use futures::TryStreamExt;
 
 use super::plan::{self, Plan, PlanError};
 use super::script::{Script, Side};
-use crate::conversation::{Doubled, Missing, Settled, Settlement, settle};
+use crate::conversation::{Doubled, Missing, SyncRequest, SyncedRows, sync_rows};
 use crate::error::{CallError, Error};
 use crate::item::{Item, Message, Person, RawItem};
-use crate::key::{MessageGroupId, MessageId, PartitionKey, SortKey, UserId};
-use crate::pace::Backoff;
+use crate::key::{ConversationId, MessageId, PartitionKey, SortKey, UserId};
+use crate::retry::Backoff;
 use crate::schema::attribute;
 use crate::store::{Partition, Query, Store, Writer, check_size};
 use crate::timestamp::Timestamp;
@@ -28,18 +28,18 @@ pub enum SeedError {
     #[error(transparent)]
     Store(#[from] Error),
     /// The script does not fit what is there.
-    #[error("group {group}: {error}")]
+    #[error("conversation {conversation}: {error}")]
     Plan {
         /// The conversation.
-        group: MessageGroupId,
+        conversation: ConversationId,
         /// What does not fit.
         error: PlanError,
     },
     /// The conversation belongs to somebody else.
-    #[error("group {group} belongs to other users: {found} is in it")]
+    #[error("conversation {conversation} belongs to other users: {found} is in it")]
     OtherUsers {
         /// The conversation.
-        group: MessageGroupId,
+        conversation: ConversationId,
         /// A participant who is neither of the two.
         found: String,
     },
@@ -63,7 +63,7 @@ impl From<CallError> for SeedError {
 #[derive(Debug, Clone)]
 pub struct Seed {
     /// The conversation.
-    pub group: MessageGroupId,
+    pub conversation: ConversationId,
     /// `Person 1`.
     pub me: Person,
     /// `Person 2`.
@@ -106,8 +106,8 @@ pub struct Report {
     pub first_at: Option<SortKey>,
     /// The time of the last message.
     pub last_at: Option<SortKey>,
-    /// What became of the group rows.
-    pub rows: Settled,
+    /// What became of the rows.
+    pub rows: SyncedRows,
 }
 
 /// Reads the conversation's partition, consistently, and plans what is missing.
@@ -136,7 +136,7 @@ pub async fn prepare<'a>(
         .zip(&speakers)
         .enumerate()
         .map(|(index, (line, speaker))| {
-            MessageId::derive(&seed.group, index, &speaker.id, &line.text)
+            MessageId::derive(&seed.conversation, index, &speaker.id, &line.text)
         })
         .collect();
 
@@ -146,7 +146,7 @@ pub async fn prepare<'a>(
     let others = others.filter(|id| !own.contains(id)).count() as u64;
     let plan = plan::plan(&ids, &present, seed.ends_at, now, seed.interval).map_err(|error| {
         SeedError::Plan {
-            group: seed.group,
+            conversation: seed.conversation,
             error,
         }
     })?;
@@ -157,7 +157,7 @@ pub async fn prepare<'a>(
         .zip(speakers)
         .zip(&plan.times)
         .map(|(((line, id), speaker), time)| Message {
-            group: seed.group,
+            conversation: seed.conversation,
             created_at: (*time).into(),
             id,
             text: line.text.clone(),
@@ -180,10 +180,11 @@ pub async fn prepare<'a>(
 /// Reads every sort key of the partition, and refuses a conversation of other people.
 async fn look(store: &Store, seed: &Seed) -> Result<Vec<(SortKey, Option<MessageId>)>, SeedError> {
     let foreign = |person: &Person| SeedError::OtherUsers {
-        group: seed.group,
+        conversation: seed.conversation,
         found: format!("{} ({})", person.handle, person.id),
     };
-    let messages = Query::new(Partition::Table(PartitionKey::Messages(seed.group))).consistent();
+    let messages =
+        Query::new(Partition::Table(PartitionKey::Messages(seed.conversation))).consistent();
     let mut pages = std::pin::pin!(store.query(messages));
     let mut present = Vec::new();
     while let Some(page) = pages.try_next().await? {
@@ -193,7 +194,7 @@ async fn look(store: &Store, seed: &Seed) -> Result<Vec<(SortKey, Option<Message
                     return Err(foreign(&message.sender));
                 }
                 Item::Message(message) => present.push((message.created_at, Some(message.id))),
-                Item::GroupRow(row) => present.push((row.last_message_at, None)),
+                Item::ConversationRow(row) => present.push((row.last_message_at, None)),
                 Item::Unknown { raw, .. } => {
                     if let Some(Ok(text)) = raw.get(attribute::SK).map(|value| value.as_s()) {
                         present.push((SortKey::verbatim(text), None));
@@ -202,17 +203,17 @@ async fn look(store: &Store, seed: &Seed) -> Result<Vec<(SortKey, Option<Message
             }
         }
     }
-    let rows = Query::new(Partition::GroupIndex(seed.group));
+    let rows = Query::new(Partition::ConversationIndex(seed.conversation));
     let mut pages = std::pin::pin!(store.query(rows));
     while let Some(page) = pages.try_next().await? {
         for raw in page.items {
-            if let Item::GroupRow(row) = Item::decode(raw) {
+            if let Item::ConversationRow(row) = Item::decode(raw) {
                 if !seed.is_participant(row.other.id) {
                     return Err(foreign(&row.other));
                 }
                 if !seed.is_participant(row.owner) {
                     return Err(SeedError::OtherUsers {
-                        group: seed.group,
+                        conversation: seed.conversation,
                         found: row.owner.to_string(),
                     });
                 }
@@ -252,7 +253,7 @@ impl Prepared<'_> {
         self.plan.absent.is_empty() && self.plan.surplus.is_empty()
     }
 
-    /// Writes the absent messages, then moves the group rows to the newest message of the group.
+    /// Writes the absent messages, then syncs the rows to the newest message.
     ///
     /// # Errors
     ///
@@ -278,19 +279,19 @@ impl Prepared<'_> {
             };
             if !self.is_done() && !backoff.again().await {
                 return Err(SeedError::Store(Error::Contended {
-                    place: writer.place().to_owned(),
-                    group: self.seed.group,
+                    destination: writer.destination().to_owned(),
+                    conversation: self.seed.conversation,
                     attempts: backoff.made(),
                 }));
             }
         }
-        let settlement = Settlement {
-            group: self.seed.group,
+        let request = SyncRequest {
+            conversation: self.seed.conversation,
             missing: Missing::Create(Box::new(self.seed.people())),
             doubled: Doubled::Leave,
             never_back: true,
         };
-        let rows = settle(writer, &settlement).await?;
+        let rows = sync_rows(writer, &request).await?;
         let at = |message: &Message| message.created_at.clone();
         Ok(Report {
             written,
@@ -302,7 +303,7 @@ impl Prepared<'_> {
     }
 
     /// Writes what is absent. Where none of the script is there, the last message goes first, alone: it fixes
-    /// the plan. Where another message took its place, nothing is written.
+    /// the plan. Where another message holds its key, nothing is written.
     async fn write_absent(&self, writer: &Writer, before: u64) -> Result<u64, SeedError> {
         let mut absent = self.plan.absent.as_slice();
         let mut written = 0;
@@ -334,7 +335,7 @@ impl Prepared<'_> {
         let throttled = matches!(&error, Error::Call(error) if error.is_throttling());
         SeedError::Store(match error {
             Error::Call(cause) if written > 0 || throttled => Error::PartlyWritten {
-                place: store.place().to_owned(),
+                destination: store.destination().to_owned(),
                 written,
                 unwritten: (self.messages.len() as u64).saturating_sub(written),
                 cause: Some(Box::new(cause)),
@@ -348,7 +349,7 @@ impl Prepared<'_> {
         let mut removed = 0;
         for (index, key) in &self.plan.surplus {
             let message = &self.messages[*index];
-            let deleted = writer.delete_message(message.group, key, message.id);
+            let deleted = writer.delete_message(message.conversation, key, message.id);
             removed += u64::from(deleted.await?);
         }
         Ok(removed)

@@ -8,10 +8,11 @@ use aws_sdk_dynamodb::types::{AttributeValue, WriteRequest};
 use bytes::Bytes;
 
 use super::Writer;
-use super::body::GivenBody;
+use super::body::RequestBody;
 use crate::error::{CallError, Error};
-use crate::item::{GroupRow, MAX_SIZE, Message, RawItem, size};
-use crate::pace::{Backoff, Rate, Window};
+use crate::item::{ConversationRow, MAX_SIZE, Message, RawItem, size};
+use crate::rate_limit::{ConcurrencyLimit, Rate};
+use crate::retry::Backoff;
 use crate::schema::{TableName, attribute};
 
 /// Limits of BatchWriteItem in the API reference: 25 requests and 16 MB, and no key twice.
@@ -59,7 +60,7 @@ struct Entry {
     /// Stands for its key.
     mark: u64,
     /// Where its request is in the body.
-    place: Range<usize>,
+    range: Range<usize>,
     /// The capacity that it takes.
     units: f64,
 }
@@ -95,7 +96,7 @@ impl Batch {
     /// # Errors
     ///
     /// [`Error::ItemTooLarge`]; the batch is as it was.
-    pub fn put_row(&mut self, row: &GroupRow) -> Result<Option<Encoded>, Error> {
+    pub fn put_row(&mut self, row: &ConversationRow) -> Result<Option<Encoded>, Error> {
         self.put(&row.attributes())
     }
 
@@ -123,7 +124,7 @@ impl Batch {
         let begin = if self.entries.is_empty() { 0 } else { begin };
         self.entries.push(Entry {
             mark,
-            place: begin..end,
+            range: begin..end,
             units: bytes.div_ceil(UNIT_BYTES) as f64,
         });
         Ok(ended)
@@ -160,8 +161,8 @@ impl Batch {
 /// Writes the request that puts an item.
 fn write_put(body: &mut Vec<u8>, attributes: &[(&str, Cow<'_, str>)]) {
     body.extend_from_slice(b"{\"PutRequest\":{\"Item\":{");
-    for (place, (name, text)) in attributes.iter().enumerate() {
-        let separator: &[u8] = if place == 0 { b"\"" } else { b",\"" };
+    for (index, (name, text)) in attributes.iter().enumerate() {
+        let separator: &[u8] = if index == 0 { b"\"" } else { b",\"" };
         body.extend_from_slice(separator);
         body.extend_from_slice(name.as_bytes());
         body.extend_from_slice(b"\":{\"S\":");
@@ -186,7 +187,7 @@ impl Encoded {
             if nth > 0 {
                 body.push(b',');
             }
-            body.extend_from_slice(&self.body[entry.place.clone()]);
+            body.extend_from_slice(&self.body[entry.range.clone()]);
         }
         body.extend_from_slice(b"]},\"ReturnConsumedCapacity\":\"TOTAL\"}");
         body.into()
@@ -208,7 +209,7 @@ fn keep_left(entries: &mut Vec<Entry>, left: &[WriteRequest]) {
 }
 
 impl Writer {
-    /// Puts the items of a batch. The window bounds the requests in flight, a rate their capacity. What the
+    /// Puts the items of a batch. The limit bounds the requests in flight, a rate their capacity. What the
     /// service leaves unprocessed or throttles, and only that, is sent again with backoff and jitter, a
     /// bounded number of times.
     ///
@@ -221,13 +222,13 @@ impl Writer {
     pub async fn put_batch(
         &self,
         batch: &Encoded,
-        window: &Window,
+        limit: &ConcurrencyLimit,
         rate: Option<&Rate>,
     ) -> Result<(), Error> {
         let mut backoff = Backoff::for_bulk();
         let mut entries = batch.entries.clone();
         loop {
-            let place = window.enter().await;
+            let permit = limit.acquire().await;
             let units = entries.iter().map(|entry| entry.units).sum();
             if let Some(rate) = rate {
                 rate.reserve(units).await;
@@ -237,7 +238,7 @@ impl Writer {
                 .batch_write_item()
                 .request_items(self.table.as_str(), Vec::new())
                 .customize()
-                .interceptor(GivenBody::new(batch.request(&self.table, &entries)))
+                .interceptor(RequestBody::new(batch.request(&self.table, &entries)))
                 .send()
                 .await
                 .map_err(self.failed("BatchWriteItem"));
@@ -250,7 +251,7 @@ impl Writer {
                     let left = answer.unprocessed_items.unwrap_or_default();
                     let left: Vec<WriteRequest> = left.into_values().flatten().collect();
                     if left.is_empty() {
-                        place.taken();
+                        permit.accepted();
                         return Ok(());
                     }
                     keep_left(&mut entries, &left);
@@ -260,7 +261,7 @@ impl Writer {
             };
             let passing = cause.as_ref().is_none_or(CallError::is_throttling);
             if passing {
-                place.throttled();
+                permit.throttled();
             }
             if !passing || !backoff.again().await {
                 return Err(self.cut_short(batch.items(), entries.len() as u64, cause));
@@ -273,7 +274,7 @@ impl Writer {
         match cause {
             Some(error) if unwritten == items => error.into(),
             cause => Error::PartlyWritten {
-                place: self.place.clone(),
+                destination: self.destination.clone(),
                 written: items - unwritten,
                 unwritten,
                 cause: cause.map(Box::new),

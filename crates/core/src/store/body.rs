@@ -18,9 +18,9 @@ use crate::item::{RawItem, restore};
 
 /// A place for the body of one answer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct TakenBody(Arc<Mutex<Option<SdkBody>>>);
+pub(super) struct ResponseBody(Arc<Mutex<Option<SdkBody>>>);
 
-impl TakenBody {
+impl ResponseBody {
     /// Returns what takes the body out of the answer.
     pub(super) fn interceptor(&self) -> impl Intercept + use<> {
         self.clone()
@@ -71,17 +71,17 @@ fn give(request: &mut HttpRequest, body: Bytes) {
     *request.body_mut() = SdkBody::from(body);
 }
 
-/// The body of one request, in place of the one that the SDK makes.
+/// The body of one request, instead of the one that the SDK makes.
 #[derive(Debug)]
-pub(super) struct GivenBody(Bytes);
+pub(super) struct RequestBody(Bytes);
 
-impl GivenBody {
+impl RequestBody {
     pub(super) fn new(body: Bytes) -> Self {
         Self(body)
     }
 }
 
-impl Intercept for GivenBody {
+impl Intercept for RequestBody {
     fn name(&self) -> &'static str {
         "the body, given"
     }
@@ -97,7 +97,7 @@ impl Intercept for GivenBody {
     }
 }
 
-impl Intercept for TakenBody {
+impl Intercept for ResponseBody {
     fn name(&self) -> &'static str {
         "the body, taken"
     }

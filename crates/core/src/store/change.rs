@@ -5,17 +5,19 @@ use std::time::Duration;
 use super::Store;
 use crate::error::{Destination, Error};
 use crate::guard::Changeable;
-use crate::pace::wait_until;
+use crate::retry::wait_until;
 use crate::schema::{Change, Plan, TableSpec};
 
 /// Says why a table was not changed, or not to the end.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The table is no longer as it was when the changes were allowed; nothing was changed.
-    #[error("{place}: the table was changed by somebody else meanwhile; nothing was changed here")]
+    #[error(
+        "{destination}: the table was changed by somebody else meanwhile; nothing was changed here"
+    )]
     Stale {
         /// The table, and the target that it is on.
-        place: Destination,
+        destination: Destination,
     },
     /// A request failed, or a wait ended at its deadline.
     #[error("{error}")]
@@ -58,7 +60,7 @@ impl Changeable<Store> {
             Plan::InPlace(changes) if changes == *self.changes() => {}
             Plan::InPlace(_) | Plan::Impossible(_) => {
                 return Err(ChangeError::Stale {
-                    place: self.place.clone(),
+                    destination: self.destination.clone(),
                 });
             }
         }
@@ -71,7 +73,7 @@ impl Changeable<Store> {
     }
 
     async fn make(&self, change: &Change, deadline: Duration) -> Result<(), Error> {
-        let what = format!("{} to take a change", self.place);
+        let what = format!("{} to take a change", self.destination);
         wait_until(&what, deadline, self.poll, || async {
             let update = || change.request(&self.table).send_with(&self.client);
             match self.ask("UpdateTable", update).await {

@@ -2,9 +2,9 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
 
-use super::{Store, Transacted, Writer};
+use super::{Action, Store, Transacted, Writer};
 use crate::error::{CallError, Error};
-use crate::item::{RawItem, View, size};
+use crate::item::{ItemView, RawItem, size};
 use crate::schema::attribute;
 
 /// The longest condition, with the values that it compares: "Expression size limit" in the DynamoDB developer
@@ -60,7 +60,7 @@ fn key_of(item: &RawItem) -> Option<RawItem> {
 
 fn is_same(a: &RawItem, b: &RawItem) -> bool {
     // Sets have no order; a view sorts them.
-    View::from(a) == View::from(b)
+    ItemView::from(a) == ItemView::from(b)
 }
 
 impl ItemChange {
@@ -79,6 +79,19 @@ impl ItemChange {
             }
         }
         Ok(Self { key, before, after })
+    }
+
+    /// Makes the change that an action on rows or messages stands for.
+    pub fn of(action: &Action) -> Self {
+        let (before, after) = match action {
+            Action::PutMessage(message) => (None, Some(RawItem::from(message))),
+            Action::PutRow(row) => (None, Some(row.into())),
+            Action::ReplaceRow { old, new } => (Some(old.into()), Some(new.into())),
+            Action::DeleteRow(row) => (Some(row.into()), None),
+            Action::KeepRow(row) => (Some(row.into()), Some(row.into())),
+        };
+        Self::new(before, after)
+            .expect("messages and rows have keys, and a row is replaced under its own")
     }
 
     /// Returns the key.
@@ -210,7 +223,7 @@ impl Condition {
             condition.expression = "attribute_not_exists(#pk)".to_owned();
             return condition;
         };
-        let view = View::from(image);
+        let view = ItemView::from(image);
         let mut attributes: Vec<(&str, usize)> = view
             .iter()
             .map(|(name, _)| (name, cost(name, &image[name])))
@@ -226,7 +239,8 @@ impl Condition {
             if condition.bytes + bytes <= MAX_CONDITION {
                 condition.term(nth, name, value.clone(), bytes, |n, v| format!("{n} = {v}"));
             } else if let AttributeValue::S(text) = value {
-                let room = (MAX_CONDITION - condition.bytes).saturating_sub(name.len() + 3 * AROUND);
+                let room =
+                    (MAX_CONDITION - condition.bytes).saturating_sub(name.len() + 3 * AROUND);
                 if room == 0 {
                     continue;
                 }
@@ -279,13 +293,22 @@ fn prefix(text: &str, bytes: usize) -> &str {
 }
 
 impl Store {
+    /// Reads the item of a change again, strongly consistent.
+    ///
+    /// # Errors
+    ///
+    /// When the request fails.
+    pub async fn read_again(&self, change: &ItemChange) -> Result<Option<RawItem>, CallError> {
+        self.get_by_key(change.key.clone()).await
+    }
+
     /// Reads the item of a change, strongly consistent, and judges it.
     ///
     /// # Errors
     ///
     /// When the request fails.
     pub async fn find(&self, change: &ItemChange) -> Result<Found, CallError> {
-        let item = self.get_by_key(change.key.clone()).await?;
+        let item = self.read_again(change).await?;
         Ok(change.judge(item.as_ref()))
     }
 }
@@ -322,23 +345,41 @@ mod tests {
         names.sort_unstable();
         assert_eq!(
             names,
-            ["message", "message_uuid", "user_display_name", "user_handle", "user_uuid"]
+            [
+                "message",
+                "message_uuid",
+                "user_display_name",
+                "user_handle",
+                "user_uuid"
+            ]
         );
         assert_eq!(condition.expression.matches(" = ").count(), 5);
         let free = Condition::of(None);
         assert_eq!(free.expression, "attribute_not_exists(#pk)");
         let mut bare = message("");
         bare.retain(|name, _| ["pk", "sk"].contains(&name.as_str()));
-        assert_eq!(Condition::of(Some(&bare)).names.len(), 2, "keys alone are compared");
+        assert_eq!(
+            Condition::of(Some(&bare)).names.len(),
+            2,
+            "keys alone are compared"
+        );
     }
 
     #[test]
     fn of_a_large_image_ids_and_a_prefix_are_compared() {
         let image = message(&"é".repeat(100_000));
         let condition = Condition::of(Some(&image));
-        assert!(condition.expression.contains("begins_with("), "{}", condition.expression);
+        assert!(
+            condition.expression.contains("begins_with("),
+            "{}",
+            condition.expression
+        );
         assert!(condition.names.values().any(|name| name == "message_uuid"));
-        let bytes: usize = condition.values.values().map(|value| value.as_s().unwrap().len()).sum();
+        let bytes: usize = condition
+            .values
+            .values()
+            .map(|value| value.as_s().unwrap().len())
+            .sum();
         assert!((3_000..=MAX_CONDITION).contains(&bytes), "{bytes}");
         assert!(condition.expression.len() + bytes <= MAX_CONDITION);
     }
@@ -372,7 +413,11 @@ mod tests {
         assert_eq!(change.judge(None), Found::Other);
         assert_eq!(change.clone().reversed().judge(Some(&old)), Found::After);
         assert!(!change.is_check());
-        assert!(ItemChange::new(Some(old.clone()), Some(old)).unwrap().is_check());
+        assert!(
+            ItemChange::new(Some(old.clone()), Some(old))
+                .unwrap()
+                .is_check()
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The table as a place to read from and write to.
+//! The table as something to read from and write to.
 
 mod batch;
 mod body;
@@ -28,14 +28,14 @@ pub use write::{Put, PutMany};
 
 use crate::error::{CallError, Destination, Resource};
 use crate::guard::{Guarded, Writable};
-use crate::pace::ask;
+use crate::retry::ask;
 use crate::schema::TableName;
 
 /// A client of the DynamoDB service of one target.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Client,
-    place: Destination,
+    destination: Destination,
     poll: Duration,
     production: bool,
 }
@@ -46,30 +46,30 @@ impl DynamoDb {
     fn local(client: Client, target: String, poll: Duration) -> Self {
         Self {
             client,
-            place: Destination::new(target, Resource::Tables),
+            destination: Destination::new(target, Resource::Tables),
             poll,
             production: false,
         }
     }
 
     /// Wraps a client of AWS.
-    fn production(client: Client, place: String, poll: Duration) -> Self {
+    fn production(client: Client, destination: String, poll: Duration) -> Self {
         Self {
             production: true,
-            ..Self::local(client, place, poll)
+            ..Self::local(client, destination, poll)
         }
     }
 
     /// Returns where requests go. It is shown as `local http://localhost:8000`.
-    pub fn place(&self) -> &Destination {
-        &self.place
+    pub fn destination(&self) -> &Destination {
+        &self.destination
     }
 
     /// Narrows the client down to one table.
     pub fn store(&self, table: TableName) -> Store {
         Store {
             client: self.client.clone(),
-            place: self.place.with(Resource::Table(table.clone())),
+            destination: self.destination.with(Resource::Table(table.clone())),
             table,
             poll: self.poll,
             production: self.production,
@@ -82,7 +82,7 @@ impl DynamoDb {
 pub struct Store {
     client: Client,
     table: TableName,
-    place: Destination,
+    destination: Destination,
     poll: Duration,
     production: bool,
 }
@@ -107,8 +107,8 @@ impl Store {
     }
 
     /// Returns where requests go. It is shown as `local http://localhost:8000 cruddur-messages`.
-    pub fn place(&self) -> &Destination {
-        &self.place
+    pub fn destination(&self) -> &Destination {
+        &self.destination
     }
 
     /// Turns the SDK's error into ours.
@@ -119,8 +119,8 @@ impl Store {
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let place = self.place.clone();
-        move |error| CallError::new(operation, &place, error)
+        let destination = self.destination.clone();
+        move |error| CallError::new(operation, &destination, error)
     }
 
     /// Sends a request, again while the service throttles it.
@@ -133,10 +133,10 @@ impl Store {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        ask(operation, &self.place, request).await
+        ask(operation, &self.destination, request).await
     }
 
     fn garbled(&self, operation: &'static str, fault: &dyn std::error::Error) -> CallError {
-        CallError::garbled(operation, &self.place, fault)
+        CallError::garbled(operation, &self.destination, fault)
     }
 }

@@ -33,11 +33,11 @@ impl Function {
     pub fn writer(&self, table: TableName) -> Writer {
         let config = self.config();
         let region = config.region().map(ToString::to_string);
-        let place = format!("lambda {}", region.unwrap_or_default());
+        let destination = format!("lambda {}", region.unwrap_or_default());
         let config = aws_sdk_dynamodb::config::Builder::from(config);
         let config = config.retry_partition(Connection::budget()).build();
         let client = aws_sdk_dynamodb::Client::from_conf(config);
-        let dynamodb = DynamoDb::production(client, place, AWS_POLL);
+        let dynamodb = DynamoDb::production(client, destination, AWS_POLL);
         guard::allow_function(dynamodb.store(table))
     }
 }

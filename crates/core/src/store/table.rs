@@ -10,8 +10,8 @@ use futures::stream::Stream;
 use super::{DynamoDb, Store, Writer};
 use crate::error::{CallError, Error};
 use crate::guard::Deletable;
-use crate::pace::{ask, wait_until};
 use crate::pages::pages;
+use crate::retry::{ask, wait_until};
 use crate::schema::{Shape, TableSpec};
 use crate::timestamp::Timestamp;
 
@@ -33,18 +33,23 @@ impl DynamoDb {
     pub fn tables(&self) -> impl Stream<Item = Result<Vec<String>, CallError>> + Send + use<> {
         const OPERATION: &str = "ListTables";
         let dynamodb = self.clone();
-        pages(OPERATION, &self.place, move |start: Option<String>| {
-            let dynamodb = dynamodb.clone();
-            async move {
-                let request = dynamodb.client.list_tables();
-                let request = request.set_exclusive_start_table_name(start);
-                let answer = ask(OPERATION, &dynamodb.place, || request.clone().send()).await?;
-                Ok((
-                    answer.table_names.unwrap_or_default(),
-                    answer.last_evaluated_table_name,
-                ))
-            }
-        })
+        pages(
+            OPERATION,
+            &self.destination,
+            move |start: Option<String>| {
+                let dynamodb = dynamodb.clone();
+                async move {
+                    let request = dynamodb.client.list_tables();
+                    let request = request.set_exclusive_start_table_name(start);
+                    let answer =
+                        ask(OPERATION, &dynamodb.destination, || request.clone().send()).await?;
+                    Ok((
+                        answer.table_names.unwrap_or_default(),
+                        answer.last_evaluated_table_name,
+                    ))
+                }
+            },
+        )
     }
 }
 
@@ -76,7 +81,7 @@ impl Store {
     /// [`Error::NoSuchTable`] where there is none, and when the request fails.
     pub async fn describe_existing(&self) -> Result<TableSummary, Error> {
         self.describe().await?.ok_or_else(|| Error::NoSuchTable {
-            place: self.place.clone(),
+            destination: self.destination.clone(),
         })
     }
 
@@ -128,7 +133,7 @@ impl Store {
     ///
     /// When a request fails, when the table is in a state that does not end, or at the deadline.
     pub async fn wait_until_active(&self, deadline: Duration) -> Result<Shape, Error> {
-        let what = format!("{} and its index to be ACTIVE", self.place);
+        let what = format!("{} and its index to be ACTIVE", self.destination);
         wait_until(&what, deadline, self.poll, || async {
             let Some(table) = self.description().await? else {
                 return Ok(None);
@@ -146,7 +151,7 @@ impl Store {
                 | TableStatus::Archived
                 | TableStatus::InaccessibleEncryptionCredentials),
             ) => Err(Error::TableStatus {
-                place: self.place.clone(),
+                destination: self.destination.clone(),
                 status: status.as_str().to_owned(),
             }),
             _ => Ok(()),
@@ -154,7 +159,7 @@ impl Store {
     }
 
     async fn wait_until_gone(&self, deadline: Duration) -> Result<(), Error> {
-        let what = format!("{} to be gone", self.place);
+        let what = format!("{} to be gone", self.destination);
         wait_until(&what, deadline, self.poll, || async {
             Ok(self.description().await?.is_none().then_some(()))
         })
@@ -202,10 +207,10 @@ impl Deletable<Store> {
         };
         if found.deletion_protected {
             return Err(Error::DeletionProtected {
-                place: self.place.clone(),
+                destination: self.destination.clone(),
             });
         }
-        let what = format!("{} to be free for deletion", self.place);
+        let what = format!("{} to be free for deletion", self.destination);
         let state = wait_until(&what, deadline, self.poll, || async {
             let request = self.client.delete_table().table_name(self.table.as_str());
             match self.ask("DeleteTable", || request.clone().send()).await {

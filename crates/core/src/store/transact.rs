@@ -1,6 +1,6 @@
 //! Writing several items, all or none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use super::{Store, Writer, check_size};
 use crate::error::{CallError, Error};
-use crate::item::{GroupRow, Message, RawItem, primary_key};
+use crate::item::{ConversationRow, Message, RawItem, primary_key};
 use crate::key::PartitionKey;
-use crate::pace::Backoff;
+use crate::retry::Backoff;
 use crate::schema::attribute;
 
 const COMPLETE: &str = "all required fields are set";
@@ -24,20 +24,20 @@ const COMPLETE: &str = "all required fields are set";
 pub enum Action {
     /// Puts a message where its key is free.
     PutMessage(Message),
-    /// Puts a group row where its key is free.
-    PutRow(GroupRow),
-    /// Replaces the text of a group row that is still as it was read, under the same key.
+    /// Puts a row where its key is free.
+    PutRow(ConversationRow),
+    /// Replaces the text of a row that is still as it was read, under the same key.
     ReplaceRow {
         /// The row as it was read.
-        old: GroupRow,
+        old: ConversationRow,
         /// The row with another text.
-        new: GroupRow,
+        new: ConversationRow,
     },
-    /// Deletes a group row that is still as it was read.
-    DeleteRow(GroupRow),
-    /// Leaves a group row as it is, and has the transaction fail where it is not as it was read. What is
+    /// Deletes a row that is still as it was read.
+    DeleteRow(ConversationRow),
+    /// Leaves a row as it is, and has the transaction fail where it is not as it was read. What is
     /// deleted because this row stays is deleted only while it stays.
-    KeepRow(GroupRow),
+    KeepRow(ConversationRow),
 }
 
 /// Says how a transaction ended, short of a failure.
@@ -45,7 +45,7 @@ pub enum Action {
 pub enum Transacted {
     /// All of it was written.
     Done,
-    /// None of it was, because the conditions of these actions, by their place in the list, failed.
+    /// None of it was, because the conditions of these actions, by their index in the list, failed.
     Refused(Vec<usize>),
 }
 
@@ -53,8 +53,30 @@ pub enum Transacted {
 const AS_READ: &str = "#group = :group AND #text = :text";
 const FREE: &str = "attribute_not_exists(#pk)";
 
-fn row_key(row: &GroupRow) -> RawItem {
-    primary_key(&PartitionKey::Groups(row.owner), &row.last_message_at)
+/// The names in [`AS_READ`].
+fn as_read_names() -> HashMap<String, String> {
+    let names = [
+        ("#group", attribute::MESSAGE_GROUP_UUID),
+        ("#text", attribute::MESSAGE),
+    ];
+    names
+        .map(|(name, attribute)| (name.to_owned(), attribute.to_owned()))
+        .into()
+}
+
+/// The values in [`AS_READ`]: those of the row that was read.
+fn as_read_values(row: &ConversationRow) -> RawItem {
+    let values = [
+        (":group", row.conversation.to_string()),
+        (":text", row.text.clone()),
+    ];
+    values
+        .map(|(name, text)| (name.to_owned(), AttributeValue::S(text)))
+        .into()
+}
+
+fn row_key(row: &ConversationRow) -> RawItem {
+    primary_key(&PartitionKey::Rows(row.owner), &row.last_message_at)
 }
 
 impl Action {
@@ -78,10 +100,8 @@ impl Action {
                     .table_name(table)
                     .set_item(Some(new.into()))
                     .condition_expression(AS_READ)
-                    .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
-                    .expression_attribute_names("#text", attribute::MESSAGE)
-                    .expression_attribute_values(":group", AttributeValue::S(old.group.to_string()))
-                    .expression_attribute_values(":text", AttributeValue::S(old.text.clone()))
+                    .set_expression_attribute_names(Some(as_read_names()))
+                    .set_expression_attribute_values(Some(as_read_values(old)))
                     .build()
                     .expect(COMPLETE);
                 TransactWriteItem::builder().put(put).build()
@@ -91,10 +111,8 @@ impl Action {
                     .table_name(table)
                     .set_key(Some(row_key(row)))
                     .condition_expression(AS_READ)
-                    .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
-                    .expression_attribute_names("#text", attribute::MESSAGE)
-                    .expression_attribute_values(":group", AttributeValue::S(row.group.to_string()))
-                    .expression_attribute_values(":text", AttributeValue::S(row.text.clone()))
+                    .set_expression_attribute_names(Some(as_read_names()))
+                    .set_expression_attribute_values(Some(as_read_values(row)))
                     .build()
                     .expect(COMPLETE);
                 TransactWriteItem::builder().condition_check(check).build()
@@ -104,10 +122,8 @@ impl Action {
                     .table_name(table)
                     .set_key(Some(row_key(row)))
                     .condition_expression(AS_READ)
-                    .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
-                    .expression_attribute_names("#text", attribute::MESSAGE)
-                    .expression_attribute_values(":group", AttributeValue::S(row.group.to_string()))
-                    .expression_attribute_values(":text", AttributeValue::S(row.text.clone()))
+                    .set_expression_attribute_names(Some(as_read_names()))
+                    .set_expression_attribute_values(Some(as_read_values(row)))
                     .build()
                     .expect(COMPLETE);
                 TransactWriteItem::builder().delete(delete).build()
@@ -169,7 +185,7 @@ impl Writer {
                 return Ok(Transacted::Done);
             };
             let (reasons, passing) = match self.judge(error) {
-                Verdict::Refused(places) => return Ok(Transacted::Refused(places)),
+                Verdict::Refused(indexes) => return Ok(Transacted::Refused(indexes)),
                 Verdict::Failed(error) => return Err(error),
                 Verdict::TryAgain(error) => (error, backoff.again().await),
             };
@@ -177,7 +193,7 @@ impl Writer {
                 return Err(match reasons {
                     Some(error) => error.into(),
                     None => Error::Conflicts {
-                        place: self.place.clone(),
+                        destination: self.destination.clone(),
                         attempts: backoff.made(),
                     },
                 });
@@ -203,13 +219,13 @@ impl Writer {
         let coded: Vec<(usize, &str)> = reasons
             .iter()
             .enumerate()
-            .filter_map(|(place, reason)| Some((place, reason.code()?)))
+            .filter_map(|(index, reason)| Some((index, reason.code()?)))
             .filter(|(_, code)| *code != "None")
             .collect();
         let refused: Vec<usize> = coded
             .iter()
             .filter(|(_, code)| *code == CONDITION_FAILED)
-            .map(|(place, _)| *place)
+            .map(|(index, _)| *index)
             .collect();
         if !refused.is_empty() {
             Verdict::Refused(refused)
@@ -224,7 +240,7 @@ impl Writer {
             // Each once: one fault often meets every action.
             let said: BTreeSet<String> = said.collect();
             Verdict::Failed(Error::Cancelled {
-                place: self.place.clone(),
+                destination: self.destination.clone(),
                 reasons: said.into_iter().collect::<Vec<_>>().join("; "),
             })
         }

@@ -7,9 +7,9 @@ use futures::{StreamExt, stream};
 
 use super::Writer;
 use crate::error::{CallError, Error};
-use crate::item::{Message, Person, RawItem, primary_key};
-use crate::key::{MessageGroupId, MessageId, PartitionKey, SortKey};
-use crate::pace::Window;
+use crate::item::{Message, RawItem, primary_key};
+use crate::key::{ConversationId, MessageId, PartitionKey, SortKey};
+use crate::rate_limit::ConcurrencyLimit;
 use crate::schema::attribute;
 
 /// How far, in microseconds, an item may move on from the sort key it wants: 1 ms.
@@ -60,53 +60,21 @@ impl Writer {
             }
         }
         Err(Error::NoFreeKey {
-            place: self.place.clone(),
-            partition: PartitionKey::Messages(message.group).to_string(),
+            destination: self.destination.clone(),
+            partition: PartitionKey::Messages(message.conversation).to_string(),
             first: wanted.to_string(),
             last: message.created_at.to_string(),
         })
     }
 
-    /// Brings the name and the handle that an item has of somebody up to date, where it still has the old
-    /// ones. Returns `false` where it does not.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
-    pub async fn rename(&self, item: &RawItem, person: &Person) -> Result<bool, CallError> {
-        let old = |name: &str| {
-            item.get(name)
-                .cloned()
-                .unwrap_or(AttributeValue::Null(true))
-        };
-        let key = [attribute::PK, attribute::SK].map(|name| (name.to_owned(), old(name)));
-        let new = |text: &str| AttributeValue::S(text.to_owned());
-        let update = self
-            .client
-            .update_item()
-            .table_name(self.table.as_str())
-            .set_key(Some(key.into()))
-            .update_expression("SET #name = :name, #handle = :handle")
-            .condition_expression("#id = :id AND #name = :old_name AND #handle = :old_handle")
-            .expression_attribute_names("#id", attribute::USER_UUID)
-            .expression_attribute_names("#name", attribute::USER_DISPLAY_NAME)
-            .expression_attribute_names("#handle", attribute::USER_HANDLE)
-            .expression_attribute_values(":id", new(&person.id.to_string()))
-            .expression_attribute_values(":name", new(&person.display_name))
-            .expression_attribute_values(":handle", new(&person.handle))
-            .expression_attribute_values(":old_name", old(attribute::USER_DISPLAY_NAME))
-            .expression_attribute_values(":old_handle", old(attribute::USER_HANDLE));
-        is_met(self.ask("UpdateItem", || update.clone().send()).await)
-    }
-
     /// Writes many messages, as [`Writer::put_message`] does, many of them in flight. After the first that fails
     /// no more are sent.
     pub async fn put_messages(&self, messages: Vec<Message>) -> PutMany {
-        let window = Window::new(IN_FLIGHT);
+        let limit = ConcurrencyLimit::new(IN_FLIGHT);
         let failed = AtomicBool::new(false);
         let puts = messages
             .into_iter()
-            .map(|message| self.put_next(message, &window, &failed));
+            .map(|message| self.put_next(message, &limit, &failed));
         let mut puts = stream::iter(puts).buffer_unordered(IN_FLIGHT);
         let mut done = PutMany {
             items: 0,
@@ -127,15 +95,15 @@ impl Writer {
     async fn put_next(
         &self,
         message: Message,
-        window: &Window,
+        limit: &ConcurrencyLimit,
         failed: &AtomicBool,
     ) -> Result<u64, Error> {
-        let place = window.enter().await;
+        let permit = limit.acquire().await;
         if failed.load(Ordering::Relaxed) {
             return Ok(0);
         }
         match self.put_message(message).await {
-            Ok(_) => place.taken(),
+            Ok(_) => permit.accepted(),
             Err(error) => {
                 failed.store(true, Ordering::Relaxed);
                 return Err(error);
@@ -169,11 +137,11 @@ impl Writer {
     /// When the request fails.
     pub async fn delete_message(
         &self,
-        group: MessageGroupId,
+        conversation: ConversationId,
         created_at: &SortKey,
         id: MessageId,
     ) -> Result<bool, CallError> {
-        let key = primary_key(&PartitionKey::Messages(group), created_at);
+        let key = primary_key(&PartitionKey::Messages(conversation), created_at);
         let delete = self
             .client
             .delete_item()

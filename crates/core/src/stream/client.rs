@@ -9,14 +9,14 @@ use crate::aws_client;
 use crate::connect::{Local, Service, Target, TargetError, TargetOptions};
 use crate::environment::Environment;
 use crate::error::{CallError, Destination, Resource};
-use crate::pace::ask;
 use crate::pages::pages;
+use crate::retry::ask;
 
 /// A client of the streams of one target.
 #[derive(Debug, Clone)]
 pub struct Streams {
     client: Client,
-    place: Destination,
+    destination: Destination,
 }
 
 /// The most records that GetRecords gives at a time.
@@ -34,7 +34,7 @@ impl Target {
         options: &TargetOptions<'_>,
         environment: &Environment,
     ) -> Result<Streams, TargetError> {
-        let (connection, place) = match self {
+        let (connection, destination) = match self {
             Self::Local(_) => {
                 let options = TargetOptions {
                     service: Service::DYNAMODB_STREAMS,
@@ -46,7 +46,7 @@ impl Target {
             Self::Prod(prod) => (prod.connection(), prod.to_string()),
         };
         let client = aws_client!(aws_sdk_dynamodbstreams, &connection);
-        Ok(Streams::new(client, &place))
+        Ok(Streams::new(client, &destination))
     }
 }
 
@@ -54,7 +54,7 @@ impl Streams {
     fn new(client: Client, target: &str) -> Self {
         Self {
             client,
-            place: Destination::new(target, Resource::Streams),
+            destination: Destination::new(target, Resource::Streams),
         }
     }
 
@@ -65,16 +65,20 @@ impl Streams {
             id: shard.shard_id().unwrap_or_default().to_owned(),
             parent: shard.parent_shard_id().map(str::to_owned),
         };
-        let pages = pages(OPERATION, &self.place, |start: Option<String>| async {
-            let request = self.client.describe_stream().stream_arn(stream_arn);
-            let request = request.set_exclusive_start_shard_id(start);
-            let answer = ask(OPERATION, &self.place, || request.clone().send()).await?;
-            let Some(stream) = answer.stream_description else {
-                return Ok((Vec::new(), None));
-            };
-            let page: Vec<Described> = stream.shards().iter().map(described).collect();
-            Ok((page, stream.last_evaluated_shard_id))
-        });
+        let pages = pages(
+            OPERATION,
+            &self.destination,
+            |start: Option<String>| async {
+                let request = self.client.describe_stream().stream_arn(stream_arn);
+                let request = request.set_exclusive_start_shard_id(start);
+                let answer = ask(OPERATION, &self.destination, || request.clone().send()).await?;
+                let Some(stream) = answer.stream_description else {
+                    return Ok((Vec::new(), None));
+                };
+                let page: Vec<Described> = stream.shards().iter().map(described).collect();
+                Ok((page, stream.last_evaluated_shard_id))
+            },
+        );
         pages.try_concat().await
     }
 
@@ -97,7 +101,9 @@ impl Streams {
             (Position::Latest, None) => request.shard_iterator_type(ShardIteratorType::Latest),
             (_, None) => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
         };
-        let sent = ask("GetShardIterator", &self.place, || request.clone().send());
+        let sent = ask("GetShardIterator", &self.destination, || {
+            request.clone().send()
+        });
         let answer = sent.await?;
         Ok(answer.shard_iterator)
     }
@@ -115,7 +121,7 @@ impl Streams {
             .limit(PAGE)
             .send()
             .await
-            .map_err(|error| CallError::new("GetRecords", &self.place, error))?;
+            .map_err(|error| CallError::new("GetRecords", &self.destination, error))?;
         Ok((
             answer.records.unwrap_or_default(),
             answer.next_shard_iterator,

@@ -11,7 +11,7 @@ use super::checkpoint::Checkpoint;
 use super::client::Streams;
 use super::shards::{Position, Shards};
 use crate::error::CallError;
-use crate::key::{MessageGroupId, PartitionKey, SortKey};
+use crate::key::{ConversationId, PartitionKey, SortKey};
 use crate::schema::attribute;
 use crate::timestamp::Timestamp;
 
@@ -53,7 +53,7 @@ struct Seen {
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Messages that were inserted: conversation and sort key, in the order of their shards.
-    pub inserted: Vec<(MessageGroupId, SortKey)>,
+    pub inserted: Vec<(ConversationId, SortKey)>,
     /// How many records came.
     pub records: u64,
     /// Shards whose oldest records were gone before they were read: messages may have been missed.
@@ -276,8 +276,11 @@ fn judge(error: CallError) -> Result<Read, CallError> {
 
 impl Batch {
     /// Returns the conversations that got messages, each once.
-    pub fn groups(&self) -> BTreeSet<MessageGroupId> {
-        self.inserted.iter().map(|(group, _)| *group).collect()
+    pub fn conversations(&self) -> BTreeSet<ConversationId> {
+        self.inserted
+            .iter()
+            .map(|(conversation, _)| *conversation)
+            .collect()
     }
 
     fn take(&mut self, id: &str, records: &[Record], closed: bool, before: &Position) {
@@ -301,8 +304,8 @@ impl Batch {
 }
 
 /// Returns the key of the new message that a record tells of: only the INSERT of an item in a partition
-/// of messages does. A MODIFY, a REMOVE and group rows say nothing.
-fn inserted(record: &Record) -> Option<(MessageGroupId, SortKey)> {
+/// of messages does. A MODIFY, a REMOVE and rows say nothing.
+fn inserted(record: &Record) -> Option<(ConversationId, SortKey)> {
     if record.event_name() != Some(&OperationType::Insert) {
         return None;
     }
@@ -312,7 +315,9 @@ fn inserted(record: &Record) -> Option<(MessageGroupId, SortKey)> {
         _ => None,
     };
     match text(attribute::PK)?.parse() {
-        Ok(PartitionKey::Messages(group)) => Some((group, SortKey::verbatim(text(attribute::SK)?))),
+        Ok(PartitionKey::Messages(conversation)) => {
+            Some((conversation, SortKey::verbatim(text(attribute::SK)?)))
+        }
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! The stream of the table: which conversations got messages, read so that nothing is missed.
 //!
 //! A record is only a hint: it names a conversation, and what is written is decided by
-//! [`crate::conversation::settle`] from the table itself. So order, duplicates and replay cannot matter.
+//! [`crate::conversation::sync_rows`] from the table itself. So order, duplicates and replay cannot matter.
 
 mod checkpoint;
 mod client;
@@ -12,4 +12,4 @@ mod table;
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointFile};
 pub use client::Streams;
 pub use follower::{Batch, Begin, Follower};
-pub use table::{Lost, News, Pace, TableFollower, TableStream};
+pub use table::{Lost, News, PollIntervals, TableFollower, TableStream};

@@ -63,7 +63,7 @@ impl From<&TableDescription> for TableStream {
 
 /// How often is looked, and how long silence has to last.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct PollIntervals {
     /// At most how often the table is described.
     pub look: Duration,
     /// How long a shard has to give nothing to be at its end.
@@ -94,12 +94,12 @@ pub enum News {
 /// Follows the stream of a table, and the next one where that ends.
 ///
 /// An engine shows in three ways that a stream ended: its shards close (AWS), it is not found, or it gives nothing
-/// for ever. So the table is asked which stream it has: when a stream is not found, and else once in [`Pace::look`].
+/// for ever. So the table is asked which stream it has: when a stream is not found, and else once in [`PollIntervals::look`].
 #[derive(Debug)]
 pub struct TableFollower {
     store: Store,
     streams: Streams,
-    pace: Pace,
+    intervals: PollIntervals,
     state: State,
     /// When the table was described last; `None` where that is due.
     looked: Option<Instant>,
@@ -124,13 +124,13 @@ impl TableFollower {
         streams: Streams,
         stream: &TableStream,
         begin: Begin,
-        pace: Pace,
+        intervals: PollIntervals,
     ) -> Self {
         let state = State::of(&streams, stream, begin);
         Self {
             store,
             streams,
-            pace,
+            intervals,
             state,
             looked: Some(Instant::now()),
             doubtful: false,
@@ -144,7 +144,7 @@ impl TableFollower {
     /// When a request fails, and where the stream stays missing while the table names it.
     pub async fn next(&mut self) -> Result<News, CallError> {
         let looked = self.looked;
-        let due = looked.is_none_or(|looked| looked.elapsed() >= self.pace.look);
+        let due = looked.is_none_or(|looked| looked.elapsed() >= self.intervals.look);
         if due && let Some(news) = self.look(false).await? {
             return Ok(news);
         }
@@ -196,7 +196,7 @@ impl TableFollower {
             State::Reading {
                 follower,
                 ending: false,
-            } => follower.is_caught_up(self.pace.empty),
+            } => follower.is_caught_up(self.intervals.empty),
             _ => false,
         }
     }
@@ -234,7 +234,7 @@ impl TableFollower {
                 if !std::mem::replace(ending, true) {
                     follower.read_up_to(Timestamp::now());
                 }
-                !follower.is_caught_up(self.pace.empty)
+                !follower.is_caught_up(self.intervals.empty)
             }
         };
         Ok((!stays).then(|| self.turn_to(stream)))

@@ -5,12 +5,12 @@ use ddb_core::schema::attribute;
 use ddb_test_support::Sandbox;
 use ddb_test_support::proxy::Proxy;
 
-use crate::data::{at, group, message, raw};
+use crate::data::{at, conversation, message, raw};
 
 const NOON: &str = "2026-03-22T12:00:00.000000+00:00";
 
 async fn put(sandbox: &Sandbox, sk: &str) {
-    let message = message(group(1), at(sk), 1, sk);
+    let message = message(conversation(1), at(sk), 1, sk);
     sandbox.put(raw(&message)).await;
 }
 
@@ -37,7 +37,7 @@ async fn what_was_not_seen_is_new_wherever_its_time_lies() {
     ] {
         put(&sandbox, sk).await;
     }
-    let mut arrivals = Arrivals::begin(&sandbox.store(), group(1), at(NOON))
+    let mut arrivals = Arrivals::begin(&sandbox.store(), conversation(1), at(NOON))
         .await
         .unwrap();
     let nothing = [""; 0];
@@ -79,7 +79,7 @@ async fn only_the_end_is_read() {
         kept.lock().unwrap().push(body);
         None
     });
-    let mut arrivals = Arrivals::begin(&sandbox.store_at(&proxy.url()), group(1), at(NOON))
+    let mut arrivals = Arrivals::begin(&sandbox.store_at(&proxy.url()), conversation(1), at(NOON))
         .await
         .unwrap();
     assert_eq!(new(&mut arrivals, NOON).await, [""; 0]);

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use ddb_core::conversation::{Doubled, Missing, Settled, Settlement, settle};
-use ddb_core::item::{GroupRow, Item, Message};
+use ddb_core::conversation::{Doubled, Missing, SyncRequest, SyncedRows, sync_rows};
+use ddb_core::item::{ConversationRow, Item, Message};
 use ddb_core::seed::{Report, Script, Seed, Speakers, prepare};
 use ddb_core::store::Writer;
 use ddb_core::timestamp::Timestamp;
 use ddb_test_support::Sandbox;
 use ddb_test_support::http::{Request, Server, forward};
 
-use crate::data::{at, group, message, person, raw, row};
+use crate::data::{at, conversation, message, person, raw, row};
 
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
 const EARLIER: &str = "2026-03-22T08:00:00.000000+00:00";
@@ -54,50 +54,50 @@ fn is_of_index(request: &Request) -> bool {
     request.operation == "Query" && String::from_utf8_lossy(&request.body).contains("IndexName")
 }
 
-fn create() -> Settlement {
-    Settlement {
-        group: group(1),
+fn create() -> SyncRequest {
+    SyncRequest {
+        conversation: conversation(1),
         missing: Missing::Create(Box::new([person(1), person(2)])),
         doubled: Doubled::Leave,
         never_back: true,
     }
 }
 
-fn repair() -> Settlement {
-    Settlement {
+fn repair() -> SyncRequest {
+    SyncRequest {
         doubled: Doubled::Delete,
         never_back: false,
         ..create()
     }
 }
 
-fn follow() -> Settlement {
-    Settlement {
+fn follow() -> SyncRequest {
+    SyncRequest {
         missing: Missing::PassOver,
         never_back: false,
         ..create()
     }
 }
 
-async fn by_way_of(server: &Server, sandbox: &Sandbox, settlement: &Settlement) -> Settled {
+async fn by_way_of(server: &Server, sandbox: &Sandbox, request: &SyncRequest) -> SyncedRows {
     let writer = sandbox.writer_at(&server.url());
-    settle(&writer, settlement).await.unwrap()
+    sync_rows(&writer, request).await.unwrap()
 }
 
-async fn table(sandbox: &Sandbox) -> (Vec<Message>, Vec<GroupRow>) {
+async fn table(sandbox: &Sandbox) -> (Vec<Message>, Vec<ConversationRow>) {
     let (mut messages, mut rows) = (Vec::new(), Vec::new());
     for item in sandbox.items().await {
         match Item::decode(item) {
             Item::Message(message) => messages.push(message),
-            Item::GroupRow(row) => rows.push(row),
+            Item::ConversationRow(row) => rows.push(row),
             Item::Unknown { raw, reason } => panic!("{reason}: {raw:?}"),
         }
     }
     (messages, rows)
 }
 
-fn both_at(sk: &str, text: &str) -> [GroupRow; 2] {
-    [(1, 2), (2, 1)].map(|people| row(group(1), at(sk), people, text))
+fn both_at(sk: &str, text: &str) -> [ConversationRow; 2] {
+    [(1, 2), (2, 1)].map(|people| row(conversation(1), at(sk), people, text))
 }
 
 /// Each sees another newest message, so each makes rows under another key; the last to look mends it.
@@ -106,20 +106,20 @@ async fn p18_rows_that_two_make_at_once_are_one_each() {
     for mine in [create(), repair()] {
         for theirs in [create(), repair()] {
             let sandbox = Sandbox::with_table().await;
-            let old = message(group(1), at(EARLIER), 1, "old");
+            let old = message(conversation(1), at(EARLIER), 1, "old");
             sandbox.put(raw(&old)).await;
             let server = just_before(
                 &sandbox,
                 operation("TransactWriteItems"),
                 |writer| async move {
-                    let new = message(group(1), at(T), 2, "new");
+                    let new = message(conversation(1), at(T), 2, "new");
                     writer.put_message(new).await.unwrap();
-                    let settled = settle(&writer, &theirs).await.unwrap();
-                    assert_eq!(settled.created.len(), 2);
+                    let synced = sync_rows(&writer, &theirs).await.unwrap();
+                    assert_eq!(synced.created.len(), 2);
                 },
             );
-            let settled = by_way_of(&server, &sandbox, &mine).await;
-            assert_eq!(settled.created.len(), 2, "it made its own, too");
+            let synced = by_way_of(&server, &sandbox, &mine).await;
+            assert_eq!(synced.created.len(), 2, "it made its own, too");
             assert_eq!(table(&sandbox).await.1, both_at(T, "new"));
         }
     }
@@ -130,7 +130,7 @@ async fn p18_rows_that_two_make_at_once_are_one_each() {
 async fn p18_rows_that_two_remove_at_once_are_one_each() {
     let sandbox = Sandbox::with_table().await;
     sandbox
-        .put(raw(&message(group(1), at(EARLIER), 1, "old")))
+        .put(raw(&message(conversation(1), at(EARLIER), 1, "old")))
         .await;
     for row in both_at(EARLIER, "old").iter().chain(&both_at(T, "new")) {
         sandbox.put(raw(row)).await;
@@ -140,9 +140,9 @@ async fn p18_rows_that_two_remove_at_once_are_one_each() {
         &sandbox,
         operation("TransactWriteItems"),
         |writer| async move {
-            let new = message(group(1), at(T), 2, "new");
+            let new = message(conversation(1), at(T), 2, "new");
             writer.put_message(new).await.unwrap();
-            settle(&writer, &repair()).await.unwrap();
+            sync_rows(&writer, &repair()).await.unwrap();
         },
     );
     by_way_of(&server, &sandbox, &repair()).await;
@@ -155,17 +155,19 @@ async fn p18_rows_that_moved_on_within_a_millisecond_are_not_moved_back() {
     const SOON: &str = "2026-03-22T08:35:09.123956+00:00";
     for mine in [create(), repair(), follow()] {
         let sandbox = Sandbox::with_table().await;
-        sandbox.put(raw(&message(group(1), at(T), 1, "m0"))).await;
+        sandbox
+            .put(raw(&message(conversation(1), at(T), 1, "m0")))
+            .await;
         for row in both_at(T, "m0") {
             sandbox.put(raw(&row)).await;
         }
         let server = just_before(&sandbox, is_of_index, |writer| async move {
-            let soon = message(group(1), at(SOON), 2, "m1");
+            let soon = message(conversation(1), at(SOON), 2, "m1");
             writer.put_message(soon).await.unwrap();
-            settle(&writer, &follow()).await.unwrap();
+            sync_rows(&writer, &follow()).await.unwrap();
         });
-        let settled = by_way_of(&server, &sandbox, &mine).await;
-        assert!(!settled.changed());
+        let synced = by_way_of(&server, &sandbox, &mine).await;
+        assert!(!synced.changed());
         assert_eq!(table(&sandbox).await.1, both_at(SOON, "m1"));
     }
 }
@@ -179,7 +181,7 @@ fn script(of: &str, lines: usize) -> Script {
 
 fn seed(ends_at: Option<Timestamp>) -> Seed {
     Seed {
-        group: group(1),
+        conversation: conversation(1),
         me: person(1),
         other: person(2),
         ends_at,
@@ -303,7 +305,7 @@ async fn p17_a_seed_moves_on_where_a_message_came_between() {
     let place = at(T).plus_micros(-60_000_000 * 10).unwrap();
     let is_it = operation("PutItem");
     let server = just_before(&sandbox, is_it, move |writer| async move {
-        let other = message(group(1), place, 1, "from the application");
+        let other = message(conversation(1), place, 1, "from the application");
         writer.put_message(other).await.unwrap();
     });
     let writer = sandbox.writer_at(&server.url());

@@ -1,14 +1,14 @@
 //! How many requests are made of one that fails: each kind of failure has one layer that tries again.
 
 use ddb_core::key::{PartitionKey, SortKey};
-use ddb_core::pace::Window;
+use ddb_core::rate_limit::ConcurrencyLimit;
 use ddb_core::store::{Batch, Partition, Query, Scan};
 use ddb_test_support::Sandbox;
 use ddb_test_support::proxy::{Fault, Proxy};
 use futures::TryStreamExt;
 use futures::future::{join_all, join5};
 
-use crate::data::{at, group, message};
+use crate::data::{at, conversation, message};
 
 /// Makes one request of each kind, of which every attempt meets the fault, and returns how many attempts came.
 async fn attempts(sandbox: &Sandbox, fault: Fault) -> [usize; 5] {
@@ -17,12 +17,20 @@ async fn attempts(sandbox: &Sandbox, fault: Fault) -> [usize; 5] {
     let [get, query, scan, describe, put] = proxies
         .each_ref()
         .map(|proxy| sandbox.writer_at(&proxy.url()));
-    let (pk, sk) = (PartitionKey::Messages(group(1)), SortKey::verbatim("x"));
-    let item = message(group(1), at("2026-03-22T08:35:09.123456+00:00"), 1, "x");
+    let (pk, sk) = (
+        PartitionKey::Messages(conversation(1)),
+        SortKey::verbatim("x"),
+    );
+    let item = message(
+        conversation(1),
+        at("2026-03-22T08:35:09.123456+00:00"),
+        1,
+        "x",
+    );
     let mut batch = Batch::default();
     batch.put_message(&item).unwrap();
     let batch = batch.take().unwrap();
-    let window = Window::new(1);
+    let limit = ConcurrencyLimit::new(1);
     let (got, queried, scanned, described, put) = join5(
         get.get(&pk, &sk),
         query
@@ -31,7 +39,7 @@ async fn attempts(sandbox: &Sandbox, fault: Fault) -> [usize; 5] {
         scan.scan(Scan::default(), |(): &mut (), _| {})
             .try_collect::<Vec<_>>(),
         describe.describe(),
-        put.put_batch(&batch, &window, None),
+        put.put_batch(&batch, &limit, None),
     )
     .await;
     assert!(got.is_err() && queried.is_err() && scanned.is_err());
@@ -59,7 +67,10 @@ async fn p11_many_throttled_requests_at_once_have_ten_attempts_each() {
     let sandbox = Sandbox::with_table().await;
     let proxy = Proxy::failing_from(&sandbox.url(), 0, Fault::Throttled);
     let store = sandbox.store_at(&proxy.url());
-    let (pk, sk) = (PartitionKey::Messages(group(1)), SortKey::verbatim("x"));
+    let (pk, sk) = (
+        PartitionKey::Messages(conversation(1)),
+        SortKey::verbatim("x"),
+    );
     let gets = (0..AT_ONCE).map(|_| store.get(&pk, &sk));
     let failed = join_all(gets).await.into_iter().filter(Result::is_err);
     assert_eq!(failed.count(), AT_ONCE);

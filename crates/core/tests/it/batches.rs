@@ -4,19 +4,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ddb_core::Error;
 use ddb_core::item::Message;
-use ddb_core::pace::Window;
+use ddb_core::rate_limit::ConcurrencyLimit;
 use ddb_core::store::{Batch, Encoded, Writer};
 use ddb_test_support::Sandbox;
 use ddb_test_support::http::{Answer, Server, forward};
 use serde_json::{Value, json};
 
-use crate::data::{at, group, message, raw};
+use crate::data::{at, conversation, message, raw};
 
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
 
 fn messages(count: i64, text: &str) -> Vec<Message> {
     (0..count)
-        .map(|n| message(group(1), at(T).plus_micros(n).unwrap(), 1, text))
+        .map(|n| message(conversation(1), at(T).plus_micros(n).unwrap(), 1, text))
         .collect()
 }
 
@@ -27,9 +27,9 @@ async fn put(writer: &Writer, messages: &[Message]) -> Result<Vec<u64>, Error> {
         batches.extend(batch.put_message(message)?);
     }
     batches.extend(batch.take());
-    let window = Window::new(1);
+    let limit = ConcurrencyLimit::new(1);
     for batch in &batches {
-        writer.put_batch(batch, &window, None).await?;
+        writer.put_batch(batch, &limit, None).await?;
     }
     Ok(batches.iter().map(Encoded::items).collect())
 }
@@ -49,7 +49,7 @@ async fn p12_an_item_over_the_limit_is_named_before_anything_is_sent() {
     let sandbox = Sandbox::with_table().await;
     let mut list = messages(60, "x");
     let large = message(
-        group(1),
+        conversation(1),
         at("2020-01-01T00:00:00Z"),
         1,
         &"x".repeat(410_000),

@@ -2,11 +2,11 @@
 
 use ddb_core::Error;
 use ddb_core::conversation::{Membership, Text, create_conversation, create_message, membership};
-use ddb_core::item::{GroupRow, Item, Kind, Message};
+use ddb_core::item::{ConversationRow, Item, Kind, Message};
 use ddb_core::timestamp::Timestamp;
 use ddb_test_support::Sandbox;
 
-use crate::data::{at, group, message, person, raw, row};
+use crate::data::{at, conversation, message, person, raw, row};
 
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
 
@@ -14,7 +14,11 @@ fn text(text: &str) -> Text {
     text.parse().unwrap()
 }
 
-async fn begin(sandbox: &Sandbox, people: (u128, u128), now: Timestamp) -> Result<GroupRow, Error> {
+async fn begin(
+    sandbox: &Sandbox,
+    people: (u128, u128),
+    now: Timestamp,
+) -> Result<ConversationRow, Error> {
     let people = [person(people.0), person(people.1)];
     create_conversation(&sandbox.writer(), people, &text("hello"), now).await
 }
@@ -30,12 +34,12 @@ async fn a_conversation_begins_with_two_rows_and_a_message() {
         .map(Item::decode)
         .collect();
     assert_eq!(items.len(), 3);
-    let others = row(own.group, at(T), (2, 1), "hello");
-    assert!(items.contains(&Item::GroupRow(own.clone())));
-    assert!(items.contains(&Item::GroupRow(others)));
+    let others = row(own.conversation, at(T), (2, 1), "hello");
+    assert!(items.contains(&Item::ConversationRow(own.clone())));
+    assert!(items.contains(&Item::ConversationRow(others)));
     let is_first = |item: &Item| {
-        matches!(item, Item::Message(Message { group, created_at, sender, .. })
-            if *group == own.group && *created_at == own.last_message_at && *sender == person(1))
+        matches!(item, Item::Message(Message { conversation, created_at, sender, .. })
+            if *conversation == own.conversation && *created_at == own.last_message_at && *sender == person(1))
     };
     assert!(items.iter().any(is_first), "{items:?}");
 }
@@ -69,7 +73,7 @@ async fn messages_at_one_instant_all_stay() {
     let sandbox = Sandbox::with_table().await;
     let writer = sandbox.writer();
     for n in 0..5 {
-        let made = create_message(&writer, group(1), person(1), &text("same"), at(T)).await;
+        let made = create_message(&writer, conversation(1), person(1), &text("same"), at(T)).await;
         assert_eq!(
             made.unwrap().created_at,
             at(T).plus_micros(n).unwrap().into()
@@ -82,24 +86,28 @@ async fn messages_at_one_instant_all_stay() {
 async fn whoever_has_a_row_is_a_member() {
     let sandbox = Sandbox::with_table().await;
     let store = sandbox.store();
-    let of = async |group_number: u128, user: u128| {
-        membership(&store, group(group_number), person(user).id)
+    let of = async |conversation_number: u128, user: u128| {
+        membership(&store, conversation(conversation_number), person(user).id)
             .await
             .unwrap()
     };
-    assert_eq!(of(1, 1).await, Membership::NoGroup);
-    sandbox.put(raw(&row(group(1), at(T), (1, 2), "x"))).await;
+    assert_eq!(of(1, 1).await, Membership::NoConversation);
+    sandbox
+        .put(raw(&row(conversation(1), at(T), (1, 2), "x")))
+        .await;
     sandbox
         .put(raw(&row(
-            group(9),
+            conversation(9),
             at(T).plus_micros(1).unwrap(),
             (1, 2),
             "x",
         )))
         .await;
-    sandbox.put(raw(&message(group(2), at(T), 1, "x"))).await;
+    sandbox
+        .put(raw(&message(conversation(2), at(T), 1, "x")))
+        .await;
     assert_eq!(of(1, 1).await, Membership::Member);
     assert_eq!(of(1, 2).await, Membership::Stranger);
     assert_eq!(of(2, 1).await, Membership::Stranger);
-    assert_eq!(of(3, 1).await, Membership::NoGroup);
+    assert_eq!(of(3, 1).await, Membership::NoConversation);
 }

@@ -1,12 +1,12 @@
-//! People, messages and group rows for the tests of this folder.
+//! People, messages and rows for the tests of this folder.
 
-use ddb_core::item::{GroupRow, Message, Person, RawItem};
-use ddb_core::key::{MessageGroupId, MessageId, SortKey, UserId};
+use ddb_core::item::{ConversationRow, Message, Person, RawItem};
+use ddb_core::key::{ConversationId, MessageId, SortKey, UserId};
 use ddb_core::timestamp::Timestamp;
 use uuid::Uuid;
 
-pub fn group(n: u128) -> MessageGroupId {
-    MessageGroupId::new(Uuid::from_u128(0x5ae2_90ed << 96 | n))
+pub fn conversation(n: u128) -> ConversationId {
+    ConversationId::new(Uuid::from_u128(0x5ae2_90ed << 96 | n))
 }
 
 pub fn person(n: u128) -> Person {
@@ -22,9 +22,14 @@ pub fn at(text: &str) -> Timestamp {
 }
 
 /// A message of user `from` with an id of its own.
-pub fn message(group: MessageGroupId, sk: impl Into<SortKey>, from: u128, text: &str) -> Message {
+pub fn message(
+    conversation: ConversationId,
+    sk: impl Into<SortKey>,
+    from: u128,
+    text: &str,
+) -> Message {
     Message {
-        group,
+        conversation,
         created_at: sk.into(),
         id: MessageId::random(),
         text: text.to_owned(),
@@ -34,15 +39,15 @@ pub fn message(group: MessageGroupId, sk: impl Into<SortKey>, from: u128, text: 
 
 /// The row of user `owner` for a conversation with user `other`.
 pub fn row(
-    group: MessageGroupId,
+    conversation: ConversationId,
     sk: impl Into<SortKey>,
     (owner, other): (u128, u128),
     text: &str,
-) -> GroupRow {
-    GroupRow {
+) -> ConversationRow {
+    ConversationRow {
         owner: person(owner).id,
         last_message_at: sk.into(),
-        group,
+        conversation,
         text: text.to_owned(),
         other: person(other),
     }

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ddb_core::conversation::{Doubled, Missing, Settlement, settle};
-use ddb_core::item::{GroupRow, Item, RawItem};
+use ddb_core::conversation::{Doubled, Missing, SyncRequest, sync_rows};
+use ddb_core::item::{ConversationRow, Item, RawItem};
 use ddb_core::seed::{Script, Seed, Speakers, prepare};
 use ddb_core::store::Writer;
 use ddb_test_support::Sandbox;
 use ddb_test_support::http::{Answer, Server, forward};
 
-use crate::data::{at, group, message, person, raw, row};
+use crate::data::{at, conversation, message, person, raw, row};
 
 const EARLIER: &str = "2026-03-22T08:00:00.000000+00:00";
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
@@ -32,24 +32,24 @@ pub fn killing(sandbox: &Sandbox, whole: usize, next_is_seen: bool) -> Server {
     })
 }
 
-fn rows(items: Vec<RawItem>) -> Vec<GroupRow> {
+fn rows(items: Vec<RawItem>) -> Vec<ConversationRow> {
     items
         .into_iter()
         .filter_map(|item| match Item::decode(item) {
-            Item::GroupRow(row) => Some(row),
+            Item::ConversationRow(row) => Some(row),
             _ => None,
         })
         .collect()
 }
 
-async fn move_rows(writer: &Writer) -> bool {
-    let settlement = Settlement {
-        group: group(1),
+async fn synced(writer: &Writer) -> bool {
+    let request = SyncRequest {
+        conversation: conversation(1),
         missing: Missing::PassOver,
         doubled: Doubled::Leave,
         never_back: false,
     };
-    settle(writer, &settlement).await.is_ok()
+    sync_rows(writer, &request).await.is_ok()
 }
 
 #[tokio::test]
@@ -59,15 +59,15 @@ async fn p18_a_move_that_is_killed_anywhere_leaves_one_row_each() {
         for whole in 0.. {
             let sandbox = Sandbox::with_table().await;
             for item in [
-                raw(&message(group(1), at(EARLIER), 1, "old")),
-                raw(&message(group(1), at(T), 2, "new")),
-                raw(&row(group(1), at(EARLIER), (1, 2), "old")),
-                raw(&row(group(1), at(EARLIER), (2, 1), "old")),
+                raw(&message(conversation(1), at(EARLIER), 1, "old")),
+                raw(&message(conversation(1), at(T), 2, "new")),
+                raw(&row(conversation(1), at(EARLIER), (1, 2), "old")),
+                raw(&row(conversation(1), at(EARLIER), (2, 1), "old")),
             ] {
                 sandbox.put(item).await;
             }
             let server = killing(&sandbox, whole, next_is_seen);
-            ended = move_rows(&sandbox.writer_at(&server.url())).await;
+            ended = synced(&sandbox.writer_at(&server.url())).await;
             let between = rows(sandbox.items().await);
             let mut owners: Vec<_> = between.iter().map(|row| row.owner).collect();
             owners.dedup();
@@ -76,11 +76,11 @@ async fn p18_a_move_that_is_killed_anywhere_leaves_one_row_each() {
                 (2, 2),
                 "killed at request {whole}"
             );
-            assert!(move_rows(&sandbox.writer()).await);
+            assert!(synced(&sandbox.writer()).await);
             let after = rows(sandbox.items().await);
             let expected = [
-                row(group(1), at(T), (1, 2), "new"),
-                row(group(1), at(T), (2, 1), "new"),
+                row(conversation(1), at(T), (1, 2), "new"),
+                row(conversation(1), at(T), (2, 1), "new"),
             ];
             assert_eq!(after, expected, "killed at request {whole}");
             if ended {
@@ -99,7 +99,7 @@ async fn p14_a_seed_that_is_killed_anywhere_ends_in_the_same_table() {
     let speakers = Speakers::new("user1", "user2");
     let script = Script::parse("talk", text.as_bytes(), &speakers).unwrap();
     let seed = Seed {
-        group: group(1),
+        conversation: conversation(1),
         me: person(1),
         other: person(2),
         ends_at: Some(at(T)),

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ddb_core::Error;
-use ddb_core::conversation::{Doubled, Missing, Settlement, settle};
+use ddb_core::conversation::{Doubled, Missing, SyncRequest, sync_rows};
 use ddb_core::item::{Item, Kind, RawItem};
-use ddb_core::pace::Rate;
+use ddb_core::rate_limit::Rate;
 use ddb_core::seed::{self, Loaded, Loading, Synthetic};
 use ddb_core::store::Writer;
 use ddb_test_support::Sandbox;
@@ -48,11 +48,11 @@ async fn a_load_is_written_once() {
     assert_eq!(run(&writer, &load(125)).await.unwrap(), loaded(125, 0));
     let whole = sandbox.items().await;
     assert_eq!(counts(&whole), [125, 26, 0]);
-    for group in (0..13).map(|number| load(125).group(number)) {
-        for message in group.messages() {
+    for conversation in (0..13).map(|number| load(125).conversation(number)) {
+        for message in conversation.messages() {
             assert!(whole.contains(&raw(&message)));
         }
-        for row in group.rows().unwrap() {
+        for row in conversation.rows().unwrap() {
             assert!(whole.contains(&raw(&row)));
         }
     }
@@ -107,23 +107,23 @@ async fn what_went_on_is_left_alone() {
     let sandbox = Sandbox::with_table().await;
     let writer = sandbox.writer();
     run(&writer, &load(125)).await.unwrap();
-    let group = load(125).group(3);
-    let mut message = group.messages().next().unwrap();
+    let conversation = load(125).conversation(3);
+    let mut message = conversation.messages().next().unwrap();
     message.created_at = at("2026-05-01T00:00:00Z").into();
     message.text = "later".to_owned();
     sandbox.put(raw(&message)).await;
-    let settlement = Settlement {
-        group: group.id,
+    let request = SyncRequest {
+        conversation: conversation.id,
         missing: Missing::PassOver,
         doubled: Doubled::Leave,
         never_back: false,
     };
-    settle(&writer, &settlement).await.unwrap();
+    sync_rows(&writer, &request).await.unwrap();
     let before = sandbox.items().await;
     run(&writer, &load(125)).await.unwrap();
     assert_eq!(sandbox.items().await, before);
     let moved = before.into_iter().filter(
-        |item| matches!(Item::decode(item.clone()), Item::GroupRow(row) if row.text == "later"),
+        |item| matches!(Item::decode(item.clone()), Item::ConversationRow(row) if row.text == "later"),
     );
     assert_eq!(moved.count(), 2);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ddb_core::conversation::{group_between, has_items, newest_message, read};
+use ddb_core::conversation::{conversation_between, has_items, newest_message, read};
 use ddb_core::item::{Kind, RawItem};
 use ddb_core::key::{PartitionKey, SortKey};
 use ddb_core::store::{Direction, Scan, Segment, Segments};
@@ -10,7 +10,7 @@ use ddb_core::timestamp::TimeRange;
 use ddb_test_support::Sandbox;
 use futures::TryStreamExt;
 
-use crate::data::{at, group, message, person, raw, row};
+use crate::data::{at, conversation, message, person, raw, row};
 
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
 
@@ -41,7 +41,7 @@ async fn p22_a_scan_returns_every_item_in_any_number_of_segments() {
     let items: Vec<RawItem> = (0..300u32)
         .map(|n| {
             let time = at(T).plus_micros(n.into()).unwrap();
-            raw(&message(group(u128::from(n % 40)), time, 1, &text))
+            raw(&message(conversation(u128::from(n % 40)), time, 1, &text))
         })
         .collect();
     let expected = keys(&items);
@@ -92,10 +92,17 @@ async fn a_query_follows_its_pages_in_both_directions() {
     let store = sandbox.store();
     let text = "x".repeat(10_000);
     let items: Vec<RawItem> = (0..250)
-        .map(|n| raw(&message(group(1), at(T).plus_micros(n).unwrap(), 1, &text)))
+        .map(|n| {
+            raw(&message(
+                conversation(1),
+                at(T).plus_micros(n).unwrap(),
+                1,
+                &text,
+            ))
+        })
         .collect();
     sandbox.fill(&items).await;
-    let partition = PartitionKey::Messages(group(1));
+    let partition = PartitionKey::Messages(conversation(1));
     for (direction, page_size) in [
         (Direction::Ascending, None),
         (Direction::Descending, None),
@@ -144,10 +151,10 @@ async fn a_year_is_cut_by_time_whatever_the_offset() {
         "2026-soon",
     ];
     for sk in inside.iter().chain(&outside) {
-        let item = raw(&message(group(1), SortKey::verbatim(*sk), 1, "x"));
+        let item = raw(&message(conversation(1), SortKey::verbatim(*sk), 1, "x"));
         sandbox.put(item).await;
     }
-    let partition = PartitionKey::Messages(group(1));
+    let partition = PartitionKey::Messages(conversation(1));
     let year = TimeRange::year(2026).unwrap();
     let store = sandbox.store();
     let mut slices = std::pin::pin!(read(&store, partition, year, Direction::Ascending, None));
@@ -164,34 +171,39 @@ async fn a_year_is_cut_by_time_whatever_the_offset() {
 async fn the_newest_message_is_the_highest_key_among_messages() {
     let sandbox = Sandbox::with_table().await;
     let store = sandbox.store();
-    assert_eq!(newest_message(&store, group(1)).await.unwrap(), None);
+    assert_eq!(newest_message(&store, conversation(1)).await.unwrap(), None);
     assert!(
-        !has_items(&store, PartitionKey::Messages(group(1)))
+        !has_items(&store, PartitionKey::Messages(conversation(1)))
             .await
             .unwrap()
     );
-    let newest = message(group(1), at(T), 1, "newest");
+    let newest = message(conversation(1), at(T), 1, "newest");
     sandbox.put(raw(&newest)).await;
     for n in 1..20 {
         sandbox
             .put(raw(&message(
-                group(1),
+                conversation(1),
                 at(T).plus_micros(-n).unwrap(),
                 1,
                 "x",
             )))
             .await;
-        let mut odd = raw(&message(group(1), at(T).plus_micros(n).unwrap(), 1, "x"));
+        let mut odd = raw(&message(
+            conversation(1),
+            at(T).plus_micros(n).unwrap(),
+            1,
+            "x",
+        ));
         odd.remove("message_uuid");
         assert_eq!(Kind::of(&odd), Kind::Unknown);
         sandbox.put(odd).await;
     }
     assert_eq!(
-        newest_message(&store, group(1)).await.unwrap(),
+        newest_message(&store, conversation(1)).await.unwrap(),
         Some(newest)
     );
     assert!(
-        has_items(&store, PartitionKey::Messages(group(1)))
+        has_items(&store, PartitionKey::Messages(conversation(1)))
             .await
             .unwrap()
     );
@@ -201,22 +213,22 @@ async fn the_newest_message_is_the_highest_key_among_messages() {
 async fn conversations_of_two_people_are_found_once_each() {
     let sandbox = Sandbox::with_table().await;
     let later = at(T).plus_micros(1).unwrap();
-    for (group, sk, people) in [
-        (group(1), at(T), (1, 2)),
-        (group(2), later, (1, 2)),
-        (group(2), later.plus_micros(1).unwrap(), (1, 2)),
-        (group(3), later, (1, 3)),
-        (group(4), later, (3, 2)),
+    for (conversation, sk, people) in [
+        (conversation(1), at(T), (1, 2)),
+        (conversation(2), later, (1, 2)),
+        (conversation(2), later.plus_micros(1).unwrap(), (1, 2)),
+        (conversation(3), later, (1, 3)),
+        (conversation(4), later, (3, 2)),
     ] {
-        sandbox.put(raw(&row(group, sk, people, "x"))).await;
+        sandbox.put(raw(&row(conversation, sk, people, "x"))).await;
     }
     let store = sandbox.store();
     let between = async |a: u128, b: u128| {
-        group_between(&store, person(a).id, person(b).id)
+        conversation_between(&store, person(a).id, person(b).id)
             .await
             .unwrap()
     };
-    assert_eq!(between(1, 2).await, [group(1), group(2)]);
-    assert_eq!(between(1, 3).await, [group(3)]);
+    assert_eq!(between(1, 2).await, [conversation(1), conversation(2)]);
+    assert_eq!(between(1, 3).await, [conversation(3)]);
     assert!(between(2, 1).await.is_empty());
 }

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ddb_core::stream::{Begin, Lost, News, Pace, TableFollower, TableStream};
+use ddb_core::stream::{Begin, Lost, News, PollIntervals, TableFollower, TableStream};
 use ddb_test_support::http::{Answer, Server};
 use ddb_test_support::{Sandbox, streams_at};
 use serde_json::{Value, json};
 
-use crate::data::group;
+use crate::data::conversation;
 
 /// What the service says of a table and its streams. A stream has one shard, with one record.
 #[derive(Default)]
@@ -88,13 +88,13 @@ fn record(arn: &str) -> Value {
         "eventName": "INSERT",
         "dynamodb": {
             "ApproximateCreationDateTime": 1.0,
-            "Keys": {"pk": {"S": format!("MSG#{}", group(1))}, "sk": {"S": arn}},
+            "Keys": {"pk": {"S": format!("MSG#{}", conversation(1))}, "sk": {"S": arn}},
             "SequenceNumber": "1",
         },
     })
 }
 
-const AT_EVERY_ROUND: Pace = Pace {
+const AT_EVERY_ROUND: PollIntervals = PollIntervals {
     look: Duration::ZERO,
     empty: Duration::ZERO,
 };
@@ -108,7 +108,7 @@ struct Scene {
 
 impl Scene {
     /// Follows the stream `one`.
-    fn new(pace: Pace) -> Self {
+    fn new(intervals: PollIntervals) -> Self {
         let script = Arc::new(Mutex::new(Script {
             table: Some(Some("one")),
             ..Script::default()
@@ -121,7 +121,7 @@ impl Scene {
         let store = Sandbox::embedded().store_at(&server.url());
         let stream = TableStream::On("one".to_owned());
         let streams = streams_at(&server.url());
-        let follower = TableFollower::new(store, streams, &stream, Begin::Oldest, pace);
+        let follower = TableFollower::new(store, streams, &stream, Begin::Oldest, intervals);
         Self {
             script,
             follower,
@@ -173,7 +173,7 @@ async fn what_a_stream_still_holds_is_read_before_the_next() {
 
 #[tokio::test]
 async fn a_stream_that_is_not_found_is_followed_by_the_next() {
-    let mut scene = Scene::new(Pace {
+    let mut scene = Scene::new(PollIntervals {
         look: NEVER,
         empty: NEVER,
     });
@@ -216,7 +216,7 @@ async fn shards_that_come_late_are_found() {
 /// However often it is read, and whatever state the stream is in, the table is asked when that is due.
 #[tokio::test]
 async fn the_table_is_asked_no_more_often_than_it_should_be() {
-    let rare = Pace {
+    let rare = PollIntervals {
         look: NEVER,
         empty: Duration::ZERO,
     };

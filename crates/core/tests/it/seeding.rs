@@ -8,13 +8,13 @@ use ddb_core::seed::{Prepared, Report, Script, Seed, SeedError, Speakers, prepar
 use ddb_core::timestamp::Timestamp;
 use ddb_test_support::Sandbox;
 
-use crate::data::{at, group, message, person, raw, row};
+use crate::data::{at, conversation, message, person, raw, row};
 
 const NOW: &str = "2026-03-22T12:00:00.000000+00:00";
 
 fn seed(number: u128) -> Seed {
     Seed {
-        group: group(number),
+        conversation: conversation(number),
         me: person(1),
         other: person(2),
         ends_at: None,
@@ -71,7 +71,7 @@ async fn messages_carry_their_sender_and_rows_the_last_message() {
     for item in items {
         match item {
             Item::Message(message) => messages.push((message.sender.handle, message.text)),
-            Item::GroupRow(row) => {
+            Item::ConversationRow(row) => {
                 assert_eq!(row.text, "line 2");
                 assert_eq!(row.last_message_at, at(NOW).into());
                 assert_ne!(row.owner, row.other.id);
@@ -146,7 +146,7 @@ async fn p13_the_same_seed_twice_at_once_is_one_seed() {
     assert_eq!(found.len(), 57, "each once");
 }
 
-/// Two conversations for one group, with one end: each message wants the key of one of the other.
+/// Two conversations for one conversation, with one end: each message wants the key of one of the other.
 #[tokio::test]
 async fn p13_two_seeds_of_one_group_at_once_lose_nothing() {
     let seed = Seed {
@@ -184,13 +184,18 @@ async fn messages_of_the_application_are_respected() {
     run(&sandbox, &seed, &script, at(NOW)).await.unwrap();
     let newer = at(NOW).plus_micros(500).unwrap();
     sandbox
-        .put(raw(&message(group(1), newer, 2, "from the application")))
+        .put(raw(&message(
+            conversation(1),
+            newer,
+            2,
+            "from the application",
+        )))
         .await;
     let later = at(NOW).plus_micros(1_000_000).unwrap();
     let second = run(&sandbox, &seed, &script, later).await.unwrap();
     assert_eq!(second.written, 0);
-    // The rows go on to the newest message of the group, not of the script.
-    assert_eq!(second.rows.moved.len(), 2);
+    // The rows go on to the newest message of the conversation, not of the script.
+    assert_eq!(second.rows.updated.len(), 2);
     let third = run(&sandbox, &seed, &script, later).await.unwrap();
     assert!(!third.rows.changed());
 }
@@ -200,7 +205,7 @@ async fn a_taken_key_moves_the_whole_conversation_back() {
     let sandbox = Sandbox::with_table().await;
     let mut seed = seed(1);
     seed.ends_at = Some(at(NOW));
-    let odd = message(group(1), at(NOW), 1, "here first");
+    let odd = message(conversation(1), at(NOW), 1, "here first");
     sandbox.put(raw(&odd)).await;
     for _ in 0..2 {
         run(&sandbox, &seed, &script(3), at(NOW)).await.unwrap();
@@ -238,13 +243,13 @@ async fn an_edited_script_writes_nothing() {
 async fn a_conversation_of_other_people_is_refused() {
     let sandbox = Sandbox::with_table().await;
     sandbox
-        .put(raw(&message(group(1), at(NOW), 7, "mine")))
+        .put(raw(&message(conversation(1), at(NOW), 7, "mine")))
         .await;
     sandbox
-        .put(raw(&row(group(2), at(NOW), (1, 7), "mine")))
+        .put(raw(&row(conversation(2), at(NOW), (1, 7), "mine")))
         .await;
     sandbox
-        .put(raw(&row(group(3), at(NOW), (7, 1), "mine")))
+        .put(raw(&row(conversation(3), at(NOW), (7, 1), "mine")))
         .await;
     for number in 1..=3 {
         let error = run(&sandbox, &seed(number), &script(3), at(NOW))

@@ -1,38 +1,38 @@
 //! An index that is behind, or gives empty pages, neither loses nor doubles a row.
 
-use ddb_core::conversation::{Doubled, Missing, Settlement, look, settle};
-use ddb_core::item::{GroupRow, Item, RawItem};
+use ddb_core::conversation::{Doubled, Missing, SyncRequest, look, sync_rows};
+use ddb_core::item::{ConversationRow, Item, RawItem};
 use ddb_test_support::Sandbox;
 use ddb_test_support::http::{Answer, Server, forward};
 use ddb_test_support::proxy::{Fault, Proxy};
 use serde_json::{Value, json};
 
-use crate::data::{at, group, message, person, raw, row};
+use crate::data::{at, conversation, message, person, raw, row};
 
 const OLD: &str = "2026-03-22T08:00:00.000000+00:00";
 const NOW: &str = "2026-03-22T08:10:00.000000+00:00";
 const NEW: &str = "2026-03-22T08:35:09.123456+00:00";
 
-fn group_rows(items: Vec<RawItem>) -> Vec<GroupRow> {
+fn conversation_rows(items: Vec<RawItem>) -> Vec<ConversationRow> {
     let rows = items.into_iter().map(Item::decode);
     rows.filter_map(|item| match item {
-        Item::GroupRow(row) => Some(row),
+        Item::ConversationRow(row) => Some(row),
         _ => None,
     })
     .collect()
 }
 
-fn both_at(time: &str, text: &str) -> [GroupRow; 2] {
-    [(1, 2), (2, 1)].map(|pair| row(group(1), at(time), pair, text))
+fn both_at(time: &str, text: &str) -> [ConversationRow; 2] {
+    [(1, 2), (2, 1)].map(|pair| row(conversation(1), at(time), pair, text))
 }
 
 /// A conversation whose rows stand at NOW, and whose newest message is at NEW.
-async fn conversation() -> Sandbox {
+async fn sandbox() -> Sandbox {
     let sandbox = Sandbox::with_table().await;
     for (n, time) in [OLD, NOW, NEW].into_iter().enumerate() {
         let sender = n as u128 % 2 + 1;
         sandbox
-            .put(raw(&message(group(1), at(time), sender, time)))
+            .put(raw(&message(conversation(1), at(time), sender, time)))
             .await;
     }
     for row in both_at(NOW, NOW) {
@@ -41,7 +41,7 @@ async fn conversation() -> Sandbox {
     sandbox
 }
 
-fn wire(row: &GroupRow) -> Value {
+fn wire(row: &ConversationRow) -> Value {
     let item = raw(row);
     let texts = item.iter().map(|(name, value)| {
         let text = value.as_s().unwrap();
@@ -51,7 +51,7 @@ fn wire(row: &GroupRow) -> Value {
 }
 
 /// Has an index hold these rows, page by page, whatever the table holds.
-fn index_of(sandbox: &Sandbox, pages: Vec<Vec<GroupRow>>) -> Server {
+fn index_of(sandbox: &Sandbox, pages: Vec<Vec<ConversationRow>>) -> Server {
     let engine = sandbox.url();
     Server::start(move |request| {
         let body: Value = serde_json::from_slice(&request.body).unwrap();
@@ -69,19 +69,19 @@ fn index_of(sandbox: &Sandbox, pages: Vec<Vec<GroupRow>>) -> Server {
     })
 }
 
-fn settlements() -> [Settlement; 3] {
-    let follow = Settlement {
-        group: group(1),
+fn requests() -> [SyncRequest; 3] {
+    let follow = SyncRequest {
+        conversation: conversation(1),
         missing: Missing::PassOver,
         doubled: Doubled::Leave,
         never_back: false,
     };
-    let seed = Settlement {
+    let seed = SyncRequest {
         missing: Missing::Create(Box::new([person(1), person(2)])),
         never_back: true,
         ..follow.clone()
     };
-    let repair = Settlement {
+    let repair = SyncRequest {
         doubled: Doubled::Delete,
         ..follow.clone()
     };
@@ -91,7 +91,7 @@ fn settlements() -> [Settlement; 3] {
 #[tokio::test]
 async fn p20_a_stale_index_neither_loses_nor_doubles_a_row() {
     let [old, now, new] = [OLD, NOW, NEW].map(|time| both_at(time, time));
-    let views: Vec<Vec<Vec<GroupRow>>> = vec![
+    let views: Vec<Vec<Vec<ConversationRow>>> = vec![
         vec![],
         vec![vec![]],
         vec![old.to_vec()],
@@ -107,16 +107,16 @@ async fn p20_a_stale_index_neither_loses_nor_doubles_a_row() {
         vec![vec![now[0].clone(), now[0].clone()], vec![now[0].clone()]],
     ];
     for view in views {
-        for settlement in settlements() {
-            let sandbox = conversation().await;
+        for request in requests() {
+            let sandbox = sandbox().await;
             let server = index_of(&sandbox, view.clone());
             let writer = sandbox.writer_at(&server.url());
             for _ in 0..2 {
-                settle(&writer, &settlement).await.unwrap();
-                let rows = group_rows(sandbox.items().await);
-                assert_eq!(rows, new, "{settlement:?} sees {view:?}");
+                sync_rows(&writer, &request).await.unwrap();
+                let rows = conversation_rows(sandbox.items().await);
+                assert_eq!(rows, new, "{request:?} sees {view:?}");
             }
-            let seen = look(&writer, group(1), &[]).await.unwrap().unwrap();
+            let seen = look(&writer, conversation(1), &[]).await.unwrap().unwrap();
             assert_eq!(seen.1.len(), 2, "{view:?}");
         }
     }
@@ -125,8 +125,8 @@ async fn p20_a_stale_index_neither_loses_nor_doubles_a_row() {
 /// Every page of every query is preceded by an empty one, and the index stays as it was first seen.
 #[tokio::test]
 async fn p20_empty_pages_hide_nothing() {
-    for settlement in settlements() {
-        let sandbox = conversation().await;
+    for request in requests() {
+        let sandbox = sandbox().await;
         let proxy = Proxy::start(&sandbox.url(), |nth, request| {
             let first = !String::from_utf8_lossy(&request.body).contains("ExclusiveStartKey");
             match nth {
@@ -136,8 +136,8 @@ async fn p20_empty_pages_hide_nothing() {
         });
         let writer = sandbox.writer_at(&proxy.url());
         for _ in 0..2 {
-            settle(&writer, &settlement).await.unwrap();
-            assert_eq!(group_rows(sandbox.items().await), both_at(NEW, NEW));
+            sync_rows(&writer, &request).await.unwrap();
+            assert_eq!(conversation_rows(sandbox.items().await), both_at(NEW, NEW));
         }
         assert!(proxy.injected()[&Fault::EmptyPage] >= 4);
         assert!(proxy.injected()[&Fault::StaleIndex] >= 2);

@@ -11,7 +11,7 @@ use ddb_test_support::http::{Answer, Server};
 use ddb_test_support::streams_at;
 use serde_json::{Value, json};
 
-use crate::data::group;
+use crate::data::conversation;
 
 const ARN: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1";
 
@@ -20,7 +20,7 @@ fn record(number: u32) -> Value {
         "eventName": "INSERT",
         "dynamodb": {
             "ApproximateCreationDateTime": 1.0,
-            "Keys": {"pk": {"S": format!("MSG#{}", group(number.into()))}, "sk": {"S": number.to_string()}},
+            "Keys": {"pk": {"S": format!("MSG#{}", conversation(number.into()))}, "sk": {"S": number.to_string()}},
             "SequenceNumber": format!("{number:021}"),
         },
     })

@@ -61,7 +61,7 @@ fn plain(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
-        } => format!("{len} fields in place of {expected_len}"),
+        } => format!("{len} fields instead of {expected_len}"),
         csv::ErrorKind::Utf8 { .. } => "not UTF-8".to_owned(),
         _ => "not CSV".to_owned(),
     }
@@ -100,7 +100,7 @@ mod tests {
             error(&format!("{ID},A,a,e,c\n{ID},B,b,e,c")),
             "u.csv, line 3: the uuid stands on line 2 already"
         );
-        assert_eq!(error("a,b"), "u.csv, line 2: 2 fields in place of 5");
+        assert_eq!(error("a,b"), "u.csv, line 2: 2 fields instead of 5");
         let bytes = [
             b"uuid,display_name,handle,email,cognito_user_id\n\xff,".as_slice(),
             b",,,",

@@ -34,7 +34,7 @@ impl fmt::Display for Source {
 pub struct DatabaseOptions<'a> {
     /// Its URL.
     pub url: Option<Given<'a>>,
-    /// A file of root certificates in place of the system's.
+    /// A file of root certificates instead of the system's.
     pub ca: Option<PathBuf>,
 }
 

@@ -9,8 +9,8 @@ use clap_complete::{Shell, generate};
 use super::files;
 use crate::failure::{Failure, Outcome};
 use crate::help;
-use crate::launch::{Command, Context, Program};
 use crate::output::Format;
+use crate::runner::{Command, Context, Program};
 
 /// Prints completions for a shell
 ///

@@ -10,8 +10,8 @@ use clap_mangen::roff::{Roff, roman};
 use super::files;
 use crate::failure::{Failure, Outcome};
 use crate::help;
-use crate::launch::{Command, Context, Program};
 use crate::output::Format;
+use crate::runner::{Command, Context, Program};
 
 /// Prints a manual page, in the form that man reads
 #[derive(Debug, Parser)]

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::args::{TableArgs, UsersArgs, WriteArgs};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
+use crate::runner::{Command, Context};
 use crate::wording::utc;
 
 /// Begins a conversation between two people.
@@ -83,9 +83,9 @@ impl Command for Args {
         let writer = site.allow_writing(&self.write)?;
         let now = Timestamp::now();
         let row = create_conversation(&writer, [from, to], &self.text, now).await?;
-        let done = format!("the conversation {} was written", row.group);
+        let done = format!("the conversation {} was written", row.conversation);
         let row = Row {
-            uuid: row.group.to_string(),
+            uuid: row.conversation.to_string(),
             display_name: row.other.display_name,
             handle: row.other.handle,
             message: row.text,

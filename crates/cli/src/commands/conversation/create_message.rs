@@ -2,15 +2,15 @@
 
 use clap::Parser;
 use ddb_core::conversation::{Membership, Text, create_message, membership};
-use ddb_core::key::MessageGroupId;
+use ddb_core::key::ConversationId;
 use ddb_core::timestamp::Timestamp;
 use serde::Serialize;
 
 use crate::args::{TableArgs, UsersArgs, WriteArgs, id};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
+use crate::runner::{Command, Context};
 use crate::wording::utc;
 
 /// Writes a message into a conversation.
@@ -27,8 +27,8 @@ pub struct Args {
     #[arg(value_name = "TEXT")]
     text: Text,
     /// Id of the conversation
-    #[arg(long, value_name = "UUID", value_parser = id::<MessageGroupId>)]
-    group: MessageGroupId,
+    #[arg(long = "group", value_name = "UUID", value_parser = id::<ConversationId>)]
+    conversation: ConversationId,
     /// Who writes it
     #[arg(long, value_name = "HANDLE")]
     from: String,
@@ -72,31 +72,35 @@ impl Command for Args {
         let sender = users.by_handle(&self.from).await?.person();
         let site = self.table.open(&context, Some(users.source())).await?;
         let store = &site.store;
-        match membership(store, self.group, sender.id).await? {
+        match membership(store, self.conversation, sender.id).await? {
             Membership::Member => {}
             Membership::Stranger => {
                 return Err(Failure::refused(format!(
                     "{}: `{}` takes no part in the conversation {}; nothing was written",
-                    store.place(),
+                    store.destination(),
                     self.from,
-                    self.group
+                    self.conversation
                 ))
                 .hint(format!(
                     "`ddb list-conversations {}` shows theirs",
                     self.from
                 )));
             }
-            Membership::NoGroup => {
+            Membership::NoConversation => {
                 return Err(Failure::new(
                     Exit::NotFound,
-                    format!("{}: no conversation {}", store.place(), self.group),
+                    format!(
+                        "{}: no conversation {}",
+                        store.destination(),
+                        self.conversation
+                    ),
                 )
                 .hint("`ddb create-conversation` begins one"));
             }
         }
         let writer = site.allow_writing(&self.write)?;
         let now = Timestamp::now();
-        let message = create_message(&writer, self.group, sender, &self.text, now).await?;
+        let message = create_message(&writer, self.conversation, sender, &self.text, now).await?;
         let done = format!("the message {} was written", message.id);
         let row = Row {
             uuid: message.id.to_string(),
@@ -104,7 +108,7 @@ impl Command for Args {
             handle: message.sender.handle,
             message: message.text,
             created_at: message.created_at.to_string(),
-            message_group_uuid: message.group.to_string(),
+            message_group_uuid: message.conversation.to_string(),
         };
         context.ui.report(&row, &done)?;
         Ok(Outcome::Done)

@@ -6,17 +6,17 @@ use std::time::Duration;
 use ddb_core::CallError;
 use ddb_core::conversation::Arrivals;
 use ddb_core::item::RawItem;
-use ddb_core::key::{MessageGroupId, PartitionKey, SortKey};
+use ddb_core::key::{ConversationId, PartitionKey, SortKey};
 use ddb_core::schema::attribute;
 use ddb_core::store::Store;
-use ddb_core::stream::{Begin, Lost, News, Pace, Streams, TableFollower, TableStream};
+use ddb_core::stream::{Begin, Lost, News, PollIntervals, Streams, TableFollower, TableStream};
 use ddb_core::timestamp::Timestamp;
 
 use super::partition::{Entry, Layout};
 use super::stream::{say_lost, say_renewed};
 use crate::failure::Failure;
-use crate::launch::Context;
 use crate::output::Printer;
+use crate::runner::Context;
 use crate::ui::Ui;
 
 /// How often it is looked whether something came.
@@ -26,7 +26,7 @@ const POLL: Duration = Duration::from_millis(500);
 pub(super) struct Following<'a> {
     store: &'a Store,
     ui: &'a Ui,
-    group: MessageGroupId,
+    conversation: ConversationId,
     follower: TableFollower,
     arrivals: Arrivals,
     /// Whether the table has no stream, and is asked instead.
@@ -38,20 +38,21 @@ impl<'a> Following<'a> {
     pub async fn begin(
         store: &'a Store,
         streams: Streams,
-        pace: Pace,
-        group: MessageGroupId,
+        intervals: PollIntervals,
+        conversation: ConversationId,
         ui: &'a Ui,
     ) -> Result<Self, Failure> {
         let stream = TableStream::of(store).await?;
         if stream == TableStream::NoTable {
             return Err(Failure::no_table(store));
         }
-        let arrivals = Arrivals::begin(store, group, Timestamp::now()).await?;
-        let follower = TableFollower::new(store.clone(), streams, &stream, Begin::Latest, pace);
+        let arrivals = Arrivals::begin(store, conversation, Timestamp::now()).await?;
+        let follower =
+            TableFollower::new(store.clone(), streams, &stream, Begin::Latest, intervals);
         let mut following = Self {
             store,
             ui,
-            group,
+            conversation,
             follower,
             arrivals,
             asks: stream == TableStream::Off,
@@ -117,7 +118,7 @@ impl<'a> Following<'a> {
         keys: Vec<SortKey>,
         shown: &HashSet<String>,
     ) -> Result<Vec<RawItem>, CallError> {
-        let partition = PartitionKey::Messages(self.group);
+        let partition = PartitionKey::Messages(self.conversation);
         let mut items = Vec::new();
         for key in keys {
             if shown.contains(key.as_str()) || self.arrivals.has_seen(&key) {
@@ -136,10 +137,10 @@ impl<'a> Following<'a> {
             News::Batch(mut batch) => {
                 let inserted = std::mem::take(&mut batch.inserted);
                 self.follower.commit(batch);
-                let of_group = inserted
+                let of_conversation = inserted
                     .into_iter()
-                    .filter(|(group, _)| *group == self.group);
-                return of_group.map(|(_, key)| key).collect();
+                    .filter(|(conversation, _)| *conversation == self.conversation);
+                return of_conversation.map(|(_, key)| key).collect();
             }
             News::Renewed => {
                 say_renewed(self.store, self.ui);

@@ -3,21 +3,21 @@
 use std::collections::HashSet;
 
 use clap::Parser;
-use ddb_core::conversation::{group_between, has_items};
-use ddb_core::key::{MessageGroupId, PartitionKey};
+use ddb_core::conversation::{conversation_between, has_items};
+use ddb_core::key::{ConversationId, PartitionKey};
 use ddb_core::store::{Direction, Store};
 use ddb_core::timestamp::Timestamp;
 use ddb_people::users::User;
 
 use super::follow::Following;
 use super::partition::{Entry, Layout, Reading};
-use super::stream::pace;
+use super::stream::intervals;
 use crate::args::SEEDED_GROUP;
 use crate::args::{LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Column, Format, Printer};
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,8 +37,8 @@ enum Order {
 ]))]
 pub struct Args {
     /// Id of the conversation; the seeded one where none is given
-    #[arg(value_name = "GROUP_UUID", conflicts_with = "with", value_parser = id::<MessageGroupId>)]
-    group: Option<MessageGroupId>,
+    #[arg(value_name = "GROUP_UUID", conflicts_with = "with", value_parser = id::<ConversationId>)]
+    conversation: Option<ConversationId>,
     /// Find the conversation with this person
     #[arg(long, value_name = "HANDLE")]
     with: Option<String>,
@@ -97,17 +97,17 @@ impl Command for Args {
         };
         let (store, streams) = if self.follow {
             let (site, streams) = self.table.open_with_streams(&context).await?;
-            let pace = pace(&site);
-            (site.store, Some((streams, pace)))
+            let intervals = intervals(&site);
+            (site.store, Some((streams, intervals)))
         } else {
             (self.table.open(&context, None).await?.store, None)
         };
-        let group = match people {
-            Some(people) => find_group(&store, &people).await?,
-            None => self.group.unwrap_or(SEEDED_GROUP),
+        let conversation = match people {
+            Some(people) => find_conversation(&store, &people).await?,
+            None => self.conversation.unwrap_or(SEEDED_GROUP),
         };
         let reading = Reading {
-            partition: PartitionKey::Messages(group),
+            partition: PartitionKey::Messages(conversation),
             range,
             limit: self.limit.limit(),
             remember: self.follow,
@@ -122,9 +122,9 @@ impl Command for Args {
             }
             Err(Failure::new(
                 Exit::NotFound,
-                format!("{}: no conversation {group}", store.place()),
+                format!("{}: no conversation {conversation}", store.destination()),
             )
-            .hint(if group == SEEDED_GROUP {
+            .hint(if conversation == SEEDED_GROUP {
                 "`ddb seed` loads one"
             } else {
                 "`ddb list-conversations HANDLE` shows those of a user"
@@ -132,8 +132,8 @@ impl Command for Args {
         };
         // What comes while the conversation is read is not to be missed, so the following begins before.
         let following = match streams {
-            Some((streams, pace)) => {
-                Some(Following::begin(&store, streams, pace, group, ui).await?)
+            Some((streams, intervals)) => {
+                Some(Following::begin(&store, streams, intervals, conversation, ui).await?)
             }
             None => None,
         };
@@ -182,14 +182,20 @@ impl Args {
 }
 
 /// Finds the one conversation of two people.
-async fn find_group(store: &Store, [me, with]: &[User; 2]) -> Result<MessageGroupId, Failure> {
-    match group_between(store, me.uuid, with.uuid).await?.as_slice() {
-        [group] => Ok(*group),
+async fn find_conversation(
+    store: &Store,
+    [me, with]: &[User; 2],
+) -> Result<ConversationId, Failure> {
+    match conversation_between(store, me.uuid, with.uuid)
+        .await?
+        .as_slice()
+    {
+        [conversation] => Ok(*conversation),
         [] => Err(Failure::new(
             Exit::NotFound,
             format!(
                 "{}: no conversation of {} with {}",
-                store.place(),
+                store.destination(),
                 me.handle,
                 with.handle
             ),
@@ -202,7 +208,7 @@ async fn find_group(store: &Store, [me, with]: &[User; 2]) -> Result<MessageGrou
             let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
             Err(Failure::refused(format!(
                 "{}: {} and {} have {} conversations",
-                store.place(),
+                store.destination(),
                 me.handle,
                 with.handle,
                 several.len()

@@ -9,8 +9,8 @@ use super::partition::{Entry, Layout, Reading};
 use crate::args::{LimitArgs, TableArgs, UsersArgs, id, me};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Column, Format};
+use crate::runner::{Command, Context};
 
 /// Lists the conversations of a user, the newest first.
 ///
@@ -66,7 +66,7 @@ impl Command for Args {
         };
         let store = self.table.open(&context, None).await?.store;
         let reading = Reading {
-            partition: PartitionKey::Groups(user),
+            partition: PartitionKey::Rows(user),
             range,
             limit: self.limit.limit(),
             remember: false,

@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::marker::PhantomData;
 
 use ddb_core::conversation::{self, Slice};
-use ddb_core::item::{Kind, RawItem, Value, View};
+use ddb_core::item::{ItemView, Kind, RawItem, Value};
 use ddb_core::key::PartitionKey;
 use ddb_core::schema::attribute;
 use ddb_core::store::{Direction, Store};
@@ -13,9 +13,9 @@ use futures::TryStreamExt;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::output::{Cell, Column, Printer, Record, Said, Totals, json};
+use crate::output::{Cell, ChatLine, Column, Printer, Record, Totals, json};
 use crate::ui::Ui;
-use crate::wording::{capacity, counted, utc};
+use crate::wording::{capacity, plural, utc};
 
 /// An entry in the application's shape: a message with its sender, or a conversation with the other
 /// person and the last message. The layout is that of its table; all other forms are the same.
@@ -100,9 +100,9 @@ impl<L: Layout> Record for Entry<L> {
         }),
     ];
 
-    fn said(entry: &Self) -> Option<Said<'_>> {
+    fn said(entry: &Self) -> Option<ChatLine<'_>> {
         let speaker = entry.item.get(attribute::USER_UUID);
-        Some(Said {
+        Some(ChatLine {
             speaker: speaker.and_then(|id| id.as_s().ok()).map_or("", |id| id),
             name: entry.handle.as_deref().unwrap_or_default(),
             at: entry.created_at.as_deref().unwrap_or_default(),
@@ -110,8 +110,8 @@ impl<L: Layout> Record for Entry<L> {
         })
     }
 
-    fn item<T>(entry: &Self, see: impl FnOnce(&View<'_>) -> T) -> Option<T> {
-        Some(see(&View::from(&entry.item)))
+    fn item<T>(entry: &Self, see: impl FnOnce(&ItemView<'_>) -> T) -> Option<T> {
+        Some(see(&ItemView::from(&entry.item)))
     }
 }
 
@@ -179,7 +179,7 @@ impl Reading {
         printer.finish(read.totals)?;
         let shown = match printed {
             0 => format!("no {many}"),
-            printed => counted(printed, one, many),
+            printed => plural(printed, one, many),
         };
         read.say(&shown, ui);
         Ok(())
@@ -189,7 +189,7 @@ impl Reading {
     fn id(&self) -> &'static str {
         match self.partition {
             PartitionKey::Messages(_) => attribute::MESSAGE_UUID,
-            PartitionKey::Groups(_) => attribute::MESSAGE_GROUP_UUID,
+            PartitionKey::Rows(_) => attribute::MESSAGE_GROUP_UUID,
         }
     }
 
@@ -281,13 +281,13 @@ impl Read {
         if self.undated > 0 {
             ui.warn(&format!(
                 "{} left out: the sort key is not a time",
-                counted(self.undated, "item was", "items were")
+                plural(self.undated, "item was", "items were")
             ));
         }
         if self.unknown > 0 {
             ui.warn(&format!(
                 "{} of unknown shape; `ddb scan --kind unknown` shows all of it",
-                counted(self.unknown, "item is", "items are")
+                plural(self.unknown, "item is", "items are")
             ));
         }
     }

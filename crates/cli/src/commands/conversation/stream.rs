@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use ddb_core::store::Store;
-use ddb_core::stream::{Lost, Pace};
+use ddb_core::stream::{Lost, PollIntervals};
 
-use crate::args::Site;
+use crate::args::TableTarget;
 use crate::ui::Ui;
 
 /// How often a command that follows looks whether the stream still is the table's.
-pub fn pace(site: &Site) -> Pace {
-    let (look, empty) = if site.is_production() { (5, 5) } else { (1, 2) };
-    Pace {
+pub fn intervals(target: &TableTarget) -> PollIntervals {
+    let (look, empty) = if target.is_production() {
+        (5, 5)
+    } else {
+        (1, 2)
+    };
+    PollIntervals {
         look: Duration::from_secs(look),
         empty: Duration::from_secs(empty),
     }
@@ -19,10 +23,10 @@ pub fn pace(site: &Site) -> Pace {
 
 /// Says what happened to the stream of a table that is followed; `then` is what is done now.
 pub fn say_lost(lost: Lost, store: &Store, ui: &Ui, then: &str) {
-    let place = store.place();
+    let destination = store.destination();
     ui.warn(&match lost {
-        Lost::Table => format!("{place}: the table is gone; {then}"),
-        Lost::Stream => format!("{place}: the table has no stream now; {then}"),
+        Lost::Table => format!("{destination}: the table is gone; {then}"),
+        Lost::Stream => format!("{destination}: the table has no stream now; {then}"),
     });
     ui.hint(match lost {
         Lost::Table => "`ddb schema-load` creates the table",
@@ -34,6 +38,6 @@ pub fn say_lost(lost: Lost, store: &Store, ui: &Ui, then: &str) {
 pub fn say_renewed(store: &Store, ui: &Ui) {
     ui.warn(&format!(
         "{}: the table has another stream: it was created anew, or its stream was turned off and on; following the new one from its beginning",
-        store.place()
+        store.destination()
     ));
 }

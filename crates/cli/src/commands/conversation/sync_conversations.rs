@@ -1,26 +1,26 @@
-//! `sync-conversations`: access pattern E, group rows that follow the newest message.
+//! `sync-conversations`: access pattern E, rows that follow the newest message.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use ddb_core::Error;
-use ddb_core::conversation::{Doubled, Missing, Settled, Settlement, settle};
-use ddb_core::key::MessageGroupId;
+use ddb_core::conversation::{Doubled, Missing, SyncRequest, SyncedRows, sync_rows};
+use ddb_core::key::ConversationId;
 use ddb_core::store::{Store, Writer};
 use ddb_core::stream::{Batch, Begin, CheckpointFile, Lost, News, TableFollower, TableStream};
 use serde::Serialize;
 
-use super::stream::{pace, say_lost, say_renewed};
-use crate::args::{Site, TableArgs, WriteArgs};
+use super::stream::{intervals, say_lost, say_renewed};
+use crate::args::{TableArgs, TableTarget, WriteArgs};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::{counted, utc};
+use crate::wording::{plural, utc};
 
-/// Moves rows to their newest message, by the stream.
+/// Syncs rows to their newest message by following the stream.
 ///
 /// It follows the stream until Ctrl-C. A record only names a conversation; its newest message is read from the table. So nothing goes back,
 /// and reading the stream again changes nothing.
@@ -43,8 +43,8 @@ pub struct Args {
 }
 
 /// How long it waits where an open stream gave nothing.
-fn poll(site: &Site) -> Duration {
-    Duration::from_millis(if site.is_production() { 1000 } else { 200 })
+fn poll(target: &TableTarget) -> Duration {
+    Duration::from_millis(if target.is_production() { 1000 } else { 200 })
 }
 
 #[derive(Debug, Serialize)]
@@ -58,15 +58,15 @@ struct Row {
 }
 
 impl Row {
-    /// Returns what is shown of a move; `None` where nothing moved.
-    fn new(group: MessageGroupId, settled: &Settled) -> Option<Self> {
-        let (old, new) = settled.moved.first()?;
+    /// Returns what is shown of a sync; `None` where no row changed.
+    fn new(conversation: ConversationId, synced: &SyncedRows) -> Option<Self> {
+        let (old, new) = synced.updated.first()?;
         Some(Self {
-            group_uuid: group.to_string(),
+            group_uuid: conversation.to_string(),
             from: Some(old.last_message_at.to_string()),
             to: new.last_message_at.to_string(),
             message: new.text.clone(),
-            sender: settled
+            sender: synced
                 .newest
                 .as_ref()
                 .map(|message| message.sender.handle.clone())
@@ -95,8 +95,8 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
-        let (site, streams) = self.table.open_with_streams(&context).await?;
-        let stream_arn = stream_of(&site.store).await?;
+        let (target, streams) = self.table.open_with_streams(&context).await?;
+        let stream_arn = stream_of(&target.store).await?;
         let stream = TableStream::On(stream_arn.clone());
         let checkpoint = self.checkpoint.as_deref().map(CheckpointFile::take);
         let checkpoint = checkpoint.transpose()?;
@@ -104,15 +104,15 @@ impl Command for Args {
             Some(file) => file.read(&stream_arn)?.map_or(Begin::Oldest, Begin::After),
             None => Begin::Oldest,
         };
-        let writer = site.allow_writing(&self.write)?;
-        let store = site.store.clone();
+        let writer = target.allow_writing(&self.write)?;
+        let store = target.store.clone();
         let mut sync = Sync {
-            follower: TableFollower::new(store, streams, &stream, begin, pace(&site)),
+            follower: TableFollower::new(store, streams, &stream, begin, intervals(&target)),
             checkpoint,
             writer,
             ui,
             records: 0,
-            moved: 0,
+            updated: 0,
             passed_over: 0,
             failed: 0,
         };
@@ -120,15 +120,15 @@ impl Command for Args {
             ui.note("following the stream; Ctrl-C ends it");
         }
         let mut printer = ui.printer::<Row>();
-        self.follow(&mut sync, &mut printer, poll(&site), &context)
+        self.follow(&mut sync, &mut printer, poll(&target), &context)
             .await?;
         printer.finish(Totals::default())?;
         sync.say();
         match sync.failed {
             0 => Ok(Outcome::Done),
             some => {
-                let failed = counted(some, "conversation", "conversations");
-                let message = format!("{failed} could not be moved; the warnings say why");
+                let failed = plural(some, "conversation", "conversations");
+                let message = format!("{failed} could not be synced; the warnings say why");
                 Err(Failure::new(Exit::Partly, message))
             }
         }
@@ -140,7 +140,7 @@ async fn stream_of(store: &Store) -> Result<String, Failure> {
         TableStream::On(arn) => Ok(arn),
         TableStream::Off => Err(Failure::refused(format!(
             "{}: the table has no stream",
-            store.place()
+            store.destination()
         ))
         .hint("`ddb schema-load --apply` turns it on")),
         TableStream::NoTable => Err(Failure::no_table(store)),
@@ -163,11 +163,11 @@ impl Args {
             };
             match news {
                 News::Batch(batch) if batch.records > 0 => {
-                    sync.settle(batch, printer).await?;
+                    sync.sync_rows(batch, printer).await?;
                     sync.keep()?;
                     continue;
                 }
-                News::Batch(batch) => sync.settle(batch, printer).await?,
+                News::Batch(batch) => sync.sync_rows(batch, printer).await?,
                 News::Lost(lost) if self.once => return sync.end(lost),
                 News::Lost(lost) => say_lost(lost, &sync.writer, sync.ui, "waiting for it"),
                 News::Renewed => {
@@ -193,29 +193,29 @@ struct Sync<'a> {
     writer: Writer,
     ui: &'a Ui,
     records: u64,
-    moved: u64,
+    updated: u64,
     passed_over: u64,
     /// Conversations whose rows could not be written.
     failed: u64,
 }
 
 impl Sync<'_> {
-    /// Moves the rows of every conversation of a batch once, and takes the batch for read after that.
-    async fn settle(&mut self, batch: Batch, printer: &mut Printer<Row>) -> Result<(), Failure> {
+    /// Syncs the rows of every conversation of a batch once, and takes the batch for read after that.
+    async fn sync_rows(&mut self, batch: Batch, printer: &mut Printer<Row>) -> Result<(), Failure> {
         for shard in &batch.trimmed {
             self.ui.warn(&format!(
                 "records of {shard} were gone before they were read (a stream keeps 24 hours): conversations may have been missed"
             ));
         }
-        for group in batch.groups() {
-            let settlement = Settlement {
-                group,
+        for conversation in batch.conversations() {
+            let request = SyncRequest {
+                conversation,
                 missing: Missing::PassOver,
                 doubled: Doubled::Leave,
                 never_back: false,
             };
-            let settled = match settle(&self.writer, &settlement).await {
-                Ok(settled) => settled,
+            let synced = match sync_rows(&self.writer, &request).await {
+                Ok(synced) => synced,
                 Err(Error::Call(error))
                     if error.is_missing() && self.follower.has_lost_its_table().await? =>
                 {
@@ -224,17 +224,19 @@ impl Sync<'_> {
                 // The others are not concerned, and the stream goes on.
                 Err(error) if error.is_of_one_conversation() => {
                     self.failed += 1;
-                    self.ui.warn(&format!("{group} is left as it is: {error}"));
+                    self.ui
+                        .warn(&format!("{conversation} is left as it is: {error}"));
                     continue;
                 }
                 Err(error) => return Err(error.into()),
             };
-            self.say_odd(group, &settled);
-            if let Some(row) = Row::new(group, &settled) {
-                self.moved += 1;
+            self.say_odd(conversation, &synced);
+            if let Some(row) = Row::new(conversation, &synced) {
+                self.updated += 1;
                 let printed = printer.print(&row).and_then(|()| printer.flush());
-                printed
-                    .map_err(|failure| failure.after(&format!("the rows of {group} were moved")))?;
+                printed.map_err(|failure| {
+                    failure.after(&format!("the rows of {conversation} were updated"))
+                })?;
             }
         }
         self.records += batch.records;
@@ -266,30 +268,33 @@ impl Sync<'_> {
         self.ui.hint("messages that were written while there was no stream are not in it; `ddb check-conversations` finds rows that are behind");
     }
 
-    fn say_odd(&mut self, group: MessageGroupId, settled: &Settled) {
-        if settled.newest.is_some() && settled.missing == 2 {
+    fn say_odd(&mut self, conversation: ConversationId, synced: &SyncedRows) {
+        if synced.newest.is_some() && synced.missing == 2 {
             self.passed_over += 1;
-            self.ui
-                .warn(&format!("{group} has messages and no rows; passed over"));
-        } else if settled.newest.is_some() && settled.missing == 1 {
-            self.ui
-                .warn(&format!("{group} has a row for one of its people only"));
+            self.ui.warn(&format!(
+                "{conversation} has messages and no rows; passed over"
+            ));
+        } else if synced.newest.is_some() && synced.missing == 1 {
+            self.ui.warn(&format!(
+                "{conversation} has a row for one of its people only"
+            ));
         }
-        if !settled.doubled.is_empty() {
-            self.ui
-                .warn(&format!("{group} has more than one row for a participant"));
+        if !synced.doubled.is_empty() {
+            self.ui.warn(&format!(
+                "{conversation} has more than one row for a participant"
+            ));
         }
     }
 
     fn say(&self) {
-        let moved = counted(self.moved, "conversation moved", "conversations moved");
+        let synced = plural(self.updated, "conversation synced", "conversations synced");
         let passed_over = match self.passed_over {
             0 => String::new(),
             some => format!(", {some} passed over"),
         };
         self.ui.note(&format!(
-            "{}, {moved}{passed_over}",
-            counted(self.records, "record", "records")
+            "{}, {synced}{passed_over}",
+            plural(self.records, "record", "records")
         ));
     }
 }

@@ -13,8 +13,8 @@ use super::matching::matched;
 use crate::args::{AwsArgs, DatabaseArgs, PoolArgs, WriteArgs, allow_deleting, duration, show};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
 
 /// Creates the users database and fills it.
@@ -37,7 +37,7 @@ pub struct Args {
     /// Drop the database first, with all that is in it
     #[arg(long)]
     reset: bool,
-    /// Name of the database, in place of typing it; for --reset in production
+    /// Name of the database, instead of typing it; for --reset in production
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
     #[command(flatten)]
@@ -92,9 +92,9 @@ impl Command for Args {
                 None
             }
         };
-        let mut shown = address.place();
+        let mut shown = address.description();
         if let Some(pool) = &pool {
-            shown = format!("{shown}, ids from {}", pool.directory.place());
+            shown = format!("{shown}, ids from {}", pool.cognito.destination());
         }
         show(address.is_production(), &shown, ui);
 
@@ -124,7 +124,7 @@ impl Command for Args {
         };
         ui.report(&row, done)?;
         if let Some(pool) = pool {
-            let found = matched(&pool.directory, &writer, &address).await?;
+            let found = matched(&pool.cognito, &writer, &address).await?;
             if !found.ambiguous.is_empty() {
                 return Err(Failure::new(
                     Exit::Partly,

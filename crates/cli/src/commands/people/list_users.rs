@@ -1,16 +1,16 @@
 //! `list-users`: the users of the Cognito pool, every page.
 
 use clap::Parser;
-use ddb_people::directory::{CognitoUser, Filter};
+use ddb_people::cognito::{CognitoUser, Filter};
 use futures::TryStreamExt;
 use serde::Serialize;
 
 use crate::args::{AwsArgs, PoolArgs, show};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record, Totals};
-use crate::wording::counted;
+use crate::runner::{Command, Context};
+use crate::wording::plural;
 
 /// Lists the users of the Cognito pool, every page.
 #[derive(Debug, Parser)]
@@ -71,10 +71,10 @@ impl Command for Args {
         let pool = self.pool.open(&self.aws, &context).await?;
         show(
             pool.target.is_production(),
-            &pool.directory.place().to_string(),
+            &pool.cognito.destination().to_string(),
             ui,
         );
-        let mut pages = std::pin::pin!(pool.directory.users(self.filter));
+        let mut pages = std::pin::pin!(pool.cognito.users(self.filter));
         let mut printer = ui.printer::<Row>();
         let mut without_handle = 0;
         while let Some(users) = pages.try_next().await? {
@@ -88,10 +88,10 @@ impl Command for Args {
         printer.finish(Totals::default())?;
         match users {
             0 => ui.note("no users"),
-            users => ui.note(&counted(users, "user", "users")),
+            users => ui.note(&plural(users, "user", "users")),
         }
         if without_handle > 0 {
-            let who = counted(without_handle, "user has", "users have");
+            let who = plural(without_handle, "user has", "users have");
             ui.warn(&format!("{who} no handle (preferred_username)"));
         }
         Ok(Outcome::Done)

@@ -1,6 +1,6 @@
 //! The users of the pool beside those of the database.
 
-use ddb_people::directory::{Directory, Reconciliation};
+use ddb_people::cognito::{Reconciliation, UserPool};
 use ddb_people::users::{Address, Database, UsersError};
 use futures::TryStreamExt;
 
@@ -8,12 +8,12 @@ use crate::failure::Failure;
 
 /// Reads both sides side by side, and matches them.
 pub async fn matched(
-    directory: &Directory,
+    cognito: &UserPool,
     database: &Database,
     address: &Address,
 ) -> Result<Reconciliation, Failure> {
     let pool = async {
-        let users: Vec<_> = directory.users(None).try_concat().await?;
+        let users: Vec<_> = cognito.users(None).try_concat().await?;
         Ok::<_, Failure>(users)
     };
     let rows = async {

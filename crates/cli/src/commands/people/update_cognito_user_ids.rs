@@ -1,7 +1,7 @@
 //! `update-cognito-user-ids`: copies the ids of the pool's users into the database.
 
 use clap::Parser;
-use ddb_people::directory::{Change, Reconciliation};
+use ddb_people::cognito::{Change, Reconciliation};
 use ddb_people::users::{Database, DatabaseWriter, UsersError};
 use serde::Serialize;
 
@@ -9,10 +9,10 @@ use super::matching::matched;
 use crate::args::{AwsArgs, DatabaseArgs, PoolArgs, WriteArgs, show};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::counted;
+use crate::wording::plural;
 
 /// Copies the ids of the Cognito pool into the database.
 ///
@@ -163,12 +163,16 @@ impl Command for Args {
         let ui = &context.ui;
         let address = self.database.address(&context, self.aws.is_production())?;
         let pool = self.pool.open(&self.aws, &context).await?;
-        let shown = format!("{}, ids from {}", address.place(), pool.directory.place());
+        let shown = format!(
+            "{}, ids from {}",
+            address.description(),
+            pool.cognito.destination()
+        );
         show(address.is_production(), &shown, ui);
 
         let of_database = || UsersError::of_database(&address);
         let database = Database::connect(&address).await.map_err(of_database())?;
-        let found = matched(&pool.directory, &database, &address).await?;
+        let found = matched(&pool.cognito, &database, &address).await?;
         if !self.skip_ambiguous {
             refuse_ambiguous(&found)?;
         }
@@ -198,7 +202,7 @@ fn refuse_ambiguous(found: &Reconciliation) -> Result<(), Failure> {
     if found.ambiguous.is_empty() {
         return Ok(());
     }
-    let handles = counted(found.ambiguous.len() as u64, "handle has", "handles have");
+    let handles = plural(found.ambiguous.len() as u64, "handle has", "handles have");
     Err(Failure::refused(format!(
         "{handles} several users in the pool or several rows: {}; nothing was written",
         found.ambiguous.join(", ")

@@ -4,14 +4,14 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::Args;
-use ddb_core::pace::Rate;
+use ddb_core::rate_limit::Rate;
 use ddb_core::seed::{self, Loaded, Loading, Synthetic};
 use ddb_core::timestamp::Timestamp;
 
-use crate::args::{Site, When, WriteArgs};
+use crate::args::{TableTarget, When, WriteArgs};
 use crate::failure::Failure;
 use crate::ui::Ui;
-use crate::wording::counted;
+use crate::wording::plural;
 
 const HEADING: &str = "Synthetic load";
 /// How often the progress is looked at.
@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Options of a synthetic load.
 #[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
-    /// Load N messages of invented conversations, in place of one conversation; needs --ends-at
+    /// Load N messages of invented conversations, instead of one conversation; needs --ends-at
     #[arg(long, value_name = "N", help_heading = HEADING, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX) * 1000), conflicts_with_all = ["conversation", "me", "other", "speakers", "group_uuid", "users", "database_url"])]
     generate: Option<u64>,
     /// Messages of each conversation
@@ -84,22 +84,22 @@ impl GenerateArgs {
     pub(super) async fn run(
         &self,
         load: Synthetic,
-        site: &Site,
+        target: &TableTarget,
         write: &WriteArgs,
         dry_run: bool,
         ui: &Ui,
     ) -> Result<Generated, Failure> {
         ui.note(&format!(
             "{} in {} of {}",
-            counted(load.messages(), "message", "messages"),
-            counted(load.groups(), "conversation", "conversations"),
-            counted(self.people.into(), "person", "people"),
+            plural(load.messages(), "message", "messages"),
+            plural(load.conversations(), "conversation", "conversations"),
+            plural(self.people.into(), "person", "people"),
         ));
         if dry_run {
-            let loaded = seed::survey(&site.store, &load).await?;
+            let loaded = seed::survey(&target.store, &load).await?;
             return Ok(Generated { load, loaded });
         }
-        let writer = site.allow_writing(write)?;
+        let writer = target.allow_writing(write)?;
         let loading = Loading::default();
         let mut progress = ui.progress("messages", Some(load.messages()));
         let mut tick = tokio::time::interval(TICK);

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
-use ddb_core::conversation::Settled;
-use ddb_core::item::{GroupRow, Message};
-use ddb_core::key::{MessageGroupId, SortKey};
+use ddb_core::conversation::SyncedRows;
+use ddb_core::item::{ConversationRow, Message};
+use ddb_core::key::{ConversationId, SortKey};
 use ddb_core::seed::{Prepared, Script, Seed, Side, Speakers, Synthetic, prepare};
 use ddb_core::timestamp::Timestamp;
 use ddb_people::users::Users;
@@ -18,10 +18,10 @@ use crate::args::SEEDED_GROUP;
 use crate::args::{TableArgs, UsersArgs, When, WriteArgs, duration, id, me};
 use crate::failure::{Failure, Outcome, exit_of_file};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Cell, Column, Format, Record};
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::{counted, utc};
+use crate::wording::{plural, utc};
 use generate::GenerateArgs;
 
 const BUILT_IN: &str = include_str!("../../../../../seed-data/conversations/late-train.txt");
@@ -43,7 +43,7 @@ const BUILT_IN_NAME: &str = "the built-in conversation";
     ("A table to try things on, with invented people", "ddb seed --generate 1000 --ends-at 2026-03-22"),
 ]))]
 pub struct Args {
-    /// Conversation to load, in place of the built-in one
+    /// Conversation to load, instead of the built-in one
     #[arg(long, value_name = "FILE")]
     conversation: Option<PathBuf>,
     /// Handle of `Person 1` [env: DDB_ME] [default: andrewbrown]
@@ -56,8 +56,8 @@ pub struct Args {
     #[arg(long = "speaker", value_name = "NAME=HANDLE")]
     speakers: Vec<String>,
     /// Id of the conversation
-    #[arg(long, value_name = "UUID", default_value_t = SEEDED_GROUP, value_parser = id::<MessageGroupId>)]
-    group_uuid: MessageGroupId,
+    #[arg(long, value_name = "UUID", default_value_t = SEEDED_GROUP, value_parser = id::<ConversationId>)]
+    group_uuid: ConversationId,
     /// Time of the last message: RFC 3339, a date, `now`, or -1d
     #[arg(
         long,
@@ -125,7 +125,7 @@ impl Command for Args {
             true => "nothing was written".to_owned(),
             false => format!(
                 "{} written, {} unchanged, the newest in the conversation {}",
-                counted(row.written, "message was", "messages were"),
+                plural(row.written, "message was", "messages were"),
                 row.unchanged,
                 row.group_uuid
             ),
@@ -149,7 +149,7 @@ impl Args {
             .generate
             .run(load, &site, &self.write, self.dry_run, ui)
             .await?;
-        let newest = generated.load.group(0);
+        let newest = generated.load.conversation(0);
         let [one, _] = &newest.people;
         ui.hint(&format!(
             "look: ddb get-conversation {}; ddb list-conversations --user-uuid {}",
@@ -188,7 +188,7 @@ impl Args {
             ui.warn(&format!(
                 "{} holds {} already; --group-uuid seeds another conversation",
                 self.group_uuid,
-                counted(prepared.others(), "other message", "other messages")
+                plural(prepared.others(), "other message", "other messages")
             ));
         }
         let mut row = row(&prepared, &seed, &users);
@@ -197,7 +197,7 @@ impl Args {
             return Ok(row);
         }
         if site.is_production() {
-            let messages = counted(prepared.absent(), "message", "messages");
+            let messages = plural(prepared.absent(), "message", "messages");
             ui.note(&format!(
                 "{} of {} would be written",
                 messages, row.messages
@@ -218,7 +218,7 @@ impl Args {
         if report.removed > 0 {
             ui.note(&format!(
                 "removed {} of messages that seeds at the same time had written twice",
-                counted(report.removed, "copy", "copies")
+                plural(report.removed, "copy", "copies")
             ));
         }
         say_rows(&report.rows, ui);
@@ -277,7 +277,7 @@ impl Args {
                 })?),
             };
         Ok(Seed {
-            group: self.group_uuid,
+            conversation: self.group_uuid,
             me,
             other,
             ends_at,
@@ -305,7 +305,7 @@ fn row(prepared: &Prepared<'_>, seed: &Seed, users: &Users) -> Row {
     let at = |message: Option<&Message>| text(message.map(|message| &message.created_at));
     let total = messages.len() as u64;
     Row {
-        group_uuid: seed.group.to_string(),
+        group_uuid: seed.conversation.to_string(),
         messages: total,
         written: prepared.absent(),
         unchanged: total - prepared.absent(),
@@ -315,9 +315,9 @@ fn row(prepared: &Prepared<'_>, seed: &Seed, users: &Users) -> Row {
     }
 }
 
-/// Says what is odd about the group rows.
-fn say_rows(rows: &Settled, ui: &Ui) {
-    let whose = |rows: &[GroupRow]| {
+/// Says what is odd about the rows.
+fn say_rows(rows: &SyncedRows, ui: &Ui) {
+    let whose = |rows: &[ConversationRow]| {
         let rows: Vec<String> = rows
             .iter()
             .map(|row| format!("GRP#{} {}", row.owner, row.last_message_at))
@@ -342,9 +342,9 @@ fn say_rows(rows: &Settled, ui: &Ui) {
             user.owner, user.last_message_at
         ));
     }
-    for (old, new) in &rows.moved {
+    for (old, new) in &rows.updated {
         ui.detail(&format!(
-            "moved the row GRP#{} from {} to {}",
+            "updated the row GRP#{} from {} to {}",
             new.owner, old.last_message_at, new.last_message_at
         ));
     }

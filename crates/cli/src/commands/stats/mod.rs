@@ -12,12 +12,12 @@ use futures::stream::TryStreamExt;
 use crate::args::{ReadArgs, TableArgs};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::launch::{Command, Context};
 use crate::output::{Format, Record, Totals};
 use crate::progress::Progress;
+use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::{capacity, counted};
-use report::{CostRow, DayRow, GroupRow, KindRow, Report};
+use crate::wording::{capacity, plural};
+use report::{ConversationRow, CostRow, DayRow, KindRow, Report};
 
 /// Shows what the table holds, and roughly what it costs.
 ///
@@ -114,7 +114,7 @@ impl Args {
             day.bar = bar(day.messages, most, room.clamp(8, 60));
         }
         below::<DayRow>(days, ui)?;
-        below::<GroupRow>(&report.biggest_groups, ui)?;
+        below::<ConversationRow>(&report.biggest_groups, ui)?;
         below::<CostRow>(&report.monthly_cost, ui)
     }
 }
@@ -131,9 +131,9 @@ fn below<R: Record>(rows: &[R::Of<'_>], ui: &Ui) -> Result<(), Failure> {
 }
 
 fn say(report: &Report, totals: &Totals, ui: &Ui) {
-    let items = counted(report.items, "item", "items");
-    let groups = counted(report.groups, "conversation", "conversations");
-    let days = counted(report.days.len() as u64, "day", "days");
+    let items = plural(report.items, "item", "items");
+    let groups = plural(report.groups, "conversation", "conversations");
+    let days = plural(report.days.len() as u64, "day", "days");
     let used = capacity(totals.consumed_capacity);
     ui.note(&format!("{items}, {groups}, {days} with messages{used}"));
     ui.note(&format!(
@@ -141,7 +141,7 @@ fn say(report: &Report, totals: &Totals, ui: &Ui) {
         report.prices.region, report.prices.since, report.prices.page
     ));
     if report.undated > 0 {
-        let undated = counted(report.undated, "message has", "messages have");
+        let undated = plural(report.undated, "message has", "messages have");
         ui.warn(&format!("{undated} a sort key that is not a time"));
     }
     if !report.groups_exact {

@@ -64,13 +64,13 @@ impl Record for DayRow {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct GroupRow {
+pub(super) struct ConversationRow {
     pub group_uuid: String,
     pub messages: u64,
     pub bytes: u64,
 }
 
-impl Record for GroupRow {
+impl Record for ConversationRow {
     type Of<'a> = Self;
     const COLUMNS: &'static [Column<Self>] = &[
         Column::kept("biggest conversations", |row| Cell::text(&row.group_uuid)),
@@ -135,7 +135,7 @@ pub(super) struct Report {
     pub undated: u64,
     pub groups: u64,
     pub groups_exact: bool,
-    pub biggest_groups: Vec<GroupRow>,
+    pub biggest_groups: Vec<ConversationRow>,
     pub prices: Prices,
     pub monthly_cost: Vec<CostRow>,
 }
@@ -157,7 +157,7 @@ impl Report {
             bytes: all.bytes,
             kinds: vec![
                 KindRow::new("message", statistics.messages),
-                KindRow::new("group", statistics.group_rows),
+                KindRow::new("group", statistics.conversation_rows),
                 KindRow::new("unknown", statistics.unknown),
             ],
             days: statistics
@@ -170,13 +170,13 @@ impl Report {
                 })
                 .collect(),
             undated: statistics.undated,
-            groups: statistics.groups.seen(),
-            groups_exact: statistics.groups.is_exact(),
+            groups: statistics.conversations.seen(),
+            groups_exact: statistics.conversations.is_exact(),
             biggest_groups: statistics
-                .groups
+                .conversations
                 .biggest(biggest)
                 .into_iter()
-                .map(|(group, volume)| GroupRow {
+                .map(|(group, volume)| ConversationRow {
                     group_uuid: group.to_string(),
                     messages: volume.items,
                     bytes: volume.bytes,

@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
 
-use super::super::read::group_rows;
-use super::super::rows::{
-    Doubled, Missing, Settled, Settlement, is_ahead, is_at_target, look, settle,
-};
-use super::{FindPerson, Finding, Invariant};
-use crate::error::{CallError, Error};
-use crate::item::{GroupRow, Item, Message, Person};
-use crate::key::{MessageGroupId, PartitionKey, UserId};
-use crate::store::{Direction, Partition, Query, Store, Writer};
+use super::super::read::conversation_rows;
+use super::super::rows::{is_ahead, is_at_target, look};
+use super::{FindPerson, Finding, Rule, fold};
+use crate::error::CallError;
+use crate::item::{ConversationRow, Item, Message, Person};
+use crate::key::{ConversationId, PartitionKey, UserId};
+use crate::store::{Direction, Partition, Query, Store};
 
 /// A conversation as a consistent look found it.
 #[derive(Debug, Clone)]
@@ -23,6 +21,16 @@ pub struct Inspection {
     pub people: Result<Box<[Person; 2]>, &'static str>,
 }
 
+impl Inspection {
+    fn new(findings: Vec<Finding>, people: Result<Box<[Person; 2]>, &'static str>) -> Self {
+        let mut findings = fold(findings);
+        for finding in &mut findings {
+            finding.can_be_mended = people.is_ok();
+        }
+        Self { findings, people }
+    }
+}
+
 /// Looks at one conversation again, consistently. `owners` are those whose rows a pass saw; `users` know
 /// whoever has lost a row and written nothing.
 ///
@@ -31,15 +39,18 @@ pub struct Inspection {
 /// When a request fails.
 pub async fn inspect(
     store: &Store,
-    group: MessageGroupId,
+    conversation: ConversationId,
     owners: &[UserId],
     users: &impl FindPerson,
 ) -> Result<Inspection, CallError> {
-    let Some((newest, rows)) = look(store, group, owners).await? else {
-        return Ok(stray(group, rows_of(store, group, owners).await?));
+    let Some((newest, rows)) = look(store, conversation, owners).await? else {
+        return Ok(stray(
+            conversation,
+            rows_of(store, conversation, owners).await?,
+        ));
     };
     let mut findings = Vec::new();
-    let mut by_owner: BTreeMap<UserId, Vec<&GroupRow>> = BTreeMap::new();
+    let mut by_owner: BTreeMap<UserId, Vec<&ConversationRow>> = BTreeMap::new();
     for row in &rows {
         by_owner.entry(row.owner).or_default().push(row);
     }
@@ -52,28 +63,30 @@ pub async fn inspect(
         findings.extend(stale_finding(first, &newest));
         findings.extend(surplus.iter().map(|row| {
             row_finding(
-                Invariant::OneRow,
+                Rule::RowDoubled,
                 row,
-                "the participant has another row for this group",
+                "the participant has another row for this conversation",
             )
         }));
     }
     let people = people_of(store, &newest, &rows, users).await?;
-    findings.extend(pairing(group, &rows, &people));
-    Ok(Inspection { findings, people })
+    findings.extend(pairing(conversation, &rows, &people));
+    Ok(Inspection::new(findings, people))
 }
 
-fn row_finding(invariant: Invariant, row: &GroupRow, reason: impl Into<String>) -> Finding {
+fn row_finding(rule: Rule, row: &ConversationRow, reason: impl Into<String>) -> Finding {
     Finding {
-        invariant: Some(invariant),
-        pk: PartitionKey::Groups(row.owner).to_string(),
+        rule: Some(rule),
+        pk: PartitionKey::Rows(row.owner).to_string(),
         sk: row.last_message_at.to_string(),
-        group: Some(row.group),
+        conversation: Some(row.conversation),
+        items: 1,
         reason: reason.into(),
+        can_be_mended: true,
     }
 }
 
-fn stale_finding(row: &GroupRow, newest: &Message) -> Option<Finding> {
+fn stale_finding(row: &ConversationRow, newest: &Message) -> Option<Finding> {
     if is_at_target(row, newest) {
         return None;
     }
@@ -85,30 +98,29 @@ fn stale_finding(row: &GroupRow, newest: &Message) -> Option<Finding> {
     } else {
         format!("it is not within 1 ms after the newest message, at {at}")
     };
-    Some(row_finding(Invariant::NewestMessage, row, reason))
+    Some(row_finding(Rule::RowBehind, row, reason))
 }
 
 /// Rows of a conversation that has no message.
-fn stray(group: MessageGroupId, rows: Vec<GroupRow>) -> Inspection {
-    let of_group = rows.iter().filter(|row| row.group == group);
-    let reason = "the group has no messages";
-    Inspection {
-        findings: of_group
-            .map(|row| row_finding(Invariant::NewestMessage, row, reason))
-            .collect(),
-        people: Err("without a message there is nothing that a row could show"),
-    }
+fn stray(conversation: ConversationId, rows: Vec<ConversationRow>) -> Inspection {
+    let of_conversation = rows.iter().filter(|row| row.conversation == conversation);
+    let reason = "the conversation has no messages";
+    let findings = of_conversation.map(|row| row_finding(Rule::RowStray, row, reason));
+    let why = "without a message there is nothing that a row could show";
+    Inspection::new(findings.collect(), Err(why))
 }
 
-async fn rows_of(
+/// Reads the rows that some people have of a conversation.
+pub(in crate::conversation) async fn rows_of(
     store: &Store,
-    group: MessageGroupId,
+    conversation: ConversationId,
     owners: &[UserId],
-) -> Result<Vec<GroupRow>, CallError> {
+) -> Result<Vec<ConversationRow>, CallError> {
     let mut rows = Vec::new();
     for owner in owners.iter().collect::<BTreeSet<_>>() {
-        let query = Query::new(Partition::Table(PartitionKey::Groups(*owner)));
-        rows.extend(group_rows(store.query(query.of_group(group).consistent())).await?);
+        let query = Query::new(Partition::Table(PartitionKey::Rows(*owner)));
+        let found = store.query(query.of_conversation(conversation).consistent());
+        rows.extend(conversation_rows(found).await?);
     }
     Ok(rows)
 }
@@ -118,7 +130,7 @@ async fn rows_of(
 async fn people_of(
     store: &Store,
     newest: &Message,
-    rows: &[GroupRow],
+    rows: &[ConversationRow],
     users: &impl FindPerson,
 ) -> Result<Result<Box<[Person; 2]>, &'static str>, CallError> {
     let owners: BTreeSet<UserId> = rows.iter().map(|row| row.owner).collect();
@@ -135,7 +147,7 @@ async fn people_of(
             false => Err("its rows do not name each other"),
         });
     }
-    let senders = senders(store, newest.group).await?;
+    let senders = senders(store, newest.conversation).await?;
     let mut people: BTreeMap<UserId, Person> = senders.into_iter().collect();
     for (id, person) in others {
         people.entry(id).or_insert_with(|| person.clone());
@@ -167,8 +179,11 @@ fn pair(mut people: impl Iterator<Item = Person>) -> Box<[Person; 2]> {
 }
 
 /// Reads who wrote in a conversation, each as their newest message has them; it stops at the third.
-async fn senders(store: &Store, group: MessageGroupId) -> Result<Vec<(UserId, Person)>, CallError> {
-    let query = Query::new(Partition::Table(PartitionKey::Messages(group)))
+async fn senders(
+    store: &Store,
+    conversation: ConversationId,
+) -> Result<Vec<(UserId, Person)>, CallError> {
+    let query = Query::new(Partition::Table(PartitionKey::Messages(conversation)))
         .direction(Direction::Descending)
         .consistent();
     let mut pages = std::pin::pin!(store.query(query));
@@ -190,58 +205,43 @@ async fn senders(store: &Store, group: MessageGroupId) -> Result<Vec<(UserId, Pe
 
 /// Says whose row is missing, and which rows do not name each other.
 fn pairing(
-    group: MessageGroupId,
-    rows: &[GroupRow],
+    conversation: ConversationId,
+    rows: &[ConversationRow],
     people: &Result<Box<[Person; 2]>, &'static str>,
 ) -> Vec<Finding> {
     let missing = |pk: String, reason: String| Finding {
-        invariant: Some(Invariant::TwoRows),
+        rule: Some(Rule::RowMissing),
         pk,
         sk: String::new(),
-        group: Some(group),
+        conversation: Some(conversation),
+        items: 1,
         reason,
+        can_be_mended: true,
     };
     match people {
         Ok(people) => people
             .iter()
             .filter(|person| !rows.iter().any(|row| row.owner == person.id))
             .map(|person| {
-                let pk = PartitionKey::Groups(person.id).to_string();
-                missing(pk, format!("{} has no row for this group", person.handle))
+                let pk = PartitionKey::Rows(person.id).to_string();
+                missing(
+                    pk,
+                    format!("{} has no row for this conversation", person.handle),
+                )
             })
             .collect(),
         Err(why) => match rows {
             [] => {
-                let pk = PartitionKey::Messages(group).to_string();
+                let pk = PartitionKey::Messages(conversation).to_string();
                 vec![missing(
                     pk,
-                    format!("the group has messages and no rows; {why}"),
+                    format!("the conversation has messages and no rows; {why}"),
                 )]
             }
             rows => rows
                 .iter()
-                .map(|row| row_finding(Invariant::TwoRows, row, *why))
+                .map(|row| row_finding(Rule::RowMissing, row, *why))
                 .collect(),
         },
     }
-}
-
-/// Mends the rows of a conversation whose two people are known, in one transaction: lost rows are made,
-/// rows that are not at the newest message are moved there, surplus ones go.
-///
-/// # Errors
-///
-/// As [`settle`].
-pub async fn repair(
-    writer: &Writer,
-    group: MessageGroupId,
-    people: Box<[Person; 2]>,
-) -> Result<Settled, Error> {
-    let settlement = Settlement {
-        group,
-        missing: Missing::Create(people),
-        doubled: Doubled::Delete,
-        never_back: false,
-    };
-    settle(writer, &settlement).await
 }

@@ -3,24 +3,28 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::{Finding, Invariant};
+use super::{Finding, Rule, fold};
 use crate::conversation::rows::is_at_target;
-use crate::item::{GroupRow, Known, Message, Person, UnknownReason, Value, View};
-use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
+use crate::item::{ConversationRow, ItemView, Known, Message, Person, UnknownReason, Value};
+use crate::key::{ConversationId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute;
 
 /// What a pass remembers of one conversation: enough to suspect something.
 #[derive(Debug, Clone, Default)]
 struct Group {
     newest: Option<Message>,
-    rows: Vec<GroupRow>,
+    rows: Vec<ConversationRow>,
+    /// What is wrong with its sort keys: one finding a rule.
+    times: Vec<Finding>,
 }
 
 /// Goes over the items of a table, in any order.
 #[derive(Debug, Default)]
 pub struct Pass {
-    groups: BTreeMap<MessageGroupId, Group>,
+    conversations: BTreeMap<ConversationId, Group>,
     people: BTreeMap<UserId, BTreeMap<(String, String), Example>>,
+    /// Items of unknown shape, by what is wrong with them.
+    unknown: BTreeMap<String, Finding>,
 }
 
 /// Where a name was seen first.
@@ -38,38 +42,47 @@ pub struct Example {
 pub type Copied<'a> = (UserId, &'a (String, String), &'a Example);
 
 impl Pass {
-    /// Takes one item. What can be said about it alone is returned.
-    pub fn take(&mut self, item: &View<'_>) -> Option<Finding> {
+    /// Takes one item.
+    pub fn take(&mut self, item: &ItemView<'_>) {
         match Known::of(item) {
             Ok(Known::Message(message)) => {
-                let pk = PartitionKey::Messages(message.group);
-                let finding = sort_key_finding(&pk, &message.created_at, message.group);
+                let pk = PartitionKey::Messages(message.conversation);
+                let finding = sort_key_finding(&pk, &message.created_at, message.conversation);
                 self.see(&message.sender, &pk, &message.created_at);
-                self.groups
-                    .entry(message.group)
-                    .or_default()
-                    .see_message(message);
-                finding
+                let own = self.conversations.entry(message.conversation).or_default();
+                own.see_time(finding);
+                own.see_message(message);
             }
-            Ok(Known::GroupRow(row)) => {
-                let pk = PartitionKey::Groups(row.owner);
-                let finding = sort_key_finding(&pk, &row.last_message_at, row.group);
+            Ok(Known::ConversationRow(row)) => {
+                let pk = PartitionKey::Rows(row.owner);
+                let finding = sort_key_finding(&pk, &row.last_message_at, row.conversation);
                 self.see(&row.other, &pk, &row.last_message_at);
-                self.groups.entry(row.group).or_default().rows.push(row);
-                finding
+                let own = self.conversations.entry(row.conversation).or_default();
+                own.see_time(finding);
+                own.rows.push(row);
             }
-            Err(reason) => Some(unknown_finding(item, &reason)),
+            Err(reason) => {
+                let finding = unknown_finding(item, &reason);
+                self.see_unknown(kind_of(&reason), finding);
+            }
         }
     }
 
     /// Takes what was remembered of items that come after those of this pass.
     pub fn merge(&mut self, after: Self) {
-        for (id, group) in after.groups {
-            let own = self.groups.entry(id).or_default();
-            own.rows.extend(group.rows);
-            if let Some(message) = group.newest {
+        for (id, conversation) in after.conversations {
+            let own = self.conversations.entry(id).or_default();
+            own.rows.extend(conversation.rows);
+            conversation
+                .times
+                .into_iter()
+                .for_each(|finding| own.see_time(Some(finding)));
+            if let Some(message) = conversation.newest {
                 own.see_message(message);
             }
+        }
+        for (kind, finding) in after.unknown {
+            self.see_unknown(kind, finding);
         }
         for (id, copies) in after.people {
             let own = self.people.entry(id).or_default();
@@ -95,15 +108,46 @@ impl Pass {
         example.items += 1;
     }
 
+    fn see_unknown(&mut self, kind: String, finding: Finding) {
+        match self.unknown.entry(kind) {
+            Entry::Vacant(entry) => {
+                entry.insert(finding);
+            }
+            Entry::Occupied(mut entry) => entry.get_mut().add(finding),
+        }
+    }
+
+    /// Returns what can be said without another look: sort keys that are no times or are written in an older form, and
+    /// items of unknown shape.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        let times = self.conversations.values().flat_map(|own| &own.times);
+        times.chain(self.unknown.values())
+    }
+
+    /// Returns the conversations that have a sort key in an older form.
+    pub fn with_older_times(&self) -> impl Iterator<Item = ConversationId> {
+        let is_form = |finding: &Finding| finding.rule == Some(Rule::TimeForm);
+        let found = self.conversations.iter();
+        found
+            .filter(move |(_, own)| own.times.iter().any(is_form))
+            .map(|(id, _)| *id)
+    }
+
     /// Returns the conversations in which something seems to be wrong.
-    pub fn suspects(&self) -> Vec<MessageGroupId> {
-        let suspects = self.groups.iter().filter(|(_, group)| group.is_suspect());
+    pub fn suspects(&self) -> Vec<ConversationId> {
+        let suspects = self
+            .conversations
+            .iter()
+            .filter(|(_, conversation)| conversation.is_suspect());
         suspects.map(|(id, _)| *id).collect()
     }
 
     /// Returns the owners of the rows of a conversation, as the pass saw them.
-    pub fn owners(&self, group: MessageGroupId) -> Vec<UserId> {
-        let rows = self.groups.get(&group).map(|group| group.rows.as_slice());
+    pub fn owners(&self, conversation: ConversationId) -> Vec<UserId> {
+        let rows = self
+            .conversations
+            .get(&conversation)
+            .map(|conversation| conversation.rows.as_slice());
         rows.unwrap_or_default()
             .iter()
             .map(|row| row.owner)
@@ -125,6 +169,12 @@ impl Group {
         }
     }
 
+    fn see_time(&mut self, finding: Option<Finding>) {
+        if finding.is_some() {
+            self.times = fold(std::mem::take(&mut self.times).into_iter().chain(finding));
+        }
+    }
+
     fn is_suspect(&self) -> bool {
         let Some(newest) = &self.newest else {
             return true;
@@ -139,36 +189,57 @@ impl Group {
     }
 }
 
-fn sort_key_finding(pk: &PartitionKey, sk: &SortKey, group: MessageGroupId) -> Option<Finding> {
+fn sort_key_finding(
+    pk: &PartitionKey,
+    sk: &SortKey,
+    conversation: ConversationId,
+) -> Option<Finding> {
     if sk.is_written_form() {
         return None;
     }
-    let reason = match sk.time() {
-        Ok(time) => {
-            format!("the time is written in another form than {time}, and may sort wrongly")
-        }
-        Err(_) => "the sort key is not a time".to_owned(),
+    let (rule, reason) = match sk.time() {
+        Ok(time) => (
+            Rule::TimeForm,
+            format!("the time is written in another form than {time}, and may sort wrongly"),
+        ),
+        Err(_) => (
+            Rule::TimeUnreadable,
+            "the sort key is not a time".to_owned(),
+        ),
     };
     Some(Finding {
-        invariant: Some(Invariant::SortKey),
+        rule: Some(rule),
         pk: pk.to_string(),
         sk: sk.to_string(),
-        group: Some(group),
+        conversation: Some(conversation),
+        items: 1,
         reason,
+        can_be_mended: rule == Rule::TimeForm,
     })
 }
 
-fn unknown_finding(item: &View<'_>, reason: &UnknownReason) -> Finding {
+fn unknown_finding(item: &ItemView<'_>, reason: &UnknownReason) -> Finding {
     let text = |name: &str| match item.get(name) {
         Some(Value::S(text)) => text.clone().into_owned(),
         Some(Value::NotUnicode(text)) => text.shown().into_owned(),
         _ => String::new(),
     };
     Finding {
-        invariant: None,
+        rule: None,
         pk: text(attribute::PK),
         sk: text(attribute::SK),
-        group: None,
+        conversation: None,
+        items: 1,
         reason: format!("unknown shape: {reason}"),
+        can_be_mended: false,
+    }
+}
+
+/// Names a kind of unknown shape: there are a few, however many items have one.
+fn kind_of(reason: &UnknownReason) -> String {
+    match reason {
+        // The value is not named, the attribute is.
+        UnknownReason::Malformed(name, _) => format!("malformed {name}"),
+        other => other.to_string(),
     }
 }

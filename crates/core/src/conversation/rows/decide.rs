@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Doubled, Missing, Settled, Settlement};
-use crate::item::{GroupRow, Message};
+use super::{Doubled, Missing, SyncRequest, SyncedRows};
+use crate::item::{ConversationRow, Message};
 use crate::key::{SortKey, UserId};
 use crate::store::{Action, MAX_BUMP_MICROS};
 use crate::timestamp::Timestamp;
 
 /// Sort keys within reach of the target that rows of other conversations hold, by owner.
 #[derive(Debug, Default)]
-pub(super) struct TakenKeys(pub(super) HashMap<UserId, BTreeSet<SortKey>>);
+pub(in crate::conversation) struct TakenKeys(
+    pub(in crate::conversation) HashMap<UserId, BTreeSet<SortKey>>,
+);
 
 /// Returns the last instant that a row of a message may stand at: 1 ms after it.
 pub(super) fn last_key(newest: &SortKey) -> Option<Timestamp> {
@@ -18,7 +20,7 @@ pub(super) fn last_key(newest: &SortKey) -> Option<Timestamp> {
 }
 
 /// Tells whether a row carries the newest message and stands within 1 ms after it.
-pub(in crate::conversation) fn is_at_target(row: &GroupRow, newest: &Message) -> bool {
+pub(in crate::conversation) fn is_at_target(row: &ConversationRow, newest: &Message) -> bool {
     row.text == newest.text
         && (row.last_message_at == newest.created_at
             || match (row.last_message_at.time(), newest.created_at.time()) {
@@ -30,7 +32,7 @@ pub(in crate::conversation) fn is_at_target(row: &GroupRow, newest: &Message) ->
 }
 
 /// Tells whether a row is later than its conversation's newest message can explain.
-pub(in crate::conversation) fn is_ahead(row: &GroupRow, newest: &Message) -> bool {
+pub(in crate::conversation) fn is_ahead(row: &ConversationRow, newest: &Message) -> bool {
     match (row.last_message_at.time(), newest.created_at.time()) {
         (Ok(row), Ok(newest)) => row.micros() > newest.micros() + MAX_BUMP_MICROS,
         _ => row.last_message_at > newest.created_at,
@@ -61,7 +63,7 @@ const MAX_ACTIONS: usize = 10;
 #[derive(Default)]
 pub(super) struct Decision {
     pub(super) steps: Vec<Vec<Action>>,
-    pub(super) settled: Settled,
+    pub(super) synced: SyncedRows,
 }
 
 /// Decides what to write, from what was read alone. Surplus rows of those in `made` are deleted even where
@@ -69,14 +71,14 @@ pub(super) struct Decision {
 /// no free key.
 pub(super) fn decide(
     newest: &Message,
-    rows: Vec<GroupRow>,
-    settlement: &Settlement,
+    rows: Vec<ConversationRow>,
+    request: &SyncRequest,
     made: &BTreeSet<UserId>,
     taken: &TakenKeys,
 ) -> Result<Decision, UserId> {
     let mut decision = Decision::default();
-    decision.settled.newest = Some(newest.clone());
-    let mut by_owner: BTreeMap<UserId, Vec<GroupRow>> = BTreeMap::new();
+    decision.synced.newest = Some(newest.clone());
+    let mut by_owner: BTreeMap<UserId, Vec<ConversationRow>> = BTreeMap::new();
     for row in rows {
         by_owner.entry(row.owner).or_default().push(row);
     }
@@ -98,8 +100,8 @@ pub(super) fn decide(
         let Some(row) = own.pop() else {
             continue;
         };
-        let (actions, row) = decision.place(row, newest, settlement, taken)?;
-        let delete = settlement.doubled == Doubled::Delete || made.contains(&owner);
+        let (actions, row) = decision.put_row(row, newest, request, taken)?;
+        let delete = request.doubled == Doubled::Delete || made.contains(&owner);
         if delete && !own.is_empty() {
             if actions.is_empty() {
                 first.push(Action::KeepRow(row.clone()));
@@ -107,23 +109,23 @@ pub(super) fn decide(
             surplus.extend(own.iter().cloned().map(|other| (row.clone(), other)));
         }
         first.extend(actions);
-        decision.settled.doubled.extend(own);
+        decision.synced.doubled.extend(own);
     }
-    match &settlement.missing {
-        Missing::PassOver => decision.settled.missing = 2usize.saturating_sub(owners.len()),
+    match &request.missing {
+        Missing::PassOver => decision.synced.missing = 2usize.saturating_sub(owners.len()),
         Missing::Create(people) => {
             let [one, two] = people.as_ref();
             for (owner, other) in [(one, two), (two, one)] {
                 if !owners.contains(&owner.id) {
-                    let row = GroupRow {
+                    let row = ConversationRow {
                         owner: owner.id,
                         last_message_at: free_key(owner.id, newest, taken).ok_or(owner.id)?,
-                        group: settlement.group,
+                        conversation: request.conversation,
                         text: newest.text.clone(),
                         other: other.clone(),
                     };
                     first.push(Action::PutRow(row.clone()));
-                    decision.settled.created.push(row);
+                    decision.synced.created.push(row);
                 }
             }
         }
@@ -134,7 +136,10 @@ pub(super) fn decide(
 
 /// Spreads the deletion of surplus rows, each beside the row that stays in its place, over transactions.
 /// The first has all the rest, too.
-fn steps(mut step: Vec<Action>, surplus: Vec<(GroupRow, GroupRow)>) -> Vec<Vec<Action>> {
+fn steps(
+    mut step: Vec<Action>,
+    surplus: Vec<(ConversationRow, ConversationRow)>,
+) -> Vec<Vec<Action>> {
     let mut steps = Vec::new();
     for (kept, other) in surplus {
         // Room for one deletion, and for the row that stays where this transaction does not have it.
@@ -155,27 +160,27 @@ fn steps(mut step: Vec<Action>, surplus: Vec<(GroupRow, GroupRow)>) -> Vec<Vec<A
 
 impl Decision {
     /// Decides what becomes of a participant's row. Returns what to write, and the row as it is then.
-    fn place(
+    fn put_row(
         &mut self,
-        row: GroupRow,
+        row: ConversationRow,
         newest: &Message,
-        settlement: &Settlement,
+        request: &SyncRequest,
         taken: &TakenKeys,
-    ) -> Result<(Vec<Action>, GroupRow), UserId> {
+    ) -> Result<(Vec<Action>, ConversationRow), UserId> {
         if is_at_target(&row, newest) {
-            self.settled.unchanged.push(row.clone());
+            self.synced.unchanged.push(row.clone());
             return Ok((Vec::new(), row));
         }
-        if settlement.never_back && is_ahead(&row, newest) {
-            self.settled.ahead.push(row.clone());
+        if request.never_back && is_ahead(&row, newest) {
+            self.synced.ahead.push(row.clone());
             return Ok((Vec::new(), row));
         }
-        let new = GroupRow {
+        let new = ConversationRow {
             last_message_at: free_key(row.owner, newest, taken).ok_or(row.owner)?,
             text: newest.text.clone(),
             ..row.clone()
         };
-        self.settled.moved.push((row.clone(), new.clone()));
+        self.synced.updated.push((row.clone(), new.clone()));
         // Delete and put of one key is refused by the service, for ever.
         let actions = if new.last_message_at == row.last_message_at {
             let new = new.clone();
@@ -191,14 +196,14 @@ impl Decision {
 mod tests {
     use super::*;
     use crate::item::Person;
-    use crate::key::MessageGroupId;
+    use crate::key::ConversationId;
     use crate::sample;
 
     const T: &str = "2026-03-22T08:35:09.123456+00:00";
 
-    fn settlement(missing: Missing, never_back: bool) -> Settlement {
-        Settlement {
-            group: sample::GROUP.parse().unwrap(),
+    fn request(missing: Missing, never_back: bool) -> SyncRequest {
+        SyncRequest {
+            conversation: sample::GROUP.parse().unwrap(),
             missing,
             doubled: Doubled::Leave,
             never_back,
@@ -217,28 +222,28 @@ mod tests {
         }
     }
 
-    fn of_bayko(row: GroupRow) -> GroupRow {
-        GroupRow {
+    fn of_bayko(row: ConversationRow) -> ConversationRow {
+        ConversationRow {
             owner: sample::bayko().id,
             other: sample::andrew(),
             ..row
         }
     }
 
-    fn decide_for(rows: Vec<GroupRow>, settlement: &Settlement) -> Decision {
+    fn decide_for(rows: Vec<ConversationRow>, request: &SyncRequest) -> Decision {
         let newest = sample::message(T, "newest");
         let taken = TakenKeys::default();
-        decide(&newest, rows, settlement, &BTreeSet::new(), &taken).unwrap()
+        decide(&newest, rows, request, &BTreeSet::new(), &taken).unwrap()
     }
 
     #[test]
     fn both_rows_are_made_where_the_participants_are_known() {
-        let decision = decide_for(vec![], &settlement(people(), true));
-        let row = sample::group_row(T, "newest");
-        assert_eq!(decision.settled.created, [row.clone(), of_bayko(row)]);
+        let decision = decide_for(vec![], &request(people(), true));
+        let row = sample::conversation_row(T, "newest");
+        assert_eq!(decision.synced.created, [row.clone(), of_bayko(row)]);
         assert_eq!(decision.actions().len(), 2);
-        let decision = decide_for(vec![], &settlement(Missing::PassOver, false));
-        assert_eq!(decision.settled.missing, 2);
+        let decision = decide_for(vec![], &request(Missing::PassOver, false));
+        assert_eq!(decision.synced.missing, 2);
         assert!(decision.steps.is_empty());
     }
 
@@ -246,22 +251,22 @@ mod tests {
     fn rows_at_the_target_are_left_alone() {
         let later = "2026-03-22T08:35:09.124456+00:00";
         let rows = vec![
-            sample::group_row(T, "newest"),
-            of_bayko(sample::group_row(later, "newest")),
+            sample::conversation_row(T, "newest"),
+            of_bayko(sample::conversation_row(later, "newest")),
         ];
-        let decision = decide_for(rows.clone(), &settlement(people(), false));
+        let decision = decide_for(rows.clone(), &request(people(), false));
         assert!(decision.steps.is_empty());
-        assert_eq!(decision.settled.unchanged, rows);
+        assert_eq!(decision.synced.unchanged, rows);
     }
 
     #[test]
     fn a_row_moves_with_a_delete_and_a_put_or_in_place() {
-        let old = sample::group_row("2026-03-22T08:00:00.000000+00:00", "older");
-        let stale = of_bayko(sample::group_row(T, "stale"));
-        let new = sample::group_row(T, "newest");
+        let old = sample::conversation_row("2026-03-22T08:00:00.000000+00:00", "older");
+        let stale = of_bayko(sample::conversation_row(T, "stale"));
+        let new = sample::conversation_row(T, "newest");
         let decision = decide_for(
             vec![old.clone(), stale.clone()],
-            &settlement(Missing::PassOver, false),
+            &request(Missing::PassOver, false),
         );
         assert_eq!(
             decision.actions(),
@@ -278,35 +283,35 @@ mod tests {
 
     #[test]
     fn a_row_ahead_moves_back_only_where_that_is_wanted() {
-        let ahead = sample::group_row("2030-01-01T00:00:00.000000+00:00", "future");
-        let kept = decide_for(vec![ahead.clone()], &settlement(Missing::PassOver, true));
+        let ahead = sample::conversation_row("2030-01-01T00:00:00.000000+00:00", "future");
+        let kept = decide_for(vec![ahead.clone()], &request(Missing::PassOver, true));
         assert!(kept.steps.is_empty());
-        assert_eq!(kept.settled.ahead, std::slice::from_ref(&ahead));
-        let moved = decide_for(vec![ahead], &settlement(Missing::PassOver, false));
+        assert_eq!(kept.synced.ahead, std::slice::from_ref(&ahead));
+        let moved = decide_for(vec![ahead], &request(Missing::PassOver, false));
         assert_eq!(moved.actions().len(), 2);
     }
 
     #[test]
     fn of_doubled_rows_the_one_at_the_target_is_the_participants() {
-        let at = sample::group_row(T, "newest");
-        let ahead = sample::group_row("2030-01-01T00:00:00.000000+00:00", "future");
-        let old = sample::group_row("2020-01-01T00:00:00.000000+00:00", "old");
+        let at = sample::conversation_row(T, "newest");
+        let ahead = sample::conversation_row("2030-01-01T00:00:00.000000+00:00", "future");
+        let old = sample::conversation_row("2020-01-01T00:00:00.000000+00:00", "old");
         let rows = vec![at.clone(), ahead.clone(), old.clone()];
-        let decision = decide_for(rows, &settlement(Missing::PassOver, false));
+        let decision = decide_for(rows, &request(Missing::PassOver, false));
         assert!(decision.steps.is_empty());
-        assert_eq!(decision.settled.unchanged, [at]);
-        assert_eq!(decision.settled.doubled, [old, ahead]);
+        assert_eq!(decision.synced.unchanged, [at]);
+        assert_eq!(decision.synced.doubled, [old, ahead]);
     }
 
-    /// The one at the target stays, and the put of a moved row never meets the delete of another.
+    /// The one at the target stays, and the put of an updated row never meets the delete of another.
     #[test]
     fn surplus_rows_go_in_the_same_transaction() {
-        let at = sample::group_row(T, "newest");
-        let old = sample::group_row("2020-01-01T00:00:00.000000+00:00", "old");
-        let older = sample::group_row("2019-01-01T00:00:00.000000+00:00", "older");
-        let delete = Settlement {
+        let at = sample::conversation_row(T, "newest");
+        let old = sample::conversation_row("2020-01-01T00:00:00.000000+00:00", "old");
+        let older = sample::conversation_row("2019-01-01T00:00:00.000000+00:00", "older");
+        let delete = SyncRequest {
             doubled: Doubled::Delete,
-            ..settlement(Missing::PassOver, false)
+            ..request(Missing::PassOver, false)
         };
         let kept = decide_for(vec![old.clone(), at.clone()], &delete);
         let kept_row = Action::KeepRow(at.clone());
@@ -325,8 +330,8 @@ mod tests {
             ]
         );
         // A surplus row stands where the latest one has to go: it is what is replaced.
-        let stale = sample::group_row(T, "stale");
-        let future = sample::group_row("2030-01-01T00:00:00.000000+00:00", "future");
+        let stale = sample::conversation_row(T, "stale");
+        let future = sample::conversation_row("2030-01-01T00:00:00.000000+00:00", "future");
         let swapped = decide_for(vec![stale.clone(), future.clone()], &delete);
         assert_eq!(
             swapped.actions(),
@@ -344,24 +349,24 @@ mod tests {
     #[test]
     fn many_surplus_rows_go_in_several_transactions() {
         let start = sample::message(T, "x").created_at.time().unwrap();
-        let rows = |whose: fn(GroupRow) -> GroupRow| {
+        let rows = |whose: fn(ConversationRow) -> ConversationRow| {
             (1..=130).map(move |n| {
                 let at = start.plus_micros(n * -10_000_000).unwrap().to_string();
-                whose(sample::group_row(&at, "old"))
+                whose(sample::conversation_row(&at, "old"))
             })
         };
-        let delete = Settlement {
+        let delete = SyncRequest {
             doubled: Doubled::Delete,
-            ..settlement(Missing::PassOver, false)
+            ..request(Missing::PassOver, false)
         };
-        let all: Vec<GroupRow> = rows(|row| row).chain(rows(of_bayko)).collect();
+        let all: Vec<ConversationRow> = rows(|row| row).chain(rows(of_bayko)).collect();
         let decision = decide_for(all.clone(), &delete);
-        assert_eq!(decision.settled.moved.len(), 2);
-        assert_eq!(decision.settled.doubled.len(), 258);
-        let new = sample::group_row(T, "newest");
+        assert_eq!(decision.synced.updated.len(), 2);
+        assert_eq!(decision.synced.doubled.len(), 258);
+        let new = sample::conversation_row(T, "newest");
         let targets = [new.clone(), of_bayko(new)];
         let puts = |step: &[Action]| {
-            let at = |row: &&GroupRow| step.contains(&Action::PutRow((*row).clone()));
+            let at = |row: &&ConversationRow| step.contains(&Action::PutRow((*row).clone()));
             targets.iter().filter(at).count()
         };
         assert_eq!(puts(&decision.steps[0]), 2, "the first has the moves");
@@ -399,7 +404,7 @@ mod tests {
             Some(time.plus_micros(1000).unwrap().into())
         );
         assert_eq!(key(&first(1001)), None);
-        let rows = settlement(people(), true);
+        let rows = request(people(), true);
         assert_eq!(
             decide(&newest, vec![], &rows, &BTreeSet::new(), &first(1001)).err(),
             Some(owner)
@@ -409,25 +414,25 @@ mod tests {
     #[test]
     fn a_sort_key_that_is_no_time_is_matched_as_it_is() {
         let newest = sample::message("soon", "newest");
-        let row = sample::group_row("soon", "newest");
+        let row = sample::conversation_row("soon", "newest");
         let decision = decide(
             &newest,
             vec![row.clone()],
-            &settlement(Missing::PassOver, false),
+            &request(Missing::PassOver, false),
             &BTreeSet::new(),
             &TakenKeys::default(),
         )
         .unwrap();
-        assert_eq!(decision.settled.unchanged, [row]);
+        assert_eq!(decision.synced.unchanged, [row]);
     }
 
     use proptest::prelude::*;
 
-    /// A table that knows only what a decision needs: the messages of each group, and everybody's rows.
+    /// A table that knows only what a decision needs: the messages of each conversation, and everybody's rows.
     #[derive(Default)]
     struct Model {
-        messages: HashMap<MessageGroupId, Vec<Message>>,
-        rows: Vec<GroupRow>,
+        messages: HashMap<ConversationId, Vec<Message>>,
+        rows: Vec<ConversationRow>,
     }
 
     impl Model {
@@ -435,8 +440,8 @@ mod tests {
         fn apply(&mut self, actions: &[Action]) -> bool {
             let mut rows = self.rows.clone();
             for action in actions {
-                let held = |rows: &[GroupRow], row: &GroupRow| {
-                    let same = |held: &&GroupRow| {
+                let held = |rows: &[ConversationRow], row: &ConversationRow| {
+                    let same = |held: &&ConversationRow| {
                         held.owner == row.owner && held.last_message_at == row.last_message_at
                     };
                     self.rows.iter().any(|held| same(&held)) && rows.iter().any(|held| same(&held))
@@ -461,17 +466,17 @@ mod tests {
             true
         }
 
-        /// Moves the rows of a group, as the store does it: a refusal is answered with what is taken.
-        fn settle(&mut self, group: MessageGroupId, people: &[Person; 2]) {
-            let Some(newest) = self.messages[&group]
+        /// Syncs the rows of a conversation, as the store does it: a refusal is answered with what is taken.
+        fn sync_rows(&mut self, conversation: ConversationId, people: &[Person; 2]) {
+            let Some(newest) = self.messages[&conversation]
                 .iter()
                 .max_by_key(|m| m.created_at.clone())
             else {
                 return;
             };
             let newest = newest.clone();
-            let settlement = Settlement {
-                group,
+            let request = SyncRequest {
+                conversation,
                 missing: Missing::Create(Box::new(people.clone())),
                 doubled: Doubled::Leave,
                 never_back: false,
@@ -481,15 +486,18 @@ mod tests {
                 let own = self
                     .rows
                     .iter()
-                    .filter(|row| row.group == group)
+                    .filter(|row| row.conversation == conversation)
                     .cloned()
                     .collect();
-                let decision = decide(&newest, own, &settlement, &BTreeSet::new(), &taken).unwrap();
+                let decision = decide(&newest, own, &request, &BTreeSet::new(), &taken).unwrap();
                 if self.apply(decision.actions()) {
                     return;
                 }
                 for person in people {
-                    let others = self.rows.iter().filter(|row| row.group != group);
+                    let others = self
+                        .rows
+                        .iter()
+                        .filter(|row| row.conversation != conversation);
                     let of_owner = others.filter(|row| row.owner == person.id);
                     let keys = of_owner.map(|row| row.last_message_at.clone()).collect();
                     taken.0.insert(person.id, keys);
@@ -499,7 +507,7 @@ mod tests {
     }
 
     proptest! {
-        /// p19: records of many groups, shuffled, doubled and replayed, always end at the newest message,
+        /// p19: records of many conversations, shuffled, doubled and replayed, always end at the newest message,
         /// with one row per participant, however many conversations share an instant.
         #[test]
         fn p19_any_order_of_records_ends_at_the_newest_message(
@@ -507,13 +515,13 @@ mod tests {
             replays in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
         ) {
             let people = [sample::andrew(), sample::bayko()];
-            let group = |n: u128| MessageGroupId::new(uuid::Uuid::from_u128(n + 1));
+            let conversation = |n: u128| ConversationId::new(uuid::Uuid::from_u128(n + 1));
             let start = sample::message(T, "x").created_at.time().unwrap();
             let mut model = Model::default();
-            for (place, (n, micros)) in messages.iter().enumerate() {
-                let mut message = sample::message("", &format!("m{place}"));
-                message.group = group(*n);
-                let own = model.messages.entry(group(*n)).or_default();
+            for (index, (n, micros)) in messages.iter().enumerate() {
+                let mut message = sample::message("", &format!("m{index}"));
+                message.conversation = conversation(*n);
+                let own = model.messages.entry(conversation(*n)).or_default();
                 // Messages never share a key: they move on, as the store has them do.
                 let mut time = start.plus_micros(*micros).unwrap();
                 while own.iter().any(|other| other.created_at == time.into()) {
@@ -522,20 +530,20 @@ mod tests {
                 message.created_at = time.into();
                 own.push(message);
                 // A record that comes in the middle sees only what is there by then.
-                if let Some(replay) = replays.get(place) {
-                    let n = messages[replay.index(place + 1)].0;
-                    model.settle(group(n), &people);
+                if let Some(replay) = replays.get(index) {
+                    let n = messages[replay.index(index + 1)].0;
+                    model.sync_rows(conversation(n), &people);
                 }
             }
             for replay in &replays {
-                model.settle(group(messages[replay.index(messages.len())].0), &people);
+                model.sync_rows(conversation(messages[replay.index(messages.len())].0), &people);
             }
             for (n, _) in &messages {
-                model.settle(group(*n), &people);
+                model.sync_rows(conversation(*n), &people);
             }
             for (id, own) in &model.messages {
                 let newest = own.iter().max_by_key(|m| m.created_at.clone()).unwrap();
-                let rows: Vec<&GroupRow> = model.rows.iter().filter(|row| row.group == *id).collect();
+                let rows: Vec<&ConversationRow> = model.rows.iter().filter(|row| row.conversation == *id).collect();
                 prop_assert_eq!(rows.len(), 2);
                 prop_assert!(rows[0].owner != rows[1].owner);
                 prop_assert!(rows.iter().all(|row| is_at_target(row, newest)), "{rows:?} {newest:?}");

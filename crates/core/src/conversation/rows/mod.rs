@@ -1,23 +1,26 @@
-//! Access pattern E: moves the group rows of a conversation to its newest message.
+//! Access pattern E: syncs the rows of a conversation to its newest message.
 //!
 //! The target is read, never remembered: the newest message by a consistent query. So the order in
-//! which moves happen, and how often, cannot matter. One transaction holds all rows that are not at
+//! which syncs happen, and how often, cannot matter. One transaction holds all rows that are not at
 //! the target; each is deleted on condition that it is as it was read, and put where the key is free.
 
 mod decide;
+mod plan;
 
 use std::collections::{BTreeSet, HashSet};
 
 use futures::TryStreamExt;
 
-use super::read::{group_rows, newest_message, sort_key};
+use super::read::{conversation_rows, newest_message, sort_key};
 use crate::error::{CallError, Error};
-use crate::item::{GroupRow, Item, Message, Person, RawItem};
-use crate::key::{MessageGroupId, PartitionKey, SortKey, UserId};
-use crate::pace::Backoff;
-use crate::store::{Action, Partition, Query, Store, Transacted, Writer};
-use decide::{TakenKeys, decide, last_key};
-pub(super) use decide::{is_ahead, is_at_target};
+use crate::item::{ConversationRow, Item, Message, Person, RawItem};
+use crate::key::{ConversationId, PartitionKey, SortKey, UserId};
+use crate::retry::Backoff;
+use crate::store::{Action, MAX_BUMP_MICROS, Partition, Query, Store, Transacted, Writer};
+pub(super) use decide::{TakenKeys, is_ahead, is_at_target};
+use decide::{decide, last_key};
+pub use plan::RowRules;
+pub(super) use plan::{PlannedRows, plan_rows, step_of};
 
 /// Tells what to do where a participant has no row.
 #[derive(Debug, Clone)]
@@ -38,11 +41,11 @@ pub enum Doubled {
     Delete,
 }
 
-/// Asks for the rows of one conversation to be moved to its newest message.
+/// Asks for the rows of one conversation to be synced to its newest message.
 #[derive(Debug, Clone)]
-pub struct Settlement {
+pub struct SyncRequest {
     /// The conversation.
-    pub group: MessageGroupId,
+    pub conversation: ConversationId,
     /// What happens where a row is missing.
     pub missing: Missing,
     /// What happens where a participant has several rows.
@@ -53,24 +56,24 @@ pub struct Settlement {
 
 /// Says what was done and what was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct SyncedRows {
     /// The newest message: the target. `None` where there is no message.
     pub newest: Option<Message>,
     /// Rows that were made.
-    pub created: Vec<GroupRow>,
-    /// Rows that were moved: as they were, and as they are now.
-    pub moved: Vec<(GroupRow, GroupRow)>,
+    pub created: Vec<ConversationRow>,
+    /// Rows that were updated: as they were, and as they are now.
+    pub updated: Vec<(ConversationRow, ConversationRow)>,
     /// Rows that were at the target already.
-    pub unchanged: Vec<GroupRow>,
+    pub unchanged: Vec<ConversationRow>,
     /// Second and further rows of a participant; left alone, or deleted where that was asked for.
-    pub doubled: Vec<GroupRow>,
+    pub doubled: Vec<ConversationRow>,
     /// Rows that are later than the newest message; left alone.
-    pub ahead: Vec<GroupRow>,
+    pub ahead: Vec<ConversationRow>,
     /// How many of the two participants have no row.
     pub missing: usize,
 }
 
-/// Moves the rows of a conversation to its newest message. A conversation without messages has no
+/// Syncs the rows of a conversation to its newest message. A conversation without messages has no
 /// target: nothing is done.
 ///
 /// Rows that were made are looked at once more: another writer may have made them at the same time, for
@@ -81,11 +84,11 @@ pub struct Settled {
 ///
 /// When a request fails; [`Error::Contended`] where other writers keep changing the rows;
 /// [`Error::NoFreeKey`] where other conversations hold every key within 1 ms.
-pub async fn settle(writer: &Writer, settlement: &Settlement) -> Result<Settled, Error> {
+pub async fn sync_rows(writer: &Writer, request: &SyncRequest) -> Result<SyncedRows, Error> {
     let mut backoff = Backoff::for_bulk();
     let mut taken = TakenKeys::default();
-    let mut written = Settled::default();
-    let known: Vec<UserId> = match &settlement.missing {
+    let mut written = SyncedRows::default();
+    let known: Vec<UserId> = match &request.missing {
         Missing::PassOver => Vec::new(),
         Missing::Create(people) => people.iter().map(|person| person.id).collect(),
     };
@@ -95,31 +98,31 @@ pub async fn settle(writer: &Writer, settlement: &Settlement) -> Result<Settled,
         } else {
             Search::Everywhere
         };
-        let looked = look_for(writer, settlement.group, &known, search).await?;
+        let looked = look_for(writer, request.conversation, &known, search).await?;
         let Some((newest, rows)) = looked else {
             return Ok(written);
         };
         let made: BTreeSet<UserId> = written.created.iter().map(|row| row.owner).collect();
-        let decision = decide(&newest, rows, settlement, &made, &taken)
+        let decision = decide(&newest, rows, request, &made, &taken)
             .map_err(|owner| no_free_key(writer, &newest, owner))?;
-        let owners: BTreeSet<UserId> = decision.settled.writes_to().collect();
+        let owners: BTreeSet<UserId> = decision.synced.writes_to().collect();
         let done = carry_out(writer, &decision.steps).await?;
         if done == decision.steps.len() {
-            let made = !decision.settled.created.is_empty();
-            written = written.then(decision.settled);
+            let made = !decision.synced.created.is_empty();
+            written = written.then(decision.synced);
             if !made {
                 return Ok(written);
             }
             continue;
         }
         if done > 0 {
-            let part = decision.settled.after(&decision.steps[..done]);
+            let part = decision.synced.after(&decision.steps[..done]);
             written = written.then(part);
         }
         if !backoff.again().await {
             return Err(Error::Contended {
-                place: writer.place().to_owned(),
-                group: settlement.group,
+                destination: writer.destination().to_owned(),
+                conversation: request.conversation,
                 attempts: backoff.made(),
             });
         }
@@ -141,21 +144,21 @@ async fn carry_out(writer: &Writer, steps: &[Vec<Action>]) -> Result<usize, Erro
     Ok(steps.len())
 }
 
-impl Settled {
+impl SyncedRows {
     fn writes_to(&self) -> impl Iterator<Item = UserId> {
-        let moved = self.moved.iter().map(|(_, new)| new.owner);
-        moved.chain(self.created.iter().map(|row| row.owner))
+        let updated = self.updated.iter().map(|(_, new)| new.owner);
+        updated.chain(self.created.iter().map(|row| row.owner))
     }
 
     /// Tells whether something was written.
     pub fn changed(&self) -> bool {
-        !self.created.is_empty() || !self.moved.is_empty()
+        !self.created.is_empty() || !self.updated.is_empty()
     }
 
-    /// Leaves what the first transactions did, where a later one was refused. All rows are made and moved
+    /// Leaves what the first transactions did, where a later one was refused. All rows are made and updated
     /// by the first.
     fn after(mut self, steps: &[Vec<Action>]) -> Self {
-        let is_deleted = |row: &GroupRow| {
+        let is_deleted = |row: &ConversationRow| {
             let action = Action::DeleteRow(row.clone());
             steps.iter().any(|step| step.contains(&action))
         };
@@ -165,11 +168,11 @@ impl Settled {
 
     /// Joins what was written with what a later look found and wrote.
     fn then(mut self, later: Self) -> Self {
-        let is_own = |row: &GroupRow| self.created.contains(row);
+        let is_own = |row: &ConversationRow| self.created.contains(row);
         let unchanged = later.unchanged.into_iter().filter(|row| !is_own(row));
         let unchanged = unchanged.collect();
         self.created.extend(later.created);
-        self.moved.extend(later.moved);
+        self.updated.extend(later.updated);
         self.doubled.extend(later.doubled);
         Self {
             newest: later.newest,
@@ -185,8 +188,8 @@ fn no_free_key(store: &Store, newest: &Message, owner: UserId) -> Error {
     let wanted = &newest.created_at;
     let last = last_key(wanted).map_or_else(|| wanted.clone(), SortKey::from);
     Error::NoFreeKey {
-        place: store.place().to_owned(),
-        partition: PartitionKey::Groups(owner).to_string(),
+        destination: store.destination().to_owned(),
+        partition: PartitionKey::Rows(owner).to_string(),
         first: wanted.to_string(),
         last: last.to_string(),
     }
@@ -200,15 +203,15 @@ fn no_free_key(store: &Store, newest: &Message, owner: UserId) -> Error {
 /// When a request fails.
 pub async fn look(
     store: &Store,
-    group: MessageGroupId,
+    conversation: ConversationId,
     known: &[UserId],
-) -> Result<Option<(Message, Vec<GroupRow>)>, CallError> {
-    look_for(store, group, known, Search::Hinted).await
+) -> Result<Option<(Message, Vec<ConversationRow>)>, CallError> {
+    look_for(store, conversation, known, Search::Hinted).await
 }
 
 /// Tells where rows are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Search {
+pub(super) enum Search {
     /// At the keys that the index hints at, and everywhere only where these confirm fewer than two people.
     Hinted,
     /// In the partition of everybody who may take part: the index may not have what was just written.
@@ -217,20 +220,20 @@ enum Search {
 
 async fn look_for(
     store: &Store,
-    group: MessageGroupId,
+    conversation: ConversationId,
     known: &[UserId],
     search: Search,
-) -> Result<Option<(Message, Vec<GroupRow>)>, CallError> {
-    let Some(newest) = newest_message(store, group).await? else {
+) -> Result<Option<(Message, Vec<ConversationRow>)>, CallError> {
+    let Some(newest) = newest_message(store, conversation).await? else {
         return Ok(None);
     };
-    let rows = find_rows(store, group, &newest, known, search).await?;
+    let rows = find_rows(store, conversation, &newest, known, search).await?;
     if rows.iter().all(|row| is_at_target(row, &newest)) {
         return Ok(Some((newest, rows)));
     }
-    // Another writer may have moved the rows for a message that came after our look. The newest message
-    // that is read after the rows is never older than the one that they were moved for.
-    let newest = newest_message(store, group).await?;
+    // Another writer may have synced the rows for a message that came after our look. The newest message
+    // that is read after the rows is never older than the one that they were synced for.
+    let newest = newest_message(store, conversation).await?;
     Ok(newest.map(|newest| (newest, rows)))
 }
 
@@ -238,22 +241,24 @@ async fn look_for(
 /// where fewer than two participants are confirmed, their partitions are searched.
 async fn find_rows(
     store: &Store,
-    group: MessageGroupId,
+    conversation: ConversationId,
     newest: &Message,
     known: &[UserId],
     search: Search,
-) -> Result<Vec<GroupRow>, CallError> {
-    let hints = group_rows(store.query(Query::new(Partition::GroupIndex(group)))).await?;
-    let mut rows: Vec<GroupRow> = Vec::new();
+) -> Result<Vec<ConversationRow>, CallError> {
+    let hints =
+        conversation_rows(store.query(Query::new(Partition::ConversationIndex(conversation))))
+            .await?;
+    let mut rows: Vec<ConversationRow> = Vec::new();
     let mut seen: HashSet<(UserId, SortKey)> = HashSet::new();
     for hint in &hints {
         if !seen.insert((hint.owner, hint.last_message_at.clone())) {
             continue;
         }
-        let key = PartitionKey::Groups(hint.owner);
+        let key = PartitionKey::Rows(hint.owner);
         let item = store.get(&key, &hint.last_message_at).await?;
-        if let Some(Item::GroupRow(row)) = item.map(Item::decode)
-            && row.group == group
+        if let Some(Item::ConversationRow(row)) = item.map(Item::decode)
+            && row.conversation == conversation
         {
             rows.push(row);
         }
@@ -272,16 +277,38 @@ async fn find_rows(
         if !searched.insert(owner) {
             continue;
         }
-        let query = Query::new(Partition::Table(PartitionKey::Groups(owner)))
-            .of_group(group)
+        let query = Query::new(Partition::Table(PartitionKey::Rows(owner)))
+            .of_conversation(conversation)
             .consistent();
         rows.retain(|row| row.owner != owner);
-        for row in group_rows(store.query(query)).await? {
+        for row in conversation_rows(store.query(query)).await? {
             to_search.push(row.other.id);
             rows.push(row);
         }
     }
     Ok(rows)
+}
+
+/// Finds the key of a row for a message: that of the message, or the first one at most 1 ms after it that is neither held
+/// by another row nor taken otherwise.
+pub(super) async fn free_row_key(
+    store: &Store,
+    owner: UserId,
+    newest: &Message,
+    is_taken: impl Fn(&SortKey) -> bool,
+) -> Result<SortKey, Error> {
+    let held = keys_taken(store, owner, newest).await?;
+    let is_free = |key: &SortKey| !held.contains(key) && !is_taken(key);
+    let wanted = newest.created_at.clone();
+    if is_free(&wanted) {
+        return Ok(wanted);
+    }
+    let time = wanted.time().ok();
+    let found = time.and_then(|time| {
+        let later = (1..=MAX_BUMP_MICROS).filter_map(|micros| time.plus_micros(micros));
+        later.map(SortKey::from).find(is_free)
+    });
+    found.ok_or_else(|| no_free_key(store, newest, owner))
 }
 
 /// Finds the keys within reach of a message that other rows of a person hold: its own key, as it is
@@ -291,9 +318,9 @@ async fn keys_taken(
     owner: UserId,
     newest: &Message,
 ) -> Result<BTreeSet<SortKey>, CallError> {
-    let partition = PartitionKey::Groups(owner);
-    // A row of this very conversation is no obstacle but its own place.
-    let is_other = |item: &RawItem| !matches!(Item::decode(item.clone()), Item::GroupRow(row) if row.group == newest.group);
+    let partition = PartitionKey::Rows(owner);
+    // A row of this very conversation is no obstacle but its own key.
+    let is_other = |item: &RawItem| !matches!(Item::decode(item.clone()), Item::ConversationRow(row) if row.conversation == newest.conversation);
     let mut keys = BTreeSet::new();
     let wanted = &newest.created_at;
     if !wanted.is_written_form() {

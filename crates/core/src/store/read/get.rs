@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use crate::error::CallError;
 use crate::item::{RawItem, primary_key};
 use crate::key::{PartitionKey, SortKey};
-use crate::pace::Backoff;
+use crate::retry::Backoff;
 use crate::schema::attribute;
 use crate::store::Store;
 

@@ -1,8 +1,8 @@
 //! Reading: pages as streams, from the socket to whoever asks.
 
 mod get;
-mod pace;
 mod query;
+mod rate;
 mod scan;
 
 use aws_sdk_dynamodb::types::ConsumedCapacity;

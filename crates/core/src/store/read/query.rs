@@ -5,7 +5,7 @@ use futures::stream::Stream;
 
 use super::{LastKey, Page, natural, units, unless_empty};
 use crate::error::CallError;
-use crate::key::{MessageGroupId, PartitionKey};
+use crate::key::{ConversationId, PartitionKey};
 use crate::pages::pages;
 use crate::schema::{GROUP_INDEX, attribute};
 use crate::store::Store;
@@ -27,8 +27,8 @@ pub enum Direction {
 pub enum Partition {
     /// A partition of the table.
     Table(PartitionKey),
-    /// The group rows of a conversation, through the index. Always eventually consistent.
-    GroupIndex(MessageGroupId),
+    /// The rows of a conversation, through the index. Always eventually consistent.
+    ConversationIndex(ConversationId),
 }
 
 /// Describes a query.
@@ -36,7 +36,7 @@ pub enum Partition {
 pub struct Query {
     partition: Partition,
     range: (Option<String>, Option<String>),
-    of_group: Option<MessageGroupId>,
+    of_conversation: Option<ConversationId>,
     direction: Direction,
     consistent: bool,
     page_size: Option<i32>,
@@ -48,7 +48,7 @@ impl Query {
         Self {
             partition,
             range: (None, None),
-            of_group: None,
+            of_conversation: None,
             direction: Direction::Ascending,
             consistent: false,
             page_size: None,
@@ -62,10 +62,10 @@ impl Query {
         self
     }
 
-    /// Has the service leave out all group rows but those of one conversation.
+    /// Has the service leave out all rows but those of one conversation.
     #[must_use]
-    pub fn of_group(mut self, group: MessageGroupId) -> Self {
-        self.of_group = Some(group);
+    pub fn of_conversation(mut self, conversation: ConversationId) -> Self {
+        self.of_conversation = Some(conversation);
         self
     }
 
@@ -102,7 +102,7 @@ impl Store {
         query: Query,
     ) -> impl Stream<Item = Result<Page, CallError>> + Send + use<> {
         let store = self.clone();
-        pages(QUERY, &self.place, move |last: LastKey| {
+        pages(QUERY, &self.destination, move |last: LastKey| {
             let (store, query) = (store.clone(), query.clone());
             async move { store.query_page(&query, last).await }
         })
@@ -112,7 +112,9 @@ impl Store {
         let own = || OwnText::of(last.as_ref());
         let (name, value) = match query.partition {
             Partition::Table(key) => (attribute::PK, key.to_string()),
-            Partition::GroupIndex(group) => (attribute::MESSAGE_GROUP_UUID, group.to_string()),
+            Partition::ConversationIndex(conversation) => {
+                (attribute::MESSAGE_GROUP_UUID, conversation.to_string())
+            }
         };
         let mut request = self
             .client
@@ -124,7 +126,7 @@ impl Store {
             .set_limit(query.page_size)
             .set_exclusive_start_key(last.clone())
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        if let Partition::GroupIndex(_) = query.partition {
+        if let Partition::ConversationIndex(_) = query.partition {
             request = request.index_name(GROUP_INDEX);
         }
         if query.consistent {
@@ -145,11 +147,11 @@ impl Store {
                     .expression_attribute_values(placeholder, AttributeValue::S(bound.clone()));
             }
         }
-        if let Some(group) = query.of_group {
+        if let Some(conversation) = query.of_conversation {
             request = request
                 .filter_expression("#group = :group")
                 .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
-                .expression_attribute_values(":group", AttributeValue::S(group.to_string()));
+                .expression_attribute_values(":group", AttributeValue::S(conversation.to_string()));
         }
         let request = request.key_condition_expression(format!("#partition = :partition{sort}"));
         let answer = self

@@ -5,14 +5,14 @@ use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, Select};
 use aws_smithy_types::body::SdkBody;
 use futures::stream::{self, Stream, StreamExt};
 
-use super::pace::ScanPace;
+use super::rate::ScanRate;
 use super::{LastKey, unless_empty};
 use crate::error::CallError;
-use crate::item::{View, read_page};
-use crate::pace::Rate;
+use crate::item::{ItemView, read_page};
 use crate::pages::pages;
+use crate::rate_limit::Rate;
 use crate::store::Store;
-use crate::store::body::{OwnText, TakenBody};
+use crate::store::body::{OwnText, ResponseBody};
 
 const SCAN: &str = "Scan";
 
@@ -121,7 +121,7 @@ impl Store {
     ) -> impl Stream<Item = Result<Folded<T>, CallError>> + Send + use<T, F>
     where
         T: Default + Send + 'static,
-        F: Fn(&mut T, &View<'_>) + Clone + Send + 'static,
+        F: Fn(&mut T, &ItemView<'_>) + Clone + Send + 'static,
     {
         let store = self.clone();
         let segments = scan.segments.iter().map(move |segment| {
@@ -139,18 +139,18 @@ impl Store {
     ) -> impl Stream<Item = Result<Folded<T>, CallError>> + Send + use<T, F>
     where
         T: Default + Send + 'static,
-        F: Fn(&mut T, &View<'_>) + Clone + Send + 'static,
+        F: Fn(&mut T, &ItemView<'_>) + Clone + Send + 'static,
     {
         let store = self.clone();
-        let pace = scan.rate.clone();
-        let pace = pace.map(|rate| ScanPace::new(rate, scan.consistent));
-        pages(SCAN, &self.place, move |last: LastKey| {
-            let (store, fold, pace) = (store.clone(), fold.clone(), pace.clone());
+        let rate = scan.rate.clone();
+        let rate = rate.map(|rate| ScanRate::new(rate, scan.consistent));
+        pages(SCAN, &self.destination, move |last: LastKey| {
+            let (store, fold, rate) = (store.clone(), fold.clone(), rate.clone());
             let request = store.scan_request(segment, &scan);
             let page_size = scan.page_size;
             async move {
-                let (page_size, reserved) = match &pace {
-                    Some(pace) => pace.begin(page_size).await,
+                let (page_size, reserved) = match &rate {
+                    Some(rate) => rate.begin(page_size).await,
                     None => (page_size, 0.0),
                 };
                 let limit = page_size.map(|size| i32::try_from(size).unwrap_or(i32::MAX));
@@ -172,8 +172,8 @@ impl Store {
                     scanned: foot.scanned,
                     consumed: foot.consumed,
                 };
-                if let Some(pace) = &pace {
-                    let end = pace.end(reserved, page.scanned, page.consumed);
+                if let Some(rate) = &rate {
+                    let end = rate.end(reserved, page.scanned, page.consumed);
                     end.map_err(|fault| store.garbled(SCAN, &fault))?;
                 }
                 Ok((page, unless_empty(foot.last)))
@@ -208,7 +208,7 @@ impl Store {
         request: ScanFluentBuilder,
         last: LastKey,
     ) -> Result<SdkBody, CallError> {
-        let body = TakenBody::default();
+        let body = ResponseBody::default();
         let request = request.set_exclusive_start_key(last.clone());
         self.ask(SCAN, || {
             let request = request.clone().customize();
@@ -219,7 +219,7 @@ impl Store {
         .await?;
         body.get().map_err(|cause| CallError {
             operation: SCAN,
-            place: self.place.clone(),
+            destination: self.destination.clone(),
             cause,
         })
     }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use ddb_core::Error;
+use ddb_core::changes::Keep;
 use ddb_core::conversation::{
-    Doubled, Missing, Pass, Settled, Settlement, Text, create_conversation, create_message,
-    inspect, repair, settle,
+    Doubled, Missing, Pass, SyncRequest, SyncedRows, Text, create_conversation, create_message,
+    sync_rows,
 };
 use ddb_core::item::RawItem;
-use ddb_core::key::{MessageGroupId, MessageId, SortKey};
+use ddb_core::key::{ConversationId, MessageId, SortKey};
 use ddb_core::seed::{Script, Seed, SeedError, Speakers, prepare};
 use ddb_core::store::{Scan, Store, Writer};
 use ddb_core::timestamp::Timestamp;
@@ -16,7 +17,8 @@ use ddb_test_support::Sandbox;
 use futures::TryStreamExt;
 
 use super::verdict::Broken;
-use crate::data::{at, group, message, person, raw};
+use crate::changes::repair;
+use crate::data::{at, conversation, message, person, raw};
 
 /// Where the conversations end, where somebody says so.
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
@@ -40,13 +42,13 @@ pub struct Talk {
 }
 
 impl Talk {
-    pub fn group(self) -> MessageGroupId {
-        group(self.number)
+    pub fn conversation(self) -> ConversationId {
+        conversation(self.number)
     }
 
     fn seed(self, ends_at: Option<Timestamp>) -> Seed {
         Seed {
-            group: self.group(),
+            conversation: self.conversation(),
             me: person(1),
             other: person(self.other),
             ends_at,
@@ -79,7 +81,7 @@ pub enum Deed {
 /// A message that somebody was told to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledged {
-    pub group: MessageGroupId,
+    pub conversation: ConversationId,
     /// `None` where only its text is known.
     pub id: Option<MessageId>,
     pub text: String,
@@ -90,14 +92,14 @@ pub struct Acknowledged {
 pub struct Told {
     pub messages: Vec<Acknowledged>,
     /// Conversations whose rows have been moved to the message at this key, or one that is newer.
-    pub moved: Vec<(MessageGroupId, SortKey)>,
+    pub moved: Vec<(ConversationId, SortKey)>,
 }
 
 impl Told {
-    fn settled(&mut self, settled: Settled) {
-        let newest = settled.newest.into_iter();
+    fn synced(&mut self, synced: SyncedRows) {
+        let newest = synced.newest.into_iter();
         self.moved
-            .extend(newest.map(|newest| (newest.group, newest.created_at)));
+            .extend(newest.map(|newest| (newest.conversation, newest.created_at)));
     }
 
     pub fn extend(&mut self, more: Self) {
@@ -152,7 +154,7 @@ impl Stage {
     ) -> Result<Told, SeedError> {
         let prepared = prepare(writer, seed, script, now).await?;
         let messages = prepared.messages().iter().map(|message| Acknowledged {
-            group: message.group,
+            conversation: message.conversation,
             id: Some(message.id),
             text: message.text.clone(),
         });
@@ -161,16 +163,16 @@ impl Stage {
             moved: Vec::new(),
         };
         let report = prepared.write(writer).await?;
-        told.settled(report.rows);
+        told.synced(report.rows);
         Ok(told)
     }
 
     /// Acts; returns what this actor is told. An error is one that no actor should meet.
     pub async fn act(&self, writer: &Writer, deed: Deed, micros: i64) -> Result<Told, String> {
         let text: Text = format!("said at {micros}").parse().unwrap();
-        let told = |group, id| Told {
+        let told = |conversation, id| Told {
             messages: vec![Acknowledged {
-                group,
+                conversation,
                 id,
                 text: text.as_str().to_owned(),
             }],
@@ -190,27 +192,27 @@ impl Stage {
                 }
             }
             Deed::Message { place, sender } => {
-                let group = self.talks[place].group();
+                let conversation = self.talks[place].conversation();
                 let mut all = Told::default();
                 for step in 0..3 {
                     let now = now(micros + step * 200);
-                    let made = create_message(writer, group, person(sender), &text, now);
+                    let made = create_message(writer, conversation, person(sender), &text, now);
                     let made = made.await.map_err(|error| error.to_string())?;
-                    all.extend(told(group, Some(made.id)));
+                    all.extend(told(conversation, Some(made.id)));
                 }
                 Ok(all)
             }
             Deed::OldMessage { place, form } => {
                 let sk = SortKey::verbatim(OLD_FORMS[form]);
-                let message = message(self.talks[place].group(), sk, 1, text.as_str());
+                let message = message(self.talks[place].conversation(), sk, 1, text.as_str());
                 self.sandbox.put(raw(&message)).await;
-                Ok(told(message.group, Some(message.id)))
+                Ok(told(message.conversation, Some(message.id)))
             }
             Deed::Conversation => {
                 let people = [person(1), person(2)];
                 create_conversation(writer, people, &text, now(micros))
                     .await
-                    .map(|row| told(row.group, None))
+                    .map(|row| told(row.conversation, None))
                     .map_err(|error| error.to_string())
             }
             Deed::Sync => self.sync(writer).await,
@@ -222,14 +224,14 @@ impl Stage {
     async fn sync(&self, writer: &Writer) -> Result<Told, String> {
         let mut told = Told::default();
         for talk in self.talks.iter().chain(&self.talks) {
-            let settlement = Settlement {
-                group: talk.group(),
+            let request = SyncRequest {
+                conversation: talk.conversation(),
                 missing: Missing::PassOver,
                 doubled: Doubled::Leave,
                 never_back: false,
             };
-            match settle(writer, &settlement).await {
-                Ok(settled) => told.settled(settled),
+            match sync_rows(writer, &request).await {
+                Ok(synced) => told.synced(synced),
                 Err(Error::Contended { .. }) => {}
                 Err(error) => return Err(error.to_string()),
             }
@@ -239,29 +241,22 @@ impl Stage {
 
     /// Checks and repairs, as `check-conversations --repair` does.
     async fn repair(&self, writer: &Writer) -> Result<Told, String> {
-        let mut told = Told::default();
         let mut pass = Pass::default();
         for item in scan(writer).await? {
             pass.take(&(&item).into());
         }
-        for group in pass.suspects() {
-            let seen = inspect(writer, group, &pass.owners(group), &()).await;
-            let seen = seen.map_err(|error| error.to_string())?;
-            let (false, Ok(people)) = (seen.findings.is_empty(), seen.people) else {
-                continue;
-            };
-            match repair(writer, group, people).await {
-                Ok(settled) => told.settled(settled),
-                Err(Error::Contended { .. }) => {}
-                Err(error) => return Err(error.to_string()),
-            }
+        for conversation in pass.suspects() {
+            let owners = pass.owners(conversation);
+            let found = [(conversation, owners)];
+            let repaired = Box::pin(repair(writer, &found, &Keep::Nowhere)).await;
+            repaired.map_err(|error| error.to_string())?;
         }
-        Ok(told)
+        Ok(Told::default())
     }
 
     /// Does what an operator does after it, in peace: whatever was seeded is seeded again, then rows are
     /// moved and mended. Returns what the operator is told, and what failed.
-    pub async fn settle(&self, deeds: &[Deed]) -> (Told, Vec<Broken>) {
+    pub async fn sync_rows(&self, deeds: &[Deed]) -> (Told, Vec<Broken>) {
         let writer = self.sandbox.writer();
         let (mut told, mut broken) = (Told::default(), Vec::new());
         let mut seeded = Vec::new();

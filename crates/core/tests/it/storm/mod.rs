@@ -12,6 +12,7 @@ use ddb_test_support::{Sandbox, note, run_seeds};
 use fastrand::Rng;
 use futures::future::join_all;
 
+pub use actors::scan;
 use actors::{Deed, Stage, Talk, Told};
 use verdict::Broken;
 
@@ -134,7 +135,7 @@ async fn round(seed: u64) -> Vec<Broken> {
         }
     }
     broken.extend(verdict::at_once(&stage, &told, any_killed).await);
-    let (more, failed) = stage.settle(&deeds).await;
+    let (more, failed) = stage.sync_rows(&deeds).await;
     told.extend(more);
     broken.extend(failed);
     broken.extend(verdict::judge(&stage, &told).await);

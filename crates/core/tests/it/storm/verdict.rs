@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ddb_core::conversation::{Invariant, Pass, inspect};
-use ddb_core::item::{GroupRow, Item, Message};
-use ddb_core::key::{MessageGroupId, MessageId, SortKey, UserId};
+use ddb_core::conversation::{Pass, Rule, inspect};
+use ddb_core::item::{ConversationRow, Item, Message};
+use ddb_core::key::{ConversationId, MessageId, SortKey, UserId};
 
 use super::actors::{Acknowledged, Stage, Told, scan};
 
@@ -63,15 +63,19 @@ pub fn tell(broken: &[Broken]) -> String {
 #[derive(Debug, Default)]
 struct Conversation {
     messages: Vec<Message>,
-    rows: Vec<GroupRow>,
+    rows: Vec<ConversationRow>,
 }
 
-async fn conversations(stage: &Stage) -> BTreeMap<MessageGroupId, Conversation> {
-    let mut all: BTreeMap<MessageGroupId, Conversation> = BTreeMap::new();
+async fn conversations(stage: &Stage) -> BTreeMap<ConversationId, Conversation> {
+    let mut all: BTreeMap<ConversationId, Conversation> = BTreeMap::new();
     for item in stage.sandbox.items().await {
         match Item::decode(item) {
-            Item::Message(message) => all.entry(message.group).or_default().messages.push(message),
-            Item::GroupRow(row) => all.entry(row.group).or_default().rows.push(row),
+            Item::Message(message) => all
+                .entry(message.conversation)
+                .or_default()
+                .messages
+                .push(message),
+            Item::ConversationRow(row) => all.entry(row.conversation).or_default().rows.push(row),
             Item::Unknown { raw, reason } => panic!("{reason}: {raw:?}"),
         }
     }
@@ -79,11 +83,13 @@ async fn conversations(stage: &Stage) -> BTreeMap<MessageGroupId, Conversation> 
 }
 
 fn missing(
-    all: &BTreeMap<MessageGroupId, Conversation>,
+    all: &BTreeMap<ConversationId, Conversation>,
     acknowledged: &[Acknowledged],
 ) -> Vec<Broken> {
     let is_there = |told: &&Acknowledged| {
-        let messages = all.get(&told.group).map(|talk| talk.messages.as_slice());
+        let messages = all
+            .get(&told.conversation)
+            .map(|talk| talk.messages.as_slice());
         let is_it = |message: &Message| match told.id {
             Some(id) => message.id == id && message.text == told.text,
             None => message.text == told.text,
@@ -91,7 +97,7 @@ fn missing(
         messages.is_some_and(|messages| messages.iter().any(is_it))
     };
     let lost = acknowledged.iter().filter(|told| !is_there(told));
-    lost.map(|told| Kind::Lost.of(format!("{}: {}", told.group, told.text)))
+    lost.map(|told| Kind::Lost.of(format!("{}: {}", told.conversation, told.text)))
         .collect()
 }
 
@@ -100,28 +106,31 @@ fn missing(
 pub async fn at_once(stage: &Stage, told: &Told, any_killed: bool) -> Vec<Broken> {
     let all = conversations(stage).await;
     let mut broken = missing(&all, &told.messages);
-    for (group, newest) in &told.moved {
-        let rows = all.get(group).map_or(&[][..], |talk| &talk.rows);
+    for (conversation, newest) in &told.moved {
+        let rows = all.get(conversation).map_or(&[][..], |talk| &talk.rows);
         let back = rows
             .iter()
             .filter(|row| micros(&row.last_message_at) < micros(newest));
         broken.extend(back.map(|row| {
             let at = &row.last_message_at;
-            Kind::WentBack.of(format!("{group}: a row is at {at}, and was at {newest}"))
+            Kind::WentBack.of(format!(
+                "{conversation}: a row is at {at}, and was at {newest}"
+            ))
         }));
     }
     let talks = all.iter().filter(|_| !any_killed);
-    broken.extend(talks.filter_map(|(group, talk)| {
+    broken.extend(talks.filter_map(|(conversation, talk)| {
         let owners: BTreeSet<UserId> = talk.rows.iter().map(|row| row.owner).collect();
         let is_doubled = owners.len() < talk.rows.len();
-        is_doubled.then(|| Kind::Doubled.of(format!("{group}: {}", places(talk))))
+        is_doubled.then(|| Kind::Doubled.of(format!("{conversation}: {}", places(talk))))
     }));
     broken
 }
 
 /// Names the rows of a conversation.
 fn places(talk: &Conversation) -> String {
-    let row = |row: &GroupRow| format!("with {} at {}", row.other.handle, row.last_message_at);
+    let row =
+        |row: &ConversationRow| format!("with {} at {}", row.other.handle, row.last_message_at);
     talk.rows.iter().map(row).collect::<Vec<_>>().join(", ")
 }
 
@@ -133,15 +142,15 @@ fn micros(sk: &SortKey) -> i64 {
 pub async fn judge(stage: &Stage, told: &Told) -> Vec<Broken> {
     let all = conversations(stage).await;
     let mut broken = missing(&all, &told.messages);
-    for (group, talk) in &all {
-        broken.extend(twice(*group, talk));
-        broken.extend(rows(*group, talk));
+    for (conversation, talk) in &all {
+        broken.extend(twice(*conversation, talk));
+        broken.extend(rows(*conversation, talk));
     }
     broken.extend(check(stage).await);
     broken
 }
 
-fn twice(group: MessageGroupId, talk: &Conversation) -> Vec<Broken> {
+fn twice(conversation: ConversationId, talk: &Conversation) -> Vec<Broken> {
     let mut seen: BTreeSet<MessageId> = BTreeSet::new();
     let again = talk
         .messages
@@ -150,37 +159,37 @@ fn twice(group: MessageGroupId, talk: &Conversation) -> Vec<Broken> {
     again
         .map(|message| {
             Kind::Twice.of(format!(
-                "{group}: {} at {}",
+                "{conversation}: {} at {}",
                 message.text, message.created_at
             ))
         })
         .collect()
 }
 
-fn rows(group: MessageGroupId, talk: &Conversation) -> Vec<Broken> {
+fn rows(conversation: ConversationId, talk: &Conversation) -> Vec<Broken> {
     let newest = talk
         .messages
         .iter()
         .max_by_key(|message| &message.created_at);
     let Some(newest) = newest else {
-        return vec![Kind::Rows.of(format!("{group}: rows without a message"))];
+        return vec![Kind::Rows.of(format!("{conversation}: rows without a message"))];
     };
     let mut broken = Vec::new();
     let owners: BTreeSet<UserId> = talk.rows.iter().map(|row| row.owner).collect();
     if (talk.rows.len(), owners.len()) != (2, 2) {
-        broken.push(Kind::Rows.of(format!("{group}: {}", places(talk))));
+        broken.push(Kind::Rows.of(format!("{conversation}: {}", places(talk))));
     }
     let late = talk.rows.iter().filter(|row| !is_at(row, newest));
     broken.extend(late.map(|row| {
         Kind::NotAtNewest.of(format!(
-            "{group}: {} `{}`, not {} `{}`",
+            "{conversation}: {} `{}`, not {} `{}`",
             row.last_message_at, row.text, newest.created_at, newest.text
         ))
     }));
     broken
 }
 
-fn is_at(row: &GroupRow, newest: &Message) -> bool {
+fn is_at(row: &ConversationRow, newest: &Message) -> bool {
     let behind = micros(&row.last_message_at) - micros(&newest.created_at);
     row.text == newest.text && (0..=1_000).contains(&behind)
 }
@@ -191,16 +200,17 @@ async fn check(stage: &Stage) -> Vec<Broken> {
     let mut pass = Pass::default();
     let mut findings = Vec::new();
     for item in scan(&store).await.unwrap() {
-        findings.extend(pass.take(&(&item).into()));
+        pass.take(&(&item).into());
     }
-    for group in pass.suspects() {
-        let seen = inspect(&store, group, &pass.owners(group), &()).await;
+    findings.extend(pass.findings().cloned());
+    for conversation in pass.suspects() {
+        let seen = inspect(&store, conversation, &pass.owners(conversation), &()).await;
         match seen {
             Ok(seen) => findings.extend(seen.findings),
             Err(error) => return vec![Broken::failed("check in peace", &error.to_string())],
         }
     }
-    findings.retain(|finding| finding.invariant != Some(Invariant::SortKey));
+    findings.retain(|finding| finding.rule != Some(Rule::TimeForm));
     findings
         .into_iter()
         .map(|finding| Kind::Found.of(format!("{} {}: {}", finding.pk, finding.sk, finding.reason)))

@@ -1,7 +1,7 @@
 //! The Cognito ids of the users table: read as they are, written in one transaction.
 
 use super::{Database, DatabaseWriter, PostgresError, bounded};
-use crate::directory::{Change, Identity};
+use crate::cognito::{Change, Identity};
 
 const READ: &str = "\
 SELECT r->>'handle', r->>'cognito_user_id'

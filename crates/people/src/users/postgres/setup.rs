@@ -157,7 +157,7 @@ impl DatabaseWriter {
             findings: findings(&transaction).await?,
         };
         for user in seed {
-            setup.place(&transaction, user).await?;
+            setup.insert_or_update(&transaction, user).await?;
         }
         bounded(transaction.commit()).await?;
         Ok(setup)
@@ -229,7 +229,7 @@ FROM (SELECT to_jsonb(u) AS r FROM public.users u
 
 impl Setup {
     /// Inserts or updates one user, or leaves what is there.
-    async fn place(
+    async fn insert_or_update(
         &mut self,
         transaction: &Transaction<'_>,
         user: &User,

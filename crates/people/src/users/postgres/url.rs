@@ -74,13 +74,13 @@ impl Address {
         name.unwrap_or_default()
     }
 
-    /// Names the place for people, and whether real data is there.
-    pub fn place(&self) -> String {
-        let realm = match self.production {
+    /// Names the database for people, and whether real data is there.
+    pub fn description(&self) -> String {
+        let kind = match self.production {
             true => "production",
             false => "local",
         };
-        format!("{realm} postgres {self}")
+        format!("{kind} postgres {self}")
     }
 
     /// Reads a URL; the `PG*` variables fill what it leaves open.
@@ -367,7 +367,7 @@ mod tests {
             .collect();
         let of_variables = Address::parse("postgres:///db", false, None, &environment);
         assert_eq!(of_variables.unwrap_err(), UrlError::Plaintext);
-        for (url, production, place) in [
+        for (url, production, description) in [
             (
                 "db.example.org/db",
                 false,
@@ -378,8 +378,8 @@ mod tests {
         ] {
             let url = format!("postgres://me@{url}");
             let address = Address::parse(&url, production, None, &Environment::default());
-            let shown = address.unwrap().place().replace(":5432", "");
-            assert_eq!(shown, place);
+            let shown = address.unwrap().description().replace(":5432", "");
+            assert_eq!(shown, description);
         }
         let aws = "postgres://me@x.rds.amazonaws.com/db?hostaddr=127.0.0.1&sslmode=disable";
         assert_eq!(mode(aws, false), Err(UrlError::Aws));

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::pace::Rate;
+use crate::rate_limit::Rate;
 
 /// What a page of 1 MB costs at the most: 4 KB a unit, read consistently. See "Read consistency" and
 /// "Provisioned capacity mode" in the AWS developer guide.
@@ -15,13 +15,13 @@ pub(super) struct Silent;
 
 /// Bounds the pages of one segment so that none costs more than a second of the rate.
 #[derive(Debug, Clone)]
-pub(super) struct ScanPace {
+pub(super) struct ScanRate {
     rate: Rate,
     /// Units an item, by the last page.
     price: Arc<Mutex<f64>>,
 }
 
-impl ScanPace {
+impl ScanRate {
     pub(super) fn new(rate: Rate, consistent: bool) -> Self {
         // An item of 4 KB, until the first page says better.
         let price = if consistent { 1.0 } else { 0.5 };

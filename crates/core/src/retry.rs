@@ -1,7 +1,4 @@
-//! Pacing: backoff between attempts, waits that end, rates that are held, requests in flight.
-
-mod rate;
-mod window;
+//! Asking again: backoff between attempts, and waits that end.
 
 use std::time::Duration;
 
@@ -11,8 +8,6 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::{Instant, sleep};
 
 use crate::error::{CallError, Destination, Error};
-pub use rate::Rate;
-pub use window::{Place, Window};
 
 /// Bounds a series of attempts, with exponential backoff and full jitter between them: a random wait
 /// from 0 to `base` times 2 to the power of the attempt, at most `cap`. See "Exponential Backoff And
@@ -69,7 +64,7 @@ impl Backoff {
 /// # Errors
 ///
 /// What `ask` fails with: throttling at the last attempt, anything else at once.
-pub async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, CallError>
+pub async fn retry_throttled<T, F>(mut ask: impl FnMut() -> F) -> Result<T, CallError>
 where
     F: Future<Output = Result<T, CallError>>,
 {
@@ -82,25 +77,25 @@ where
     }
 }
 
-/// Sends a request, again while the service throttles it, as [`patiently`] does.
+/// Sends a request, again while the service throttles it, as [`retry_throttled`] does.
 ///
 /// # Errors
 ///
 /// What the last attempt failed with.
 pub async fn ask<T, E, F>(
     operation: &'static str,
-    place: &Destination,
+    destination: &Destination,
     mut request: impl FnMut() -> F,
 ) -> Result<T, CallError>
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 {
-    patiently(|| {
+    retry_throttled(|| {
         let sent = request();
         async move {
             let answer = sent.await;
-            answer.map_err(|error| CallError::new(operation, place, error))
+            answer.map_err(|error| CallError::new(operation, destination, error))
         }
     })
     .await
@@ -179,12 +174,12 @@ mod tests {
     async fn only_throttling_is_asked_again_and_not_for_ever() {
         for (code, asked) in [("ThrottlingException", 10), ("AccessDeniedException", 1)] {
             let count = Cell::new(0);
-            let error = patiently(|| {
+            let error = retry_throttled(|| {
                 count.set(count.get() + 1);
                 async {
                     Err::<(), _>(CallError {
                         operation: "Scan",
-                        place: Destination::new("here", Resource::Tables),
+                        destination: Destination::new("here", Resource::Tables),
                         cause: crate::Cause::Service {
                             code: code.to_owned(),
                             message: "no".to_owned(),

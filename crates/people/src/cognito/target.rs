@@ -7,7 +7,7 @@ use ddb_core::aws_client;
 use ddb_core::connect::{Local, Prod, Service, TargetError, TargetOptions};
 use ddb_core::environment::{Environment, Given, NotUnicode};
 
-use super::Directory;
+use super::UserPool;
 
 /// Where requests to user pools go.
 const COGNITO: Service = Service::new(
@@ -73,7 +73,7 @@ impl FromStr for PoolId {
 pub enum CognitoTarget {
     /// An endpoint that is not AWS.
     Local(Local),
-    /// The real service, asked by a local command: the word `aws` in place of an endpoint.
+    /// The real service, asked by a local command: the word `aws` instead of an endpoint.
     Aws(Box<Prod>),
     /// The real service, in production.
     Prod(Box<Prod>),
@@ -125,7 +125,7 @@ impl CognitoTarget {
         Local::resolve(&options, environment).map(Self::Local)
     }
 
-    /// Tells whether the endpoint that was given, or that of the variable in its place, is the word that means the real service.
+    /// Tells whether the endpoint that was given, or that of the variable instead, is the word that means the real service.
     ///
     /// # Errors
     ///
@@ -142,13 +142,13 @@ impl CognitoTarget {
     }
 
     /// Makes a client of one pool. Nothing is contacted.
-    pub fn directory(&self, pool: PoolId) -> Directory {
+    pub fn cognito(&self, pool: PoolId) -> UserPool {
         let connection = match self {
             Self::Local(local) => local.connection(),
             Self::Aws(aws) | Self::Prod(aws) => aws.connection(),
         };
         let client = aws_client!(aws_sdk_cognitoidentityprovider, &connection);
-        Directory::new(client, pool, &self.to_string())
+        UserPool::new(client, pool, &self.to_string())
     }
 }
 

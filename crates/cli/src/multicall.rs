@@ -6,7 +6,7 @@ use clap::Command;
 
 use crate::commands::{Entry, GROUPS};
 use crate::help;
-use crate::launch::{self, Program};
+use crate::runner::{self, Program};
 
 const FIRST_STEPS: &str = "\
 First steps, in two terminals:
@@ -25,7 +25,7 @@ const DDB: Program = Program {
 /// Runs the front door with the arguments of this process.
 pub fn run() -> ExitCode {
     let mut command = command();
-    let options = match launch::parse(&mut command) {
+    let options = match runner::parse(&mut command) {
         Ok(options) => options,
         Err(exit) => return exit,
     };
@@ -155,7 +155,7 @@ mod tests {
     fn said(arguments: &[&str]) -> (String, String) {
         let mut command = command();
         let error = command.try_get_matches_from_mut(arguments).unwrap_err();
-        match launch::wrong_usage(&error.format(&mut command)) {
+        match runner::wrong_usage(&error.format(&mut command)) {
             Failure::Error { message, hint, .. } => (message, hint.unwrap_or_default()),
             Failure::ClosedPipe => panic!(),
         }

@@ -157,14 +157,14 @@ pub fn run<C: Command>(program: Program, options: &ArgMatches) -> ExitCode {
 fn silence_panics(ui: &Ui) {
     let ui = ui.clone();
     std::panic::set_hook(Box::new(move |panic| {
-        let place = panic
+        let location = panic
             .location()
             .map_or_else(String::new, |at| format!(" at {at}"));
         let reason = panic.payload_as_str().unwrap_or("no reason given");
         ui.failure(
             &Failure::new(
                 Exit::Failed,
-                format!("a fault in this program{place}: {reason}"),
+                format!("a fault in this program{location}: {reason}"),
             )
             .hint("please report it, with the command that you ran"),
         );

@@ -8,8 +8,8 @@ use std::str::FromStr;
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::types::UserType;
 use ddb_core::error::{CallError, Destination, Resource};
-use ddb_core::pace::ask;
 use ddb_core::pages::pages;
+use ddb_core::retry::ask;
 use futures::stream::Stream;
 
 pub use reconcile::{Change, Identity, Reconciliation};
@@ -103,24 +103,24 @@ impl FromStr for Filter {
 
 /// A client of one user pool.
 #[derive(Debug, Clone)]
-pub struct Directory {
+pub struct UserPool {
     client: Client,
     pool: PoolId,
-    place: Destination,
+    destination: Destination,
 }
 
-impl Directory {
+impl UserPool {
     fn new(client: Client, pool: PoolId, target: &str) -> Self {
         Self {
             client,
-            place: Destination::new(target, Resource::UserPool(pool.as_str().into())),
+            destination: Destination::new(target, Resource::UserPool(pool.as_str().into())),
             pool,
         }
     }
 
     /// Returns where requests go: target and pool.
-    pub fn place(&self) -> &Destination {
-        &self.place
+    pub fn destination(&self) -> &Destination {
+        &self.destination
     }
 
     /// Streams the users of the pool, page by page, until the service gives no token any more: a page
@@ -134,10 +134,10 @@ impl Directory {
         &self,
         filter: Option<Filter>,
     ) -> impl Stream<Item = Result<Vec<CognitoUser>, CallError>> + Send + use<> {
-        let directory = self.clone();
-        pages(LIST_USERS, &self.place, move |token| {
-            let (directory, filter) = (directory.clone(), filter.clone());
-            async move { directory.page(filter, token).await }
+        let cognito = self.clone();
+        pages(LIST_USERS, &self.destination, move |token| {
+            let (cognito, filter) = (cognito.clone(), filter.clone());
+            async move { cognito.page(filter, token).await }
         })
     }
 
@@ -153,7 +153,7 @@ impl Directory {
             .limit(PAGE)
             .set_filter(filter.map(|filter| filter.0))
             .set_pagination_token(token);
-        let answer = ask(LIST_USERS, &self.place, || request.clone().send()).await?;
+        let answer = ask(LIST_USERS, &self.destination, || request.clone().send()).await?;
         let users = answer.users.unwrap_or_default();
         let users = users.into_iter().map(CognitoUser::from).collect();
         Ok((users, answer.pagination_token))
