@@ -19,10 +19,6 @@ pub struct Cost {
 }
 
 /// Runs a command to its end; what it prints is thrown away.
-///
-/// # Errors
-///
-/// Where it cannot be started, or fails.
 pub fn run(command: &mut Command) -> io::Result<Cost> {
     let begun = Instant::now();
     let mut child = command

@@ -173,10 +173,6 @@ fn respond(pages: &Pages, operation: &str, body: &[u8]) -> Response<Body> {
 }
 
 /// Serves on a port of 127.0.0.1 for ever; 0 takes any. Calls `listening` with the URL once it answers.
-///
-/// # Errors
-///
-/// Where the port cannot be had.
 pub async fn serve(port: u16, items: u64, listening: impl FnOnce(&str)) -> std::io::Result<()> {
     let pages = Arc::new(Pages::new(items));
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;

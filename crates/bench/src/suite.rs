@@ -115,10 +115,6 @@ pub struct Suite {
 
 impl Suite {
     /// Looks for the peers.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no room for a home.
     pub fn new(binaries: &Path, project: &Path, rounds: usize) -> io::Result<Self> {
         let mut suite = Self {
             binaries: binaries.to_owned(),

@@ -206,7 +206,7 @@ fn save(plan: &Plan, path: &Path, ui: &Ui) -> Result<(), Failure> {
     }
     plan.save(path)?;
     ui.note("the plan is saved; nothing was changed");
-    ui.hint(&format!("`ddb apply {}` carries it out", path.display()));
+    ui.hint(format!("`ddb apply {}` carries it out", path.display()));
     Ok(())
 }
 

@@ -1,10 +1,10 @@
-//! How help is laid out: one form, short enough to be read, with examples at its end.
+//! How help is laid out: a screen by `-h`, everything by `--help`, with examples at its end.
 
 use std::fmt::Write;
 
-use clap::Command;
 use clap::builder::styling::Styles;
 use clap::builder::{Resettable, StyledStr};
+use clap::{Arg, Command};
 
 use crate::output::width;
 
@@ -23,8 +23,8 @@ pub fn examples(examples: &[(&str, &str)]) -> StyledStr {
     text.into()
 }
 
-/// Gives a command and all below it the one form of help, by `-h` and by `--help`: all there is to say on top,
-/// and a line or two for each option.
+/// Gives a command and all below it the form of help that has everything: all there is to say on top, and a line or two
+/// for each option.
 pub fn shaped(command: Command) -> Command {
     let all = command
         .get_long_about()
@@ -71,4 +71,134 @@ pub fn heading(text: &str) -> String {
     let styles = Styles::styled();
     let style = styles.get_header();
     format!("{style}{text}{style:#}")
+}
+
+/// The options that a command shows first, where they are not the first that it has.
+const FIRST: &[(&str, &[&str])] = &[
+    (
+        "get-conversation",
+        &["limit", "since", "contains", "follow", "output"],
+    ),
+    (
+        "list-conversations",
+        &["limit", "all", "year", "prod", "output"],
+    ),
+    ("scan", &["kind", "limit", "contains", "count", "output"]),
+    ("create-message", &["me", "group", "prod", "yes", "output"]),
+    (
+        "seed",
+        &["conversation", "me", "with", "replace", "dry-run"],
+    ),
+];
+
+/// How many options a screen shows.
+const OPTIONS: usize = 5;
+
+/// Gives a command and all below it help of two lengths: `-h` is a screen, `--help` is everything.
+pub fn two_lengths(mut command: Command) -> Command {
+    command.build();
+    with_screens(command, true)
+}
+
+fn with_screens(mut command: Command, is_root: bool) -> Command {
+    let whole = command.render_help();
+    // All that the front door says is what people choose a command by.
+    let screen = if is_root && command.has_subcommands() {
+        whole.clone()
+    } else {
+        screen(&mut command)
+    };
+    command
+        .mut_subcommands(|command| with_screens(command, false))
+        .help_template("{before-help}")
+        .before_help(screen)
+        .before_long_help(whole)
+}
+
+/// Lays out the help that fits a screen: purpose, usage, arguments, the options that matter, one example.
+fn screen(command: &mut Command) -> StyledStr {
+    let about = command.get_about().map(ToString::to_string);
+    let about = about.unwrap_or_default();
+    let about = about.lines().next().unwrap_or_default();
+    let usage = command.render_usage().ansi().to_string();
+    let mut text = format!("{}\n\n{usage}\n\n", width::wrap(about, COLUMNS).join("\n"));
+
+    let positionals = command.get_positionals().filter(|arg| !arg.is_hide_set());
+    let mut rows: Vec<(String, String)> = positionals.map(row).collect();
+    rows.extend(first_options(command).into_iter().map(row));
+    let widest = rows.iter().map(|(name, _)| width::of(name)).max();
+    let widest = widest.unwrap_or_default();
+    for (name, help) in &rows {
+        let lines = width::wrap(help, COLUMNS.saturating_sub(widest + 4));
+        for (index, line) in lines.iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {name:widest$}  {line}");
+        }
+    }
+    if let Some(example) = first_example(command) {
+        let _ = write!(text, "\n{}\n{example}\n", heading("Example:"));
+    }
+    text.push_str("\n--help shows all options and more examples.");
+    text.into()
+}
+
+/// Returns the options that a screen has room for: those that come first, then the command's own, then those that
+/// most commands have.
+fn first_options(command: &Command) -> Vec<&Arg> {
+    let named = |name: &str| {
+        let mut options = command.get_arguments();
+        options.find(|option| option.get_long() == Some(name) && !option.is_hide_set())
+    };
+    let own = |option: &&Arg| {
+        !option.is_positional()
+            && option.get_help_heading().is_none()
+            && !["help", "version"].contains(&option.get_id().as_str())
+            && !option.is_hide_set()
+    };
+    let first = FIRST.iter().find(|(name, _)| *name == command.get_name());
+    let first = first.into_iter().flat_map(|(_, names)| *names);
+    let mut chosen: Vec<&Arg> = first.filter_map(|name| named(name)).collect();
+    let common = ["prod", "output", "table"];
+    let others = command
+        .get_arguments()
+        .filter(own)
+        .take(3)
+        .chain(common.iter().filter_map(|name| named(name)))
+        .chain(command.get_arguments().filter(own));
+    for option in others {
+        if chosen.iter().all(|other| other.get_id() != option.get_id()) {
+            chosen.push(option);
+        }
+    }
+    chosen.truncate(OPTIONS);
+    chosen
+}
+
+/// Returns how an argument is typed, and what it does in short.
+fn row(argument: &Arg) -> (String, String) {
+    let name = argument.to_string();
+    let name = match argument.get_short() {
+        Some(short) if !argument.is_positional() => format!("-{short}, {name}"),
+        _ => name,
+    };
+    let help = argument.get_help().map(ToString::to_string);
+    let help = help.unwrap_or_default();
+    let end = [" [env", " [default", "; "]
+        .iter()
+        .filter_map(|mark| help.find(mark))
+        .min();
+    let help = help[..end.unwrap_or(help.len())].to_owned();
+    (name, help)
+}
+
+/// Returns the first of the examples that end a command's help.
+fn first_example(command: &Command) -> Option<String> {
+    let examples = command.get_after_help()?.to_string();
+    let (_, examples) = examples.split_once("Examples:\n")?;
+    let mut lines = examples.lines();
+    let purpose = lines.next()?;
+    let typed = lines.take_while(|line| line.starts_with("    "));
+    let example: Vec<&str> = std::iter::once(purpose).chain(typed).collect();
+    Some(example.join("\n"))
 }

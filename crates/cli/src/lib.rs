@@ -4,12 +4,14 @@ pub mod args;
 pub mod changes;
 pub mod commands;
 pub mod common;
+pub mod complete;
 pub mod failure;
 pub mod help;
 pub mod multicall;
 pub mod output;
 pub mod progress;
 pub mod runner;
+pub mod shell;
 pub mod ui;
 mod wording;
 
@@ -22,7 +24,11 @@ pub fn run_standalone<C: Command>() -> ExitCode {
     let program = Program {
         command: common::command_line::<C>,
         binaries: Vec::new,
+        catalog: multicall::catalog,
     };
+    if let Some(answered) = complete::asked(program.command) {
+        return answered;
+    }
     match runner::parse(&mut help::shaped((program.command)())) {
         Ok(options) => runner::run::<C>(program, &options),
         Err(exit) => exit,

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Command;
 
 use crate::commands::{Entry, GROUPS};
+use crate::complete;
 use crate::help;
 use crate::runner::{self, Program};
 
@@ -18,12 +19,16 @@ First steps, in two terminals:
 Lost? `ddb doctor` says what is not right, and which command to type next.";
 
 const DDB: Program = Program {
-    command: plain,
+    command: catalog,
     binaries,
+    catalog,
 };
 
 /// Runs the front door with the arguments of this process.
 pub fn run() -> ExitCode {
+    if let Some(answered) = complete::asked(catalog) {
+        return answered;
+    }
     let mut command = command();
     let options = match runner::parse(&mut command) {
         Ok(options) => options,
@@ -42,8 +47,8 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
     GROUPS.iter().flat_map(|(_, entries)| *entries)
 }
 
-/// Makes `ddb` with all its commands, in their order.
-fn plain() -> Command {
+/// Makes `ddb` with all its commands, in their order, without what is for help alone.
+pub fn catalog() -> Command {
     Command::new("ddb")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Operator tools for the Cruddur message store in DynamoDB")
@@ -55,7 +60,7 @@ fn plain() -> Command {
 
 /// Returns `ddb` as it is parsed, its commands grouped in its help.
 pub fn command() -> Command {
-    let command = plain();
+    let command = catalog();
     let groups = help::groups(&command, &groups());
     let template = format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}{}\n{{options}}{{after-help}}",
@@ -92,7 +97,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::failure::Failure;
+    use crate::failure::{Failure, Guide};
     use proptest::prelude::*;
 
     #[test]
@@ -124,7 +129,7 @@ mod tests {
         ]
         .map(str::to_owned)
         .to_vec();
-        for command in plain().get_subcommands() {
+        for command in catalog().get_subcommands() {
             words.push(command.get_name().to_owned());
             let options = command
                 .get_arguments()
@@ -156,7 +161,11 @@ mod tests {
         let mut command = command();
         let error = command.try_get_matches_from_mut(arguments).unwrap_err();
         match runner::wrong_usage(&error.format(&mut command)) {
-            Failure::Error { message, hint, .. } => (message, hint.unwrap_or_default()),
+            Failure::Error { message, hint, .. } => {
+                let guide = Guide::nowhere();
+                let hint = hint.map(|hint| guide.words(&hint));
+                (message, hint.unwrap_or_default())
+            }
             Failure::ClosedPipe => panic!(),
         }
     }

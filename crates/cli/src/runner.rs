@@ -16,7 +16,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 
 use crate::common::CommonArgs;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Guide, Hint, Outcome};
+use crate::help;
 use crate::output::Format;
 use crate::ui::Ui;
 
@@ -53,6 +54,8 @@ pub struct Program {
     pub command: fn() -> clap::Command,
     /// The commands that are binaries of their own, too.
     pub binaries: fn() -> Vec<String>,
+    /// Makes the command line of `ddb` with all its commands, which hints and completions name.
+    pub catalog: fn() -> clap::Command,
 }
 
 impl Context {
@@ -72,18 +75,28 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The exit code, after everything was said.
 pub fn parse(command: &mut clap::Command) -> Result<ArgMatches, ExitCode> {
     let parsed = command.try_get_matches_from_mut(std::env::args_os());
-    parsed.map_err(|error| wrong(&error.format(command)))
+    parsed.map_err(|error| {
+        if is_help(&error) {
+            // Help is laid out where it is wanted, and nowhere else.
+            let mut helping = help::two_lengths(command.clone());
+            if let Err(help) = helping.try_get_matches_from_mut(std::env::args_os()) {
+                return wrong(&help);
+            }
+        }
+        wrong(&error.format(command))
+    })
+}
+
+fn is_help(error: &clap::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    )
 }
 
 /// Says what clap found, and returns how to exit.
 fn wrong(error: &clap::Error) -> ExitCode {
-    let help = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    );
-    if help {
+    if is_help(error) || error.kind() == ErrorKind::DisplayVersion {
         // Where stdout is gone there is nobody to tell.
         let _ = error.print();
     } else {
@@ -109,9 +122,9 @@ pub(crate) fn wrong_usage(error: &clap::Error) -> Failure {
     let wrong = wrong.join(" ");
     let wrong = wrong.strip_prefix("error: ").unwrap_or(&wrong);
     let hint = match similar(error) {
-        Some(similar) => format!("did you mean {similar}?"),
-        None if tips.is_empty() => "--help shows what there is".to_owned(),
-        None => tips.join("; "),
+        Some(similar) => Hint::from(format!("did you mean {similar}?")),
+        None if tips.is_empty() => "--help shows what there is".into(),
+        None => tips.join("; ").into(),
     };
     Failure::refused(wrong).hint(hint)
 }
@@ -138,9 +151,11 @@ pub fn run<C: Command>(program: Program, options: &ArgMatches) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return wrong(&error),
     };
-    let ui = Ui::new(&common);
+    let environment = Environment::of_process();
+    let guide = Guide::new(program.catalog, C::command, options, &environment);
+    let ui = Ui::new(&common, guide);
     silence_panics(&ui);
-    let ended = supervise(command, &common, program, &ui);
+    let ended = supervise(command, &common, program, environment, &ui);
     ui.end_progress();
     ended
         .unwrap_or_else(|failure| {
@@ -175,6 +190,7 @@ fn supervise<C: Command>(
     command: C,
     common: &CommonArgs,
     program: Program,
+    environment: Environment,
     ui: &Ui,
 ) -> Result<Exit, Failure> {
     let format = common.output;
@@ -186,7 +202,7 @@ fn supervise<C: Command>(
     let stop = Arc::new(Notify::new());
     let context = Context {
         ui: ui.clone(),
-        environment: Environment::of_process(),
+        environment,
         program,
         stop: Arc::clone(&stop),
     };

@@ -1,13 +1,15 @@
 //! What is said to people, on stderr: never data, never anything raw.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::AutoStream;
 use anstream::stream::RawStream;
 use ddb_core::guard::Operator;
+use ddb_core::retry::ThrottleListener;
 
 use crate::common::{ColorChoice, CommonArgs};
-use crate::failure::Failure;
+use crate::failure::{Failure, Guide, Hint};
 use crate::output::json::WriteJson;
 use crate::output::{Format, Printer, Record, Totals, escape};
 use crate::progress::{LastLine, Progress};
@@ -23,6 +25,7 @@ pub struct Ui {
     color: bool,
     progress: bool,
     line: LastLine,
+    guide: Guide,
 }
 
 const RED: &str = "\u{1b}[1;31m";
@@ -31,8 +34,8 @@ const DIM: &str = "\u{1b}[2m";
 const RESET: &str = "\u{1b}[0m";
 
 impl Ui {
-    /// Takes the options that all commands have.
-    pub fn new(common: &CommonArgs) -> Self {
+    /// Takes the options that all commands have, and what turns hints into words.
+    pub fn new(common: &CommonArgs, guide: Guide) -> Self {
         Self {
             format: common.output,
             quiet: common.quiet,
@@ -41,6 +44,7 @@ impl Ui {
             color: shows_colors(common.color, &io::stderr()),
             progress: !common.quiet && !common.no_progress && io::stderr().is_terminal(),
             line: LastLine::default(),
+            guide,
         }
     }
 
@@ -54,6 +58,7 @@ impl Ui {
             color: shows_colors(ColorChoice::Auto, &io::stderr()),
             progress: false,
             line: LastLine::default(),
+            guide: Guide::nowhere(),
         }
     }
 
@@ -199,8 +204,24 @@ impl Ui {
     }
 
     /// Says what to do next, unless only errors are wanted.
-    pub fn hint(&self, text: &str) {
-        self.say(!self.quiet, DIM, "hint: ", text);
+    pub fn hint(&self, hint: impl Into<Hint>) {
+        self.say_hint(!self.quiet, &hint.into());
+    }
+
+    /// Returns a hint as people see it.
+    pub fn words(&self, hint: &Hint) -> String {
+        self.guide.words(hint)
+    }
+
+    /// Makes what says, once, that the service throttles a command that waits.
+    pub fn throttle_listener(&self) -> ThrottleListener {
+        let (ui, said) = (self.clone(), AtomicBool::new(false));
+        ThrottleListener::new(move || {
+            if !said.swap(true, Ordering::Relaxed) {
+                ui.warn("the service throttles the requests; waiting, and trying again");
+                ui.hint(Hint::Throttled);
+            }
+        })
     }
 
     /// Reports a failure; a closed pipe is none.
@@ -208,16 +229,31 @@ impl Ui {
         if let Failure::Error { message, hint, .. } = failure {
             self.say(true, RED, "error: ", message);
             if let Some(hint) = hint {
-                self.say(true, DIM, "hint: ", hint);
+                self.say_hint(true, hint);
             }
         }
     }
 
-    fn say(&self, wanted: bool, color: &str, prefix: &str, text: &str) {
+    /// Our own words are shown as they are; what quotes somebody may quote a password.
+    fn say_hint(&self, wanted: bool, hint: &Hint) {
         if !wanted {
             return;
         }
-        let text = for_people(text);
+        let words = self.guide.words(hint);
+        if hint.quotes() {
+            self.say(true, DIM, "hint: ", &words);
+        } else {
+            self.write(DIM, "hint: ", &escape::line(&words));
+        }
+    }
+
+    fn say(&self, wanted: bool, color: &str, prefix: &str, text: &str) {
+        if wanted {
+            self.write(color, prefix, &for_people(text));
+        }
+    }
+
+    fn write(&self, color: &str, prefix: &str, text: &str) {
         let line = match prefix {
             _ if !self.color || color.is_empty() => format!("{prefix}{text}\n"),
             "" => format!("{color}{text}{RESET}\n"),

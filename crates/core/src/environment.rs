@@ -51,10 +51,6 @@ impl Environment {
     }
 
     /// Returns the value of a variable, unless it is empty.
-    ///
-    /// # Errors
-    ///
-    /// Where the value is no text.
     pub fn get(&self, name: &str) -> Result<Option<&str>, NotUnicode> {
         if self.others.contains(name) {
             return Err(NotUnicode(name.to_owned()));

@@ -240,12 +240,20 @@ pub enum Cause {
         /// The service's message.
         message: String,
     },
-    /// There are no credentials to sign with.
+    /// Nothing that could hold credentials has any.
+    #[error("no credentials: none are configured")]
+    NoCredentials,
+    /// What should give credentials to sign with failed.
     #[error("no credentials: {0}")]
     Credentials(String),
     /// No connection came about.
-    #[error("no connection: {0}")]
-    Unreachable(String),
+    #[error("no connection: {fault}{reason}")]
+    Unreachable {
+        /// What kept it from coming about.
+        fault: ConnectFault,
+        /// What the system says.
+        reason: String,
+    },
     /// A connection was there, and broke.
     #[error("the connection broke: {0}")]
     Broken(String),
@@ -258,6 +266,54 @@ pub enum Cause {
     /// The request was never sent.
     #[error("not sent: {0}")]
     NotSent(String),
+}
+
+/// What keeps a connection from coming about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectFault {
+    /// No address is known for the name of the host.
+    UnknownHost,
+    /// The network has no way to the host.
+    NoRoute,
+    /// The server answers without TLS, where the URL says https.
+    NotTls,
+    /// Anything else: nobody listens, a certificate does not fit.
+    Other,
+}
+
+impl fmt::Display for ConnectFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownHost => "DNS does not know the host: ",
+            Self::NoRoute => "there is no route to the host: ",
+            Self::NotTls => "the server does not seem to speak TLS: ",
+            Self::Other => "",
+        })
+    }
+}
+
+impl ConnectFault {
+    fn of(error: &(dyn StdError + 'static)) -> Self {
+        use std::io::ErrorKind;
+        for error in chain(error) {
+            if let Some(rustls::Error::InvalidMessage(_)) = error.downcast_ref() {
+                return Self::NotTls;
+            }
+            match error.downcast_ref().map(std::io::Error::kind) {
+                Some(ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable) => {
+                    return Self::NoRoute;
+                }
+                // Before a connection stands only the handshake of TLS can be cut.
+                Some(ErrorKind::UnexpectedEof) => return Self::NotTls,
+                _ => {}
+            }
+            // The type is private to hyper-util; its text is all there is.
+            if error.to_string() == "dns error" {
+                return Self::UnknownHost;
+            }
+        }
+        Self::Other
+    }
 }
 
 /// An answer is larger than any that these services give.
@@ -288,6 +344,36 @@ impl CallError {
             self.code(),
             Some("ResourceInUseException" | "LimitExceededException")
         )
+    }
+
+    /// Tells whether the role lacks the permission.
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self.code(),
+            Some("AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation")
+        )
+    }
+
+    /// Tells whether the credentials are out of date.
+    pub fn is_expired(&self) -> bool {
+        matches!(
+            self.code(),
+            Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired")
+        )
+    }
+
+    /// Returns the IAM action that the request needs.
+    pub fn action(&self) -> String {
+        let service = match self.destination.resource {
+            Resource::Tables | Resource::Table(_) | Resource::Streams => "dynamodb",
+            Resource::UserPool(_) => "cognito-idp",
+            Resource::Account => "sts",
+        };
+        match self.operation {
+            // What a transaction does is what is allowed or denied.
+            "TransactWriteItems" => "dynamodb:PutItem or dynamodb:DeleteItem".to_owned(),
+            operation => format!("{service}:{operation}"),
+        }
     }
 
     /// Tells whether the service asked for less load. The codes are those that the AWS SDKs retry as
@@ -357,7 +443,10 @@ impl Cause {
                 if chain(error).any(|error| error.is::<TooLarge>()) {
                     Self::Garbled(root)
                 } else if is_connect(error) {
-                    Self::Unreachable(root)
+                    Self::Unreachable {
+                        fault: ConnectFault::of(error),
+                        reason: root,
+                    }
                 } else if error.is_timeout() {
                     Self::TimedOut(root)
                 } else if error.is_user() {
@@ -388,12 +477,15 @@ fn cut_short(message: &str) -> String {
 impl Cause {
     /// Says why there are no credentials: what a service answered, or what the innermost error says.
     pub(crate) fn of_credentials(error: &CredentialsError) -> Self {
+        if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+            return Self::NoCredentials;
+        }
         let answers = chain(error).filter_map(|error| error.downcast_ref::<ErrorMetadata>());
         let said = answers.last().and_then(|answer| {
             let message = answer.message().unwrap_or("no message");
             Some(format!("{}: {message}", answer.code()?))
         });
-        Self::Credentials(said.unwrap_or_else(|| root_cause(error)))
+        Self::Credentials(said.unwrap_or_else(|| cause_in_context(error)))
     }
 }
 
@@ -409,6 +501,20 @@ pub(crate) fn is_connect(error: &(dyn StdError + 'static)) -> bool {
 /// Tells whether an answer ended in its middle.
 pub(crate) fn is_cut(error: &(dyn StdError + 'static)) -> bool {
     chain(error).any(|error| error.is::<hyper::Error>() || error.is::<std::io::Error>())
+}
+
+/// Returns the root cause; where that is an error of the system, what was done comes before it.
+fn cause_in_context(error: &(dyn StdError + 'static)) -> String {
+    let root = root_cause(error);
+    let outer = chain(error)
+        .filter(|error| !error.is::<std::io::Error>())
+        .map(ToString::to_string)
+        .filter(|text| !text.is_empty())
+        .last();
+    match outer {
+        Some(outer) if !outer.contains(&root) => format!("{outer}: {root}"),
+        _ => root,
+    }
 }
 
 /// Returns what the innermost error of a chain says that says anything.
@@ -429,5 +535,14 @@ pub fn root_cause(error: &(dyn StdError + 'static)) -> String {
 fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+    std::iter::successors(Some(error), |&error| {
+        // The source of an error of the system is that of the error which it holds, not that error.
+        match error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
+            Some(held) => Some(held),
+            None => error.source(),
+        }
+    })
 }

@@ -251,10 +251,6 @@ pub(crate) fn allow_function<P: Guarded>(resource: P) -> Writable<P> {
 
 /// Allows deleting a resource. In production its name has to be typed, or given as `confirm`. A
 /// `confirm` that names something else is refused everywhere.
-///
-/// # Errors
-///
-/// [`GuardError`].
 pub fn allow_deleting<P: Guarded>(
     resource: P,
     shown: &str,
@@ -270,10 +266,6 @@ pub fn allow_deleting<P: Guarded>(
 /// Everything else is writing, which the name allows, too.
 ///
 /// What the changes are has to have been shown before.
-///
-/// # Errors
-///
-/// [`GuardError`].
 pub fn allow_changing<P: Guarded>(
     resource: P,
     shown: &str,

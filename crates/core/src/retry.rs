@@ -1,5 +1,7 @@
 //! Asking again: backoff between attempts, and waits that end.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -58,21 +60,54 @@ impl Backoff {
     }
 }
 
+/// Is told whenever the service asks for less load, before the wait that follows.
+#[derive(Clone, Default)]
+pub struct ThrottleListener(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl ThrottleListener {
+    /// Calls a function each time.
+    pub fn new(told: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(told)))
+    }
+
+    /// Tells it.
+    pub(crate) fn tell(&self) {
+        if let Some(told) = &self.0 {
+            told();
+        }
+    }
+}
+
+impl fmt::Debug for ThrottleListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ThrottleListener")
+            .field(&self.0.is_some())
+            .finish()
+    }
+}
+
 /// Asks again, with backoff and jitter and at most 10 times in all, while the service asks for less load. The SDK
 /// makes one attempt where it does: its clients have no budget for throttling.
 ///
 /// # Errors
 ///
 /// What `ask` fails with: throttling at the last attempt, anything else at once.
-pub async fn retry_throttled<T, F>(mut ask: impl FnMut() -> F) -> Result<T, CallError>
+pub async fn retry_throttled<T, F>(
+    listener: &ThrottleListener,
+    mut ask: impl FnMut() -> F,
+) -> Result<T, CallError>
 where
     F: Future<Output = Result<T, CallError>>,
 {
     let mut backoff = Backoff::for_bulk();
     loop {
-        match ask().await {
-            Err(error) if error.is_throttling() && backoff.again().await => {}
+        let error = match ask().await {
+            Err(error) if error.is_throttling() => error,
             answer => return answer,
+        };
+        listener.tell();
+        if !backoff.again().await {
+            return Err(error);
         }
     }
 }
@@ -85,13 +120,37 @@ where
 pub async fn ask<T, E, F>(
     operation: &'static str,
     destination: &Destination,
+    request: impl FnMut() -> F,
+) -> Result<T, CallError>
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
+    ask_telling(
+        &ThrottleListener::default(),
+        operation,
+        destination,
+        request,
+    )
+    .await
+}
+
+/// Sends a request as [`ask`] does, and tells a listener about each wait.
+///
+/// # Errors
+///
+/// What the last attempt failed with.
+pub async fn ask_telling<T, E, F>(
+    listener: &ThrottleListener,
+    operation: &'static str,
+    destination: &Destination,
     mut request: impl FnMut() -> F,
 ) -> Result<T, CallError>
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 {
-    retry_throttled(|| {
+    retry_throttled(listener, || {
         let sent = request();
         async move {
             let answer = sent.await;
@@ -174,7 +233,12 @@ mod tests {
     async fn only_throttling_is_asked_again_and_not_for_ever() {
         for (code, asked) in [("ThrottlingException", 10), ("AccessDeniedException", 1)] {
             let count = Cell::new(0);
-            let error = retry_throttled(|| {
+            let told = Arc::new(std::sync::atomic::AtomicU32::new(0));
+            let telling = Arc::clone(&told);
+            let listener = ThrottleListener::new(move || {
+                telling.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            });
+            let error = retry_throttled(&listener, || {
                 count.set(count.get() + 1);
                 async {
                     Err::<(), _>(CallError {
@@ -190,6 +254,8 @@ mod tests {
             .await
             .unwrap_err();
             assert_eq!((error.code(), count.get()), (Some(code), asked));
+            let told = told.load(std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(told, if asked > 1 { asked } else { 0 });
         }
     }
 

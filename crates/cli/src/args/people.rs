@@ -183,10 +183,6 @@ pub fn say_users(plan: &UsersPlan, production: bool, ui: &Ui) {
 }
 
 /// Returns the handle of whoever runs the command, where none is given: `DDB_ME`, then `andrewbrown`.
-///
-/// # Errors
-///
-/// Where the variable is no text.
 pub fn me<'a>(given: Option<&'a str>, environment: &'a Environment) -> Result<&'a str, Failure> {
     match given {
         Some(handle) => Ok(handle),

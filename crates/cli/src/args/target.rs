@@ -90,7 +90,7 @@ pub(super) fn given<'a>(option: &'static str, value: Option<&'a String>) -> Opti
 pub struct TargetArgs {
     #[command(flatten)]
     aws: AwsArgs,
-    /// Endpoint [env: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL] [default: http://localhost:8000]
+    /// Endpoint [env: DDB_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL] [default: http://localhost:8000]
     #[arg(long, value_name = "URL", help_heading = TARGET)]
     endpoint_url: Option<String>,
 }
@@ -150,34 +150,8 @@ impl TableArgs {
         self.target.aws.is_production()
     }
 
-    /// Returns the options that name the target as they were given, to be typed after another command.
-    pub fn typed(&self) -> String {
-        let aws = &self.target.aws;
-        let table = self.table.as_ref().map(TableName::as_str);
-        let mut typed = String::new();
-        if aws.prod {
-            typed.push_str(" --prod");
-        }
-        for (option, value) in [
-            ("--region", aws.region.as_deref()),
-            ("--profile", aws.profile.as_deref()),
-            ("--expect-account", aws.expect_account.as_deref()),
-            ("--endpoint-url", self.target.endpoint_url.as_deref()),
-            ("--table", table),
-        ] {
-            if let Some(value) = value {
-                typed.push_str(&format!(" {option} {value}"));
-            }
-        }
-        typed
-    }
-
     /// Finds the target beside a user pool. Where the pool is the real one and the table is not, what
     /// was said about AWS is said about the pool.
-    ///
-    /// # Errors
-    ///
-    /// As [`TargetArgs::target`].
     pub async fn target_beside(
         &self,
         is_real_pool: bool,
@@ -210,10 +184,6 @@ impl TableArgs {
     }
 
     /// Finds the table, and says where it is. `users` is named too, where they matter.
-    ///
-    /// # Errors
-    ///
-    /// As [`TargetArgs::target`].
     pub async fn open(
         &self,
         context: &Context,
@@ -225,10 +195,6 @@ impl TableArgs {
     }
 
     /// Finds the table and the streams beside it, and says where the table is.
-    ///
-    /// # Errors
-    ///
-    /// As [`TargetArgs::target`].
     pub async fn open_with_streams(
         &self,
         context: &Context,
@@ -260,7 +226,7 @@ impl TableTarget {
         users: Option<&Source>,
         context: &Context,
     ) -> Self {
-        let store = target.store(table);
+        let store = target.store(table).telling(context.ui.throttle_listener());
         let shown = match users {
             Some(users) if target.is_production() => {
                 format!("{}, users {users}", store.destination())
@@ -277,10 +243,6 @@ impl TableTarget {
     }
 
     /// Gets the permission to write; in production by `--yes` or an answer at the terminal.
-    ///
-    /// # Errors
-    ///
-    /// Where it is refused.
     pub fn allow_writing(&self, write: &WriteArgs) -> Result<Writer, Failure> {
         write.allow(self.store.clone(), &self.shown)
     }
@@ -302,10 +264,6 @@ impl TableTarget {
 
     /// Gets the permission to change the table; in production by `--yes` or an answer at the terminal,
     /// or, where something is destroyed, by the table's name alone.
-    ///
-    /// # Errors
-    ///
-    /// Where it is refused.
     pub fn allow_changing(
         &self,
         changes: Changes,
@@ -318,10 +276,6 @@ impl TableTarget {
     }
 
     /// Gets the permission to delete the table; in production by its name.
-    ///
-    /// # Errors
-    ///
-    /// Where it is refused.
     pub fn allow_deleting(&self, confirm: Option<&str>) -> Result<Deletable<Store>, Failure> {
         allow_deleting(self.store.clone(), &self.shown, confirm)
     }
@@ -347,20 +301,12 @@ pub struct WriteArgs {
 impl WriteArgs {
     /// Gets the permission to write to a resource whose target was shown; in production by `--yes` or an answer
     /// at the terminal.
-    ///
-    /// # Errors
-    ///
-    /// Where it is refused.
     pub fn allow<P: Guarded>(&self, resource: P, shown: &str) -> Result<Writable<P>, Failure> {
         guard::allow_writing(resource, shown, self.yes, &mut Terminal).map_err(Failure::from)
     }
 }
 
 /// Gets the permission to delete something; in production by its name.
-///
-/// # Errors
-///
-/// Where it is refused.
 pub fn allow_deleting<P: Guarded>(
     resource: P,
     shown: &str,

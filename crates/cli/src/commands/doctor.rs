@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 use serde::Serialize;
 
 use crate::args::{PoolArgs, TableArgs, UsersArgs, show};
-use crate::failure::{Exit, Failure, Outcome, schema_load};
+use crate::failure::{Exit, Failure, Hint, Outcome};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::runner::{Command, Context};
@@ -63,6 +63,8 @@ struct Row {
     status: Status,
     detail: String,
     hint: Option<String>,
+    #[serde(skip)]
+    next: Option<Hint>,
 }
 
 impl Record for Row {
@@ -78,7 +80,7 @@ impl Record for Row {
 struct Found {
     status: Status,
     detail: String,
-    hint: Option<String>,
+    hint: Option<Hint>,
 }
 
 impl Found {
@@ -97,7 +99,19 @@ impl Found {
         }
     }
 
-    fn hint(self, hint: impl Into<String>) -> Self {
+    fn fail(failure: Failure) -> Self {
+        let (detail, hint) = match failure {
+            Failure::Error { message, hint, .. } => (message, hint),
+            Failure::ClosedPipe => ("nobody listens".to_owned(), None),
+        };
+        Self {
+            status: Status::Fail,
+            hint,
+            ..Self::ok(detail)
+        }
+    }
+
+    fn hint(self, hint: impl Into<Hint>) -> Self {
         Self {
             hint: Some(hint.into()),
             ..self
@@ -109,14 +123,15 @@ impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let ui = &context.ui;
         let target = self.target(&context).await;
         let target = target.as_ref();
         let rows = futures::join!(
-            check("dynamodb", dynamodb(target)),
-            check("table", self.table(target, &context)),
-            check("users", self.users(&context)),
-            check("user ids", self.user_ids(&context)),
-            check("cognito", self.cognito(&context)),
+            check("dynamodb", dynamodb(target), ui),
+            check("table", self.table(target, &context), ui),
+            check("users", self.users(&context), ui),
+            check("user ids", self.user_ids(&context), ui),
+            check("cognito", self.cognito(&context), ui),
         );
         let rows: [Row; 5] = rows.into();
         let well = rows.iter().all(|row| row.status == Status::Ok);
@@ -141,13 +156,17 @@ fn say(row: &Row, ui: &Ui) {
     if row.status != Status::Ok {
         ui.warn(&format!("{}: {}", row.check, row.detail));
     }
-    if let Some(hint) = &row.hint {
-        ui.hint(&format!("{}: {hint}", row.check));
+    if let Some(hint) = &row.next {
+        ui.hint(Hint::About(row.check, Box::new(hint.clone())));
     }
 }
 
 /// Runs one check within its deadline; whatever fails is a finding.
-async fn check(name: &'static str, found: impl Future<Output = Result<Found, Failure>>) -> Row {
+async fn check(
+    name: &'static str,
+    found: impl Future<Output = Result<Found, Failure>>,
+    ui: &Ui,
+) -> Row {
     let late = || {
         let after = humantime::format_duration(DEADLINE);
         Err(Failure::new(
@@ -158,25 +177,17 @@ async fn check(name: &'static str, found: impl Future<Output = Result<Found, Fai
     let found = tokio::time::timeout(DEADLINE, found)
         .await
         .unwrap_or_else(|_| late());
-    match found {
-        Ok(found) => Row {
-            check: name,
-            status: found.status,
-            detail: found.detail,
-            hint: found.hint,
-        },
-        Err(Failure::Error { message, hint, .. }) => Row {
-            check: name,
-            status: Status::Fail,
-            detail: message,
-            hint,
-        },
-        Err(Failure::ClosedPipe) => Row {
-            check: name,
-            status: Status::Fail,
-            detail: "nobody listens".to_owned(),
-            hint: None,
-        },
+    let Found {
+        status,
+        detail,
+        hint,
+    } = found.unwrap_or_else(Found::fail);
+    Row {
+        check: name,
+        status,
+        detail,
+        hint: hint.as_ref().map(|hint| ui.words(hint)),
+        next: hint,
     }
 }
 
@@ -208,7 +219,6 @@ impl Args {
     async fn table(&self, target: MaybeTarget<'_>, context: &Context) -> Result<Found, Failure> {
         let name = self.table.table(&context.environment)?;
         let store = target.map_err(Failure::again)?.store(name);
-        let load = schema_load(store.table().as_str());
         let table = store.describe_existing().await?;
         let spec = TableSpec::default();
         let shape = table.shape;
@@ -217,9 +227,9 @@ impl Args {
             let fields: Vec<String> = differences.iter().map(|d| d.field.to_string()).collect();
             let detail = format!("{} differs in: {}", store.table(), fields.join(", "));
             return Ok(Found::warn(detail).hint(if spec.is_mendable(&shape) {
-                format!("`{load}` shows how, `{load} --apply` changes it")
+                "`ddb schema-load` shows how, `ddb schema-load --apply` changes it"
             } else {
-                format!("`{load}` shows how; it cannot be changed in place")
+                "`ddb schema-load` shows how; it cannot be changed in place"
             }));
         }
         if is_empty(&store).await? {

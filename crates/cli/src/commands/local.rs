@@ -85,12 +85,10 @@ impl Command for Args {
             data: self.data.as_ref().map(|path| path.display().to_string()),
         })?;
         printer.finish(Totals::default())?;
-        if self.port != DEFAULT_PORT {
-            ui.hint(&format!(
-                "export AWS_ENDPOINT_URL_DYNAMODB={} leads the other commands here",
-                endpoint.url()
-            ));
-        }
+        ui.hint(format!(
+            "`export DDB_ENDPOINT_URL={}` leads the other commands of a shell here",
+            endpoint.url()
+        ));
         ui.note(&listening(endpoint.addresses()));
         context.stopped().await;
         endpoint.stop()?;

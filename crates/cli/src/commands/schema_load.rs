@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::args::{TableArgs, TableTarget, WriteArgs};
 use crate::commands::shared::TABLE_DEADLINE;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Hint, Outcome};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record};
 use crate::runner::{Command, Context};
@@ -206,9 +206,14 @@ impl Command for Args {
             plural(found, "field", "fields")
         ));
         ui.hint(if self.apply || !spec.is_mendable(&load.shape().await?) {
-            "DynamoDB cannot change these in place: drop the table and load it anew, or use another --table"
+            Hint::Fixed(
+                "DynamoDB cannot change these in place: drop the table and load it anew, or use another --table",
+            )
         } else {
-            "--apply changes what DynamoDB can change in place"
+            Hint::Again {
+                with: "--apply",
+                does: "changes what DynamoDB can change in place",
+            }
         });
         Ok(Outcome::Difference)
     }
@@ -326,7 +331,7 @@ fn partly(made: usize, of: usize, failure: Failure) -> Failure {
         Failure::Error { message, hint, .. } if made > 0 => Failure::Error {
             exit: Exit::Partly,
             message: format!("{message}; {made} of {of} changes were made"),
-            hint: hint.or_else(|| Some("`ddb schema-load` shows what still differs".to_owned())),
+            hint: hint.or_else(|| Some("`ddb schema-load` shows what still differs".into())),
         },
         failure => failure,
     }

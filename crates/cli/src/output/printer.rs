@@ -63,10 +63,6 @@ impl<R: Record, W: Write> Printer<R, W> {
     }
 
     /// Prints one record.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn print(&mut self, record: &R::Of<'_>) -> Result<(), Failure> {
         if let Form::Transcript(transcript) = &mut self.form {
             if let Some(said) = R::said(record) {
@@ -79,10 +75,6 @@ impl<R: Record, W: Write> Printer<R, W> {
     }
 
     /// Prints one object, of which people see several lines of a table.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn print_object(
         &mut self,
         object: &impl WriteJson,
@@ -111,10 +103,6 @@ impl<R: Record, W: Write> Printer<R, W> {
     }
 
     /// Prints the records of a sheet, which was made for the same form: the first `at_most` of them.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn print_sheet(&mut self, sheet: &mut Sheet<R>, at_most: u64) -> Result<(), Failure> {
         let records = at_most.min(sheet.len());
         if records == 0 {
@@ -168,10 +156,6 @@ impl<R: Record, W: Write> Printer<R, W> {
     }
 
     /// Hands on what was printed so far: after a page, whoever reads gets it.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn flush(&mut self) -> Result<(), Failure> {
         match &mut self.form {
             Form::Table(drawing) => drawing.flush(&mut self.out)?,
@@ -182,10 +166,6 @@ impl<R: Record, W: Write> Printer<R, W> {
     }
 
     /// Ends the output with its totals.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
     pub fn finish(mut self, totals: Totals) -> Result<(), Failure> {
         self.finished = true;
         self.begin()?;

@@ -61,7 +61,7 @@ async fn a_fresh_machine_and_each_step_from_there() {
         3,
         [
             ("ok", "answers"),
-            ("fail", "`ddb schema-load --table test-"),
+            ("fail", "`ddb schema-load --endpoint-url http://"),
             built_in,
             nothing,
             no_pool,

@@ -110,7 +110,7 @@ fn p11_a_seed_under_any_faults_counts_truthfully_and_converges() {
 }
 
 #[test]
-fn p18_a_move_under_any_faults_leaves_one_row_each_and_converges() {
+fn p18_a_sync_under_any_faults_leaves_one_row_each_and_converges() {
     let tally = Mutex::default();
     let seeds = run_seeds(FEW, MANY, |seed| {
         let sandbox = seeded();

@@ -55,7 +55,7 @@ fn the_reference_is_the_help_of_every_command() {
 }
 
 #[test]
-fn help_fits_a_terminal_of_80_columns_and_is_the_same_everywhere() {
+fn help_fits_a_terminal_of_80_columns_and_24_lines() {
     let sandbox = Sandbox::new();
     let tool = front(&sandbox);
     for command in commands(&tool) {
@@ -63,9 +63,26 @@ fn help_fits_a_terminal_of_80_columns_and_is_the_same_everywhere() {
         for line in long.lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
         }
-        assert_eq!(tool.run(&[&command, "-h"]).ok(), long);
         assert_eq!(tool.run(&["help", &command]).ok(), long);
+        let screen = tool.run(&[&command, "-h"]).ok();
+        // The prompt that comes after it takes a line, too.
+        assert!(screen.lines().count() <= 23, "{screen}");
+        for line in screen.lines() {
+            assert!(line.chars().count() <= 80, "{command}: {line}");
+        }
+        for part in [
+            "Usage: ddb ",
+            "\nExample:\n",
+            "\n    ddb ",
+            "--help shows all",
+        ] {
+            assert!(screen.contains(part), "{command}: {part}\n{screen}");
+        }
     }
+    let front = tool.run(&["-h"]).ok();
+    assert!(front.lines().count() <= 60, "{front}");
+    let own = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Own);
+    assert!(own.run(&["scan", "-h"]).ok().contains("Usage: scan "));
 }
 
 /// Returns the examples of a command: lines that can be typed, one that ends in `\` with the next.

@@ -172,7 +172,7 @@ pub fn rows(items: &[RawItem]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn p18_p21_a_move_whose_process_is_killed_at_any_request_leaves_one_row_each() {
+fn p18_p21_a_sync_whose_process_is_killed_at_any_request_leaves_one_row_each() {
     let ready = || {
         let sandbox = seeded();
         block_on(sandbox.put(message(NEWER, "newer")));

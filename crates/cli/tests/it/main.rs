@@ -20,6 +20,7 @@ mod followers;
 mod generate;
 mod hardship;
 mod help;
+mod hints;
 mod hostile;
 mod kills;
 mod launchers;

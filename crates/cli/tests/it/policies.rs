@@ -35,7 +35,14 @@ fn permissions(request: &Request) -> Permissions {
         _ if request.operation == "GetCallerIdentity" => return Permissions::new(),
         other => panic!("a service that no policy knows: {other}"),
     };
+    // Of statements, ours only insert.
+    let statements = body["Statements"].as_array();
+    for statement in statements.into_iter().flatten() {
+        let text = statement["Statement"].as_str().unwrap();
+        assert!(text.starts_with("INSERT "), "{text}");
+    }
     let actions: Vec<String> = match body["TransactItems"].as_array() {
+        None if statements.is_some() => vec!["PartiQLInsert".to_owned()],
         None => vec![request.operation.clone()],
         Some(items) => {
             let names = items

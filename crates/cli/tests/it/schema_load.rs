@@ -86,7 +86,11 @@ fn p09_drift_is_named_and_mended_on_demand() {
         "{}",
         drift.stdout
     );
-    assert!(drift.stderr.contains("hint: --apply"), "{}", drift.stderr);
+    assert!(
+        drift.stderr.contains(" --no-stream --apply "),
+        "{}",
+        drift.stderr
+    );
 }
 
 /// The table and its index have their capacity changed in one call. The embedded engine takes the call

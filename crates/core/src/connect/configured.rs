@@ -35,13 +35,14 @@ impl Service {
     /// Items and tables.
     pub const DYNAMODB: Self = Self::new(
         "DynamoDB",
-        &["AWS_ENDPOINT_URL_DYNAMODB", ENDPOINT],
+        &[LOCAL_ENDPOINT, "AWS_ENDPOINT_URL_DYNAMODB", ENDPOINT],
         "http://localhost:8000",
     );
     /// The streams of tables. Where none is named, they are at the endpoint of the tables.
     pub const DYNAMODB_STREAMS: Self = Self::new(
         "DynamoDB Streams",
         &[
+            LOCAL_ENDPOINT,
             "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
             "AWS_ENDPOINT_URL_DYNAMODB",
             ENDPOINT,
@@ -66,12 +67,12 @@ impl Service {
     }
 
     /// Returns the variables that name its local endpoint, in order.
-    pub(super) const fn variables(self) -> &'static [&'static str] {
+    pub const fn variables(self) -> &'static [&'static str] {
         self.variables
     }
 
     /// Returns its local endpoint where none is named.
-    pub(super) const fn default_endpoint(self) -> &'static str {
+    pub const fn default_endpoint(self) -> &'static str {
         self.default
     }
 
@@ -81,6 +82,8 @@ impl Service {
     }
 }
 
+/// Our own variable for the local endpoint. Production never looks at it, so that one shell can have both.
+const LOCAL_ENDPOINT: &str = "DDB_ENDPOINT_URL";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 const PROFILE_KEY: &str = "endpoint_url";
 const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";

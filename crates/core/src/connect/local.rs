@@ -17,9 +17,11 @@ use super::retries::DeadIsDead;
 use super::{TargetError, TargetOptions, check_region};
 use crate::environment::Environment;
 
-const DEFAULT_REGION: &str = "us-east-1";
+/// The region that local requests are signed for where none is named.
+pub const DEFAULT_REGION: &str = "us-east-1";
 
-const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+/// The variables that name a region, in order.
+pub const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// Signs local requests. DynamoDB Local takes letters and digits only.
 const DUMMY_KEY: &str = "local";
@@ -95,13 +97,18 @@ impl Local {
     /// Returns what clients of its services are made of, from a bare configuration: no profile file, no
     /// variable and no metadata service has a say in it.
     pub fn connection(&self) -> Connection {
+        self.connection_by(self.http_client())
+    }
+
+    /// Makes the connection that an HTTP client carries.
+    pub(crate) fn connection_by(&self, http_client: SharedHttpClient) -> Connection {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .credentials_provider(SharedCredentialsProvider::new(credentials()))
             .region(Region::new(self.region.clone()))
             .timeout_config(timeouts())
             .retry_config(retries())
-            .http_client(self.http_client())
+            .http_client(http_client)
             .build();
         Connection::new(config, Some(self.endpoint.clone()), DeadIsDead::LOCAL)
     }
@@ -134,6 +141,9 @@ fn retries() -> RetryConfig {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
+    use super::super::fake;
     use super::*;
     use crate::environment::Given;
 
@@ -148,8 +158,31 @@ mod tests {
         Local::resolve(&options, &variables.iter().copied().collect())
     }
 
+    /// Lists the tables of an endpoint, which fails, and returns how many attempts were made.
+    async fn attempts(url: &str) -> usize {
+        let local = resolve(Some(url), &[]).unwrap();
+        let (http_client, attempts) = fake::counted(local.http_client());
+        let connection = local.connection_by(http_client);
+        let client = crate::aws_client!(aws_sdk_dynamodb, &connection);
+        client.list_tables().send().await.unwrap_err();
+        attempts.count()
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_dead_gets_one_attempt() {
+        assert_eq!(attempts("http://127.0.0.1:1").await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_never_answers_gets_one_attempt() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        assert_eq!(attempts(&url).await, 1);
+    }
+
     #[test]
     fn the_flag_wins_then_the_service_then_all_then_the_default() {
+        let own = ("DDB_ENDPOINT_URL", "http://own:4");
         let service = ("AWS_ENDPOINT_URL_DYNAMODB", "http://service:1");
         let all = ("AWS_ENDPOINT_URL", "http://all:2");
         let empty = ("AWS_ENDPOINT_URL_DYNAMODB", "");
@@ -159,6 +192,7 @@ mod tests {
                 vec![service, all],
                 "local http://flag:3",
             ),
+            (None, vec![service, own, all], "local http://own:4"),
             (None, vec![service, all], "local http://service:1"),
             (None, vec![empty, all], "local http://all:2"),
             (None, vec![empty], "local http://localhost:8000"),
@@ -179,6 +213,7 @@ mod tests {
                 "AWS_ENDPOINT_URL_DYNAMODB",
             ),
             (None, vec![("AWS_ENDPOINT_URL", aws)], "AWS_ENDPOINT_URL"),
+            (None, vec![("DDB_ENDPOINT_URL", aws)], "DDB_ENDPOINT_URL"),
         ] {
             assert_eq!(
                 resolve(flag, &variables).unwrap_err(),

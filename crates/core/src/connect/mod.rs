@@ -5,6 +5,8 @@ mod chain;
 mod configured;
 mod connection;
 mod endpoint;
+#[cfg(test)]
+pub(crate) mod fake;
 mod function;
 mod guarded;
 mod local;
@@ -22,7 +24,7 @@ pub use configured::Service;
 pub use connection::Connection;
 pub use endpoint::{Endpoint, EndpointError};
 pub use function::Function;
-pub use local::Local;
+pub use local::{DEFAULT_REGION, Local, REGION_VARIABLES};
 pub use prod::Prod;
 pub use proxy::ProxyError;
 

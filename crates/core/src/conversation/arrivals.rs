@@ -35,10 +35,6 @@ pub struct Arrivals {
 
 impl Arrivals {
     /// Begins: what is there now counts as seen.
-    ///
-    /// # Errors
-    ///
-    /// When a request fails.
     pub async fn begin(
         store: &Store,
         conversation: ConversationId,

@@ -80,10 +80,6 @@ pub enum Membership {
 }
 
 /// Finds out how somebody stands to a conversation, by consistent reads.
-///
-/// # Errors
-///
-/// When a request fails.
 pub async fn membership(
     store: &Store,
     conversation: ConversationId,

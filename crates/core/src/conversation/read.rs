@@ -22,10 +22,6 @@ pub struct Slice {
 ///
 /// The key condition is only a net of whole dates; each item is then judged by its parsed time, so
 /// that keys with any offset fall on the right side. Without a range, everything is inside.
-///
-/// # Errors
-///
-/// The stream ends after the first error.
 pub fn read(
     store: &Store,
     partition: PartitionKey,
@@ -66,10 +62,6 @@ pub(super) fn sort_key(item: &RawItem) -> SortKey {
 
 /// Finds the newest message of a conversation: the highest sort key as text among the messages, read
 /// consistently. Items that are no messages are passed over.
-///
-/// # Errors
-///
-/// When a request fails.
 pub async fn newest_message(
     store: &Store,
     conversation: ConversationId,
@@ -90,10 +82,6 @@ pub async fn newest_message(
 }
 
 /// Tells whether a partition holds anything.
-///
-/// # Errors
-///
-/// When a request fails.
 pub async fn has_items(store: &Store, partition: PartitionKey) -> Result<bool, CallError> {
     let query = Query::new(Partition::Table(partition)).page_size(1);
     let mut pages = std::pin::pin!(store.query(query));
@@ -106,10 +94,6 @@ pub async fn has_items(store: &Store, partition: PartitionKey) -> Result<bool, C
 }
 
 /// Finds the conversations that one user has with another, by the rows of the first, read consistently.
-///
-/// # Errors
-///
-/// When a request fails.
 pub async fn conversation_between(
     store: &Store,
     me: UserId,

@@ -46,10 +46,6 @@ pub struct Synthetic {
 impl Synthetic {
     /// Describes a load of `messages` messages in conversations of `per_group` each, between so many
     /// `users`; another `rng_seed` makes another load.
-    ///
-    /// # Errors
-    ///
-    /// [`SyntheticError`].
     pub fn new(
         messages: u64,
         per_group: u32,

@@ -90,10 +90,6 @@ async fn look(
 }
 
 /// Counts what is there of a load and what is not, and writes nothing.
-///
-/// # Errors
-///
-/// When a request fails.
 pub async fn survey(store: &Store, load: &Synthetic) -> Result<Loaded, Error> {
     let looked = stream::iter(chunks(load).map(|conversations| look(store, conversations)));
     let mut looked = looked.buffer_unordered(IN_FLIGHT);
@@ -235,5 +231,52 @@ impl Loader<'_> {
     async fn send(&self, batch: &Encoded) -> Result<(), Error> {
         let rate = self.rate.as_ref();
         self.writer.put_batch(batch, &self.limit, rate).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::aws_client;
+    use crate::connect::{Local, TargetOptions, fake};
+    use crate::environment::Environment;
+    use crate::guard;
+    use crate::store::DynamoDb;
+
+    /// An empty table that takes every batch and says that it cost 200 units.
+    fn answer(operation: &str) -> String {
+        match operation {
+            "BatchGetItem" => r#"{"Responses": {}, "UnprocessedKeys": {}}"#,
+            "BatchWriteItem" => {
+                r#"{"UnprocessedItems": {}, "ConsumedCapacity": [{"TableName": "the-table", "CapacityUnits": 200.0}]}"#
+            }
+            _ => "{}",
+        }
+        .to_owned()
+    }
+
+    /// The capacity that the service reports is what counts, not what was expected.
+    #[tokio::test(start_paused = true)]
+    async fn a_load_keeps_to_its_rate() {
+        let local = Local::resolve(&TargetOptions::default(), &Environment::default()).unwrap();
+        let (http_client, _) = fake::answering(answer);
+        let client = aws_client!(aws_sdk_dynamodb, &local.connection_by(http_client));
+        let store = DynamoDb::local(client, "test".to_owned(), Duration::ZERO);
+        let writer = guard::allow_function(store.store("the-table".parse().unwrap()));
+        let ends_at = "2026-03-22T08:00:00.000000+00:00".parse().unwrap();
+        let load = Synthetic::new(125, 10, 6, 1, ends_at, Duration::from_secs(60)).unwrap();
+        let rate = Rate::new(NonZeroU32::new(1_000).unwrap());
+        let loading = Loading::default();
+        let start = tokio::time::Instant::now();
+        super::load(&writer, &load, Some(rate), &loading)
+            .await
+            .unwrap();
+        let took = start.elapsed();
+        assert_eq!(loading.loaded().written, 125);
+        // Seven batches of 0.2 s; the last ones are in flight before they are paid for.
+        assert!(took >= Duration::from_millis(200) * (7 - 1 - 4), "{took:?}");
     }
 }

@@ -10,4 +10,4 @@ pub use generate::{Synthetic, SyntheticConversation, SyntheticError};
 pub use load::{Loaded, Loading, load, survey};
 pub use plan::{Plan, PlanError};
 pub use run::{Prepared, Report, Seed, SeedError, prepare};
-pub use script::{Line, Script, ScriptError, Side, Speakers};
+pub use script::{Line, Problem, Script, ScriptError, Side, Speakers};

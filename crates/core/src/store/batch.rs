@@ -262,6 +262,7 @@ impl Writer {
             let passing = cause.as_ref().is_none_or(CallError::is_throttling);
             if passing {
                 permit.throttled();
+                self.listener.tell();
             }
             if !passing || !backoff.again().await {
                 return Err(self.cut_short(batch.items(), entries.len() as u64, cause));

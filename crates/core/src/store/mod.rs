@@ -4,6 +4,7 @@ mod batch;
 mod body;
 mod change;
 mod item_change;
+mod many;
 mod open;
 mod read;
 mod table;
@@ -20,15 +21,16 @@ pub(crate) use batch::check_size;
 pub use batch::{Batch, Encoded};
 pub use change::ChangeError;
 pub use item_change::{BadChange, Found, ItemChange};
+pub use many::PutMany;
 pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment, Segments};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
 pub(crate) use write::MAX_BUMP_MICROS;
-pub use write::{Put, PutMany};
+pub use write::Put;
 
 use crate::error::{CallError, Destination, Resource};
 use crate::guard::{Guarded, Writable};
-use crate::retry::ask;
+use crate::retry::{ThrottleListener, ask_telling};
 use crate::schema::TableName;
 
 /// A client of the DynamoDB service of one target.
@@ -43,7 +45,7 @@ pub struct DynamoDb {
 impl DynamoDb {
     /// Wraps a client of a local endpoint. `target` names the target to people; `poll` is the longest interval
     /// between two looks at a table that is changing.
-    fn local(client: Client, target: String, poll: Duration) -> Self {
+    pub(crate) fn local(client: Client, target: String, poll: Duration) -> Self {
         Self {
             client,
             destination: Destination::new(target, Resource::Tables),
@@ -73,6 +75,7 @@ impl DynamoDb {
             table,
             poll: self.poll,
             production: self.production,
+            listener: ThrottleListener::default(),
         }
     }
 }
@@ -85,6 +88,7 @@ pub struct Store {
     destination: Destination,
     poll: Duration,
     production: bool,
+    listener: ThrottleListener,
 }
 
 /// A client of one table that may write to it. It reads as a [`Store`] does.
@@ -101,6 +105,12 @@ impl Guarded for Store {
 }
 
 impl Store {
+    /// Has somebody told whenever the service throttles a request, before it is made again.
+    #[must_use]
+    pub fn telling(self, listener: ThrottleListener) -> Self {
+        Self { listener, ..self }
+    }
+
     /// Returns the name of the table.
     pub fn table(&self) -> &TableName {
         &self.table
@@ -133,7 +143,7 @@ impl Store {
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        ask(operation, &self.destination, request).await
+        ask_telling(&self.listener, operation, &self.destination, request).await
     }
 
     fn garbled(&self, operation: &'static str, fault: &dyn std::error::Error) -> CallError {

@@ -26,10 +26,6 @@ pub enum TableState {
 
 impl DynamoDb {
     /// Streams the names of all tables, page by page, in the service's order.
-    ///
-    /// # Errors
-    ///
-    /// The stream ends after the first error.
     pub fn tables(&self) -> impl Stream<Item = Result<Vec<String>, CallError>> + Send + use<> {
         const OPERATION: &str = "ListTables";
         let dynamodb = self.clone();
@@ -65,10 +61,6 @@ fn is_active(table: &TableDescription) -> bool {
 
 impl Store {
     /// Describes the table; `None` where there is none.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn describe(&self) -> Result<Option<TableSummary>, CallError> {
         let table = self.description().await?;
         Ok(table.as_ref().map(TableSummary::from))
@@ -96,10 +88,6 @@ impl Store {
     }
 
     /// Tells whether the table is not there, or about to be gone.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn needs_creation(&self) -> Result<bool, CallError> {
         let table = self.description().await?;
         Ok(table.is_none_or(|table| table.table_status() == Some(&TableStatus::Deleting)))

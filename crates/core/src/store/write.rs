@@ -1,15 +1,11 @@
-//! Writing items one by one, each on its own condition.
-
-use std::sync::atomic::{AtomicBool, Ordering};
+//! Writing items, each on its own condition.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures::{StreamExt, stream};
 
 use super::Writer;
 use crate::error::{CallError, Error};
 use crate::item::{Message, RawItem, primary_key};
 use crate::key::{ConversationId, MessageId, PartitionKey, SortKey};
-use crate::rate_limit::ConcurrencyLimit;
 use crate::schema::attribute;
 
 /// How far, in microseconds, an item may move on from the sort key it wants: 1 ms.
@@ -20,18 +16,6 @@ pub(crate) const MAX_BUMP_MICROS: i64 = 1_000;
 pub struct Put {
     /// The sort key; later than the one wanted where that was taken.
     pub created_at: SortKey,
-}
-
-/// The most puts in flight.
-const IN_FLIGHT: usize = 32;
-
-/// Says how far many puts came.
-#[derive(Debug)]
-pub struct PutMany {
-    /// Messages that the service took.
-    pub items: u64,
-    /// What ended them before all were put.
-    pub ended_by: Option<Error>,
 }
 
 impl Writer {
@@ -67,56 +51,7 @@ impl Writer {
         })
     }
 
-    /// Writes many messages, as [`Writer::put_message`] does, many of them in flight. After the first that fails
-    /// no more are sent.
-    pub async fn put_messages(&self, messages: Vec<Message>) -> PutMany {
-        let limit = ConcurrencyLimit::new(IN_FLIGHT);
-        let failed = AtomicBool::new(false);
-        let puts = messages
-            .into_iter()
-            .map(|message| self.put_next(message, &limit, &failed));
-        let mut puts = stream::iter(puts).buffer_unordered(IN_FLIGHT);
-        let mut done = PutMany {
-            items: 0,
-            ended_by: None,
-        };
-        while let Some(put) = puts.next().await {
-            match put {
-                Ok(items) => done.items += items,
-                Err(error) => {
-                    done.ended_by.get_or_insert(error);
-                }
-            }
-        }
-        done
-    }
-
-    /// Writes the next of many messages, and counts it; none, where one failed before.
-    async fn put_next(
-        &self,
-        message: Message,
-        limit: &ConcurrencyLimit,
-        failed: &AtomicBool,
-    ) -> Result<u64, Error> {
-        let permit = limit.acquire().await;
-        if failed.load(Ordering::Relaxed) {
-            return Ok(0);
-        }
-        match self.put_message(message).await {
-            Ok(_) => permit.accepted(),
-            Err(error) => {
-                failed.store(true, Ordering::Relaxed);
-                return Err(error);
-            }
-        }
-        Ok(1)
-    }
-
     /// Writes one message where its key is free or its own. Returns `false` where another item holds the key.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn put_message_if_free(&self, message: &Message) -> Result<bool, CallError> {
         let put = self
             .client
@@ -131,10 +66,6 @@ impl Writer {
     }
 
     /// Deletes one message, where it is the one at that key. Returns `false` where it is not.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn delete_message(
         &self,
         conversation: ConversationId,

@@ -26,10 +26,6 @@ pub enum TableStream {
 
 impl TableStream {
     /// Asks for it: one DescribeTable.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn of(store: &Store) -> Result<Self, CallError> {
         let table = store.description().await?;
         let table = table.filter(|table| table.table_status() != Some(&TableStatus::Deleting));
@@ -203,10 +199,6 @@ impl TableFollower {
 
     /// Tells whether the table that records were read from is gone: what they asked for cannot be done then, and need
     /// not be. [`Self::next`] tells what there is in its place.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn has_lost_its_table(&mut self) -> Result<bool, CallError> {
         self.looked = None;
         let stream = TableStream::of(&self.store).await?;

@@ -151,7 +151,7 @@ async fn p18_rows_that_two_remove_at_once_are_one_each() {
 
 /// A message comes within 1 ms after the one that was read, and the rows have moved on to it.
 #[tokio::test]
-async fn p18_rows_that_moved_on_within_a_millisecond_are_not_moved_back() {
+async fn p18_rows_synced_within_a_millisecond_do_not_go_back() {
     const SOON: &str = "2026-03-22T08:35:09.123956+00:00";
     for mine in [create(), repair(), follow()] {
         let sandbox = Sandbox::with_table().await;
@@ -195,10 +195,11 @@ async fn run(writer: Writer, of: &str, seed: Seed, now: Timestamp) -> Report {
     prepared.write(&writer).await.unwrap()
 }
 
-/// Puts and transactions, which a seed makes in this order.
-fn writes() -> [fn(&Request) -> bool; 2] {
+/// A put, statements and transactions, which a seed makes in this order.
+fn writes() -> [fn(&Request) -> bool; 3] {
     [
         |request| request.operation == "PutItem",
+        |request| request.operation == "BatchExecuteStatement",
         |request| request.operation == "TransactWriteItems",
     ]
 }

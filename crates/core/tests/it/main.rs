@@ -11,6 +11,7 @@ mod create;
 mod data;
 mod kills;
 mod loads;
+mod many;
 mod pages;
 mod put;
 mod renewed;

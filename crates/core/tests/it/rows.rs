@@ -303,7 +303,7 @@ async fn p18_rows_that_two_make_at_once_are_one_each() {
 /// Many movers of one conversation at once, and a message coming in before each of their transactions, so that
 /// hardly two of them see the same newest message.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p18_movers_at_once_leave_one_row_each() {
+async fn p18_syncs_at_once_leave_one_row_each() {
     let sandbox = Arc::new(Sandbox::with_table().await);
     sandbox
         .put(raw(&message(conversation(1), at(EARLIER), 1, "first")))

@@ -126,10 +126,6 @@ impl CognitoTarget {
     }
 
     /// Tells whether the endpoint that was given, or that of the variable instead, is the word that means the real service.
-    ///
-    /// # Errors
-    ///
-    /// Where the variable is no text.
     pub fn is_aws(
         endpoint_url: Option<&str>,
         environment: &Environment,

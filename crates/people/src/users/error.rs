@@ -22,7 +22,10 @@ pub enum FileProblem {
     /// Two lines have one id.
     #[error("the uuid stands on line {0} already")]
     DoubledUuid(u64),
-    /// The line is not CSV of five fields in UTF-8.
+    /// The bytes are not UTF-8.
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// The line is not CSV of five fields.
     #[error("{0}")]
     Csv(String),
 }

@@ -21,7 +21,7 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Vec<User>, UsersError> {
     };
     let broken = |error: &csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
-        malformed(line, FileProblem::Csv(plain(error)))
+        malformed(line, problem(error))
     };
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes);
     if reader.headers().map_err(|error| broken(&error))? != HEADER.as_slice() {
@@ -57,13 +57,13 @@ fn user(record: &StringRecord) -> Result<User, FileProblem> {
 }
 
 /// Says what is wrong without the position, which is said already.
-fn plain(error: &csv::Error) -> String {
+fn problem(error: &csv::Error) -> FileProblem {
     match error.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
-        } => format!("{len} fields instead of {expected_len}"),
-        csv::ErrorKind::Utf8 { .. } => "not UTF-8".to_owned(),
-        _ => "not CSV".to_owned(),
+        } => FileProblem::Csv(format!("{len} fields instead of {expected_len}")),
+        csv::ErrorKind::Utf8 { .. } => FileProblem::NotUtf8,
+        _ => FileProblem::Csv("not CSV".to_owned()),
     }
 }
 

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, ValueEnum};
-use clap_complete::{Shell, generate};
+use clap::Parser;
 
 use super::files;
+use crate::complete::{SHELLS, Shell, script};
 use crate::failure::{Failure, Outcome};
 use crate::help;
 use crate::output::Format;
@@ -19,6 +19,7 @@ use crate::runner::{Command, Context, Program};
 ///   zsh   a folder of $fpath, as _ddb, before compinit runs
 ///   fish  ~/.config/fish/completions/ddb.fish
 /// A new shell has them. Without a file: eval "$(ddb completions bash)"
+/// They look up tables, conversations and people at the local endpoint, for 300 ms at most, and never with --prod.
 #[derive(Debug, Parser)]
 #[command(name = "completions", version, verbatim_doc_comment, after_help = help::examples(&[
     ("Install them for bash", "mkdir -p ~/.local/share/bash-completion/completions\n    \
@@ -38,9 +39,6 @@ pub struct Args {
     dir: Option<PathBuf>,
 }
 
-/// The shells that files are written for.
-const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
-
 impl Command for Args {
     const FORMATS: &'static [Format] = &[Format::Table];
 
@@ -51,8 +49,8 @@ impl Command for Args {
                 .ui
                 .note(&format!("{written} files in {}", dir.display()));
         } else if let Some(shell) = self.shell {
-            let script = script(context.program, shell, &self.binary)?;
-            std::io::stdout().write_all(&script)?;
+            check(context.program, &self.binary)?;
+            std::io::stdout().write_all(script(shell, &self.binary).as_bytes())?;
         }
         Ok(Outcome::Done)
     }
@@ -65,25 +63,18 @@ fn binaries(program: Program) -> Vec<String> {
     names
 }
 
-fn script(program: Program, shell: Shell, binary: &str) -> Result<Vec<u8>, Failure> {
+/// Refuses what is no binary.
+fn check(program: Program, binary: &str) -> Result<(), Failure> {
     let ddb = (program.command)();
-    let mut command = match ddb.find_subcommand(binary) {
-        _ if binary == "ddb" => ddb,
-        Some(command) if (program.binaries)().iter().any(|name| name == binary) => command.clone(),
-        Some(_) => {
-            return Err(
-                Failure::refused(format!("`{binary}` is no binary of its own"))
-                    .hint("the completions of `ddb` have it"),
-            );
-        }
-        None => {
-            return Err(Failure::refused(format!("there is no binary `{binary}`"))
-                .hint(format!("there are {}", binaries(program).join(", "))));
-        }
-    };
-    let mut script = Vec::new();
-    generate(shell, &mut command, binary, &mut script);
-    Ok(script)
+    if binary == "ddb" || (program.binaries)().iter().any(|name| name == binary) {
+        return Ok(());
+    }
+    Err(match ddb.find_subcommand(binary) {
+        Some(_) => Failure::refused(format!("`{binary}` is no binary of its own"))
+            .hint("the completions of `ddb` have it"),
+        None => Failure::refused(format!("there is no binary `{binary}`"))
+            .hint(format!("there are {}", binaries(program).join(", "))),
+    })
 }
 
 fn write_all(program: Program, dir: &Path) -> Result<usize, Failure> {
@@ -95,17 +86,10 @@ fn write_all(program: Program, dir: &Path) -> Result<usize, Failure> {
                 Shell::Fish => format!("{binary}.fish"),
                 _ => binary.clone(),
             };
-            let script = script(program, shell, &binary)?;
-            files::write(&dir.join(name(shell)), &file, &script)?;
+            let script = script(shell, &binary);
+            files::write(&dir.join(shell.name()), &file, script.as_bytes())?;
             written += 1;
         }
     }
     Ok(written)
-}
-
-fn name(shell: Shell) -> String {
-    let value = shell.to_possible_value();
-    value
-        .map(|value| value.get_name().to_owned())
-        .unwrap_or_default()
 }

@@ -127,7 +127,7 @@ impl Command for Args {
             .hint(if conversation == SEEDED_GROUP {
                 "`ddb seed` loads one"
             } else {
-                "`ddb list-conversations HANDLE` shows those of a user"
+                "`ddb list-conversations` shows yours"
             }))
         };
         // What comes while the conversation is read is not to be missed, so the following begins before.

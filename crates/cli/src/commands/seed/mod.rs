@@ -151,8 +151,8 @@ impl Args {
             .await?;
         let newest = generated.load.conversation(0);
         let [one, _] = &newest.people;
-        ui.hint(&format!(
-            "look: ddb get-conversation {}; ddb list-conversations --user-uuid {}",
+        ui.hint(format!(
+            "`ddb get-conversation {}` shows the newest one, `ddb list-conversations --user-uuid {}` those of one person",
             newest.id, one.id
         ));
         Ok(Row {

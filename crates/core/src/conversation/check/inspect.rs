@@ -33,10 +33,6 @@ impl Inspection {
 
 /// Looks at one conversation again, consistently. `owners` are those whose rows a pass saw; `users` know
 /// whoever has lost a row and written nothing.
-///
-/// # Errors
-///
-/// When a request fails.
 pub async fn inspect(
     store: &Store,
     conversation: ConversationId,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::{Finding, Rule, fold};
+use super::{Finding, Rule};
 use crate::conversation::rows::is_at_target;
 use crate::item::{ConversationRow, ItemView, Known, Message, Person, UnknownReason, Value};
 use crate::key::{ConversationId, PartitionKey, SortKey, UserId};
@@ -170,8 +170,12 @@ impl Group {
     }
 
     fn see_time(&mut self, finding: Option<Finding>) {
-        if finding.is_some() {
-            self.times = fold(std::mem::take(&mut self.times).into_iter().chain(finding));
+        let Some(finding) = finding else {
+            return;
+        };
+        match self.times.iter_mut().find(|own| own.rule == finding.rule) {
+            Some(own) => own.add(finding),
+            None => self.times.push(finding),
         }
     }
 

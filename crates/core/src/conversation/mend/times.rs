@@ -64,8 +64,8 @@ impl<F: FindPerson + Sync> Mending<'_, F> {
             },
         };
         let mut times = Times::new(self, conversation, zone, rows);
-        times.pass(Direction::Descending, sink).await?;
-        times.pass(Direction::Ascending, sink).await?;
+        Box::pin(times.pass(Direction::Descending, sink)).await?;
+        Box::pin(times.pass(Direction::Ascending, sink)).await?;
         for step in times.rest().await? {
             sink(step)?;
         }
@@ -134,8 +134,8 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
                     continue;
                 };
                 let steps = match direction {
-                    Direction::Descending => self.take_down(message, item).await?,
-                    Direction::Ascending => self.take_up(message, item).await?,
+                    Direction::Descending => Box::pin(self.take_down(message, item)).await?,
+                    Direction::Ascending => Box::pin(self.take_up(message, item)).await?,
                 };
                 for step in steps {
                     sink(step)?;
@@ -280,7 +280,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
                 self.rows.push(row);
                 continue;
             }
-            let key = self.row_key(row.owner, &top).await?;
+            let key = Box::pin(self.row_key(row.owner, &top)).await?;
             changes.extend(self.row_to(row, key, &top.text));
         }
         steps.push(self.step(changes));

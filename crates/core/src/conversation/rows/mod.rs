@@ -197,10 +197,6 @@ fn no_free_key(store: &Store, newest: &Message, owner: UserId) -> Error {
 
 /// Reads the newest message of a conversation and its rows, consistently. `known` are people who may have
 /// rows that neither the index nor the messages hint at.
-///
-/// # Errors
-///
-/// When a request fails.
 pub async fn look(
     store: &Store,
     conversation: ConversationId,

@@ -17,10 +17,6 @@ struct Unprocessed;
 
 impl Store {
     /// Reads one item, strongly consistent.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn get(
         &self,
         partition: &PartitionKey,
@@ -78,6 +74,7 @@ impl Store {
             if left.is_empty() {
                 return Ok(there);
             }
+            self.listener.tell();
             if !backoff.again().await {
                 return Err(self.garbled(OPERATION, &Unprocessed));
             }

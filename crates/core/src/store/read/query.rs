@@ -93,10 +93,6 @@ impl Query {
 
 impl Store {
     /// Streams the pages of a query.
-    ///
-    /// # Errors
-    ///
-    /// The stream ends after the first error.
     pub fn query(
         &self,
         query: Query,

@@ -80,7 +80,7 @@ fn weather(
         let mut rng = Rng::with_seed(seed.wrapping_add(nth as u64));
         // What was read is old by the time that it is acted upon.
         let longest = match request.operation.as_str() {
-            "TransactWriteItems" | "PutItem" => 60,
+            "TransactWriteItems" | "PutItem" | "BatchExecuteStatement" => 60,
             _ => 15,
         };
         match rng.u8(..40) {

@@ -20,10 +20,6 @@ WHERE to_jsonb(u)->>'handle' = c.handle
 
 impl Database {
     /// Reads the handle and the Cognito id of every user that has a handle.
-    ///
-    /// # Errors
-    ///
-    /// [`PostgresError`].
     pub async fn identities(&self) -> Result<Vec<Identity>, PostgresError> {
         let rows = bounded(self.client.query(READ, &[])).await?;
         rows.iter()

@@ -206,20 +206,12 @@ impl Database {
     }
 
     /// Finds the users with a handle: more than one only in older databases.
-    ///
-    /// # Errors
-    ///
-    /// [`PostgresError`].
     pub async fn by_handle(&self, handle: &str) -> Result<Vec<User>, PostgresError> {
         let rows = bounded(self.client.query(&select_by("handle"), &[&handle])).await?;
         rows.iter().map(user).collect()
     }
 
     /// Finds the users with an id: one at the most, but in a table without a primary key.
-    ///
-    /// # Errors
-    ///
-    /// [`PostgresError`].
     pub async fn by_id(&self, id: UserId) -> Result<Vec<User>, PostgresError> {
         let rows = bounded(self.client.query(&select_by("uuid"), &[&id.to_string()])).await?;
         rows.iter().map(user).collect()

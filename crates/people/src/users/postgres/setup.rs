@@ -103,10 +103,6 @@ impl Database {
 
 impl DatabaseWriter {
     /// Connects to a database, which is made where it is not there.
-    ///
-    /// # Errors
-    ///
-    /// [`PostgresError`].
     pub async fn connect_or_create(
         address: &Writable<Address>,
         wait: Wait,

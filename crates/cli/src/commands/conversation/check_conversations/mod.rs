@@ -325,8 +325,8 @@ impl Check<'_> {
         }
         if rows || !options.is_empty() {
             options.insert(0, "--repair");
-            let typed = [self.options.users.typed(), self.options.table.typed()].concat();
-            self.ui.hint(&format!(
+            let typed = self.options.users.typed();
+            self.ui.hint(format!(
                 "`ddb check-conversations {}{typed}` mends what can be mended",
                 options.join(" ")
             ));
@@ -335,9 +335,8 @@ impl Check<'_> {
             .iter()
             .find(|finding| finding.rule == Some(Rule::RowStray));
         if let Some(conversation) = stray.and_then(|finding| finding.conversation) {
-            self.ui.hint(&format!(
-                "`ddb delete-conversation {conversation}{}` deletes rows without messages",
-                self.options.table.typed()
+            self.ui.hint(format!(
+                "`ddb delete-conversation {conversation}` deletes rows without messages"
             ));
         }
     }

@@ -1,0 +1,401 @@
+//! Hints as people see them: each command line whole, with the target of the command that ran.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use clap::ArgMatches;
+use ddb_core::connect::{DEFAULT_REGION, Endpoint, REGION_VARIABLES, Service};
+use ddb_core::environment::Environment;
+use ddb_core::error::ConnectFault;
+use ddb_core::schema::{DEFAULT_TABLE, TableName};
+
+use super::Hint;
+use crate::shell::quote;
+
+/// Turns hints into words. It knows the command that runs, its target, and what options other commands have.
+#[derive(Debug, Clone)]
+pub struct Guide(Arc<Known>);
+
+#[derive(Debug)]
+struct Known {
+    /// Makes the command line of `ddb` with all its commands.
+    catalog: fn() -> clap::Command,
+    /// Makes the command line of the command that runs.
+    command: fn() -> clap::Command,
+    /// The command line as it was typed.
+    typed: Vec<String>,
+    target: TargetFlags,
+}
+
+/// The target as options that lead another command to the same one. What is the default anyway is left out.
+#[derive(Debug, Default)]
+struct TargetFlags {
+    production: bool,
+    profile: Option<String>,
+    /// Options with their values, in the order in which they are written.
+    options: Vec<(&'static str, Option<String>)>,
+}
+
+/// The endpoint of local commands where none is named.
+const DEFAULT_ENDPOINT: &str = Service::DYNAMODB.default_endpoint();
+
+impl TargetFlags {
+    /// Reads what was said, by option or by variable. What is malformed is left out: the command says so itself.
+    fn read(options: &ArgMatches, environment: &Environment) -> Self {
+        let flag = |id: &str| options.try_get_one::<String>(id).ok().flatten();
+        let variable = |names: &[&str]| {
+            let found = environment.first(names).ok().flatten();
+            found.map(|(_, value)| value.to_owned())
+        };
+        let production = options.try_get_one("prod").ok().flatten() == Some(&true);
+
+        let endpoint = flag("endpoint_url").cloned().or_else(|| {
+            let local = (!production).then(|| variable(Service::DYNAMODB.variables()));
+            local.flatten()
+        });
+        let endpoint = endpoint
+            .and_then(|url| url.parse::<Endpoint>().ok())
+            .map(|endpoint| endpoint.to_string())
+            .filter(|url| production || url != DEFAULT_ENDPOINT);
+        let region = flag("region").cloned();
+        let region = region
+            .or_else(|| variable(&REGION_VARIABLES))
+            .filter(|region| production || region != DEFAULT_REGION);
+        let profile = flag("profile").cloned().or_else(|| {
+            // Keys in variables come before a profile that only a variable names.
+            let by_variable = production && variable(&["AWS_ACCESS_KEY_ID"]).is_none();
+            by_variable
+                .then(|| variable(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]))
+                .flatten()
+        });
+        let table = options.try_get_one::<TableName>("table").ok().flatten();
+        let table = table
+            .map(ToString::to_string)
+            .or_else(|| variable(&["DDB_MESSAGE_TABLE"]))
+            .filter(|table| table != DEFAULT_TABLE);
+
+        let mut found = Vec::new();
+        if production {
+            found.push(("prod", None));
+        }
+        for (name, value) in [
+            ("endpoint-url", endpoint),
+            ("sts-endpoint-url", flag("sts_endpoint_url").cloned()),
+            ("region", region),
+            ("profile", profile.clone()),
+            ("expect-account", flag("expect_account").cloned()),
+            ("table", table),
+        ] {
+            if value.is_some() {
+                found.push((name, value));
+            }
+        }
+        Self {
+            production,
+            profile,
+            options: found,
+        }
+    }
+}
+
+impl Guide {
+    /// Takes what was typed for a command, whose command line `command` makes. `catalog` makes that of `ddb` with
+    /// all its commands.
+    pub fn new(
+        catalog: fn() -> clap::Command,
+        command: fn() -> clap::Command,
+        options: &ArgMatches,
+        environment: &Environment,
+    ) -> Self {
+        let typed = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+        Self(Arc::new(Known {
+            catalog,
+            command,
+            typed: typed.collect(),
+            target: TargetFlags::read(options, environment),
+        }))
+    }
+
+    /// Knows no command: its hints are words alone.
+    pub fn nowhere() -> Self {
+        let nothing = || clap::Command::new("ddb");
+        Self(Arc::new(Known {
+            catalog: nothing,
+            command: nothing,
+            typed: Vec::new(),
+            target: TargetFlags::default(),
+        }))
+    }
+
+    /// Returns a hint as people see it.
+    pub fn words(&self, hint: &Hint) -> String {
+        let text = match hint {
+            Hint::Fixed(text) => (*text).to_owned(),
+            Hint::Made(text) => text.clone(),
+            Hint::Again { with, does } => format!("`{} {with}` {does}", self.typed()),
+            Hint::Denied { action } => format!(
+                "the role may not do {action}; iam/{}.json in the repository has all that this command needs",
+                policy(&self.command())
+            ),
+            Hint::NoCredentials => "`aws configure` stores keys, and `aws sso login --profile NAME` begins an SSO session; --profile or AWS_PROFILE chooses a profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY hold keys".to_owned(),
+            Hint::BadCredentials => self.bad_credentials(),
+            Hint::Unreachable(fault) => self.unreachable(*fault).to_owned(),
+            Hint::NoService => self.no_service().to_owned(),
+            Hint::Throttled => self.throttled(),
+            Hint::About(what, hint) => return format!("{what}: {}", self.words(hint)),
+        };
+        self.with_targets(&text)
+    }
+
+    /// Returns the name of the command.
+    fn command(&self) -> String {
+        (self.0.command)().get_name().to_owned()
+    }
+
+    /// Returns the command line as it was typed, of `ddb`: a binary of its own is the command with the same name.
+    fn typed(&self) -> String {
+        let mut words = self.0.typed.iter();
+        let program = words.next().map(String::as_str).unwrap_or_default();
+        let mut line = "ddb".to_owned();
+        if !std::path::Path::new(program).ends_with("ddb") {
+            line = format!("{line} {}", self.command());
+        }
+        for word in words {
+            line = format!("{line} {}", quote(word));
+        }
+        line
+    }
+
+    fn bad_credentials(&self) -> String {
+        let target = &self.0.target;
+        if !target.production {
+            return "is that endpoint a local one? It refuses the dummy credentials of local commands".to_owned();
+        }
+        match &target.profile {
+            Some(profile) => {
+                let profile = quote(profile);
+                format!(
+                    "`aws sso login --profile {profile}` begins a new SSO session; without SSO, `aws configure list --profile {profile}` shows where the credentials come from"
+                )
+            }
+            None => "`aws sso login` begins a new SSO session; without SSO, `aws configure list` shows where the credentials come from".to_owned(),
+        }
+    }
+
+    fn unreachable(&self, fault: ConnectFault) -> &'static str {
+        match (fault, self.0.target.production) {
+            (ConnectFault::NotTls, _) => "write the endpoint with http://",
+            (ConnectFault::UnknownHost, true) => {
+                "is the region spelled right, and is this machine online? Behind a proxy, set HTTPS_PROXY"
+            }
+            (ConnectFault::UnknownHost, false) => "is the name of the host spelled right?",
+            (ConnectFault::NoRoute, _) => "is this machine online, and is the VPN up?",
+            (ConnectFault::Other, true) => {
+                "is this machine online? HTTPS_PROXY names a proxy, AWS_CA_BUNDLE root certificates, where the network needs them"
+            }
+            (ConnectFault::Other, false) => {
+                "start an endpoint with `ddb local` or `docker compose up -d`, or name another one with --endpoint-url"
+            }
+        }
+    }
+
+    fn no_service(&self) -> &'static str {
+        if self.0.target.production {
+            "is a proxy or a firewall between here and AWS? -v shows where the request went"
+        } else {
+            "is that a DynamoDB endpoint, and is it well? `ddb local` starts one"
+        }
+    }
+
+    fn throttled(&self) -> String {
+        let mut text = String::new();
+        if self.has_option(&self.command(), "max-rcu") {
+            text.push_str("--max-rcu N reads more slowly; ");
+        }
+        text.push_str("`ddb schema-load --billing on-demand --apply` takes the table's limit away");
+        text
+    }
+
+    /// Tells whether a command has an option.
+    fn has_option(&self, command: &str, option: &str) -> bool {
+        let catalog = (self.0.catalog)();
+        let found = catalog.find_subcommand(command);
+        found.is_some_and(|command| has_option(command, option))
+    }
+
+    /// Adds the target to each command line in a text.
+    fn with_targets(&self, text: &str) -> String {
+        if !text.contains("`ddb ") || self.0.target.options.is_empty() {
+            return text.to_owned();
+        }
+        let catalog = (self.0.catalog)();
+        let parts: Vec<String> = text
+            .split('`')
+            .enumerate()
+            .map(|(at, part)| match part.strip_prefix("ddb ") {
+                Some(rest) if at % 2 == 1 => format!("ddb {}", self.with_target(&catalog, rest)),
+                _ => part.to_owned(),
+            })
+            .collect();
+        parts.join("`")
+    }
+
+    /// Adds to one command line what its command has of the target, and what does not stand there.
+    fn with_target(&self, catalog: &clap::Command, line: &str) -> String {
+        // What comes after the command belongs to the shell.
+        let end = [" | ", " > ", " < ", " && "]
+            .iter()
+            .filter_map(|mark| line.find(mark))
+            .min()
+            .unwrap_or(line.len());
+        let (line, after) = line.split_at(end);
+        let words: Vec<&str> = line.split(' ').collect();
+        let Some(command) = words.iter().find_map(|word| catalog.find_subcommand(word)) else {
+            return format!("{line}{after}");
+        };
+        let mut whole = line.to_owned();
+        for (name, value) in &self.0.target.options {
+            let stands = words.iter().any(|word| {
+                word.strip_prefix("--")
+                    .and_then(|word| word.strip_prefix(name))
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+            });
+            if stands || !has_option(command, name) {
+                continue;
+            }
+            // Writing to a String cannot fail.
+            let _ = write!(whole, " --{name}");
+            if let Some(value) = value {
+                let _ = write!(whole, " {}", quote(value));
+            }
+        }
+        whole + after
+    }
+}
+
+fn has_option(command: &clap::Command, option: &str) -> bool {
+    let mut options = command.get_arguments();
+    options.any(|argument| argument.get_long() == Some(option))
+}
+
+/// Returns the name of the policy that a command needs.
+pub fn policy(command: &str) -> &str {
+    match command {
+        "update-cognito-user-ids" | "db-setup" => "list-users",
+        command => command,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::GROUPS;
+    use crate::multicall::{catalog, command};
+
+    fn guide(line: &str, variables: &[(&str, &str)]) -> Guide {
+        let words: Vec<&str> = line.split(' ').collect();
+        let matches = command().try_get_matches_from(&words).unwrap();
+        let (name, options) = matches.subcommand().unwrap();
+        let entries = GROUPS.iter().flat_map(|(_, entries)| *entries);
+        let entry = { entries }.find(|entry| entry.name() == name).unwrap();
+        let environment = variables.iter().copied().collect();
+        Guide::new(catalog, entry.command, options, &environment)
+    }
+
+    fn words(line: &str, variables: &[(&str, &str)], hint: impl Into<Hint>) -> String {
+        guide(line, variables).words(&hint.into())
+    }
+
+    #[test]
+    fn a_line_has_the_whole_target() {
+        let load =
+            "`ddb schema-load` creates the table, `ddb list-tables` shows those that are there";
+        assert_eq!(words("ddb scan", &[], load), load);
+        assert_eq!(
+            words(
+                "ddb scan --prod --region eu-west-1 --profile ops --table t2",
+                &[],
+                load
+            ),
+            "`ddb schema-load --prod --region eu-west-1 --profile ops --table t2` creates the table, \
+             `ddb list-tables --prod --region eu-west-1 --profile ops` shows those that are there"
+        );
+        assert_eq!(
+            words(
+                "ddb scan",
+                &[
+                    ("DDB_ENDPOINT_URL", "http://localhost:8001"),
+                    ("DDB_MESSAGE_TABLE", "t2"),
+                ],
+                "`ddb seed | cat` loads, `ddb local` does not",
+            ),
+            "`ddb seed --endpoint-url http://localhost:8001 --table t2 | cat` loads, `ddb local` does not"
+        );
+    }
+
+    #[test]
+    fn what_stands_in_a_line_is_not_added_again() {
+        assert_eq!(
+            words(
+                "ddb scan --table t2",
+                &[],
+                "`ddb scan --table t3`, `ddb scan --table=t3`"
+            ),
+            "`ddb scan --table t3`, `ddb scan --table=t3`"
+        );
+    }
+
+    #[test]
+    fn production_looks_at_no_local_endpoint() {
+        let variables = [
+            ("DDB_ENDPOINT_URL", "http://localhost:8001"),
+            ("AWS_PROFILE", "ops"),
+        ];
+        let line = words("ddb scan --prod", &variables, "`ddb scan`");
+        assert_eq!(line, "`ddb scan --prod --profile ops`");
+        // Keys come before a profile that a variable names.
+        let keys = [("AWS_PROFILE", "ops"), ("AWS_ACCESS_KEY_ID", "AKIA")];
+        assert_eq!(
+            words("ddb scan --prod", &keys, "`ddb scan`"),
+            "`ddb scan --prod`"
+        );
+    }
+
+    #[test]
+    fn nothing_local_is_advised_for_production() {
+        let faults = [
+            ConnectFault::UnknownHost,
+            ConnectFault::NoRoute,
+            ConnectFault::NotTls,
+            ConnectFault::Other,
+        ];
+        for fault in faults {
+            let said = words("ddb scan --prod", &[], Hint::Unreachable(fault));
+            assert!(!said.contains("ddb local"), "{said}");
+        }
+        let said = words("ddb scan", &[], Hint::Unreachable(ConnectFault::Other));
+        assert!(said.contains("`ddb local`"), "{said}");
+    }
+
+    #[test]
+    fn throttling_names_what_the_command_has() {
+        let scan = words("ddb scan", &[], Hint::Throttled);
+        assert!(scan.starts_with("--max-rcu N"), "{scan}");
+        let get = words("ddb drop t", &[], Hint::Throttled);
+        assert!(
+            !get.contains("--max-rcu") && get.contains("on-demand"),
+            "{get}"
+        );
+    }
+
+    #[test]
+    fn every_command_that_asks_aws_has_its_policy() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../iam");
+        for command in catalog().get_subcommands() {
+            if has_option(command, "prod") {
+                let file = folder.join(format!("{}.json", policy(command.get_name())));
+                assert!(file.exists(), "{}", file.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Writing many messages, each on its own condition: in statements, many to a request, and what these leave
+//! one by one.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementRequest};
+use futures::{StreamExt, stream};
+
+use super::Writer;
+use crate::error::Error;
+use crate::item::Message;
+use crate::rate_limit::ConcurrencyLimit;
+
+/// The most requests in flight.
+const IN_FLIGHT: usize = 32;
+/// The most statements of a request: BatchExecuteStatement in the API reference. It names no bound in bytes; this
+/// is well below that of other batches.
+const MAX_STATEMENTS: usize = 25;
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Says how far many puts came.
+#[derive(Debug, Default)]
+pub struct PutMany {
+    /// Messages that the service took.
+    pub items: u64,
+    /// What ended them before all were put.
+    pub ended_by: Option<Error>,
+}
+
+/// What came of one request of many inserts.
+struct Inserted {
+    items: u64,
+    /// What the service did not take, for whatever reason.
+    left: Vec<Message>,
+}
+
+impl Writer {
+    /// Writes many messages, none over another one, many of them in flight. After the first request that fails no
+    /// more are sent.
+    ///
+    /// An INSERT takes a free key alone. Whatever else it says of a message (its key is taken, by itself after a
+    /// lost reply or by another one, or the service is busy), [`Writer::put_message`] finds out, and does.
+    pub async fn put_messages(&self, messages: Vec<Message>) -> PutMany {
+        let many = Many::new();
+        let batches = batches(messages).into_iter();
+        let inserts = batches.map(|batch| many.next(self.insert(batch)));
+        let (inserted, ended_by) = Many::all(inserts).await;
+        let mut done = PutMany { items: 0, ended_by };
+        let mut left = Vec::new();
+        for inserted in inserted {
+            done.items += inserted.items;
+            left.extend(inserted.left);
+        }
+        if done.ended_by.is_none() {
+            let left = left.into_iter();
+            let puts = left.map(|message| many.next(self.put_message(message)));
+            let (put, ended_by) = Many::all(puts).await;
+            done.items += put.len() as u64;
+            done.ended_by = ended_by;
+        }
+        done
+    }
+
+    /// Inserts the messages of a batch whose keys are free.
+    async fn insert(&self, batch: Vec<Message>) -> Result<Inserted, Error> {
+        if batch.len() == 1 {
+            return Ok(Inserted {
+                items: 0,
+                left: batch,
+            });
+        }
+        let statements = batch.iter().map(|message| self.statement(message));
+        let request = self
+            .client
+            .batch_execute_statement()
+            .set_statements(Some(statements.collect()));
+        let sent = self.ask("BatchExecuteStatement", || request.clone().send());
+        let said = match sent.await {
+            Ok(answer) => answer.responses.unwrap_or_default(),
+            // Early versions of DynamoDB Local have no statements.
+            Err(error) if error.code() == Some("UnknownOperationException") => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let mut said = said.iter();
+        let mut is_in = || said.next().is_some_and(|said| said.error().is_none());
+        let count = batch.len();
+        let left: Vec<Message> = batch.into_iter().filter(|_| !is_in()).collect();
+        Ok(Inserted {
+            items: (count - left.len()) as u64,
+            left,
+        })
+    }
+
+    /// Makes the statement that inserts a message.
+    fn statement(&self, message: &Message) -> BatchStatementRequest {
+        let attributes = message.attributes();
+        let values = attributes
+            .each_ref()
+            .map(|(name, _)| format!("'{name}':?"))
+            .join(",");
+        let parameters = attributes.map(|(_, text)| AttributeValue::S(text.into_owned()));
+        BatchStatementRequest::builder()
+            .statement(format!("INSERT INTO \"{}\" VALUE {{{values}}}", self.table))
+            .set_parameters(Some(parameters.into()))
+            .build()
+            .expect("all required fields are set")
+    }
+}
+
+/// Puts messages together, in order, so many as a request may have. None has a key twice: the service refuses that.
+fn batches(messages: Vec<Message>) -> Vec<Vec<Message>> {
+    let mut batches = Vec::new();
+    let mut batch: Vec<Message> = Vec::new();
+    let (mut keys, mut bytes) = (HashSet::new(), 0);
+    for message in messages {
+        let key = (message.conversation, message.created_at.clone());
+        let size = message
+            .attributes()
+            .iter()
+            .map(|(_, text)| text.len())
+            .sum::<usize>();
+        let is_full = batch.len() == MAX_STATEMENTS || bytes + size > MAX_BYTES;
+        if is_full || keys.contains(&key) {
+            batches.push(std::mem::take(&mut batch));
+            keys.clear();
+            bytes = 0;
+        }
+        keys.insert(key);
+        bytes += size;
+        batch.push(message);
+    }
+    batches.push(batch);
+    batches.retain(|batch| !batch.is_empty());
+    batches
+}
+
+/// Many requests, some of them in flight at once. After the first that fails no more begin.
+struct Many {
+    limit: ConcurrencyLimit,
+    failed: AtomicBool,
+}
+
+impl Many {
+    fn new() -> Self {
+        Self {
+            limit: ConcurrencyLimit::new(IN_FLIGHT),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Does the next piece of work; none, where one failed before.
+    async fn next<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<Option<T>, Error> {
+        let permit = self.limit.acquire().await;
+        if self.failed.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let done = work.await;
+        match &done {
+            Ok(_) => permit.accepted(),
+            Err(_) => self.failed.store(true, Ordering::Relaxed),
+        }
+        done.map(Some)
+    }
+
+    /// Does all of it; returns what was done, and what ended it.
+    async fn all<T, F>(work: impl Iterator<Item = F>) -> (Vec<T>, Option<Error>)
+    where
+        F: Future<Output = Result<Option<T>, Error>>,
+    {
+        let mut under_way = stream::iter(work).buffer_unordered(IN_FLIGHT);
+        let (mut all, mut ended_by) = (Vec::new(), None);
+        while let Some(done) = under_way.next().await {
+            match done {
+                Ok(done) => all.extend(done),
+                Err(error) => {
+                    ended_by.get_or_insert(error);
+                }
+            }
+        }
+        (all, ended_by)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::Person;
+    use crate::key::{ConversationId, MessageId, UserId};
+    use crate::timestamp::Timestamp;
+    use uuid::Uuid;
+
+    fn message(micros: i64, bytes: usize) -> Message {
+        Message {
+            conversation: ConversationId::new(Uuid::nil()),
+            created_at: Timestamp::from_micros(micros).unwrap().into(),
+            id: MessageId::random(),
+            text: "x".repeat(bytes),
+            sender: Person {
+                id: UserId::new(Uuid::nil()),
+                display_name: "X".to_owned(),
+                handle: "x".to_owned(),
+            },
+        }
+    }
+
+    fn lengths(messages: impl IntoIterator<Item = Message>) -> Vec<usize> {
+        let batches = batches(messages.into_iter().collect());
+        batches.iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn a_batch_ends_at_the_count_the_bytes_and_a_key_that_comes_again() {
+        assert!(lengths([]).is_empty());
+        assert_eq!(lengths((0..60).map(|n| message(n, 1))), [25, 25, 10]);
+        assert_eq!(lengths((0..5).map(|n| message(n, 400_000))), [2, 2, 1]);
+        assert_eq!(
+            lengths([0, 1, 2, 1, 0, 1].map(|n| message(n, 1))),
+            [3, 2, 1]
+        );
+    }
+}

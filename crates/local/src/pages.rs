@@ -1,0 +1,289 @@
+//! Pages of a size that is known before they are read.
+//!
+//! For a Scan or a Query without a `Limit` the engine reads all that is left, and then cuts it at 1 MB. Page after
+//! page, the time of a whole scan grows with the square of the table. So a request without a limit gets one that is
+//! about a page, learned from the pages before. The service promises no size of a page, so a client cannot tell.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::body::{HttpBody, to_bytes};
+use axum::extract::Request;
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+/// The header that names the operation: see "Programming with the low-level API" in the AWS developer guide.
+const OPERATION: &str = "x-amz-target";
+/// The first page of a table has at most so many items.
+const FIRST: u32 = 1_000;
+/// The most items of a page: 1 MB of items of 100 bytes.
+const MOST: u32 = 10_000;
+/// A larger request is handed on as it is. That of a Scan is small.
+const LARGEST_REQUEST: u64 = 1024 * 1024;
+
+/// The limits that pages get, by table and index.
+#[derive(Debug, Default)]
+pub(crate) struct Pages {
+    limits: Mutex<HashMap<Source, u32>>,
+}
+
+/// What is read: a table, or an index of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Source {
+    table: String,
+    index: Option<String>,
+}
+
+/// A request that got a limit.
+#[derive(Debug)]
+pub(crate) struct Limited {
+    source: Source,
+    limit: u32,
+}
+
+/// What counts of a page.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Page {
+    scanned_count: u32,
+    last_evaluated_key: Option<IgnoredAny>,
+}
+
+impl Pages {
+    /// Gives a Scan or a Query a limit, where it has none.
+    ///
+    /// # Errors
+    ///
+    /// Where the request ends in its middle.
+    pub(crate) async fn limit(
+        &self,
+        request: Request,
+    ) -> Result<(Request, Option<Limited>), axum::Error> {
+        if !reads_pages(&request) {
+            return Ok((request, None));
+        }
+        let (mut head, body) = request.into_parts();
+        let body = to_bytes(body, LARGEST_REQUEST as usize).await?;
+        let Some(source) = unlimited(&body) else {
+            return Ok((Request::from_parts(head, body.into()), None));
+        };
+        let limit = self.limits().get(&source).copied().unwrap_or(FIRST);
+        let mut limited = format!(r#"{{"Limit":{limit},"#).into_bytes();
+        let begin = body.iter().position(|byte| *byte == b'{').unwrap_or(0) + 1;
+        limited.extend_from_slice(&body[begin..]);
+        head.headers
+            .insert(CONTENT_LENGTH, HeaderValue::from(limited.len()));
+        let request = Request::from_parts(head, limited.into());
+        Ok((request, Some(Limited { source, limit })))
+    }
+
+    /// Learns from a page how many items the next one may have.
+    ///
+    /// # Errors
+    ///
+    /// Where the engine's answer ends in its middle.
+    pub(crate) async fn learn(
+        &self,
+        limited: Limited,
+        response: Response,
+    ) -> Result<Response, axum::Error> {
+        if response.status() != StatusCode::OK {
+            return Ok(response);
+        }
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await?;
+        if let Ok(page) = serde_json::from_slice::<Page>(&body)
+            && page.last_evaluated_key.is_some()
+        {
+            let Limited { source, limit } = limited;
+            self.limits()
+                .insert(source, next(limit, page.scanned_count));
+        }
+        Ok(Response::from_parts(head, body.into()))
+    }
+
+    fn limits(&self) -> MutexGuard<'_, HashMap<Source, u32>> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the limit after one of which so many items were read.
+fn next(limit: u32, scanned: u32) -> u32 {
+    match scanned >= limit {
+        true => limit.saturating_mul(2).min(MOST),
+        // The page was cut at 1 MB: the next items may be a little smaller.
+        false => (scanned + scanned / 4 + 1).min(MOST),
+    }
+}
+
+fn reads_pages(request: &Request) -> bool {
+    let operation = request.headers().get(OPERATION);
+    let operation = operation.and_then(|target| target.to_str().ok()?.rsplit('.').next());
+    let size = request.body().size_hint().upper();
+    matches!(operation, Some("Scan" | "Query")) && size.is_some_and(|size| size <= LARGEST_REQUEST)
+}
+
+/// Returns what a request without a limit reads. What is malformed is left to the engine to refuse.
+fn unlimited(body: &[u8]) -> Option<Source> {
+    let fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    if fields.contains_key("Limit") {
+        return None;
+    }
+    let index = fields.get("IndexName").and_then(Value::as_str);
+    Some(Source {
+        table: fields.get("TableName")?.as_str()?.to_owned(),
+        index: index.map(str::to_owned),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+    use dynoxide::Database;
+    use serde_json::json;
+    use tokio::sync::watch;
+
+    use crate::engine::Engine;
+
+    fn request(operation: &str, body: &Value) -> Request {
+        let body = body.to_string();
+        Request::post("http://engine/")
+            .header(OPERATION, format!("DynamoDB_20120810.{operation}"))
+            .header(CONTENT_TYPE, "application/x-amz-json-1.0")
+            .header("x-amz-date", "20260101T000000Z")
+            .header(
+                AUTHORIZATION,
+                "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
+            )
+            .header(CONTENT_LENGTH, body.len())
+            .body(Body::from(body))
+            .unwrap()
+    }
+
+    async fn json(response: Response) -> Value {
+        let status = response.status();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    /// Makes a table of so many items of a size.
+    async fn table(engine: &Engine, items: usize, bytes: usize) {
+        let key = |name, kind| json!({"AttributeName": name, "KeyType": kind});
+        let create = json!({
+            "TableName": "the-table", "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+            "KeySchema": [key("pk", "HASH")],
+        });
+        json(
+            engine
+                .answer(request("CreateTable", &create))
+                .await
+                .unwrap(),
+        )
+        .await;
+        let numbers: Vec<usize> = (0..items).collect();
+        for chunk in numbers.chunks(25) {
+            let put = |n: &usize| {
+                let item = json!({"pk": {"S": n.to_string()}, "text": {"S": "x".repeat(bytes)}});
+                json!({"PutRequest": {"Item": item}})
+            };
+            let puts: Vec<Value> = chunk.iter().map(put).collect();
+            let batch = json!({"RequestItems": {"the-table": puts}});
+            json(
+                engine
+                    .answer(request("BatchWriteItem", &batch))
+                    .await
+                    .unwrap(),
+            )
+            .await;
+        }
+    }
+
+    /// Scans the table, and returns how many items came, and for how many the engine was asked.
+    async fn scan(engine: &Engine, pages: &Pages, more: Value) -> (usize, u64) {
+        let (mut found, mut asked) = (0, 0);
+        let mut body = json!({"TableName": "the-table"});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        loop {
+            let (request, limited) = pages.limit(request("Scan", &body)).await.unwrap();
+            let limited = limited.expect("a limit");
+            asked += u64::from(limited.limit);
+            let response = engine.answer(request).await.unwrap();
+            let page = json(pages.learn(limited, response).await.unwrap()).await;
+            found += page["Items"].as_array().unwrap().len();
+            match page.get("LastEvaluatedKey") {
+                Some(key) => body["ExclusiveStartKey"] = key.clone(),
+                None => return (found, asked),
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_whole_scan_asks_for_few_more_items_than_there_are() {
+        for (items, bytes) in [(9_000, 10), (6_000, 700), (300, 40_000)] {
+            let (_ending, ended) = watch::channel(());
+            let engine = Engine::new(Database::memory().unwrap(), ended);
+            let pages = Pages::default();
+            table(&engine, items, bytes).await;
+            for run in 0..2 {
+                let (found, asked) = scan(&engine, &pages, json!({})).await;
+                assert_eq!(found, items);
+                let most = 2 * items as u64 + u64::from(FIRST.max(MOST));
+                assert!(
+                    asked <= most,
+                    "run {run}: {asked} of {items} items of {bytes} bytes"
+                );
+            }
+            // What a filter leaves out counts as read.
+            let none = json!({"FilterExpression": "attribute_not_exists(pk)"});
+            let (found, _) = scan(&engine, &pages, none).await;
+            assert_eq!(found, 0);
+        }
+    }
+
+    #[test]
+    fn limits_follow_the_size_of_items() {
+        assert_eq!(next(1_000, 1_000), 2_000);
+        assert_eq!(next(9_000, 9_000), MOST);
+        assert_eq!(next(1_000, 26), 33);
+        assert_eq!(next(1, 0), 1);
+    }
+
+    #[tokio::test]
+    async fn only_pages_without_a_limit_get_one() {
+        let pages = Pages::default();
+        for (operation, body) in [
+            ("Scan", json!({"TableName": "t", "Limit": 5})),
+            ("Scan", json!({"TableName": "t", "Limit": null})),
+            ("Scan", json!({})),
+            ("Query", json!([1])),
+            ("PutItem", json!({"TableName": "t"})),
+        ] {
+            let sent = body.to_string();
+            let (request, limited) = pages.limit(request(operation, &body)).await.unwrap();
+            assert!(limited.is_none(), "{operation} {sent}");
+            let body = to_bytes(request.into_body(), usize::MAX).await.unwrap();
+            assert_eq!(body, sent);
+        }
+        let query = json!({"TableName": "t", "IndexName": "i"});
+        let (request, limited) = pages.limit(request("Query", &query)).await.unwrap();
+        assert_eq!(limited.unwrap().source.index.as_deref(), Some("i"));
+        let length = request.headers()[CONTENT_LENGTH].clone();
+        let body = to_bytes(request.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(length, body.len().to_string());
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            body,
+            json!({"TableName": "t", "IndexName": "i", "Limit": FIRST})
+        );
+    }
+}
