@@ -22,7 +22,7 @@ pub enum ColorChoice {
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct CommonArgs {
-    /// Form of the output: table, json, jsonl; csv where rows are read, ddb-json where items are
+    /// Form of the output: table, json, jsonl; csv where rows are read, ddb-json where items are; txt, md, html for a conversation
     #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORM", help_heading = OUTPUT, hide_possible_values = true)]
     pub output: Format,
     /// Say nothing but errors

@@ -84,6 +84,10 @@ const FIRST: &[(&str, &[&str])] = &[
         &["limit", "all", "year", "prod", "output"],
     ),
     ("scan", &["kind", "limit", "contains", "count", "output"]),
+    (
+        "check-conversations",
+        &["repair", "times", "rule", "dry-run", "output"],
+    ),
     ("create-message", &["me", "group", "prod", "yes", "output"]),
     (
         "seed",
@@ -94,25 +98,47 @@ const FIRST: &[(&str, &[&str])] = &[
 /// How many options a screen shows.
 const OPTIONS: usize = 5;
 
-/// Gives a command and all below it help of two lengths: `-h` is a screen, `--help` is everything.
-pub fn two_lengths(mut command: Command) -> Command {
-    command.build();
-    with_screens(command, true)
+/// Gives a command that was not parsed with yet, and all below it, help of two lengths: `-h` is a screen, `--help` is
+/// everything.
+pub fn two_lengths(command: Command) -> Command {
+    // What is laid out has all names made; what is parsed with has to learn that there are two lengths.
+    let mut built = command.clone();
+    built.build();
+    with_screens(command, built, true)
 }
 
-fn with_screens(mut command: Command, is_root: bool) -> Command {
-    let whole = command.render_help();
+fn with_screens(command: Command, mut built: Command, is_root: bool) -> Command {
+    let whole = built.render_help();
     // All that the front door says is what people choose a command by.
-    let screen = if is_root && command.has_subcommands() {
+    let screen = if is_root && built.has_subcommands() {
         whole.clone()
     } else {
-        screen(&mut command)
+        screen(&mut built)
     };
     command
-        .mut_subcommands(|command| with_screens(command, false))
+        .mut_subcommands(|command| match built.find_subcommand(command.get_name()) {
+            Some(built) => with_screens(command, built.clone(), false),
+            None => command,
+        })
         .help_template("{before-help}")
         .before_help(screen)
         .before_long_help(whole)
+}
+
+/// Folds a text at its blanks: what people copy, such as a URL, stays whole.
+fn fold(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if width::of(line) + 1 + width::of(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Lays out the help that fits a screen: purpose, usage, arguments, the options that matter, one example.
@@ -121,7 +147,10 @@ fn screen(command: &mut Command) -> StyledStr {
     let about = about.unwrap_or_default();
     let about = about.lines().next().unwrap_or_default();
     let usage = command.render_usage().ansi().to_string();
-    let mut text = format!("{}\n\n{usage}\n\n", width::wrap(about, COLUMNS).join("\n"));
+    let mut text = format!(
+        "{}\n\n{usage}\n\n",
+        fold(about.trim_end_matches('.'), COLUMNS).join("\n")
+    );
 
     let positionals = command.get_positionals().filter(|arg| !arg.is_hide_set());
     let mut rows: Vec<(String, String)> = positionals.map(row).collect();
@@ -129,7 +158,7 @@ fn screen(command: &mut Command) -> StyledStr {
     let widest = rows.iter().map(|(name, _)| width::of(name)).max();
     let widest = widest.unwrap_or_default();
     for (name, help) in &rows {
-        let lines = width::wrap(help, COLUMNS.saturating_sub(widest + 4));
+        let lines = fold(help, COLUMNS.saturating_sub(widest + 4));
         for (index, line) in lines.iter().enumerate() {
             let name = if index == 0 { name } else { "" };
             // Writing to a String cannot fail.

@@ -29,7 +29,8 @@ pub fn run_standalone<C: Command>() -> ExitCode {
     if let Some(answered) = complete::asked(program.command) {
         return answered;
     }
-    match runner::parse(&mut help::shaped((program.command)())) {
+    let command = || help::shaped((program.command)());
+    match runner::parse(&mut command(), command) {
         Ok(options) => runner::run::<C>(program, &options),
         Err(exit) => exit,
     }

@@ -29,8 +29,8 @@ pub fn run() -> ExitCode {
     if let Some(answered) = complete::asked(catalog) {
         return answered;
     }
-    let mut command = command();
-    let options = match runner::parse(&mut command) {
+    let mut command = self::command();
+    let options = match runner::parse(&mut command, self::command) {
         Ok(options) => options,
         Err(exit) => return exit,
     };
@@ -185,7 +185,7 @@ mod tests {
             ),
             (
                 &["ddb", "scan", "-o", "jsn"],
-                "invalid value 'jsn' for '--output <FORM>' [possible values: table, json, jsonl, csv, ddb-json]",
+                "invalid value 'jsn' for '--output <FORM>' [possible values: table, json, jsonl, csv, ddb-json, txt, md, html]",
                 "a similar value exists: 'json'",
             ),
             (

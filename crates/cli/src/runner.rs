@@ -68,17 +68,21 @@ impl Context {
 /// How long a command that ends on a signal may take for it.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Parses the arguments of this process; on help, version and wrong usage, returns how to exit.
+/// Parses the arguments of this process; on help, version and wrong usage, returns how to exit. `anew` makes the same
+/// command line once more, for help.
 ///
 /// # Errors
 ///
 /// The exit code, after everything was said.
-pub fn parse(command: &mut clap::Command) -> Result<ArgMatches, ExitCode> {
+pub fn parse(
+    command: &mut clap::Command,
+    anew: impl FnOnce() -> clap::Command,
+) -> Result<ArgMatches, ExitCode> {
     let parsed = command.try_get_matches_from_mut(std::env::args_os());
     parsed.map_err(|error| {
         if is_help(&error) {
             // Help is laid out where it is wanted, and nowhere else.
-            let mut helping = help::two_lengths(command.clone());
+            let mut helping = help::two_lengths(anew());
             if let Err(help) = helping.try_get_matches_from_mut(std::env::args_os()) {
                 return wrong(&help);
             }

@@ -213,6 +213,11 @@ impl Ui {
         self.guide.words(hint)
     }
 
+    /// Returns what knows the command and its target.
+    pub fn guide(&self) -> &Guide {
+        &self.guide
+    }
+
     /// Makes what says, once, that the service throttles a command that waits.
     pub fn throttle_listener(&self) -> ThrottleListener {
         let (ui, said) = (self.clone(), AtomicBool::new(false));

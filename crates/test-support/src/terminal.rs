@@ -28,7 +28,33 @@ impl Tool {
     ///
     /// Where there is no terminal to be had, or no such binary.
     pub fn at_terminal(&self, arguments: &[&str], columns: u16) -> Terminal {
-        let plain = self.command(arguments);
+        self.start(&self.command(arguments), columns)
+    }
+
+    /// Starts a shell at a terminal of its own, with the utilities on its PATH; `None` where this machine does not
+    /// have it. The first word names it.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no terminal to be had.
+    pub fn shell_at_terminal(&self, words: &[&str]) -> Option<Terminal> {
+        let (shell, arguments) = words.split_first()?;
+        let path = std::env::var("PATH").expect("there is a PATH");
+        let folder = std::env::split_paths(&path).find(|folder| folder.join(shell).is_file())?;
+        let utility = self.command(&[]);
+        let binaries = std::path::Path::new(utility.get_program()).parent()?;
+        let mut plain = std::process::Command::new(folder.join(shell));
+        plain.args(arguments);
+        plain.envs(
+            utility
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        plain.env("PATH", format!("{}:{path}", binaries.display()));
+        Some(self.start(&plain, 120))
+    }
+
+    fn start(&self, plain: &std::process::Command, columns: u16) -> Terminal {
         let (pty, pts) = open().expect("a pseudo-terminal");
         pty.resize(Size::new(40, columns)).expect("a size");
         let mut command = Command::new(plain.get_program())
@@ -41,7 +67,7 @@ impl Tool {
                 command = command.env(name, value);
             }
         }
-        let child = command.spawn(pts).expect("the binary runs");
+        let child = command.spawn(pts).expect("the program runs");
         let pty = std::sync::Arc::new(pty);
         let (sender, output) = channel();
         let reader = std::sync::Arc::clone(&pty);

@@ -7,6 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use crate::args::{TargetArgs, show};
+use crate::commands::explain::{ExplainArgs, Explanation};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Printer, Record, Totals};
@@ -23,6 +24,8 @@ pub struct Args {
     /// Show status, size, billing, stream and indexes of each
     #[arg(long)]
     details: bool,
+    #[command(flatten)]
+    explain: ExplainArgs,
     #[command(flatten)]
     target: TargetArgs,
 }
@@ -103,12 +106,33 @@ impl Command for Args {
             &dynamodb.destination().to_string(),
             ui,
         );
+        if self.explain.is_wanted(ui)? {
+            return self.explain(ui);
+        }
         if self.details {
             print_details(&dynamodb, ui).await?;
         } else {
             print_names(&dynamodb, ui).await?;
         }
         Ok(Outcome::Done)
+    }
+}
+
+impl Args {
+    fn explain(&self, ui: &Ui) -> Result<Outcome, Failure> {
+        let mut explanation = Explanation::new(ui);
+        if self.details {
+            explanation.line_for_each(
+                "list-tables --query TableNames",
+                "describe-table --table-name {}",
+            );
+        } else {
+            explanation.line("list-tables");
+        }
+        explanation.note("index", "none");
+        explanation.note("pages", "1 page or more, of 100 tables");
+        explanation.note("units", "none: tables are described free of charge");
+        explanation.print(ui)
     }
 }
 

@@ -5,6 +5,7 @@ pub mod changes;
 pub mod conversation;
 pub mod doctor;
 pub mod drop;
+pub mod explain;
 pub mod list_tables;
 pub mod local;
 pub mod people;

@@ -11,6 +11,7 @@ use futures::stream::{Stream, TryStreamExt};
 use serde::Serialize;
 
 use crate::args::{ReadArgs, TableArgs};
+use crate::commands::explain::{ExplainArgs, Explanation};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::output::json::WriteJson;
@@ -77,6 +78,8 @@ pub struct Args {
     /// Read strongly consistent, for twice the capacity
     #[arg(long)]
     consistent: bool,
+    #[command(flatten)]
+    explain: ExplainArgs,
     #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
@@ -175,7 +178,11 @@ impl Command for Args {
                 "--count shows no items, so it has no ddb-json",
             ));
         }
+        let explain = self.explain.is_wanted(ui)?;
         let site = self.table.open(&context, None).await?;
+        if explain {
+            return self.explain(&site.store, ui).await;
+        }
         if self.count {
             return self.print_count(&site.store, ui).await;
         }
@@ -202,6 +209,11 @@ impl Args {
         store: &Store,
         fold: impl Fn(&mut T, &ItemView<'_>) + Clone + Send + 'static,
     ) -> impl Stream<Item = Result<Folded<T>, CallError>> {
+        store.scan(self.scan(), fold)
+    }
+
+    /// Describes what is read.
+    fn scan(&self) -> Scan {
         let segments = match self.segment {
             Some(Share(segment)) => Segments::One(segment),
             None => Segments::All(self.segments),
@@ -211,14 +223,27 @@ impl Args {
             (Some(limit), None) => Some(limit.saturating_add(1)),
             _ => None,
         };
-        let scan = Scan {
+        Scan {
             segments,
             consistent: self.consistent,
             count_only: self.count && self.kind.is_none(),
             page_size,
             rate: self.read.rate(),
-        };
-        store.scan(scan, fold)
+        }
+    }
+
+    async fn explain(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
+        let mut explanation = Explanation::new(ui);
+        // Where items are left out, nobody knows beforehand how many have to be read.
+        let most = self.limit.filter(|_| self.kind.is_none());
+        explanation.scan(store, &self.scan(), most).await?;
+        if self.kind.is_some() {
+            explanation.note(
+                "left out here",
+                "items of other kinds, after they were read",
+            );
+        }
+        explanation.print(ui)
     }
 
     async fn print(

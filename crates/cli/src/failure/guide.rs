@@ -127,6 +127,38 @@ impl Guide {
         }))
     }
 
+    /// Returns how a line of the AWS CLI begins that goes where the command goes, and the options that lead it there.
+    pub fn aws_line(&self) -> (&'static str, String) {
+        let target = &self.0.target;
+        let mut options: Vec<(&str, &str)> = target
+            .options
+            .iter()
+            .filter(|(name, _)| ["endpoint-url", "region", "profile"].contains(name))
+            .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
+            .collect();
+        let mut start = "aws dynamodb";
+        if !target.production {
+            start = "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb";
+            for default in [
+                ("endpoint-url", DEFAULT_ENDPOINT),
+                ("region", DEFAULT_REGION),
+            ] {
+                if options.iter().all(|(name, _)| *name != default.0) {
+                    options.push(default);
+                }
+            }
+        }
+        let options = options
+            .iter()
+            .map(|(name, value)| format!(" --{name} {}", quote(value)));
+        (start, options.collect())
+    }
+
+    /// Returns the file of the policy that the command needs.
+    pub fn policy_file(&self) -> String {
+        format!("iam/{}.json", policy(&self.command()))
+    }
+
     /// Returns a hint as people see it.
     pub fn words(&self, hint: &Hint) -> String {
         let text = match hint {
@@ -134,8 +166,8 @@ impl Guide {
             Hint::Made(text) => text.clone(),
             Hint::Again { with, does } => format!("`{} {with}` {does}", self.typed()),
             Hint::Denied { action } => format!(
-                "the role may not do {action}; iam/{}.json in the repository has all that this command needs",
-                policy(&self.command())
+                "the role may not do {action}; {} in the repository has all that this command needs",
+                self.policy_file()
             ),
             Hint::NoCredentials => "`aws configure` stores keys, and `aws sso login --profile NAME` begins an SSO session; --profile or AWS_PROFILE chooses a profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY hold keys".to_owned(),
             Hint::BadCredentials => self.bad_credentials(),
@@ -279,7 +311,7 @@ fn has_option(command: &clap::Command, option: &str) -> bool {
 }
 
 /// Returns the name of the policy that a command needs.
-pub fn policy(command: &str) -> &str {
+fn policy(command: &str) -> &str {
     match command {
         "update-cognito-user-ids" | "db-setup" => "list-users",
         command => command,

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use ddb_core::Error;
 use ddb_core::store::Store;
 
-pub use guide::{Guide, policy};
+pub use guide::Guide;
 pub use hint::Hint;
 pub use work::exit_of_file;
 

@@ -13,6 +13,12 @@ pub enum Format {
     Csv,
     /// DynamoDB JSON, one item a line, as export to S3 writes it.
     DdbJson,
+    /// A conversation as plain text, to hand over.
+    Txt,
+    /// A conversation as Markdown, to hand over.
+    Md,
+    /// A conversation as one HTML page, to hand over.
+    Html,
 }
 
 impl Format {
@@ -27,5 +33,16 @@ impl Format {
         Self::Jsonl,
         Self::Csv,
         Self::DdbJson,
+    ];
+    /// The forms of a command that reads messages.
+    pub const MESSAGES: &'static [Self] = &[
+        Self::Table,
+        Self::Json,
+        Self::Jsonl,
+        Self::Csv,
+        Self::DdbJson,
+        Self::Txt,
+        Self::Md,
+        Self::Html,
     ];
 }

@@ -1,8 +1,9 @@
-//! Data on its way to stdout: one printer, five forms.
+//! Data on its way to stdout: one printer, and all the forms.
 
 mod cell;
 pub mod escape;
 mod format;
+mod handout;
 pub mod json;
 mod printer;
 mod record;

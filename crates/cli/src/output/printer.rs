@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Stdout, Write};
 
 use super::format::Format;
+use super::handout::Handout;
 use super::json::{self, WriteJson};
 use super::record::{Record, Totals};
 use super::sheet::{self, Sheet};
@@ -13,6 +14,7 @@ use crate::failure::Failure;
 enum Form {
     Table(Drawing),
     Transcript(Transcript),
+    Handout(Handout),
     Csv,
     Text,
 }
@@ -41,6 +43,9 @@ impl<R: Record, W: Write> Printer<R, W> {
             }
             Format::Csv => Form::Csv,
             Format::Json | Format::Jsonl | Format::DdbJson => Form::Text,
+            Format::Txt | Format::Md | Format::Html => {
+                Handout::new(format).map_or(Form::Text, Form::Handout)
+            }
         };
         Self::in_form(format, form, out)
     }
@@ -71,6 +76,14 @@ impl<R: Record, W: Write> Printer<R, W> {
             }
             return Ok(());
         }
+        if matches!(self.form, Form::Handout(_)) {
+            self.begin()?;
+            if let (Form::Handout(handout), Some(said)) = (&mut self.form, R::said(record)) {
+                handout.take(said, &mut self.out)?;
+                self.printed += 1;
+            }
+            return Ok(());
+        }
         self.print_rendered(|sheet, format| sheet.add(format, record))
     }
 
@@ -84,9 +97,7 @@ impl<R: Record, W: Write> Printer<R, W> {
             Format::Json | Format::Jsonl => {
                 self.print_rendered(|sheet, format| sheet.add_object(format, object))
             }
-            Format::Table | Format::Csv | Format::DdbJson => {
-                lines.iter().try_for_each(|line| self.print(line))
-            }
+            _ => lines.iter().try_for_each(|line| self.print(line)),
         }
     }
 
@@ -115,8 +126,8 @@ impl<R: Record, W: Write> Printer<R, W> {
                     drawing.row(row, &mut self.out)?;
                 }
             }
-            // A transcript takes records one by one.
-            Form::Transcript(_) => {}
+            // These take records one by one.
+            Form::Transcript(_) | Form::Handout(_) => {}
             Form::Csv | Form::Text => {
                 let mut text = sheet.text(records);
                 // In a document every record but the first one comes after a comma.
@@ -139,6 +150,7 @@ impl<R: Record, W: Write> Printer<R, W> {
                     sheet::csv_row(&mut self.out, header)?;
                 }
                 Form::Text if self.format == Format::Json => self.out.write_all(b"{\"items\":[")?,
+                Form::Handout(handout) => handout.begin(&mut self.out)?,
                 _ => {}
             }
         }
@@ -171,6 +183,7 @@ impl<R: Record, W: Write> Printer<R, W> {
         self.begin()?;
         match &mut self.form {
             Form::Table(drawing) => drawing.end(&mut self.out)?,
+            Form::Handout(handout) => handout.end(&mut self.out)?,
             Form::Text if self.format == Format::Json => {
                 let count = totals.count.unwrap_or(self.printed);
                 if self.printed > 0 {

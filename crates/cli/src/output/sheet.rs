@@ -47,6 +47,8 @@ impl<R: Record> Sheet<R> {
                 let item = R::item(record, |item| Export(item).write_json(out));
                 item.map_or(Ok(()), |()| out.write_all(b"\n"))
             }
+            // These take messages one by one.
+            Format::Txt | Format::Md | Format::Html => Ok(()),
         };
         self.ends.push(self.text.len());
     }

@@ -316,7 +316,7 @@ async fn what_is_not_there_or_malformed_is_said() {
     let tool = tool(Door::Front, &sandbox);
     let none = tool.run(&["get-conversation"]);
     none.fails_with_hint(4, "no conversation 5ae290ed-");
-    assert!(none.stderr.contains("`ddb seed`"), "{}", none.stderr);
+    assert!(none.stderr.contains("`ddb seed --"), "{}", none.stderr);
     for form in ["json", "csv", "jsonl"] {
         assert_eq!(tool.run(&["get-conversation", "-o", form]).stdout, "");
     }
@@ -380,4 +380,37 @@ async fn an_id_in_capitals_is_the_same_id() {
         lines(tool.run(&["get-conversation", &id, "-o", "jsonl"])).len(),
         20
     );
+}
+
+#[tokio::test]
+async fn a_conversation_is_handed_over_as_a_file() {
+    through_both_doors(async |_, tool| {
+        tool.run(&["seed", "--ends-at", "2026-03-22T10:00:00Z"])
+            .ok();
+        let page = tool.run(&["get-conversation", "--all", "-o", "html"]).ok();
+        assert!(page.starts_with("<!DOCTYPE html>\n"), "{page}");
+        assert!(
+            page.ends_with("<footer>103 messages, times in UTC</footer>\n</body>\n</html>\n"),
+            "{page}"
+        );
+        assert_eq!(page.matches("<article ").count(), 103);
+        let text = tool
+            .run(&["get-conversation", "--limit", "2", "-o", "txt"])
+            .ok();
+        assert!(
+            text.starts_with("Sunday, 22 March 2026 (UTC)\n\n09:59  bayko: "),
+            "{text}"
+        );
+        let md = tool
+            .run(&["get-conversation", "--limit", "1", "-o", "md"])
+            .ok();
+        assert!(
+            md.starts_with("## Sunday, 22 March 2026 (UTC)\n\n**andrewbrown** 10:00\n\n> "),
+            "{md}"
+        );
+        // Other commands have no such form.
+        tool.run(&["scan", "-o", "html"])
+            .fails_with_hint(2, "html is not a form of this command");
+    })
+    .await;
 }

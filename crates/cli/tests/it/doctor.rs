@@ -85,7 +85,7 @@ async fn a_fresh_machine_and_each_step_from_there() {
         0,
         [
             ("ok", "answers"),
-            ("ok", "`ddb seed`"),
+            ("ok", "`ddb seed --"),
             built_in,
             nothing,
             no_pool,

@@ -14,6 +14,7 @@ mod documents;
 mod doors;
 mod drop;
 mod drop_waits;
+mod explain;
 mod fault_matrix;
 mod faults;
 mod followers;

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use ddb_test_support::{Door, Ran, Tool};
+use ddb_test_support::http::{Answer, Breakage, Server};
+use ddb_test_support::{Door, Ran, Sandbox, Tool};
+
+use crate::setup::{GROUP, tool};
 
 fn front() -> Tool {
     Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front)
@@ -39,38 +42,158 @@ fn every_shell_gets_completions_for_every_binary() {
         named(&|name| format!("{name}.fish"))
     );
     for (file, part) in [
-        ("zsh/_ddb", "--follow"),
+        (
+            "bash/drop",
+            "complete -o nosort -F _ddb_completes_drop drop",
+        ),
         ("zsh/_get-conversation", "#compdef get-conversation"),
-        ("fish/ddb.fish", "-l follow"),
-        ("fish/get-conversation.fish", "complete -c get-conversation"),
+        ("fish/get-conversation.fish", " -c get-conversation "),
     ] {
         let script = std::fs::read_to_string(folder.join(file)).unwrap();
         assert!(script.contains(part), "{file}");
     }
 }
 
-#[test]
-fn bash_completes_commands_options_and_values() {
-    let tool = front();
-    for (typed, completed) in [
-        ("ddb get-c", "get-conversation"),
-        ("ddb scan --seg", "--segments\n--segment"),
-        ("ddb scan --kind mes", "message"),
-        ("get-conversation --fol", "--follow"),
-    ] {
-        let words: Vec<&str> = typed.split(' ').collect();
-        let (binary, last) = (words[0], words.len() - 1);
-        let script = format!(
-            "set +u; source <(ddb completions bash {binary})
-             COMP_WORDS=({typed}) COMP_CWORD={last}
-             function=$(complete -p {binary}); function=${{function#*-F }}
-             \"${{function%% *}}\" {binary} '{}' '{}'
-             printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-            words[last],
-            words[last - 1]
+/// What could come next after a line, as the scripts of the shells ask.
+fn next(tool: &Tool, line: &str) -> Vec<String> {
+    let binary = line.split(' ').next().unwrap();
+    let tool_of = |name: &str| {
+        let mut command = tool.command(&[]);
+        let program = Path::new(command.get_program()).with_file_name(name);
+        let mut other = std::process::Command::new(program);
+        other.env_clear().current_dir(tool.home());
+        other.envs(
+            command
+                .env("DDB_COMPLETE", "bash")
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
         );
-        assert_eq!(shell(&tool, &script).ok().trim_end(), completed, "{typed}");
+        other
+    };
+    let ran: Ran = tool_of(binary)
+        .env("DDB_COMPLETE_LINE", line)
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.stderr, "", "{line}");
+    ran.ok().lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn what_could_come_next_is_known() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Front, &sandbox);
+    tool.run(&["seed"]).ok();
+    tool.file("users.csv", "");
+    let table = sandbox.table().to_string();
+    for (line, expected) in [
+        ("ddb get-conv", vec!["get-conversation"]),
+        ("ddb help stat", vec!["stats"]),
+        ("ddb man stat", vec!["stats"]),
+        ("ddb scan --seg", vec!["--segments", "--segment"]),
+        ("ddb scan --kind mes", vec!["message"]),
+        ("get-conversation --fol", vec!["--follow"]),
+        ("ddb scan --table te", vec![&table]),
+        ("ddb drop te", vec![&table]),
+        ("drop te", vec![&table]),
+        ("ddb get-conversation 5ae2", vec![GROUP]),
+        ("ddb list-conversations ba", vec!["bayko"]),
+        ("ddb seed --users us", vec!["users.csv"]),
+        // Files are offered only where files go, and what is hidden nowhere.
+        ("ddb seed --group-uuid us", vec![]),
+        ("ddb scan --sts", vec![]),
+        // Not from the table of production.
+        ("ddb scan --prod --table te", vec![]),
+    ] {
+        assert_eq!(next(&tool, line), expected, "{line}");
     }
+}
+
+#[test]
+fn an_endpoint_that_is_dead_or_hangs_is_no_trouble() {
+    let tool = front();
+    let hung = Server::start(|_| Answer::json(200, "{}").broken(Breakage::Hung));
+    for url in [
+        "http://127.0.0.1:1",
+        &hung.url(),
+        "nonsense",
+        "https://dynamodb.eu-central-1.amazonaws.com",
+    ] {
+        for asked in ["--table ", "--table=", "--kind=message --table x"] {
+            let line = format!("ddb scan --endpoint-url {url} {asked}");
+            assert_eq!(next(&tool, &line), Vec::<String>::new(), "{line}");
+        }
+    }
+    // Production is not even connected to.
+    let trap = Server::trap();
+    let line = format!(
+        "ddb scan --table x --prod --endpoint-url {} --table ",
+        trap.url()
+    );
+    assert_eq!(next(&tool, &line), Vec::<String>::new());
+    assert_eq!(trap.connections(), 0);
+}
+
+/// Types lines into a real shell, with a tab in each. Where the shell is missing, there is nothing to see.
+fn types(shell: &[&str], load: &str) {
+    let sandbox = Sandbox::new();
+    let tool = tool(Door::Front, &sandbox);
+    tool.run(&["schema-load"]).ok();
+    let Some(mut terminal) = tool.shell_at_terminal(shell) else {
+        return;
+    };
+    // The answer, not the line that was typed, ends the wait.
+    terminal.enter(&format!("{load}; echo rea''dy\n"));
+    terminal.expect("ready");
+    terminal.enter("ddb man get-conv\t | grep TH\n");
+    terminal.expect("ddb-get-conversation 1");
+    let table = sandbox.table().to_string();
+    let (typed, rest) = table.split_at(6);
+    terminal.enter(&format!(
+        "ddb scan -o json --table {typed}\t | grep -c items; echo EN''D\n"
+    ));
+    terminal.expect("END");
+    terminal.expect(rest);
+    terminal.enter(&format!(
+        "ddb scan --count --table={typed}\t && echo COUN''TED\n"
+    ));
+    terminal.expect("COUNTED");
+    // A word that bash breaks at its colons stands before.
+    terminal.enter(&format!(
+        "ddb scan --endpoint-url {} --count --table {typed}\t && echo AT''URL\n",
+        sandbox.url()
+    ));
+    terminal.expect("ATURL");
+    terminal.enter("ddb scan --sts\t-none; echo FAI''LED\n");
+    terminal.expect("FAILED");
+    terminal.expect("'--sts-none'");
+    terminal.enter("exit\n");
+    terminal.end();
+    tool.run(&["drop", &table]).ok();
+}
+
+#[test]
+fn bash_completes() {
+    types(
+        &["bash", "--norc", "--noprofile", "-i"],
+        "source <(ddb completions bash)",
+    );
+}
+
+#[test]
+fn zsh_completes() {
+    types(
+        &["zsh", "-f", "-i"],
+        "autoload -U compinit; compinit -u -D; source <(ddb completions zsh)",
+    );
+}
+
+#[test]
+fn fish_completes() {
+    types(
+        &["fish", "--no-config", "-i"],
+        "ddb completions fish | source",
+    );
 }
 
 #[test]

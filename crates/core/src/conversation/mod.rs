@@ -22,5 +22,5 @@ pub use delete::{
     plan_deletion,
 };
 pub use mend::{Mending, RowRules, StalePeople, UnknownZone, Zone, rename};
-pub use read::{Slice, conversation_between, has_items, newest_message, read};
+pub use read::{Slice, conversation_between, has_items, newest_message, query, read};
 pub use rows::{Doubled, Missing, SyncRequest, SyncedRows, look, sync_rows};

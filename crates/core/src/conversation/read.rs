@@ -29,14 +29,19 @@ pub fn read(
     direction: Direction,
     page_size: Option<u32>,
 ) -> impl Stream<Item = Result<Slice, CallError>> + Send + use<> {
-    let (low, high) = range.net();
-    let mut query = Query::new(Partition::Table(partition))
-        .range(low, high)
-        .direction(direction);
+    let mut query = query(partition, range, direction);
     if let Some(size) = page_size {
         query = query.page_size(size);
     }
     store.query(query).map_ok(move |page| cut(page, &range))
+}
+
+/// Makes the query that reads a partition: its key condition is a net around a time range.
+pub fn query(partition: PartitionKey, range: TimeRange, direction: Direction) -> Query {
+    let (low, high) = range.net();
+    Query::new(Partition::Table(partition))
+        .range(low, high)
+        .direction(direction)
 }
 
 fn cut(mut page: Page, range: &TimeRange) -> Slice {

@@ -22,7 +22,7 @@ pub use batch::{Batch, Encoded};
 pub use change::ChangeError;
 pub use item_change::{BadChange, Found, ItemChange};
 pub use many::PutMany;
-pub use read::{Direction, Folded, Page, Partition, Query, Scan, Segment, Segments};
+pub use read::{Direction, Folded, Page, Partition, Query, QueryWords, Scan, Segment, Segments};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
 pub(crate) use write::MAX_BUMP_MICROS;

@@ -19,8 +19,10 @@ use crate::runner::{Command, Context};
 /// and the exit code is 5. Undo writes a receipt of its own, so it can be undone.
 #[derive(Debug, Parser)]
 #[command(name = "undo", version, after_help = examples(&[
-    ("Take back the last repair", "ddb check-conversations --repair --receipt repair.jsonl\n    ddb undo repair.jsonl"),
-    ("See what would be taken back", "ddb undo repair.jsonl --dry-run"),
+    ("Take back a deletion", "ddb delete-conversation 5ae290ed-55d1-47a0-bc6d-fe2bc2700399 \\\n      \
+        --receipt deleted.jsonl\n    \
+        ddb undo deleted.jsonl"),
+    ("See what would be taken back", "ddb undo deleted.jsonl --dry-run"),
 ]))]
 pub struct Args {
     /// Receipt of the command to take back; a bare name is looked for where `ddb receipts` lists them, too

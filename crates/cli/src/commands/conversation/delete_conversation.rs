@@ -22,7 +22,9 @@ use crate::runner::{Command, Context};
 #[derive(Debug, Parser)]
 #[command(name = "delete-conversation", version, after_help = examples(&[
     ("See what would be deleted", "ddb delete-conversation 5ae290ed-55d1-47a0-bc6d-fe2bc2700399 --dry-run"),
-    ("Delete the conversation with bayko", "ddb delete-conversation @bayko"),
+    ("Delete it, and bring it back", "ddb delete-conversation 5ae290ed-55d1-47a0-bc6d-fe2bc2700399 \\\n      \
+        --receipt gone.jsonl\n    \
+        ddb undo gone.jsonl"),
 ]))]
 pub struct Args {
     /// Conversation to delete: its whole uuid, or @handle of the other person

@@ -14,6 +14,7 @@ use super::partition::{Entry, Layout, Reading};
 use super::stream::intervals;
 use crate::args::SEEDED_GROUP;
 use crate::args::{LimitArgs, RangeArgs, TableArgs, UsersArgs, id, me};
+use crate::commands::explain::ExplainArgs;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Column, Format, Printer};
@@ -34,6 +35,7 @@ enum Order {
     ("The newest five messages of the seeded conversation", "ddb get-conversation --limit 5"),
     ("What bayko and you wrote since yesterday, as it comes", "ddb get-conversation --with bayko --since -1d --follow"),
     ("All of it, for a spreadsheet", "ddb get-conversation --all -o csv > conversation.csv"),
+    ("All of it, as one page to hand over", "ddb get-conversation --all -o html > conversation.html"),
 ]))]
 pub struct Args {
     /// Id of the conversation; the seeded one where none is given
@@ -55,11 +57,13 @@ pub struct Args {
     )]
     order: Order,
     /// Go on showing new messages as they come, until Ctrl-C
-    #[arg(long, conflicts_with_all = ["year", "until", "order"])]
+    #[arg(long, conflicts_with_all = ["year", "until", "order", "explain"])]
     follow: bool,
     /// Show the plain table at a terminal, too
     #[arg(long)]
     no_transcript: bool,
+    #[command(flatten)]
+    explain: ExplainArgs,
     #[command(flatten)]
     limit: LimitArgs,
     #[command(flatten)]
@@ -82,7 +86,7 @@ impl Layout for Messages {
 }
 
 impl Command for Args {
-    const FORMATS: &'static [Format] = Format::ITEMS;
+    const FORMATS: &'static [Format] = Format::MESSAGES;
 
     fn ends_on_signal(&self) -> bool {
         self.follow
@@ -90,6 +94,7 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
+        let explain = self.explain.is_wanted(ui)?;
         let range = self.range.range(Timestamp::now())?;
         let people = match &self.with {
             Some(with) => Some(self.people(with, &context).await?),
@@ -116,6 +121,9 @@ impl Command for Args {
                 Order::Desc => Direction::Descending,
             },
         };
+        if explain {
+            return reading.explain(&store, ui).await;
+        }
         let absent = async || {
             if !range.is_everything() && has_items(&store, reading.partition).await? {
                 return Ok(());

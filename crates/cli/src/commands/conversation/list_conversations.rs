@@ -7,6 +7,7 @@ use ddb_core::timestamp::TimeRange;
 
 use super::partition::{Entry, Layout, Reading};
 use crate::args::{LimitArgs, TableArgs, UsersArgs, id, me};
+use crate::commands::explain::ExplainArgs;
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Column, Format};
@@ -30,6 +31,8 @@ pub struct Args {
     /// Only those whose last message is of this calendar year, UTC
     #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(u16).range(1000..=9999), help_heading = "Range")]
     year: Option<u16>,
+    #[command(flatten)]
+    explain: ExplainArgs,
     #[command(flatten)]
     limit: LimitArgs,
     #[command(flatten)]
@@ -55,6 +58,7 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
+        let explain = self.explain.is_wanted(ui)?;
         let range = match self.year {
             Some(year) => TimeRange::year(year)
                 .ok_or_else(|| Failure::refused("--year is outside the years 0000 to 9999"))?,
@@ -72,6 +76,9 @@ impl Command for Args {
             remember: false,
             shown: Direction::Descending,
         };
+        if explain {
+            return reading.explain(&store, ui).await;
+        }
         let nothing_wrong = async || Ok(());
         let nothing_more = async |_: &mut _, _| Ok(());
         reading

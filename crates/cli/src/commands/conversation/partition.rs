@@ -12,7 +12,8 @@ use ddb_core::timestamp::TimeRange;
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::commands::explain::Explanation;
+use crate::failure::{Failure, Outcome};
 use crate::output::{Cell, ChatLine, Column, Printer, Record, Totals, json};
 use crate::ui::Ui;
 use crate::wording::{capacity, plural, utc};
@@ -183,6 +184,27 @@ impl Reading {
         };
         read.say(&shown, ui);
         Ok(())
+    }
+
+    /// Shows the request that reads it, and does not make it.
+    pub async fn explain(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
+        let direction = match self.limit {
+            Some(_) => Direction::Descending,
+            None => self.shown,
+        };
+        let query = conversation::query(self.partition, self.range, direction);
+        let mut explanation = Explanation::new(ui);
+        // Where items are left out, nobody knows beforehand how many have to be read.
+        let most = self.limit.filter(|_| self.range.is_everything());
+        explanation.query(store, &query, most).await?;
+        if !self.range.is_everything() {
+            let said = "what the whole dates of the key condition have and the range has not";
+            explanation.note("left out here", said);
+        }
+        if let Some(limit) = self.limit.filter(|_| most.is_none()) {
+            explanation.note("ends", &format!("once {limit} are found"));
+        }
+        explanation.print(ui)
     }
 
     /// The attribute that holds the id of an entry.

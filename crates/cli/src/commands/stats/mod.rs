@@ -10,6 +10,7 @@ use ddb_core::store::{Scan, Segment, Segments, Store};
 use futures::stream::TryStreamExt;
 
 use crate::args::{ReadArgs, TableArgs};
+use crate::commands::explain::{ExplainArgs, Explanation};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Format, Record, Totals};
@@ -39,6 +40,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(Segment::MAX_TOTAL)))]
     segments: u32,
     #[command(flatten)]
+    explain: ExplainArgs,
+    #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
     table: TableArgs,
@@ -49,7 +52,14 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
+        let explain = self.explain.is_wanted(ui)?;
         let store = self.table.open(&context, None).await?.store;
+        if explain {
+            let mut explanation = Explanation::new(ui);
+            explanation.line(&format!("describe-table --table-name {}", store.table()));
+            explanation.scan(&store, &self.scan(), None).await?;
+            return explanation.print(ui);
+        }
         let table = store.describe_existing().await?;
         let mut totals = Totals {
             scanned_count: Some(0),
@@ -73,6 +83,15 @@ impl Command for Args {
 }
 
 impl Args {
+    /// Describes what is read.
+    fn scan(&self) -> Scan {
+        Scan {
+            segments: Segments::All(self.segments),
+            rate: self.read.rate(),
+            ..Scan::default()
+        }
+    }
+
     /// Counts page by page; nothing holds more than a page of each segment.
     async fn read(
         &self,
@@ -81,12 +100,7 @@ impl Args {
         progress: &mut Progress,
     ) -> Result<Statistics, Failure> {
         let mut statistics = Statistics::default();
-        let scan = Scan {
-            segments: Segments::All(self.segments),
-            rate: self.read.rate(),
-            ..Scan::default()
-        };
-        let mut pages = std::pin::pin!(store.scan(scan, Statistics::add));
+        let mut pages = std::pin::pin!(store.scan(self.scan(), Statistics::add));
         while let Some(page) = pages.try_next().await? {
             totals.consume(page.consumed);
             let scanned = totals.scanned_count.get_or_insert(0);

@@ -8,7 +8,7 @@ mod scan;
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 
 use crate::item::RawItem;
-pub use query::{Direction, Partition, Query};
+pub use query::{Direction, Partition, Query, QueryWords};
 pub use scan::{Folded, Scan, Segment, Segments};
 
 /// One page of the answer to a query.

@@ -91,6 +91,67 @@ impl Query {
     }
 }
 
+/// A query in the words of the API: what is sent, and what is shown to whoever asks what would be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryWords {
+    /// The index; `None` for the table itself.
+    pub index: Option<&'static str>,
+    /// `KeyConditionExpression`.
+    pub key_condition: String,
+    /// `FilterExpression`.
+    pub filter: Option<&'static str>,
+    /// `ExpressionAttributeNames`.
+    pub names: Vec<(&'static str, &'static str)>,
+    /// `ExpressionAttributeValues`, all of them strings.
+    pub values: Vec<(&'static str, String)>,
+    /// `ScanIndexForward`.
+    pub forward: bool,
+    /// `ConsistentRead`.
+    pub consistent: bool,
+}
+
+impl Query {
+    /// Returns the query in the words of the API.
+    pub fn words(&self) -> QueryWords {
+        let (index, name, value) = match self.partition {
+            Partition::Table(key) => (None, attribute::PK, key.to_string()),
+            Partition::ConversationIndex(conversation) => (
+                Some(GROUP_INDEX),
+                attribute::MESSAGE_GROUP_UUID,
+                conversation.to_string(),
+            ),
+        };
+        let mut names = vec![("#partition", name)];
+        let mut values = vec![(":partition", value)];
+        let sort = match &self.range {
+            (None, None) => "",
+            (Some(_), None) => " AND #sort >= :low",
+            (None, Some(_)) => " AND #sort <= :high",
+            (Some(_), Some(_)) => " AND #sort BETWEEN :low AND :high",
+        };
+        if !sort.is_empty() {
+            names.push(("#sort", attribute::SK));
+        }
+        for (placeholder, bound) in [(":low", &self.range.0), (":high", &self.range.1)] {
+            values.extend(bound.clone().map(|bound| (placeholder, bound)));
+        }
+        let filter = self.of_conversation.map(|conversation| {
+            names.push(("#group", attribute::MESSAGE_GROUP_UUID));
+            values.push((":group", conversation.to_string()));
+            "#group = :group"
+        });
+        QueryWords {
+            index,
+            key_condition: format!("#partition = :partition{sort}"),
+            filter,
+            names,
+            values,
+            forward: self.direction == Direction::Ascending,
+            consistent: self.consistent,
+        }
+    }
+}
+
 impl Store {
     /// Streams the pages of a query.
     pub fn query(
@@ -106,50 +167,25 @@ impl Store {
 
     async fn query_page(&self, query: &Query, last: LastKey) -> Result<(Page, LastKey), CallError> {
         let own = || OwnText::of(last.as_ref());
-        let (name, value) = match query.partition {
-            Partition::Table(key) => (attribute::PK, key.to_string()),
-            Partition::ConversationIndex(conversation) => {
-                (attribute::MESSAGE_GROUP_UUID, conversation.to_string())
-            }
-        };
+        let words = query.words();
         let mut request = self
             .client
             .query()
             .table_name(self.table.as_str())
-            .expression_attribute_names("#partition", name)
-            .expression_attribute_values(":partition", AttributeValue::S(value))
-            .scan_index_forward(query.direction == Direction::Ascending)
+            .set_index_name(words.index.map(str::to_owned))
+            .key_condition_expression(words.key_condition)
+            .set_filter_expression(words.filter.map(str::to_owned))
+            .scan_index_forward(words.forward)
+            .set_consistent_read(words.consistent.then_some(true))
             .set_limit(query.page_size)
             .set_exclusive_start_key(last.clone())
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        if let Partition::ConversationIndex(_) = query.partition {
-            request = request.index_name(GROUP_INDEX);
+        for (placeholder, name) in words.names {
+            request = request.expression_attribute_names(placeholder, name);
         }
-        if query.consistent {
-            request = request.consistent_read(true);
+        for (placeholder, value) in words.values {
+            request = request.expression_attribute_values(placeholder, AttributeValue::S(value));
         }
-        let sort = match &query.range {
-            (None, None) => "",
-            (Some(_), None) => " AND #sort >= :low",
-            (None, Some(_)) => " AND #sort <= :high",
-            (Some(_), Some(_)) => " AND #sort BETWEEN :low AND :high",
-        };
-        if !sort.is_empty() {
-            request = request.expression_attribute_names("#sort", attribute::SK);
-        }
-        for (placeholder, bound) in [(":low", &query.range.0), (":high", &query.range.1)] {
-            if let Some(bound) = bound {
-                request = request
-                    .expression_attribute_values(placeholder, AttributeValue::S(bound.clone()));
-            }
-        }
-        if let Some(conversation) = query.of_conversation {
-            request = request
-                .filter_expression("#group = :group")
-                .expression_attribute_names("#group", attribute::MESSAGE_GROUP_UUID)
-                .expression_attribute_values(":group", AttributeValue::S(conversation.to_string()));
-        }
-        let request = request.key_condition_expression(format!("#partition = :partition{sort}"));
         let answer = self
             .ask(QUERY, || {
                 request.clone().customize().interceptor(own()).send()

@@ -35,6 +35,16 @@ impl Segment {
         (index < total && total <= Self::MAX_TOTAL).then_some(Self { index, total })
     }
 
+    /// Returns its number, from 0.
+    pub fn index(self) -> u32 {
+        self.index
+    }
+
+    /// Returns how many there are.
+    pub fn total(self) -> u32 {
+        self.total
+    }
+
     /// Makes all segments of `total`, or none where `total` is out of range.
     pub fn all(total: u32) -> impl Iterator<Item = Self> {
         (0..total).filter_map(move |index| Self::new(index, total))
@@ -54,7 +64,8 @@ impl Segments {
     /// The whole table, one page after the other.
     pub const WHOLE: Self = Self::One(Segment::WHOLE);
 
-    fn iter(self) -> impl Iterator<Item = Segment> {
+    /// Returns each of them.
+    pub fn iter(self) -> impl Iterator<Item = Segment> {
         let (one, total) = match self {
             Self::One(segment) => (Some(segment), 0),
             Self::All(total) => (None, total),
