@@ -85,7 +85,7 @@ impl<'a> Steps<'a> {
         if let Some(reason) = &reason {
             self.ui.warn(&format!("step {number} is left: {reason}"));
         }
-        if self.ui.format() == Format::Table && state != "left" {
+        if !matches!(self.ui.format(), Format::Json | Format::Jsonl) && state != "left" {
             return;
         }
         let row = Row::Step {

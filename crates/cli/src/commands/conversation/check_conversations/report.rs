@@ -127,7 +127,7 @@ impl<'a> Report<'a> {
 
     /// Prints what people want to see before a question. Other forms are printed once, at the end.
     pub(super) fn print_first(&mut self) -> Result<(), Failure> {
-        if self.ui.format() == Format::Table {
+        if !matches!(self.ui.format(), Format::Json | Format::Jsonl) {
             self.print(&Repaired::default())?;
         }
         Ok(())
@@ -139,7 +139,7 @@ impl<'a> Report<'a> {
             return Ok(());
         }
         let mut most = self.findings.len();
-        if self.ui.format() == Format::Table {
+        if !matches!(self.ui.format(), Format::Json | Format::Jsonl) {
             let rules = self.summary();
             if let Some(lines) = self.ui.lines().filter(|_| !self.all) {
                 most = most.min(lines.saturating_sub(rules.len() + OTHER_LINES).max(1));
