@@ -84,6 +84,10 @@ const FIRST: &[(&str, &[&str])] = &[
         &["limit", "all", "year", "prod", "output"],
     ),
     ("scan", &["kind", "limit", "contains", "count", "output"]),
+    (
+        "check-conversations",
+        &["repair", "times", "rule", "dry-run", "output"],
+    ),
     ("create-message", &["me", "group", "prod", "yes", "output"]),
     (
         "seed",

@@ -1,6 +1,7 @@
 //! The utilities: one file each in [`commands`], run by their own name or through `ddb`.
 
 pub mod args;
+pub mod changes;
 pub mod commands;
 pub mod common;
 pub mod complete;

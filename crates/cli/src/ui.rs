@@ -132,6 +132,24 @@ impl Ui {
         Ok(())
     }
 
+    /// Returns how many lines the terminal has that stdout is, if it is one.
+    pub fn lines(&self) -> Option<usize> {
+        let stdout = io::stdout();
+        let size = stdout
+            .is_terminal()
+            .then(|| terminal_size::terminal_size_of(&stdout));
+        size.flatten().map(|(_, height)| usize::from(height.0))
+    }
+
+    /// Writes an empty line to stdout, between two tables.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::ClosedPipe`] where nobody reads any more.
+    pub fn blank_line(&self) -> Result<(), Failure> {
+        Ok(io::stdout().write_all(b"\n")?)
+    }
+
     /// Opens the printer of one command.
     pub fn printer<R: Record>(&self) -> Printer<R> {
         Printer::new(self.format, self.screen(), self.out()).in_zone(self.zone)

@@ -223,6 +223,26 @@ pub fn allow_writing<P: Guarded>(
     Ok(Writable(resource))
 }
 
+/// Allows writing what deletes something of a resource. In production its `name` has to be typed, or given as `confirm`. A
+/// `confirm` that names something else is refused everywhere.
+///
+/// What is deleted has to have been shown before.
+///
+/// # Errors
+///
+/// [`GuardError`].
+pub fn allow_deleting_from<P: Guarded>(
+    resource: P,
+    shown: &str,
+    name: &str,
+    confirm: Option<&str>,
+    operator: &mut impl Operator,
+) -> Result<Writable<P>, GuardError> {
+    let question = format!("Type {name} to go on: ");
+    check_typed(&resource, shown, name, &question, confirm, operator)?;
+    Ok(Writable(resource))
+}
+
 /// Allows a Lambda function to write: whoever deployed it gave it a role and a table for that, and nobody
 /// is there to be asked.
 pub(crate) fn allow_function<P: Guarded>(resource: P) -> Writable<P> {
@@ -290,16 +310,27 @@ fn check_name(
     operator: &mut impl Operator,
 ) -> Result<(), GuardError> {
     let name = resource.name();
+    let question = format!("This cannot be undone. Type {name} to go on: ");
+    check_typed(resource, shown, name, &question, confirm, operator)
+}
+
+fn check_typed(
+    resource: &impl Guarded,
+    shown: &str,
+    name: &str,
+    question: &str,
+    confirm: Option<&str>,
+    operator: &mut impl Operator,
+) -> Result<(), GuardError> {
     let given = match confirm {
         Some(given) => given.to_owned(),
         None if !resource.is_production() => return Ok(()),
         None => {
-            let question = format!("This cannot be undone. Type {name} to go on: ");
             let nobody = || GuardError::NobodyThere {
                 target: shown.to_owned(),
                 wanted: Wanted::Name,
             };
-            operator.ask(&question).ok_or_else(nobody)?
+            operator.ask(question).ok_or_else(nobody)?
         }
     };
     match given.trim() {

@@ -3,6 +3,7 @@
 //! Nothing here knows a terminal, a command line or an exit code. Only a [`store::Writer`] writes to
 //! a table, and only a [`guard::Deletable`] can be deleted; the checks in [`guard`] make both.
 
+pub mod changes;
 pub mod connect;
 pub mod conversation;
 pub mod cost;

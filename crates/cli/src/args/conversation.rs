@@ -50,23 +50,29 @@ pub struct Short {
 impl ConversationArgs {
     /// Tells how the conversation is asked for, where one is.
     pub fn asked(&self) -> Option<Asked> {
-        let short = |digits, with| Asked::LookUp(Short { digits, with });
-        Some(
-            match (
-                self.conversation.as_ref().or(self.group.as_ref()),
-                &self.with,
-            ) {
-                (Some(ConversationName::Id(id)), _) => Asked::Id(*id),
-                (Some(ConversationName::With(handle)), _) => {
-                    short(None, PersonName::Handle(handle.clone()))
-                }
-                (Some(ConversationName::Either(digits, handle)), _) => {
-                    short(Some(digits.clone()), PersonName::Handle(handle.clone()))
-                }
-                (None, Some(with)) => short(None, with.clone()),
-                (None, None) => return None,
-            },
-        )
+        let name = self.conversation.as_ref().or(self.group.as_ref());
+        match (name, &self.with) {
+            (Some(name), _) => Some(name.clone().into()),
+            (None, Some(with)) => Some(Asked::LookUp(Short {
+                digits: None,
+                with: with.clone(),
+            })),
+            (None, None) => None,
+        }
+    }
+}
+
+impl From<ConversationName> for Asked {
+    fn from(name: ConversationName) -> Self {
+        let (digits, handle) = match name {
+            ConversationName::Id(id) => return Self::Id(id),
+            ConversationName::With(handle) => (None, handle),
+            ConversationName::Either(digits, handle) => (Some(digits), handle),
+        };
+        Self::LookUp(Short {
+            digits,
+            with: PersonName::Handle(handle),
+        })
     }
 }
 

@@ -132,6 +132,13 @@ pub struct UsersArgs {
 }
 
 impl UsersArgs {
+    /// Returns the file of users as it was given, to be typed after another command. A database's URL may have a password
+    /// in it, and is left out.
+    pub fn typed(&self) -> String {
+        let file = self.users.as_deref();
+        file.map_or_else(String::new, |file| format!(" --users {}", file.display()))
+    }
+
     /// Chooses the source of users. Nothing is opened.
     ///
     /// # Errors

@@ -247,6 +247,21 @@ impl TableTarget {
         write.allow(self.store.clone(), &self.shown)
     }
 
+    /// Gets the permission to write what deletes something; in production by its name.
+    ///
+    /// # Errors
+    ///
+    /// Where it is refused.
+    pub fn allow_deleting_from(
+        &self,
+        name: &str,
+        confirm: Option<&str>,
+    ) -> Result<Writer, Failure> {
+        let store = self.store.clone();
+        guard::allow_deleting_from(store, &self.shown, name, confirm, &mut Terminal)
+            .map_err(Failure::from)
+    }
+
     /// Gets the permission to change the table; in production by `--yes` or an answer at the terminal,
     /// or, where something is destroyed, by the table's name alone.
     pub fn allow_changing(

@@ -1,6 +1,7 @@
 //! One utility a file: its options, its work, and what it shows. The table of them all is here.
 
 pub mod about;
+pub mod changes;
 pub mod conversation;
 pub mod doctor;
 pub mod drop;
@@ -20,9 +21,10 @@ use clap::ArgMatches;
 
 use crate::runner::{self, Command, Program, command_line};
 use about::{completions, man};
+use changes::{apply, receipts, undo};
 use conversation::{
-    check_conversations, create_conversation, create_message, get_conversation, list_conversations,
-    sync_conversations,
+    check_conversations, create_conversation, create_message, delete_conversation, delete_message,
+    get_conversation, list_conversations, sync_conversations,
 };
 use people::{db_setup, list_users, update_cognito_user_ids};
 
@@ -42,6 +44,8 @@ pub const GROUPS: &[(&str, &[Entry])] = &[
         &[
             utility::<create_conversation::Args>(),
             utility::<create_message::Args>(),
+            utility::<delete_conversation::Args>(),
+            utility::<delete_message::Args>(),
         ],
     ),
     (
@@ -73,6 +77,9 @@ pub const GROUPS: &[(&str, &[Entry])] = &[
         &[
             only_in_ddb::<doctor::Args>(),
             utility::<check_conversations::Args>(),
+            utility::<undo::Args>(),
+            utility::<apply::Args>(),
+            only_in_ddb::<receipts::Args>(),
         ],
     ),
     (

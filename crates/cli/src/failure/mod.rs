@@ -1,5 +1,6 @@
 //! How a command ends: exit codes, and errors of one line with a hint.
 
+mod changes;
 mod flags;
 mod guide;
 mod hint;
@@ -117,6 +118,15 @@ impl Failure {
             Self::Error { exit, message, .. } => Self::new(exit, format!("{message}; {done}"))
                 .hint("only the output is missing; what was done stays done"),
         }
+    }
+
+    /// Adds what it means for what was about to be done.
+    #[must_use]
+    pub fn before(mut self, done: &str) -> Self {
+        if let Self::Error { message, .. } = &mut self {
+            *message = format!("{message}; {done}");
+        }
+        self
     }
 
     /// Returns the same failure for another target that it concerns.

@@ -60,10 +60,10 @@ fn check(tool: &Tool, options: &[&str]) -> (Option<i32>, Vec<Value>, String) {
     (ran.code, found, ran.stderr)
 }
 
-fn of(found: &[Value], invariant: Option<u8>) -> Vec<&Value> {
+fn of<'f>(found: &'f [Value], rule: Option<&str>) -> Vec<&'f Value> {
     found
         .iter()
-        .filter(|finding| finding["invariant"] == json!(invariant))
+        .filter(|finding| finding["rule"] == json!(rule))
         .collect()
 }
 
@@ -128,26 +128,36 @@ async fn p16_a_table_as_the_old_scripts_left_it() {
         }
         let (code, found, _) = check(tool, &[]);
         assert_eq!(code, Some(3));
-        assert_eq!(of(&found, Some(1)).len(), 2, "{found:?}");
-        assert_eq!(of(&found, Some(2)).len(), 2, "{found:?}");
-        assert_eq!(of(&found, Some(4)).len(), 6, "{found:?}");
+        // One finding a rule and conversation, the worst first.
+        let folded = found
+            .iter()
+            .map(|f| (f["rule"].as_str().unwrap(), &f["items"]));
+        let items = [json!(2), json!(2), json!(6)];
+        assert_eq!(
+            folded.collect::<Vec<_>>(),
+            [
+                ("row-doubled", &items[0]),
+                ("row-behind", &items[1]),
+                ("time-form", &items[2])
+            ]
+        );
         assert!(found.iter().all(|finding| finding["repaired"] == false));
 
         let (code, mended, said) = check(tool, &["--repair"]);
         assert_eq!(code, Some(3), "naive times stay, and are said");
         assert!(
-            of(&mended, Some(1))
+            of(&mended, Some("row-behind"))
                 .iter()
-                .chain(&of(&mended, Some(2)))
+                .chain(&of(&mended, Some("row-doubled")))
                 .all(|f| f["repaired"] == true)
         );
         assert!(
-            of(&mended, Some(4))
+            of(&mended, Some("time-form"))
                 .iter()
                 .all(|finding| finding["repaired"] == false)
         );
-        assert!(said.contains("was one too many and is deleted"), "{said}");
-        assert!(said.contains("becomes GRP#"), "{said}");
+        assert!(said.contains("row-doubled: deletes GRP#"), "{said}");
+        assert!(said.contains("row-doubled: puts GRP#"), "{said}");
         let rows = lines(tool.run(&["scan", "--kind", "group", "-o", "jsonl"]));
         assert_eq!(rows.len(), 2);
         for row in &rows {
@@ -157,7 +167,7 @@ async fn p16_a_table_as_the_old_scripts_left_it() {
             );
         }
         let (_, left, _) = check(tool, &[]);
-        assert_eq!(left.len(), of(&left, Some(4)).len(), "{left:?}");
+        assert_eq!(left.len(), of(&left, Some("time-form")).len(), "{left:?}");
     })
     .await;
 }
@@ -251,27 +261,34 @@ async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
     let (code, found, _) = check(&tool, &[]);
     assert_eq!(code, Some(3));
     let lost = |n: u8| -> Vec<&Value> {
-        let of_conversation = of(&found, Some(3)).into_iter();
+        let of_conversation = of(&found, Some("row-missing")).into_iter();
         of_conversation
             .filter(|finding| finding["group_uuid"] == conversation(n))
             .collect()
     };
     assert_eq!(
         [1, 2, 3, 4].map(|n| lost(n).len()),
-        [1, 1, 2, 1],
+        [1, 1, 1, 1],
         "{found:?}"
     );
     assert_eq!(lost(1)[0]["pk"], format!("GRP#{ANDREW}"));
     assert_eq!(lost(2)[0]["pk"], format!("GRP#{LONDO}"));
-    let stale_rows: Vec<&Value> = of(&found, Some(1))
-        .iter()
-        .map(|finding| &finding["group_uuid"])
-        .collect();
+    assert_eq!(lost(3)[0]["items"], 2);
+    let stale_rows: Vec<&Value> = [
+        of(&found, Some("row-behind")),
+        of(&found, Some("row-stray")),
+    ]
+    .concat()
+    .into_iter()
+    .map(|finding| &finding["group_uuid"])
+    .collect();
     assert_eq!(
         stale_rows,
         [&json!(conversation(5)), &json!(conversation(7))]
     );
-    assert_eq!(of(&found, Some(4)).len(), 3);
+    let unreadable = of(&found, Some("time-unreadable"));
+    assert_eq!((unreadable.len(), &unreadable[0]["items"]), (1, &json!(3)));
+    assert_eq!(unreadable[0]["repair"], Value::Null);
     let unknown = of(&found, None);
     assert_eq!((unknown.len(), &unknown[0]["pk"]), (1, &json!("ODD#1")));
 
@@ -295,7 +312,7 @@ async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
         .iter()
         .filter(|finding| finding["repaired"] == true)
         .count();
-    assert_eq!(repaired, 1 + 1 + 2 + 1);
+    assert_eq!(repaired, 4);
     assert!(
         sandbox.items().await.contains(&odd),
         "the rest is untouched"
@@ -338,13 +355,9 @@ async fn names_are_reported_and_mended_on_demand() {
     let named = ["--users", "users.csv"];
     let (code, found, _) = check(&tool, &named);
     assert_eq!((code, found.len()), (Some(3), 1), "{found:?}");
-    assert_eq!(found[0]["invariant"], 5);
-    assert!(
-        found[0]["reason"]
-            .as_str()
-            .unwrap()
-            .contains("so in 2 items"),
-        "{found:?}"
+    assert_eq!(
+        (&found[0]["rule"], &found[0]["items"]),
+        (&json!("name-stale"), &json!(2))
     );
     assert_eq!(
         check(&tool, &[&named[..], &["--repair"]].concat()).0,
@@ -444,7 +457,7 @@ async fn a_conversation_that_cannot_be_mended_holds_up_no_other() {
             "{repair:?}"
         );
         assert!(repair.stderr.lines().all(|line| line.len() < 1000));
-        repair.fails(5, "1 conversation could not be mended");
+        repair.fails(5, "1 conversation could not be repaired");
         let (code, found, _) = check(tool, &[]);
         assert_eq!(code, Some(3));
         assert!(

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod as_the_aws_tools;
+mod changes;
 mod check;
 mod conversations;
 mod create;

@@ -387,6 +387,87 @@ fn a_table_is_checked_and_mended_with_what_the_policy_grants() {
 }
 
 #[test]
+fn conversations_and_messages_are_deleted_with_what_the_policies_grant() {
+    let recorder = Recorder::on(seeded());
+    let newest = block_on(recorder.sandbox.items())
+        .into_iter()
+        .filter(|item| item["pk"].as_s().unwrap().starts_with("MSG#"))
+        .max_by_key(|item| item["sk"].as_s().unwrap().clone())
+        .unwrap();
+    let id = newest["message_uuid"].as_s().unwrap();
+    let again = ["delete-message", id, "--group", GROUP, "--yes", "--at"];
+    let sk = newest["sk"].as_s().unwrap();
+    let delete = &again[..again.len() - 1];
+    recorder
+        .run(&[&again[..], &[sk, "--dry-run"]].concat())
+        .ok();
+    recorder.run(delete).ok();
+    recorder.is_what_is_granted("delete-message");
+    let Recorder { sandbox, .. } = recorder;
+
+    let recorder = Recorder::on(sandbox);
+    recorder
+        .run(&["delete-conversation", GROUP, "--confirm", &GROUP[..8]])
+        .ok();
+    recorder.is_what_is_granted("delete-conversation");
+}
+
+/// A plan is carried out and taken back; a step whose items changed is looked at again.
+#[test]
+fn plans_are_carried_out_and_taken_back_with_what_the_policies_grant() {
+    let sandbox = seeded();
+    let newer = message("2026-04-01T00:00:00.000000+00:00", "newer");
+    block_on(sandbox.put(newer));
+    block_on(sandbox.put(row_of_bayko("2026-01-01T00:00:00.000000+00:00")));
+    let recorder = Recorder::on(sandbox);
+    let repair = ["check-conversations", "--repair", "--plan", "p"];
+    // A doubled row that goes beside those that are moved, then one that goes beside one that stays.
+    let rows = [&repair[..], &["--rule", "row-behind"]].concat();
+    recorder.run(&with_users(&rows)).ok();
+    let Recorder {
+        sandbox,
+        tool: planned,
+        ..
+    } = recorder;
+    let behind = std::fs::read(planned.home().join("p")).unwrap();
+    let doubled = Recorder::on(sandbox);
+    let rows = [&repair[..], &["--rule", "row-doubled"]].concat();
+    doubled.run(&with_users(&rows)).ok();
+    let plan = std::fs::read(doubled.tool.home().join("p")).unwrap();
+    let Recorder { sandbox, .. } = doubled;
+
+    let recorder = Recorder::on(sandbox);
+    recorder.tool.file("doubled", plan);
+    recorder.tool.file("behind", behind);
+    let receipt = ["--yes", "--receipt"];
+    recorder
+        .run(&[&["apply", "doubled"][..], &receipt, &["r"]].concat())
+        .ok();
+    recorder
+        .run(&[&["apply", "behind"][..], &receipt, &["s"]].concat())
+        .ok();
+    let again = recorder.run(&[&["apply", "doubled"][..], &receipt, &["t"]].concat());
+    assert_eq!(again.code, Some(5), "{again:?}");
+    recorder.is_what_is_granted("apply");
+    let receipts = ["r", "s"].map(|name| std::fs::read(recorder.tool.home().join(name)).unwrap());
+    let Recorder { sandbox, .. } = recorder;
+
+    let recorder = Recorder::on(sandbox);
+    for (name, text) in ["r", "s"].into_iter().zip(receipts) {
+        recorder.tool.file(name, text);
+    }
+    recorder
+        .run(&[&["undo", "s"][..], &receipt, &["u"]].concat())
+        .ok();
+    recorder
+        .run(&[&["undo", "r"][..], &receipt, &["v"]].concat())
+        .ok();
+    let again = recorder.run(&[&["undo", "s"][..], &receipt, &["w"]].concat());
+    assert!([Some(0), Some(5)].contains(&again.code), "{again:?}");
+    recorder.is_what_is_granted("undo");
+}
+
+#[test]
 fn users_are_listed_with_what_the_policy_grants() {
     let recorder = Recorder::on(Sandbox::embedded());
     recorder.run(&["list-users"]).ok();

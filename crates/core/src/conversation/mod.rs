@@ -4,20 +4,27 @@
 mod arrivals;
 mod check;
 mod create;
+mod delete;
 mod filter;
+mod mend;
 mod name;
 mod read;
 mod rows;
 
 pub use arrivals::Arrivals;
 pub use check::{
-    Copied, Example, FindPerson, Finding, Inspection, Invariant, Pass, inspect, repair,
+    Copied, Example, FindPerson, Finding, Inspection, Pass, Rule, UnknownRule, inspect,
 };
 pub(crate) use create::shows_nothing;
 pub use create::{
     MAX_TEXT, Membership, Text, TextError, create_conversation, create_message, membership,
 };
+pub use delete::{
+    DELETE_CONVERSATION, DELETE_MESSAGE, DeleteAgain, Deletion, find_message, message_step,
+    plan_deletion,
+};
 pub use filter::{Filter, Needle, NothingToFind, Verdict};
+pub use mend::{Mending, RowRules, StalePeople, rename};
 pub use name::{ConversationName, FirstDigits, NameError, find_conversations};
 pub use read::{Slice, has_items, newest_message, query, read};
 pub use rows::{Doubled, Missing, SyncRequest, SyncedRows, look, sync_rows};

@@ -1,5 +1,6 @@
 //! Items of the table: messages, rows, and whatever else is found there.
 
+mod typed;
 mod unicode;
 mod view;
 mod wire;
@@ -13,6 +14,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::key::{ConversationId, KeyError, MessageId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute as name;
 
+pub use typed::Typed;
 pub use unicode::NotUnicode;
 pub(crate) use unicode::{hold, restore};
 pub use view::{ItemView, Value};

@@ -148,9 +148,9 @@ impl<'de> Visitor<'de> for Refill<'_, 'de> {
     }
 }
 
-impl<'de> Deserialize<'de> for ItemView<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for ItemView<'a> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let mut view = Self::default();
+        let mut view: ItemView<'de> = ItemView::default();
         Refill(&mut view).deserialize(json)?;
         Ok(view)
     }

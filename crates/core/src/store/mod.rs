@@ -3,6 +3,7 @@
 mod batch;
 mod body;
 mod change;
+mod item_change;
 mod many;
 mod open;
 mod read;
@@ -19,6 +20,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 pub(crate) use batch::check_size;
 pub use batch::{Batch, Encoded};
 pub use change::ChangeError;
+pub use item_change::{BadChange, Found, ItemChange};
 pub use many::PutMany;
 pub use read::{Direction, Folded, Page, Partition, Query, QueryWords, Scan, Segment, Segments};
 pub use table::{TableState, TableSummary};

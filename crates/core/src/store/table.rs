@@ -13,6 +13,7 @@ use crate::guard::Deletable;
 use crate::pages::pages;
 use crate::retry::{ask, wait_until};
 use crate::schema::{Shape, TableSpec};
+use crate::timestamp::Timestamp;
 
 /// Says what became of a wish to create or to delete a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,6 +229,10 @@ pub struct TableSummary {
     pub bytes: i64,
     /// Whether the service refuses to delete it.
     pub deletion_protected: bool,
+    /// The id that the service gave it; none on some local engines.
+    pub id: Option<String>,
+    /// When it was created.
+    pub created_at: Option<Timestamp>,
     /// Keys, billing, stream and indexes.
     pub shape: Shape,
 }
@@ -242,6 +247,11 @@ impl From<&TableDescription> for TableSummary {
             items: table.item_count().unwrap_or_default(),
             bytes: table.table_size_bytes().unwrap_or_default(),
             deletion_protected: table.deletion_protection_enabled() == Some(true),
+            id: table.table_id().map(str::to_owned),
+            created_at: table.creation_date_time().and_then(|time| {
+                // Milliseconds are what the service has; more would be an artefact of its floats.
+                Timestamp::from_micros(time.to_millis().ok()?.checked_mul(1_000)?)
+            }),
             shape: table.into(),
         }
     }

@@ -159,8 +159,15 @@ impl Writer {
     /// [`Error::ItemTooLarge`] before anything is sent; [`Error::Conflicts`] when the last attempt still met
     /// another transaction; otherwise when a request fails.
     pub async fn transact(&self, actions: &[Action]) -> Result<Transacted, Error> {
-        let items: Vec<TransactWriteItem> =
-            actions.iter().map(|action| action.request(self)).collect();
+        let items = actions.iter().map(|action| action.request(self)).collect();
+        self.transact_items(items).await
+    }
+
+    /// Sends one transaction, as [`Writer::transact`] does.
+    pub(super) async fn transact_items(
+        &self,
+        items: Vec<TransactWriteItem>,
+    ) -> Result<Transacted, Error> {
         for put in items.iter().filter_map(TransactWriteItem::put) {
             check_size(put.item())?;
         }

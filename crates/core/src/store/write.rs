@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Writer;
 use crate::error::{CallError, Error};
-use crate::item::{Message, Person, RawItem, primary_key};
+use crate::item::{Message, RawItem, primary_key};
 use crate::key::{ConversationId, MessageId, PartitionKey, SortKey};
 use crate::schema::attribute;
 
@@ -49,34 +49,6 @@ impl Writer {
             first: wanted.to_string(),
             last: message.created_at.to_string(),
         })
-    }
-
-    /// Brings the name and the handle that an item has of somebody up to date, where it still has the old
-    /// ones. Returns `false` where it does not.
-    pub async fn rename(&self, item: &RawItem, person: &Person) -> Result<bool, CallError> {
-        let old = |name: &str| {
-            item.get(name)
-                .cloned()
-                .unwrap_or(AttributeValue::Null(true))
-        };
-        let key = [attribute::PK, attribute::SK].map(|name| (name.to_owned(), old(name)));
-        let new = |text: &str| AttributeValue::S(text.to_owned());
-        let update = self
-            .client
-            .update_item()
-            .table_name(self.table.as_str())
-            .set_key(Some(key.into()))
-            .update_expression("SET #name = :name, #handle = :handle")
-            .condition_expression("#id = :id AND #name = :old_name AND #handle = :old_handle")
-            .expression_attribute_names("#id", attribute::USER_UUID)
-            .expression_attribute_names("#name", attribute::USER_DISPLAY_NAME)
-            .expression_attribute_names("#handle", attribute::USER_HANDLE)
-            .expression_attribute_values(":id", new(&person.id.to_string()))
-            .expression_attribute_values(":name", new(&person.display_name))
-            .expression_attribute_values(":handle", new(&person.handle))
-            .expression_attribute_values(":old_name", old(attribute::USER_DISPLAY_NAME))
-            .expression_attribute_values(":old_handle", old(attribute::USER_HANDLE));
-        is_met(self.ask("UpdateItem", || update.clone().send()).await)
     }
 
     /// Writes one message where its key is free or its own. Returns `false` where another item holds the key.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ddb_core::changes::{Keep, Tally};
 use ddb_core::conversation::{
-    Doubled, Missing, SyncRequest, SyncedRows, newest_message, repair, sync_rows,
+    Doubled, Missing, SyncRequest, SyncedRows, newest_message, sync_rows,
 };
 use ddb_core::item::{ConversationRow, Item, MAX_SIZE, size};
 use ddb_core::key::SortKey;
@@ -12,6 +13,7 @@ use ddb_core::store::Writer;
 use ddb_test_support::Sandbox;
 use ddb_test_support::proxy::Proxy;
 
+use crate::changes::repair;
 use crate::data::{at, conversation, message, person, raw, row};
 
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
@@ -230,17 +232,18 @@ async fn surplus_rows_go_with_one_repair_and_one_stays() {
             let own = row(conversation(1), at(T), (owner, other), "now");
             sandbox.put(raw(&own)).await;
         }
-        let people = Box::new([person(1), person(2)]);
         let writer = sandbox.writer();
-        let repaired = repair(&writer, conversation(1), people.clone()).await;
-        assert_eq!(repaired.unwrap().doubled.len() as i64, mine + theirs);
+        let owners = [1, 2].map(|n| person(n).id).to_vec();
+        let found = [(conversation(1), owners)];
+        let repaired = repair(&writer, &found, &Keep::Nowhere).await.unwrap();
+        assert_eq!(repaired.changes as i64, mine + theirs);
         let expected = [
             row(conversation(1), at(T), (1, 2), "now"),
             row(conversation(1), at(T), (2, 1), "now"),
         ];
         assert_eq!(rows(&sandbox).await, expected, "{mine} and {theirs}");
-        let again = repair(&writer, conversation(1), people).await.unwrap();
-        assert!(again.doubled.is_empty() && !again.changed(), "{again:?}");
+        let again = repair(&writer, &found, &Keep::Nowhere).await.unwrap();
+        assert_eq!(again, Tally::default());
     }
 }
 

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record};
 use crate::runner::{Command, Context};
-use crate::wording::{short, to_the_minute};
+use crate::wording::{in_zone, short};
 
 /// Begins a conversation between two people.
 ///
@@ -62,10 +62,10 @@ impl Record for Row {
 
     fn sentence(row: &Self, zone: Zone) -> Option<String> {
         Some(format!(
-            "began {} with {}, {}",
+            "began {} with {}, {} {zone}",
             short(&row.group_uuid),
             row.handle,
-            to_the_minute(&row.last_message_at, zone)
+            in_zone(&row.last_message_at, zone)
         ))
     }
 }

@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record};
 use crate::runner::{Command, Context};
-use crate::wording::{short, to_the_minute};
+use crate::wording::{in_zone, short};
 
 /// Writes a message into a conversation.
 ///
@@ -65,10 +65,10 @@ impl Record for Row {
 
     fn sentence(row: &Self, zone: Zone) -> Option<String> {
         Some(format!(
-            "wrote to {} as {}, {}",
+            "wrote to {} as {}, {} {zone}",
             short(&row.group_uuid),
             row.handle,
-            to_the_minute(&row.created_at, zone)
+            in_zone(&row.created_at, zone)
         ))
     }
 }

@@ -3,6 +3,9 @@
 pub mod check_conversations;
 pub mod create_conversation;
 pub mod create_message;
+pub mod delete_conversation;
+pub mod delete_message;
+mod deleted;
 mod follow;
 pub mod get_conversation;
 pub mod list_conversations;

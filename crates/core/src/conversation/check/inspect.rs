@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::TryStreamExt;
 
 use super::super::read::conversation_rows;
-use super::super::rows::{
-    Doubled, Missing, SyncRequest, SyncedRows, is_ahead, is_at_target, look, sync_rows,
-};
-use super::{FindPerson, Finding, Invariant};
-use crate::error::{CallError, Error};
+use super::super::rows::{is_ahead, is_at_target, look};
+use super::{FindPerson, Finding, Rule, fold};
+use crate::error::CallError;
 use crate::item::{ConversationRow, Item, Message, Person};
 use crate::key::{ConversationId, PartitionKey, UserId};
-use crate::store::{Direction, Partition, Query, Store, Writer};
+use crate::store::{Direction, Partition, Query, Store};
 
 /// A conversation as a consistent look found it.
 #[derive(Debug, Clone)]
@@ -21,6 +19,16 @@ pub struct Inspection {
     pub findings: Vec<Finding>,
     /// The two people, where they are known: then the rows can be mended.
     pub people: Result<Box<[Person; 2]>, &'static str>,
+}
+
+impl Inspection {
+    fn new(findings: Vec<Finding>, people: Result<Box<[Person; 2]>, &'static str>) -> Self {
+        let mut findings = fold(findings);
+        for finding in &mut findings {
+            finding.can_be_mended = people.is_ok();
+        }
+        Self { findings, people }
+    }
 }
 
 /// Looks at one conversation again, consistently. `owners` are those whose rows a pass saw; `users` know
@@ -51,7 +59,7 @@ pub async fn inspect(
         findings.extend(stale_finding(first, &newest));
         findings.extend(surplus.iter().map(|row| {
             row_finding(
-                Invariant::OneRow,
+                Rule::RowDoubled,
                 row,
                 "the participant has another row for this conversation",
             )
@@ -59,16 +67,18 @@ pub async fn inspect(
     }
     let people = people_of(store, &newest, &rows, users).await?;
     findings.extend(pairing(conversation, &rows, &people));
-    Ok(Inspection { findings, people })
+    Ok(Inspection::new(findings, people))
 }
 
-fn row_finding(invariant: Invariant, row: &ConversationRow, reason: impl Into<String>) -> Finding {
+fn row_finding(rule: Rule, row: &ConversationRow, reason: impl Into<String>) -> Finding {
     Finding {
-        invariant: Some(invariant),
+        rule: Some(rule),
         pk: PartitionKey::Rows(row.owner).to_string(),
         sk: row.last_message_at.to_string(),
         conversation: Some(row.conversation),
+        items: 1,
         reason: reason.into(),
+        can_be_mended: true,
     }
 }
 
@@ -84,22 +94,20 @@ fn stale_finding(row: &ConversationRow, newest: &Message) -> Option<Finding> {
     } else {
         format!("it is not within 1 ms after the newest message, at {at}")
     };
-    Some(row_finding(Invariant::NewestMessage, row, reason))
+    Some(row_finding(Rule::RowBehind, row, reason))
 }
 
 /// Rows of a conversation that has no message.
 fn stray(conversation: ConversationId, rows: Vec<ConversationRow>) -> Inspection {
     let of_conversation = rows.iter().filter(|row| row.conversation == conversation);
     let reason = "the conversation has no messages";
-    Inspection {
-        findings: of_conversation
-            .map(|row| row_finding(Invariant::NewestMessage, row, reason))
-            .collect(),
-        people: Err("without a message there is nothing that a row could show"),
-    }
+    let findings = of_conversation.map(|row| row_finding(Rule::RowStray, row, reason));
+    let why = "without a message there is nothing that a row could show";
+    Inspection::new(findings.collect(), Err(why))
 }
 
-async fn rows_of(
+/// Reads the rows that some people have of a conversation.
+pub(in crate::conversation) async fn rows_of(
     store: &Store,
     conversation: ConversationId,
     owners: &[UserId],
@@ -107,10 +115,8 @@ async fn rows_of(
     let mut rows = Vec::new();
     for owner in owners.iter().collect::<BTreeSet<_>>() {
         let query = Query::new(Partition::Table(PartitionKey::Rows(*owner)));
-        rows.extend(
-            conversation_rows(store.query(query.of_conversation(conversation).consistent()))
-                .await?,
-        );
+        let found = store.query(query.of_conversation(conversation).consistent());
+        rows.extend(conversation_rows(found).await?);
     }
     Ok(rows)
 }
@@ -200,11 +206,13 @@ fn pairing(
     people: &Result<Box<[Person; 2]>, &'static str>,
 ) -> Vec<Finding> {
     let missing = |pk: String, reason: String| Finding {
-        invariant: Some(Invariant::TwoRows),
+        rule: Some(Rule::RowMissing),
         pk,
         sk: String::new(),
         conversation: Some(conversation),
+        items: 1,
         reason,
+        can_be_mended: true,
     };
     match people {
         Ok(people) => people
@@ -228,28 +236,8 @@ fn pairing(
             }
             rows => rows
                 .iter()
-                .map(|row| row_finding(Invariant::TwoRows, row, *why))
+                .map(|row| row_finding(Rule::RowMissing, row, *why))
                 .collect(),
         },
     }
-}
-
-/// Mends the rows of a conversation whose two people are known, in one transaction: lost rows are made,
-/// rows that are not at the newest message are updated, surplus ones are deleted.
-///
-/// # Errors
-///
-/// As [`sync_rows`].
-pub async fn repair(
-    writer: &Writer,
-    conversation: ConversationId,
-    people: Box<[Person; 2]>,
-) -> Result<SyncedRows, Error> {
-    let request = SyncRequest {
-        conversation,
-        missing: Missing::Create(people),
-        doubled: Doubled::Delete,
-        never_back: false,
-    };
-    sync_rows(writer, &request).await
 }

@@ -7,8 +7,11 @@
 mod inspect;
 mod pass;
 
-pub use inspect::{Inspection, inspect, repair};
+pub(super) use inspect::rows_of;
+pub use inspect::{Inspection, inspect};
 pub use pass::{Copied, Example, Pass};
+
+use std::str::FromStr;
 
 use crate::item::Person;
 use crate::key::{ConversationId, UserId};
@@ -35,45 +38,124 @@ impl<T: FindPerson + Sync> FindPerson for Option<&T> {
     }
 }
 
-/// The rules that hold in a table that is as it should be.
+/// The rules that hold in a table that is as it should be, the one whose breach is worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Invariant {
-    /// Every row has its conversation's newest message, and a sort key within 1 ms after it.
-    NewestMessage,
-    /// One row per participant and conversation.
-    OneRow,
+pub enum Rule {
     /// Every conversation with messages has its two rows, and they name each other.
-    TwoRows,
-    /// A sort key is a time, and sorts as its time does.
-    SortKey,
+    RowMissing,
+    /// One row per participant and conversation.
+    RowDoubled,
+    /// Every row has its conversation's newest message, and a sort key within 1 ms after it.
+    RowBehind,
+    /// No row is without messages.
+    RowStray,
+    /// Every sort key of a message or row is a time.
+    TimeUnreadable,
+    /// Every sort key that is a time is in the written form.
+    TimeForm,
     /// Names and handles copied into items are those of the users.
-    Names,
+    NameStale,
 }
 
-impl Invariant {
-    /// Returns its number, from 1.
-    pub const fn number(self) -> u8 {
+impl Rule {
+    /// All rules, the worst first.
+    pub const ALL: [Self; 7] = [
+        Self::RowMissing,
+        Self::RowDoubled,
+        Self::RowBehind,
+        Self::RowStray,
+        Self::TimeUnreadable,
+        Self::TimeForm,
+        Self::NameStale,
+    ];
+
+    /// Returns its name: `row-behind`.
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::NewestMessage => 1,
-            Self::OneRow => 2,
-            Self::TwoRows => 3,
-            Self::SortKey => 4,
-            Self::Names => 5,
+            Self::RowMissing => "row-missing",
+            Self::RowDoubled => "row-doubled",
+            Self::RowBehind => "row-behind",
+            Self::RowStray => "row-stray",
+            Self::TimeUnreadable => "time-unreadable",
+            Self::TimeForm => "time-form",
+            Self::NameStale => "name-stale",
         }
+    }
+
+    /// Tells whether it is about the rows of a conversation with messages.
+    pub const fn is_about_rows(self) -> bool {
+        matches!(self, Self::RowMissing | Self::RowDoubled | Self::RowBehind)
     }
 }
 
-/// One thing that does not hold.
+/// Says that a text names no rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no rule has that name; there are row-missing, row-doubled, row-behind, row-stray, time-unreadable, time-form and name-stale"
+)]
+pub struct UnknownRule;
+
+impl FromStr for Rule {
+    type Err = UnknownRule;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRule> {
+        let found = Self::ALL.into_iter().find(|rule| rule.as_str() == text);
+        found.ok_or(UnknownRule)
+    }
+}
+
+/// One fault of one conversation, in one item or in many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The rule; `None` for an item of unknown shape, which no rule is about.
-    pub invariant: Option<Invariant>,
-    /// The partition key of the item it is about; of the row that should be there, where one is missing.
+    /// The rule; `None` for items of unknown shape, which no rule is about.
+    pub rule: Option<Rule>,
+    /// The conversation; `None` where it is not about one.
+    pub conversation: Option<ConversationId>,
+    /// How many items have the fault.
+    pub items: u64,
+    /// The partition key of one of them; of the row that should be there, where one is missing.
     pub pk: String,
     /// Its sort key; empty where there is no item.
     pub sk: String,
-    /// The conversation.
-    pub conversation: Option<ConversationId>,
-    /// What is wrong.
+    /// What is wrong with it.
     pub reason: String,
+    /// Whether what is known is enough to mend it.
+    pub can_be_mended: bool,
+}
+
+impl Finding {
+    /// Says where it comes in a report: the worst rule first, then the most items.
+    pub fn order(&self) -> impl Ord + use<> {
+        let rank = self.rule.map_or(u8::MAX, |rule| rule as u8);
+        (
+            rank,
+            u64::MAX - self.items,
+            self.conversation,
+            self.pk.clone(),
+        )
+    }
+
+    /// Takes another item with the same fault. The one with the lower key is the example.
+    fn add(&mut self, other: Self) {
+        let items = self.items + other.items;
+        if (&other.pk, &other.sk) < (&self.pk, &self.sk) {
+            *self = other;
+        }
+        self.items = items;
+    }
+}
+
+/// Makes one finding of those of one conversation and rule.
+fn fold(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
+    let mut folded: Vec<Finding> = Vec::new();
+    for finding in findings {
+        let same = |other: &&mut Finding| {
+            (other.rule, other.conversation) == (finding.rule, finding.conversation)
+        };
+        match folded.iter_mut().find(same) {
+            Some(other) => other.add(finding),
+            None => folded.push(finding),
+        }
+    }
+    folded
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::{Finding, Invariant};
+use super::{Finding, Rule};
 use crate::conversation::rows::is_at_target;
 use crate::item::{ConversationRow, ItemView, Known, Message, Person, UnknownReason, Value};
 use crate::key::{ConversationId, PartitionKey, SortKey, UserId};
@@ -14,6 +14,8 @@ use crate::schema::attribute;
 struct Group {
     newest: Option<Message>,
     rows: Vec<ConversationRow>,
+    /// What is wrong with its sort keys: one finding a rule.
+    times: Vec<Finding>,
 }
 
 /// Goes over the items of a table, in any order.
@@ -21,6 +23,8 @@ struct Group {
 pub struct Pass {
     conversations: BTreeMap<ConversationId, Group>,
     people: BTreeMap<UserId, BTreeMap<(String, String), Example>>,
+    /// Items of unknown shape, by what is wrong with them.
+    unknown: BTreeMap<String, Finding>,
 }
 
 /// Where a name was seen first.
@@ -38,31 +42,29 @@ pub struct Example {
 pub type Copied<'a> = (UserId, &'a (String, String), &'a Example);
 
 impl Pass {
-    /// Takes one item. What can be said about it alone is returned.
-    pub fn take(&mut self, item: &ItemView<'_>) -> Option<Finding> {
+    /// Takes one item.
+    pub fn take(&mut self, item: &ItemView<'_>) {
         match Known::of(item) {
             Ok(Known::Message(message)) => {
                 let pk = PartitionKey::Messages(message.conversation);
                 let finding = sort_key_finding(&pk, &message.created_at, message.conversation);
                 self.see(&message.sender, &pk, &message.created_at);
-                self.conversations
-                    .entry(message.conversation)
-                    .or_default()
-                    .see_message(message);
-                finding
+                let own = self.conversations.entry(message.conversation).or_default();
+                own.see_time(finding);
+                own.see_message(message);
             }
             Ok(Known::ConversationRow(row)) => {
                 let pk = PartitionKey::Rows(row.owner);
                 let finding = sort_key_finding(&pk, &row.last_message_at, row.conversation);
                 self.see(&row.other, &pk, &row.last_message_at);
-                self.conversations
-                    .entry(row.conversation)
-                    .or_default()
-                    .rows
-                    .push(row);
-                finding
+                let own = self.conversations.entry(row.conversation).or_default();
+                own.see_time(finding);
+                own.rows.push(row);
             }
-            Err(reason) => Some(unknown_finding(item, &reason)),
+            Err(reason) => {
+                let finding = unknown_finding(item, &reason);
+                self.see_unknown(kind_of(&reason), finding);
+            }
         }
     }
 
@@ -71,9 +73,16 @@ impl Pass {
         for (id, conversation) in after.conversations {
             let own = self.conversations.entry(id).or_default();
             own.rows.extend(conversation.rows);
+            conversation
+                .times
+                .into_iter()
+                .for_each(|finding| own.see_time(Some(finding)));
             if let Some(message) = conversation.newest {
                 own.see_message(message);
             }
+        }
+        for (kind, finding) in after.unknown {
+            self.see_unknown(kind, finding);
         }
         for (id, copies) in after.people {
             let own = self.people.entry(id).or_default();
@@ -97,6 +106,31 @@ impl Pass {
             items: 0,
         });
         example.items += 1;
+    }
+
+    fn see_unknown(&mut self, kind: String, finding: Finding) {
+        match self.unknown.entry(kind) {
+            Entry::Vacant(entry) => {
+                entry.insert(finding);
+            }
+            Entry::Occupied(mut entry) => entry.get_mut().add(finding),
+        }
+    }
+
+    /// Returns what can be said without another look: sort keys that are no times or are written in an older form, and
+    /// items of unknown shape.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        let times = self.conversations.values().flat_map(|own| &own.times);
+        times.chain(self.unknown.values())
+    }
+
+    /// Returns the conversations that have a sort key in an older form.
+    pub fn with_older_times(&self) -> impl Iterator<Item = ConversationId> {
+        let is_form = |finding: &Finding| finding.rule == Some(Rule::TimeForm);
+        let found = self.conversations.iter();
+        found
+            .filter(move |(_, own)| own.times.iter().any(is_form))
+            .map(|(id, _)| *id)
     }
 
     /// Returns the conversations in which something seems to be wrong.
@@ -135,6 +169,16 @@ impl Group {
         }
     }
 
+    fn see_time(&mut self, finding: Option<Finding>) {
+        let Some(finding) = finding else {
+            return;
+        };
+        match self.times.iter_mut().find(|own| own.rule == finding.rule) {
+            Some(own) => own.add(finding),
+            None => self.times.push(finding),
+        }
+    }
+
     fn is_suspect(&self) -> bool {
         let Some(newest) = &self.newest else {
             return true;
@@ -157,18 +201,24 @@ fn sort_key_finding(
     if sk.is_written_form() {
         return None;
     }
-    let reason = match sk.time() {
-        Ok(time) => {
-            format!("the time is written in another form than {time}, and may sort wrongly")
-        }
-        Err(_) => "the sort key is not a time".to_owned(),
+    let (rule, reason) = match sk.time() {
+        Ok(time) => (
+            Rule::TimeForm,
+            format!("the time is written in another form than {time}, and may sort wrongly"),
+        ),
+        Err(_) => (
+            Rule::TimeUnreadable,
+            "the sort key is not a time".to_owned(),
+        ),
     };
     Some(Finding {
-        invariant: Some(Invariant::SortKey),
+        rule: Some(rule),
         pk: pk.to_string(),
         sk: sk.to_string(),
         conversation: Some(conversation),
+        items: 1,
         reason,
+        can_be_mended: rule == Rule::TimeForm,
     })
 }
 
@@ -179,10 +229,21 @@ fn unknown_finding(item: &ItemView<'_>, reason: &UnknownReason) -> Finding {
         _ => String::new(),
     };
     Finding {
-        invariant: None,
+        rule: None,
         pk: text(attribute::PK),
         sk: text(attribute::SK),
         conversation: None,
+        items: 1,
         reason: format!("unknown shape: {reason}"),
+        can_be_mended: false,
+    }
+}
+
+/// Names a kind of unknown shape: there are a few, however many items have one.
+fn kind_of(reason: &UnknownReason) -> String {
+    match reason {
+        // The value is not named, the attribute is.
+        UnknownReason::Malformed(name, _) => format!("malformed {name}"),
+        other => other.to_string(),
     }
 }

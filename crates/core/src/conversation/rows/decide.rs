@@ -10,7 +10,9 @@ use crate::timestamp::Timestamp;
 
 /// Sort keys within reach of the target that rows of other conversations hold, by owner.
 #[derive(Debug, Default)]
-pub(super) struct TakenKeys(pub(super) HashMap<UserId, BTreeSet<SortKey>>);
+pub(in crate::conversation) struct TakenKeys(
+    pub(in crate::conversation) HashMap<UserId, BTreeSet<SortKey>>,
+);
 
 /// Returns the last instant that a row of a message may stand at: 1 ms after it.
 pub(super) fn last_key(newest: &SortKey) -> Option<Timestamp> {

@@ -5,6 +5,7 @@
 //! the target; each is deleted on condition that it is as it was read, and put where the key is free.
 
 mod decide;
+mod plan;
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -15,9 +16,11 @@ use crate::error::{CallError, Error};
 use crate::item::{ConversationRow, Item, Message, Person, RawItem};
 use crate::key::{ConversationId, PartitionKey, SortKey, UserId};
 use crate::retry::Backoff;
-use crate::store::{Action, Partition, Query, Store, Transacted, Writer};
-use decide::{TakenKeys, decide, last_key};
-pub(super) use decide::{is_ahead, is_at_target};
+use crate::store::{Action, MAX_BUMP_MICROS, Partition, Query, Store, Transacted, Writer};
+pub(super) use decide::{TakenKeys, is_ahead, is_at_target};
+use decide::{decide, last_key};
+pub use plan::RowRules;
+pub(super) use plan::{PlannedRows, plan_rows, step_of};
 
 /// Tells what to do where a participant has no row.
 #[derive(Debug, Clone)]
@@ -204,7 +207,7 @@ pub async fn look(
 
 /// Tells where rows are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Search {
+pub(super) enum Search {
     /// At the keys that the index hints at, and everywhere only where these confirm fewer than two people.
     Hinted,
     /// In the partition of everybody who may take part: the index may not have what was just written.
@@ -280,6 +283,28 @@ async fn find_rows(
         }
     }
     Ok(rows)
+}
+
+/// Finds the key of a row for a message: that of the message, or the first one at most 1 ms after it that is neither held
+/// by another row nor taken otherwise.
+pub(super) async fn free_row_key(
+    store: &Store,
+    owner: UserId,
+    newest: &Message,
+    is_taken: impl Fn(&SortKey) -> bool,
+) -> Result<SortKey, Error> {
+    let held = keys_taken(store, owner, newest).await?;
+    let is_free = |key: &SortKey| !held.contains(key) && !is_taken(key);
+    let wanted = newest.created_at.clone();
+    if is_free(&wanted) {
+        return Ok(wanted);
+    }
+    let time = wanted.time().ok();
+    let found = time.and_then(|time| {
+        let later = (1..=MAX_BUMP_MICROS).filter_map(|micros| time.plus_micros(micros));
+        later.map(SortKey::from).find(is_free)
+    });
+    found.ok_or_else(|| no_free_key(store, newest, owner))
 }
 
 /// Finds the keys within reach of a message that other rows of a person hold: its own key, as it is

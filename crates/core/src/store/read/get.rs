@@ -22,11 +22,19 @@ impl Store {
         partition: &PartitionKey,
         sort: &SortKey,
     ) -> Result<Option<RawItem>, CallError> {
+        self.get_by_key(primary_key(partition, sort)).await
+    }
+
+    /// Reads one item by a key as it was read, strongly consistent.
+    pub(in crate::store) async fn get_by_key(
+        &self,
+        key: RawItem,
+    ) -> Result<Option<RawItem>, CallError> {
         let request = self
             .client
             .get_item()
             .table_name(self.table.as_str())
-            .set_key(Some(primary_key(partition, sort)))
+            .set_key(Some(key))
             .consistent_read(true);
         let answer = self.ask("GetItem", || request.clone().send()).await?;
         Ok(answer.item)

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ddb_core::Error;
+use ddb_core::changes::Keep;
 use ddb_core::conversation::{
     Doubled, Missing, Pass, SyncRequest, SyncedRows, Text, create_conversation, create_message,
-    inspect, repair, sync_rows,
+    sync_rows,
 };
 use ddb_core::item::RawItem;
 use ddb_core::key::{ConversationId, MessageId, SortKey};
@@ -16,6 +17,7 @@ use ddb_test_support::Sandbox;
 use futures::TryStreamExt;
 
 use super::verdict::Broken;
+use crate::changes::repair;
 use crate::data::{at, conversation, message, person, raw};
 
 /// Where the conversations end, where somebody says so.
@@ -239,24 +241,17 @@ impl Stage {
 
     /// Checks and repairs, as `check-conversations --repair` does.
     async fn repair(&self, writer: &Writer) -> Result<Told, String> {
-        let mut told = Told::default();
         let mut pass = Pass::default();
         for item in scan(writer).await? {
             pass.take(&(&item).into());
         }
         for conversation in pass.suspects() {
-            let seen = inspect(writer, conversation, &pass.owners(conversation), &()).await;
-            let seen = seen.map_err(|error| error.to_string())?;
-            let (false, Ok(people)) = (seen.findings.is_empty(), seen.people) else {
-                continue;
-            };
-            match repair(writer, conversation, people).await {
-                Ok(synced) => told.synced(synced),
-                Err(Error::Contended { .. }) => {}
-                Err(error) => return Err(error.to_string()),
-            }
+            let owners = pass.owners(conversation);
+            let found = [(conversation, owners)];
+            let repaired = Box::pin(repair(writer, &found, &Keep::Nowhere)).await;
+            repaired.map_err(|error| error.to_string())?;
         }
-        Ok(told)
+        Ok(Told::default())
     }
 
     /// Does what an operator does after it, in peace: whatever was seeded is seeded again, then rows are

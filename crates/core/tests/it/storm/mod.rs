@@ -12,6 +12,7 @@ use ddb_test_support::{Sandbox, note, run_seeds};
 use fastrand::Rng;
 use futures::future::join_all;
 
+pub use actors::scan;
 use actors::{Deed, Stage, Talk, Told};
 use verdict::Broken;
 

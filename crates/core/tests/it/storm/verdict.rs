@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ddb_core::conversation::{Invariant, Pass, inspect};
+use ddb_core::conversation::{Pass, Rule, inspect};
 use ddb_core::item::{ConversationRow, Item, Message};
 use ddb_core::key::{ConversationId, MessageId, SortKey, UserId};
 
@@ -200,8 +200,9 @@ async fn check(stage: &Stage) -> Vec<Broken> {
     let mut pass = Pass::default();
     let mut findings = Vec::new();
     for item in scan(&store).await.unwrap() {
-        findings.extend(pass.take(&(&item).into()));
+        pass.take(&(&item).into());
     }
+    findings.extend(pass.findings().cloned());
     for conversation in pass.suspects() {
         let seen = inspect(&store, conversation, &pass.owners(conversation), &()).await;
         match seen {
@@ -209,7 +210,7 @@ async fn check(stage: &Stage) -> Vec<Broken> {
             Err(error) => return vec![Broken::failed("check in peace", &error.to_string())],
         }
     }
-    findings.retain(|finding| finding.invariant != Some(Invariant::SortKey));
+    findings.retain(|finding| finding.rule != Some(Rule::TimeForm));
     findings
         .into_iter()
         .map(|finding| Kind::Found.of(format!("{} {}: {}", finding.pk, finding.sk, finding.reason)))

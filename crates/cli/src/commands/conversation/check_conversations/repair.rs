@@ -1,0 +1,269 @@
+//! Repairing what a check found: the plan, and what became of it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use ddb_core::changes::{ChangesError, Outcome, Packer, PlanWriter, Seen, Step};
+use ddb_core::conversation::{Finding, Mending, RowRules, Rule, rename};
+use ddb_core::item::{ItemView, RawItem};
+use ddb_core::key::{ConversationId, UserId};
+use ddb_core::timezone::Zone;
+use ddb_people::users::Users;
+use futures::TryStreamExt;
+
+use super::{Check, Found};
+use crate::changes::{Ground, Job};
+use crate::failure::Failure;
+use crate::runner::Context;
+use crate::ui::Ui;
+
+/// What a step is about: rows, times, or names of everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum About {
+    Rows(ConversationId),
+    Times(ConversationId),
+    Names,
+}
+
+impl About {
+    fn of_step(step: &Step) -> Option<Self> {
+        if step.why == Rule::NameStale.as_str() {
+            return Some(Self::Names);
+        }
+        match step.why == Rule::TimeForm.as_str() {
+            true => step.conversation.map(Self::Times),
+            false => step.conversation.map(Self::Rows),
+        }
+    }
+
+    fn of_finding(finding: &Finding) -> Option<Self> {
+        match finding.rule? {
+            Rule::NameStale => Some(Self::Names),
+            Rule::TimeForm => finding.conversation.map(Self::Times),
+            rule if rule.is_about_rows() => finding.conversation.map(Self::Rows),
+            _ => None,
+        }
+    }
+}
+
+/// What was repaired.
+#[derive(Debug, Default)]
+pub(super) struct Repaired {
+    /// How many steps are still to be carried out. Steps that were planned anew count as the first.
+    open: HashMap<About, u64>,
+    /// What could not be repaired.
+    left: HashSet<About>,
+}
+
+impl Repaired {
+    fn plan(&mut self, step: &Step) {
+        if let Some(about) = About::of_step(step) {
+            *self.open.entry(about).or_default() += 1;
+        }
+    }
+
+    fn see(&mut self, seen: &Seen<'_>, ui: &Ui) {
+        let (step, left) = match seen {
+            Seen::Ended(_, step, Outcome::Left(left)) => (step, left.first()),
+            Seen::Ended(_, step, _) => (step, None),
+            Seen::PlannedAnew(step) => {
+                ui.note(&format!(
+                    "{}: its items changed; it is planned anew",
+                    name(step)
+                ));
+                (step, None)
+            }
+        };
+        let Some(about) = About::of_step(step) else {
+            return;
+        };
+        if let Some(open) = self.open.get_mut(&about) {
+            *open = open.saturating_sub(1);
+        }
+        if let Some(left) = left {
+            ui.warn(&format!("{} is left as it is: {}", name(step), left.why));
+            self.left.insert(about);
+        }
+    }
+
+    /// Tells whether the fault of a finding was repaired.
+    pub(super) fn has(&self, finding: &Finding) -> bool {
+        About::of_finding(finding)
+            .is_some_and(|about| self.open.get(&about) == Some(&0) && !self.left.contains(&about))
+    }
+
+    /// Returns how much could not be repaired.
+    pub(super) fn left(&self) -> u64 {
+        self.left.len() as u64
+    }
+}
+
+fn name(step: &Step) -> String {
+    let conversation = step.conversation.map(|id| id.to_string());
+    conversation.unwrap_or_else(|| step.why.to_string())
+}
+
+type Menders<'a> = Mending<'a, Option<&'a Users>>;
+
+impl Check<'_> {
+    /// Plans the repair, says it, and carries it out where it is allowed. What was done is returned beside what ended it.
+    pub(super) async fn repair(
+        &self,
+        found: Found,
+        context: &Context,
+    ) -> (Repaired, Option<Failure>) {
+        let mut repaired = Repaired::default();
+        let ended = self.try_repair(found, context, &mut repaired).await;
+        (repaired, ended.err())
+    }
+
+    async fn try_repair(
+        &self,
+        found: Found,
+        context: &Context,
+        repaired: &mut Repaired,
+    ) -> Result<(), Failure> {
+        let options = self.options;
+        let ground = Ground::of(&self.target.store, options.words()).await?;
+        let names = match options.names {
+            true => found.names,
+            false => HashMap::new(),
+        };
+        let rules = RowRules {
+            missing: options.wants(Rule::RowMissing),
+            doubled: options.wants(Rule::RowDoubled),
+            behind: options.wants(Rule::RowBehind),
+        };
+        let size = options.plan.step_size(&ground);
+        let has_names = !names.is_empty();
+        let mut mending = Mending::new(&self.target.store, &self.users, rules, size, names);
+        if let Some(zone) = options.zone() {
+            mending = mending.with_times(zone);
+        }
+        let mut plan = ground.plan()?;
+        for (conversation, people) in &found.rows {
+            let steps = match mending.rows(*conversation, people).await {
+                Ok(steps) => steps,
+                Err(error) if error.is_of_one_conversation() => {
+                    self.ui
+                        .warn(&format!("{conversation} is left as it is: {error}"));
+                    repaired.left.insert(About::Rows(*conversation));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            // Somebody else may have repaired it meanwhile: then there are none.
+            repaired.open.entry(About::Rows(*conversation)).or_default();
+            for step in steps {
+                repaired.plan(&step);
+                plan.push(&step)?;
+            }
+        }
+        if let Some(zone) = options.zone() {
+            self.plan_times(&mending, zone, &found.times, &mut plan, repaired)
+                .await?;
+        }
+        if has_names {
+            self.plan_names(&mending, Packer::new(size), &mut plan, repaired)
+                .await?;
+        }
+        let plan = plan.end()?;
+        let job = Job {
+            target: self.target,
+            ground: &ground,
+            plan: &plan,
+            allow: &|| self.target.allow_writing(&options.write),
+            is_fixed: false,
+            is_undo: false,
+            ui: self.ui,
+            context,
+        };
+        let see = |seen: Seen<'_>| repaired.see(&seen, self.ui);
+        options.plan.carry_out(job, &mending, see).await?;
+        Ok(())
+    }
+
+    /// Plans to write the older times of conversations anew.
+    async fn plan_times(
+        &self,
+        mending: &Menders<'_>,
+        zone: Zone,
+        conversations: &[(ConversationId, Vec<UserId>)],
+        plan: &mut PlanWriter,
+        repaired: &mut Repaired,
+    ) -> Result<(), Failure> {
+        let mut progress = self
+            .ui
+            .progress("conversations", Some(conversations.len() as u64));
+        for (done, (conversation, owners)) in (1..).zip(conversations) {
+            let mut sink = |step: Step| {
+                repaired.plan(&step);
+                plan.push(&step)
+            };
+            let left = match mending.times(*conversation, owners, zone, &mut sink).await {
+                Ok(left) => left,
+                Err(ChangesError::Store(error)) if error.is_of_one_conversation() => {
+                    self.ui
+                        .warn(&format!("{conversation} is left as it is: {error}"));
+                    repaired.left.insert(About::Times(*conversation));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            repaired
+                .open
+                .entry(About::Times(*conversation))
+                .or_default();
+            for (pk, sk) in &left {
+                self.ui.warn(&format!(
+                    "{pk} {sk} is left as it is: the clocks of {} never showed that time",
+                    zone
+                ));
+                repaired.left.insert(About::Times(*conversation));
+            }
+            progress.set(done);
+        }
+        drop(progress);
+        Ok(())
+    }
+
+    /// Plans to bring the names of people up to date in every item that has old ones.
+    async fn plan_names(
+        &self,
+        mending: &Menders<'_>,
+        mut packer: Packer,
+        plan: &mut PlanWriter,
+        repaired: &mut Repaired,
+    ) -> Result<(), Failure> {
+        let stale = Arc::new(mending.stale_people());
+        let pages =
+            self.target
+                .store
+                .scan(self.everything(), move |items: &mut Vec<RawItem>, item| {
+                    if stale.is_named_in(item) {
+                        items.push(item.to_raw());
+                    }
+                });
+        let mut pages = std::pin::pin!(pages);
+        let mut push = |step: Option<Step>| -> Result<(), Failure> {
+            if let Some(step) = step {
+                repaired.plan(&step);
+                plan.push(&step)?;
+            }
+            Ok(())
+        };
+        while let Some(page) = pages.try_next().await? {
+            for item in page.value {
+                let stale = mending.stale(&ItemView::from(&item));
+                if let Some((conversation, person)) = stale {
+                    let change = rename(item, &person);
+                    let why = Rule::NameStale.as_str();
+                    push(packer.add(Some(conversation), why, vec![change]))?;
+                }
+            }
+        }
+        push(packer.finish())?;
+        repaired.open.entry(About::Names).or_default();
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! `delete-message`: deletes one message, and brings the rows to the newest that is left.
+
+use clap::Parser;
+use ddb_core::conversation::{DELETE_MESSAGE, DeleteAgain, Deletion, find_message, message_step};
+use ddb_core::key::{ConversationId, MessageId, SortKey};
+
+use super::deleted::{report, see};
+use crate::args::{TableArgs, WriteArgs, id};
+use crate::changes::{Ground, Job, PlanArgs};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::help::examples;
+use crate::output::Format;
+use crate::runner::{Command, Context};
+
+/// Deletes one message of a conversation.
+///
+/// If it is the newest, both rows are brought to the newest that is left, or are deleted with the last message. All of it
+/// is one transaction. To find the message, the conversation is read, the newest first; --at skips that.
+#[derive(Debug, Parser)]
+#[command(name = "delete-message", version, after_help = examples(&[
+    ("Delete the last message of the seeded conversation", "ddb delete-message 8a6362b4-6bc3-588d-bd6e-73ce06f84403 \\\n      \
+        --group 5ae290ed-55d1-47a0-bc6d-fe2bc2700399"),
+]))]
+pub struct Args {
+    /// Id of the message
+    #[arg(value_name = "MESSAGE_UUID", value_parser = id::<MessageId>)]
+    message: MessageId,
+    /// Conversation that it is in
+    #[arg(long, value_name = "UUID", value_parser = id::<ConversationId>)]
+    group: ConversationId,
+    /// Sort key of the message, as `created_at` shows it
+    #[arg(long, value_name = "SK")]
+    at: Option<String>,
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    table: TableArgs,
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::BASIC;
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let ui = &context.ui;
+        let target = self.table.open(&context, None).await?;
+        let store = &target.store;
+        let words = [DELETE_MESSAGE, &self.message.to_string()].map(str::to_owned);
+        let ground = Ground::of(store, words.to_vec()).await?;
+        let at = self.at.as_deref().map(SortKey::verbatim);
+        let found = find_message(store, self.group, self.message, at.as_ref()).await?;
+        let mut plan = ground.plan()?;
+        let mut deletion = Deletion::default();
+        let mut at = SortKey::verbatim("");
+        match found {
+            Some((item, message)) => {
+                at = message.created_at.clone();
+                let planned = message_step(store, item, message).await?;
+                plan.push(&planned.0)?;
+                deletion = planned.1;
+            }
+            // An earlier run may have deleted it, and not have come to the end of its receipt.
+            None if self.plan.is_started(&target, &ground, &context)? => {}
+            None => {
+                let message = format!(
+                    "{}: no message {} in {}",
+                    store.destination(),
+                    self.message,
+                    self.group
+                );
+                return Err(Failure::new(Exit::NotFound, message).hint(format!(
+                    "`ddb get-conversation {} --all -o jsonl` has the ids",
+                    self.group
+                )));
+            }
+        }
+        let again = DeleteAgain::message(store, self.message, at);
+        let plan = plan.end()?;
+        let job = Job {
+            target: &target,
+            ground: &ground,
+            plan: &plan,
+            allow: &|| target.allow_writing(&self.write),
+            is_fixed: false,
+            is_undo: false,
+            ui,
+            context: &context,
+        };
+        let carried_out = self
+            .plan
+            .carry_out(job, &again, |seen| see(&seen, ui))
+            .await?;
+        report(self.group, deletion, carried_out, ui)
+    }
+}

@@ -1,0 +1,68 @@
+//! What the commands that delete share.
+
+use ddb_core::changes::Seen;
+use ddb_core::conversation::Deletion;
+use ddb_core::key::ConversationId;
+use serde::Serialize;
+
+use crate::changes::CarriedOut;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{Cell, Column, Record};
+use crate::ui::Ui;
+use crate::wording::plural;
+
+/// What was deleted.
+#[derive(Debug, Serialize)]
+pub(super) struct Deleted {
+    group_uuid: String,
+    messages: u64,
+    rows: u64,
+    receipt: Option<String>,
+}
+
+impl Record for Deleted {
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::id("group_uuid", |row| Cell::text(&row.group_uuid)),
+        Column::kept("messages", |row| Cell::number(row.messages)),
+        Column::kept("rows", |row| Cell::number(row.rows)),
+        Column::new("receipt", |row| Cell::text_or_blank(row.receipt.as_deref())),
+    ];
+}
+
+/// Says that a step was planned anew.
+pub(super) fn see(seen: &Seen<'_>, ui: &Ui) {
+    if let Seen::PlannedAnew(step) = seen {
+        ui.note(&format!(
+            "{}: its items changed; it is planned anew",
+            step.why
+        ));
+    }
+}
+
+/// Shows what was deleted. Where something was left, that is how the command ends.
+pub(super) fn report(
+    conversation: ConversationId,
+    deletion: Deletion,
+    carried_out: Option<CarriedOut>,
+    ui: &Ui,
+) -> Result<Outcome, Failure> {
+    let Some(carried_out) = carried_out else {
+        return Ok(Outcome::Done);
+    };
+    let tally = carried_out.tally;
+    if tally.left > 0 {
+        let left = plural(tally.left, "step was left", "steps were left");
+        let message = format!("{left}: the items keep changing; {} done", tally.done);
+        return Err(Failure::new(Exit::Partly, message).hint("run the same command again"));
+    }
+    let row = Deleted {
+        group_uuid: conversation.to_string(),
+        messages: deletion.messages,
+        rows: deletion.rows,
+        receipt: carried_out.receipt.map(|path| path.display().to_string()),
+    };
+    let done = format!("deleted from {conversation}");
+    ui.report(&row, &done)?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,33 @@
+//! What goes wrong with plans and receipts.
+
+use ddb_core::changes::ChangesError;
+
+use super::{Exit, Failure, exit_of_file};
+
+impl From<ChangesError> for Failure {
+    fn from(error: ChangesError) -> Self {
+        let message = error.to_string();
+        match error {
+            ChangesError::Store(error) => error.into(),
+            ChangesError::Unreadable { error, .. } => Self::new(exit_of_file(&error), message)
+                .hint("`ddb receipts` lists the receipts that there are"),
+            ChangesError::Unwritable { .. } => Self::new(Exit::Failed, message)
+                .hint("is there room, and may you write there? --receipt FILE names another file"),
+            ChangesError::Taken { .. } => {
+                Self::refused(message).hint("name a new file with --receipt")
+            }
+            ChangesError::InUse { .. } => {
+                Self::refused(message).hint("wait until it is done, then run the command again")
+            }
+            ChangesError::OtherTable { .. } => Self::refused(message)
+                .hint("--table and --endpoint-url, or --prod with --region, name the table"),
+            ChangesError::NotWhole { .. } => {
+                Self::refused(message).hint("nothing was changed; make the plan again with --plan")
+            }
+            ChangesError::Foreign { .. } | ChangesError::Format { .. } => Self::refused(message)
+                .hint("nothing was changed; `ddb receipts` lists the receipts that there are"),
+            ChangesError::Malformed { .. } => Self::refused(message)
+                .hint("nothing was changed; the file is not as it was written"),
+        }
+    }
+}

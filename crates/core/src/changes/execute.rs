@@ -1,0 +1,301 @@
+//! Carrying out a plan: each step is in the receipt before its transaction is sent.
+
+use futures::future::join_all;
+
+use super::error::ChangesError;
+use super::line::{Left, Outcome};
+use super::plan::Plan;
+use super::receipt::Receipt;
+use super::step::Step;
+use crate::error::Error;
+use crate::rate_limit::Rate;
+use crate::store::{Found, ItemChange, Transacted, Writer};
+
+/// The most steps in flight: of different conversations, whose order does not matter.
+const AT_ONCE: usize = 8;
+/// How often a step is planned anew where its items keep changing.
+const PLANS: u32 = 5;
+
+/// Plans a step anew after its items changed.
+pub trait Replan {
+    /// Returns the steps that do now what a step was to do; none where nothing is left to do. `None` where a step is
+    /// never planned anew.
+    fn again(&self, step: &Step) -> impl Future<Output = Result<Option<Vec<Step>>, Error>> + Send;
+
+    /// Looks once more after a step was carried out, and returns what that shows to be left to do.
+    fn after(&self, _step: &Step) -> impl Future<Output = Result<Vec<Step>, Error>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
+}
+
+/// Leaves a step whose items changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Never;
+
+impl Replan for Never {
+    async fn again(&self, _step: &Step) -> Result<Option<Vec<Step>>, Error> {
+        Ok(None)
+    }
+}
+
+/// What happens while a plan is carried out.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// A step came to its end.
+    Ended(u64, &'a Step, &'a Outcome),
+    /// A step's items changed, and it was planned anew.
+    PlannedAnew(&'a Step),
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Steps that were carried out, or found done.
+    pub done: u64,
+    /// Changes that these made.
+    pub changes: u64,
+    /// Steps that were left, and not planned anew.
+    pub left: u64,
+}
+
+/// Carries out steps, and writes the receipt.
+#[derive(Debug)]
+pub struct Executor<'w> {
+    writer: &'w Writer,
+    receipt: Receipt,
+    rate: Option<Rate>,
+    tally: Tally,
+}
+
+impl<'w> Executor<'w> {
+    /// Begins. A rate bounds the write capacity units a second.
+    pub fn new(writer: &'w Writer, receipt: Receipt, rate: Option<Rate>) -> Self {
+        Self {
+            writer,
+            receipt,
+            rate,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Returns what was done so far.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Returns the receipt.
+    pub fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// Finds out what became of the steps that an earlier run had under way: those that were not carried out are
+    /// carried out now, unless their items changed.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails, or the receipt cannot be written.
+    pub async fn finish_open(&mut self) -> Result<(), ChangesError> {
+        for (number, step) in self.receipt.take_open() {
+            let (outcome, _) = self.send(&step).await?;
+            self.receipt.outcome(number, &outcome)?;
+            self.count(&step, &outcome);
+        }
+        Ok(())
+    }
+
+    /// Carries out a plan, but for its first `skip` steps.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails, or the receipt cannot be written: then the next run goes on.
+    pub async fn carry_out(
+        &mut self,
+        plan: &Plan,
+        skip: u64,
+        replan: &impl Replan,
+        mut see: impl FnMut(Seen<'_>),
+    ) -> Result<(), ChangesError> {
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let mut steps = plan.steps()?.skip(skip).peekable();
+        let mut batch: Vec<Step> = Vec::new();
+        while let Some(step) = steps.next() {
+            batch.push(step?);
+            let fits = |next: &Step| {
+                batch.len() < AT_ONCE && batch.iter().all(|step| step.is_apart_from(next))
+            };
+            if let Some(Ok(next)) = steps.peek()
+                && fits(next)
+            {
+                continue;
+            }
+            Box::pin(self.send_all(std::mem::take(&mut batch), replan, &mut see)).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the receipt. Returns what was done.
+    ///
+    /// # Errors
+    ///
+    /// Where the receipt cannot be written.
+    pub fn end(mut self) -> Result<Tally, ChangesError> {
+        self.receipt.end(self.tally.left == 0)?;
+        Ok(self.tally)
+    }
+
+    fn count(&mut self, step: &Step, outcome: &Outcome) {
+        match outcome {
+            Outcome::Done | Outcome::FoundDone => {
+                let changes = step.changes.iter().filter(|change| !change.is_check());
+                self.tally.done += 1;
+                self.tally.changes += changes.count() as u64;
+            }
+            Outcome::Left(_) => self.tally.left += 1,
+        }
+    }
+
+    async fn send_all(
+        &mut self,
+        steps: Vec<Step>,
+        replan: &impl Replan,
+        see: &mut impl FnMut(Seen<'_>),
+    ) -> Result<(), ChangesError> {
+        let outcomes = self.journal_and_send(&steps).await?;
+        for (step, ended) in steps.into_iter().zip(outcomes) {
+            self.settle(step, ended, replan, see).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the outcome of a step. One whose items changed is planned anew, and so is what it becomes, until items stay
+    /// as they are for long enough.
+    async fn settle(
+        &mut self,
+        step: Step,
+        ended: Ended,
+        replan: &impl Replan,
+        see: &mut impl FnMut(Seen<'_>),
+    ) -> Result<(), ChangesError> {
+        let mut ended = vec![(step, ended)];
+        for attempt in 0..=PLANS {
+            let mut next = Vec::new();
+            for (step, end) in std::mem::take(&mut ended) {
+                let Ended {
+                    number,
+                    outcome,
+                    may_change,
+                } = end;
+                let is_left = matches!(outcome, Outcome::Left(_));
+                if is_left
+                    && may_change
+                    && attempt < PLANS
+                    && let Some(steps) = replan.again(&step).await?
+                {
+                    see(Seen::PlannedAnew(&step));
+                    next.extend(steps);
+                    continue;
+                }
+                see(Seen::Ended(number, &step, &outcome));
+                self.count(&step, &outcome);
+                if !is_left && attempt < PLANS {
+                    next.extend(replan.after(&step).await?);
+                }
+            }
+            for step in next {
+                let outcomes = self.journal_and_send(std::slice::from_ref(&step)).await?;
+                ended.extend(outcomes.into_iter().map(|end| (step.clone(), end)));
+            }
+            if ended.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends steps at once, each after all of them are on disk. Where one fails for a reason that concerns them all, it
+    /// stays open in the receipt.
+    async fn journal_and_send(&mut self, steps: &[Step]) -> Result<Vec<Ended>, ChangesError> {
+        let numbers = steps.iter().map(|step| self.receipt.step(step));
+        let numbers: Vec<u64> = numbers.collect::<Result<_, _>>()?;
+        self.receipt.sync()?;
+        let sent = join_all(steps.iter().map(|step| self.send(step))).await;
+        let mut outcomes = Vec::new();
+        let mut failure = None;
+        for (number, outcome) in numbers.into_iter().zip(sent) {
+            match outcome {
+                Ok((outcome, may_change)) => {
+                    self.receipt.outcome(number, &outcome)?;
+                    outcomes.push(Ended {
+                        number,
+                        outcome,
+                        may_change,
+                    });
+                }
+                Err(error) => {
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        match failure {
+            None => Ok(outcomes),
+            Some(error) => {
+                let done = outcomes.iter().map(|end| &end.outcome);
+                steps
+                    .iter()
+                    .zip(done)
+                    .for_each(|(step, end)| self.count(step, end));
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Sends a step. Returns what became of it, and whether another plan may do what it could not.
+    async fn send(&self, step: &Step) -> Result<(Outcome, bool), Error> {
+        if let Some(rate) = &self.rate {
+            rate.reserve(step.units() as f64).await;
+        }
+        let refused = match self.writer.change_items(&step.changes).await {
+            Ok(Transacted::Done) => return Ok((Outcome::Done, false)),
+            Ok(Transacted::Refused(places)) => places,
+            Err(error) if error.is_of_one_conversation() => {
+                let first = step.changes.iter().take(1);
+                let left = first.map(|change| left(change, error.to_string()));
+                return Ok((Outcome::Left(left.collect()), !error.is_lasting()));
+            }
+            Err(error) => return Err(error),
+        };
+        let why = || "it was changed meanwhile".to_owned();
+        let mut all_done = true;
+        let mut changed = Vec::new();
+        for (place, change) in step.changes.iter().enumerate() {
+            let found = self.writer.find(change).await?;
+            all_done &= matches!(found, Found::After | Found::Same);
+            if found == Found::Other || (found == Found::Before && refused.contains(&place)) {
+                changed.push(left(change, why()));
+            }
+        }
+        if all_done {
+            return Ok((Outcome::FoundDone, false));
+        }
+        if changed.is_empty() {
+            // Some items are as they were before, others as they are after: somebody else changes them, too.
+            changed.extend(step.changes.iter().map(|change| left(change, why())));
+        }
+        Ok((Outcome::Left(changed), true))
+    }
+}
+
+fn left(change: &ItemChange, why: String) -> Left {
+    Left {
+        key: change.key().clone(),
+        why,
+    }
+}
+
+/// How a step that was sent came to its end.
+struct Ended {
+    number: u64,
+    outcome: Outcome,
+    /// Whether another plan may do what it could not.
+    may_change: bool,
+}

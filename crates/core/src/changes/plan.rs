@@ -1,0 +1,229 @@
+//! Plans: files of steps, with what they come to.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::error::ChangesError;
+use super::line::{End, Head, Line, Lines, end_line, head_line, step_line};
+use super::step::Step;
+use crate::item::Kind;
+
+/// What a plan comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Transactions.
+    pub steps: u64,
+    /// Items that are changed. Those that are only looked at do not count.
+    pub changes: u64,
+    /// Items that are put where there was none.
+    pub puts: u64,
+    /// Items that are deleted.
+    pub deletes: u64,
+    /// Messages that are put where there was none: each is an INSERT in the table's stream.
+    pub messages_put: u64,
+    /// Write capacity units that it takes of the table.
+    pub units: u64,
+}
+
+impl Summary {
+    fn add(&mut self, step: &Step) {
+        self.steps += 1;
+        self.units += step.units();
+        for change in step.changes.iter().filter(|change| !change.is_check()) {
+            self.changes += 1;
+            self.puts += u64::from(change.before().is_none());
+            self.deletes += u64::from(change.after().is_none());
+            let is_message = |item| Kind::of(item) == Kind::Message;
+            let is_put = change.before().is_none() && change.after().is_some_and(is_message);
+            self.messages_put += u64::from(is_put);
+        }
+    }
+}
+
+/// Writes a plan, step by step.
+#[derive(Debug)]
+pub struct PlanWriter {
+    path: PathBuf,
+    file: BufWriter<File>,
+    crc32: crc32fast::Hasher,
+    head: Head,
+    summary: Summary,
+}
+
+/// A plan that is whole.
+#[derive(Debug)]
+pub struct Plan {
+    path: PathBuf,
+    file: File,
+    head: Head,
+    summary: Summary,
+}
+
+impl PlanWriter {
+    /// Begins a plan that is gone when it was carried out, or not. It is readable by its owner only.
+    ///
+    /// # Errors
+    ///
+    /// Where no file can be written in the system's folder for temporary files.
+    pub fn begin(head: Head) -> Result<Self, ChangesError> {
+        let name = format!("ddb-{}.plan", uuid::Uuid::new_v4());
+        let path = std::env::temp_dir().join(name);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(ChangesError::unwritable(&path))?;
+        // Nobody else needs the name.
+        std::fs::remove_file(&path).map_err(ChangesError::unwritable(&path))?;
+        let mut plan = Self {
+            path,
+            file: BufWriter::new(file),
+            crc32: crc32fast::Hasher::new(),
+            summary: Summary::default(),
+            head,
+        };
+        plan.write(&head_line(&plan.head))?;
+        Ok(plan)
+    }
+
+    fn write(&mut self, line: &[u8]) -> Result<(), ChangesError> {
+        self.crc32.update(line);
+        let written = self.file.write_all(line);
+        written.map_err(ChangesError::unwritable(&self.path))
+    }
+
+    /// Adds a step.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn push(&mut self, step: &Step) -> Result<(), ChangesError> {
+        self.summary.add(step);
+        self.write(&step_line(self.summary.steps, step))
+    }
+
+    /// Ends the plan.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn end(mut self) -> Result<Plan, ChangesError> {
+        let end = End::Planned {
+            steps: self.summary.steps,
+            crc32: format!("{:08x}", self.crc32.clone().finalize()),
+        };
+        self.write(&end_line(&end))?;
+        let path = self.path;
+        let file = self.file.into_inner().map_err(|error| error.into_error());
+        Ok(Plan {
+            file: file.map_err(ChangesError::unwritable(&path))?,
+            path,
+            head: self.head,
+            summary: self.summary,
+        })
+    }
+}
+
+impl Plan {
+    /// Opens a plan that was saved, and reads all of it once: nothing of it is done where anything is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read, or is not a whole plan.
+    pub fn open(path: &Path) -> Result<Self, ChangesError> {
+        let file = File::open(path).map_err(ChangesError::unreadable(path))?;
+        let mut lines = Lines::new(path, BufReader::new(&file));
+        let head = lines.head()?;
+        let mut summary = Summary::default();
+        let not_whole = |why| ChangesError::NotWhole {
+            path: path.to_owned(),
+            why,
+        };
+        loop {
+            match lines.next()? {
+                Some(Line::Step(number, step)) if number == summary.steps + 1 => summary.add(&step),
+                Some(Line::Step(..)) => return Err(lines.malformed("its steps are not in order")),
+                Some(Line::End(End::Planned { steps, .. })) if steps == summary.steps => break,
+                Some(Line::Outcome(..) | Line::End(_)) => {
+                    return Err(not_whole("it is a receipt and not a plan"));
+                }
+                None => return Err(not_whole("it has no end; it was cut off")),
+            }
+        }
+        if lines.next()?.is_some() || lines.is_torn() {
+            return Err(lines.malformed("it goes on after its end"));
+        }
+        drop(lines);
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            head,
+            summary,
+        })
+    }
+
+    /// Returns what its first line says.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Returns what it comes to.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    fn from_start(&self) -> Result<BufReader<File>, ChangesError> {
+        let failed = || ChangesError::unreadable(&self.path);
+        let mut file = self.file.try_clone().map_err(failed())?;
+        file.seek(SeekFrom::Start(0)).map_err(failed())?;
+        Ok(BufReader::new(file))
+    }
+
+    /// Reads its steps, one at a time. Only one reader may read at once.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read any more.
+    pub fn steps(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Step, ChangesError>> + use<>, ChangesError> {
+        let mut lines = Lines::new(&self.path, self.from_start()?);
+        lines.head()?;
+        Ok(std::iter::from_fn(move || match lines.next() {
+            Ok(Some(Line::Step(_, step))) => Some(Ok(step)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        }))
+    }
+
+    /// Copies it, as it is saved.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read or written.
+    pub fn copy_to(&self, out: &mut impl Write, name: &Path) -> Result<(), ChangesError> {
+        let mut from = self.from_start()?;
+        std::io::copy(&mut from, out).map_err(ChangesError::unwritable(name))?;
+        out.flush().map_err(ChangesError::unwritable(name))
+    }
+
+    /// Saves it in a new file, which its owner alone can read.
+    ///
+    /// # Errors
+    ///
+    /// Where there is a file of that name, or it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), ChangesError> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(ChangesError::unwritable(path))?;
+        self.copy_to(&mut file, path)?;
+        file.sync_all().map_err(ChangesError::unwritable(path))
+    }
+}

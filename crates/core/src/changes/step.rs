@@ -1,0 +1,114 @@
+//! Steps: what happens in one transaction.
+
+use std::borrow::Cow;
+use std::num::NonZeroU32;
+
+use super::error::ChangesError;
+use crate::key::ConversationId;
+use crate::store::ItemChange;
+
+/// The most changes of a step. The service takes 100 of 4 MB together (TransactWriteItems in the API reference): so
+/// many are under 4 MB whatever their size, and cost a small table little at once.
+pub const MAX_CHANGES: usize = 10;
+
+/// Changes that are made together or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The conversation that they are about; `None` where it is not known.
+    pub conversation: Option<ConversationId>,
+    /// Why they are made: a rule such as `row-behind`, or a command.
+    pub why: Cow<'static, str>,
+    /// What is changed.
+    pub changes: Vec<ItemChange>,
+}
+
+impl Step {
+    /// Returns the write capacity units that it takes of the table.
+    pub fn units(&self) -> u64 {
+        self.changes.iter().map(ItemChange::units).sum()
+    }
+
+    /// Returns the step that takes this one back.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        let changes = self.changes.into_iter().rev().map(ItemChange::reversed);
+        Self {
+            changes: changes.collect(),
+            ..self
+        }
+    }
+
+    /// Tells whether two steps may be sent at once: they are about different conversations and different items.
+    pub(super) fn is_apart_from(&self, other: &Self) -> bool {
+        let shares = |change: &ItemChange| other.changes.iter().any(|o| o.key() == change.key());
+        self.conversation.is_some()
+            && self.conversation != other.conversation
+            && !self.changes.iter().any(shares)
+    }
+}
+
+/// Takes the steps of a plan.
+pub type Sink<'a> = &'a mut (dyn FnMut(Step) -> Result<(), ChangesError> + Send);
+
+/// How large a step may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepSize {
+    units: Option<NonZeroU32>,
+}
+
+impl StepSize {
+    /// Allows ten changes, and no more than so many write capacity units: those of a second.
+    pub const fn new(units: Option<NonZeroU32>) -> Self {
+        Self { units }
+    }
+
+    /// Tells whether there is room for more changes, which belong together, in a step. An empty one takes any.
+    pub fn has_room(&self, step: &[ItemChange], more: &[ItemChange]) -> bool {
+        let all = || step.iter().chain(more);
+        let units: u64 = all().map(ItemChange::units).sum();
+        let fits = self.units.is_none_or(|most| units <= u64::from(most.get()));
+        step.is_empty() || (fits && all().count() <= MAX_CHANGES)
+    }
+}
+
+/// Puts changes into steps of the right size: those of one conversation, made for one reason.
+#[derive(Debug)]
+pub struct Packer {
+    size: StepSize,
+    step: Option<Step>,
+}
+
+impl Packer {
+    /// Begins with no step.
+    pub const fn new(size: StepSize) -> Self {
+        Self { size, step: None }
+    }
+
+    /// Adds changes that belong together. Where they do not fit into the step, it is returned, and they begin the next.
+    pub fn add(
+        &mut self,
+        conversation: Option<ConversationId>,
+        why: &'static str,
+        changes: Vec<ItemChange>,
+    ) -> Option<Step> {
+        let fits = self.step.as_ref().is_some_and(|step| {
+            step.conversation == conversation
+                && step.why == why
+                && self.size.has_room(&step.changes, &changes)
+        });
+        if let Some(step) = self.step.as_mut().filter(|_| fits) {
+            step.changes.extend(changes);
+            return None;
+        }
+        self.step.replace(Step {
+            conversation,
+            why: why.into(),
+            changes,
+        })
+    }
+
+    /// Returns the last step.
+    pub fn finish(&mut self) -> Option<Step> {
+        self.step.take()
+    }
+}

@@ -1,0 +1,63 @@
+//! Taking back what a receipt says was done.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::error::ChangesError;
+use super::line::{Head, Line, Lines};
+use super::plan::{Plan, PlanWriter};
+
+/// Plans to take back the steps of a receipt, the last first: those that were done, and those whose outcome is not in
+/// it. Steps are read one at a time; memory has their places in the file.
+///
+/// # Errors
+///
+/// Where the receipt cannot be read or is not whole, is of another table than `head`, or is being written.
+pub fn undo_plan(path: &Path, head: Head) -> Result<Plan, ChangesError> {
+    let failed = || ChangesError::unreadable(path);
+    let mut file = File::open(path).map_err(failed())?;
+    if let Err(std::fs::TryLockError::WouldBlock) = file.try_lock_shared() {
+        return Err(ChangesError::InUse {
+            path: path.to_owned(),
+        });
+    }
+    let contents = super::receipt::read(path, &file)?;
+    contents.head.hold(&head.table(), path)?;
+    let places = places(path, &mut file)?;
+    let mut plan = PlanWriter::begin(head)?;
+    for (from, to) in places.into_iter().rev().flatten() {
+        file.seek(SeekFrom::Start(from)).map_err(failed())?;
+        let mut lines = Lines::new(path, BufReader::new((&file).take(to - from)));
+        match lines.next()? {
+            Some(Line::Step(_, step)) => plan.push(&step.reversed())?,
+            _ => return Err(lines.malformed("it was changed while it was read")),
+        }
+    }
+    plan.end()
+}
+
+/// Finds where the steps are that are to be taken back.
+fn places(path: &Path, file: &mut File) -> Result<Vec<Option<(u64, u64)>>, ChangesError> {
+    file.seek(SeekFrom::Start(0))
+        .map_err(ChangesError::unreadable(path))?;
+    let mut lines = Lines::new(path, BufReader::new(&*file));
+    lines.head()?;
+    let mut places = Vec::new();
+    let mut from = lines.at();
+    while let Some(line) = lines.next()? {
+        match line {
+            Line::Step(..) => places.push(Some((from, lines.at()))),
+            Line::Outcome(number, false) => {
+                // Steps are numbered from 1, and all have been seen to be in order.
+                let place = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
+                if let Some(place) = place.and_then(|place| places.get_mut(place)) {
+                    *place = None;
+                }
+            }
+            Line::Outcome(_, true) | Line::End(_) => {}
+        }
+        from = lines.at();
+    }
+    Ok(places)
+}

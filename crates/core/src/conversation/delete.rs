@@ -1,0 +1,268 @@
+//! Planning to delete a conversation, or one message of it.
+
+use std::collections::BTreeSet;
+
+use futures::TryStreamExt;
+
+use super::check::rows_of;
+use super::read::{conversation_rows, newest_message};
+use super::rows::{free_row_key, is_at_target, look};
+use crate::changes::{ChangesError, Packer, Replan, Sink, Step, StepSize};
+use crate::error::{CallError, Error};
+use crate::item::{ConversationRow, Item, Message, RawItem};
+use crate::key::{ConversationId, MessageId, PartitionKey, SortKey, UserId};
+use crate::store::{Direction, ItemChange, Partition, Query, Store};
+
+/// Why the steps of a deleted conversation are made.
+pub const DELETE_CONVERSATION: &str = "delete-conversation";
+/// Why the steps of a deleted message are made.
+pub const DELETE_MESSAGE: &str = "delete-message";
+
+const KEYED: &str = "an item that was read has a key";
+
+/// What a deletion is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deletion {
+    /// Messages.
+    pub messages: u64,
+    /// Rows that are deleted or moved.
+    pub rows: u64,
+}
+
+fn deleted(item: RawItem) -> ItemChange {
+    ItemChange::new(Some(item), None).expect(KEYED)
+}
+
+/// Finds all rows of a conversation, whether it has messages or not. The index only hints at whose they are.
+async fn all_rows(
+    store: &Store,
+    conversation: ConversationId,
+) -> Result<Vec<ConversationRow>, CallError> {
+    let hints = store.query(Query::new(Partition::ConversationIndex(conversation)));
+    let hints = conversation_rows(hints).await?;
+    let mut people: BTreeSet<UserId> = BTreeSet::new();
+    people.extend(hints.iter().flat_map(|row| [row.owner, row.other.id]));
+    if let Some((newest, rows)) = look(store, conversation, &[]).await? {
+        people.insert(newest.sender.id);
+        people.extend(rows.iter().flat_map(|row| [row.owner, row.other.id]));
+    }
+    let people: Vec<UserId> = people.into_iter().collect();
+    rows_of(store, conversation, &people).await
+}
+
+/// Plans to delete a conversation: its rows first, so that there is never a row without messages, then its messages.
+/// Items of unknown shape stay.
+///
+/// # Errors
+///
+/// When a request fails, or the sink does.
+pub async fn plan_deletion(
+    store: &Store,
+    conversation: ConversationId,
+    size: StepSize,
+    sink: Sink<'_>,
+) -> Result<Deletion, ChangesError> {
+    let mut deletion = Deletion::default();
+    let rows = all_rows(store, conversation).await?;
+    deletion.rows = rows.len() as u64;
+    for step in row_steps(conversation, &rows) {
+        sink(step)?;
+    }
+    let mut packer = Packer::new(size);
+    let query = Query::new(Partition::Table(PartitionKey::Messages(conversation))).consistent();
+    let mut pages = std::pin::pin!(store.query(query));
+    while let Some(page) = pages.try_next().await? {
+        for item in page.items {
+            if let Item::Message(_) = Item::decode(item.clone()) {
+                deletion.messages += 1;
+                let change = vec![deleted(item)];
+                if let Some(step) = packer.add(Some(conversation), DELETE_CONVERSATION, change) {
+                    sink(step)?;
+                }
+            }
+        }
+    }
+    if let Some(step) = packer.finish() {
+        sink(step)?;
+    }
+    Ok(deletion)
+}
+
+/// Deletes rows in one transaction; in more, where there are more rows than fit in one.
+fn row_steps(conversation: ConversationId, rows: &[ConversationRow]) -> Vec<Step> {
+    let steps = rows.chunks(crate::changes::MAX_CHANGES).map(|rows| Step {
+        conversation: Some(conversation),
+        why: DELETE_CONVERSATION.into(),
+        changes: rows.iter().map(|row| deleted(row.into())).collect(),
+    });
+    steps.collect()
+}
+
+/// Plans again what is left of a step whose items changed.
+#[derive(Debug)]
+pub struct DeleteAgain<'a> {
+    store: &'a Store,
+    /// The one message that is deleted; `None` where the conversation is.
+    message: Option<(MessageId, SortKey)>,
+}
+
+impl<'a> DeleteAgain<'a> {
+    /// Deletes a whole conversation.
+    pub fn conversation(store: &'a Store) -> Self {
+        Self {
+            store,
+            message: None,
+        }
+    }
+
+    /// Deletes one message.
+    pub fn message(store: &'a Store, id: MessageId, at: SortKey) -> Self {
+        Self {
+            store,
+            message: Some((id, at)),
+        }
+    }
+}
+
+impl Replan for DeleteAgain<'_> {
+    async fn again(&self, step: &Step) -> Result<Option<Vec<Step>>, Error> {
+        let Some(conversation) = step.conversation else {
+            return Ok(None);
+        };
+        if let Some((id, at)) = &self.message {
+            let found = find_message(self.store, conversation, *id, Some(at)).await?;
+            let Some((item, message)) = found else {
+                return Ok(Some(Vec::new()));
+            };
+            let (step, _) = message_step(self.store, item, message).await?;
+            return Ok(Some(vec![step]));
+        }
+        let mut changes = Vec::new();
+        let is_row = |change: &ItemChange| matches!(change.pk().parse(), Ok(PartitionKey::Rows(_)));
+        if step.changes.iter().any(is_row) {
+            let rows = all_rows(self.store, conversation).await?;
+            return Ok(Some(row_steps(conversation, &rows)));
+        }
+        for change in &step.changes {
+            changes.extend(self.store.read_again(change).await?.map(deleted));
+        }
+        let step = Step {
+            changes,
+            ..step.clone()
+        };
+        Ok(Some(match step.changes.is_empty() {
+            true => Vec::new(),
+            false => vec![step],
+        }))
+    }
+}
+
+/// Finds a message of a conversation by its id: at a key, or by reading the conversation, the newest first.
+///
+/// # Errors
+///
+/// When a request fails.
+pub async fn find_message(
+    store: &Store,
+    conversation: ConversationId,
+    id: MessageId,
+    at: Option<&SortKey>,
+) -> Result<Option<(RawItem, Message)>, CallError> {
+    let partition = PartitionKey::Messages(conversation);
+    let wanted = |item: RawItem| match Item::decode(item.clone()) {
+        Item::Message(message) if message.id == id => Some((item, message)),
+        _ => None,
+    };
+    if let Some(at) = at {
+        return Ok(store.get(&partition, at).await?.and_then(wanted));
+    }
+    let query = Query::new(Partition::Table(partition))
+        .direction(Direction::Descending)
+        .consistent();
+    let mut pages = std::pin::pin!(store.query(query));
+    while let Some(page) = pages.try_next().await? {
+        if let Some(found) = page.items.into_iter().find_map(wanted) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Plans to delete one message, in one transaction. Where it is the newest, the rows move to the newest that is left, or
+/// go with the last one.
+///
+/// # Errors
+///
+/// When a request fails, or there is no free key for a row.
+pub async fn message_step(
+    store: &Store,
+    item: RawItem,
+    message: Message,
+) -> Result<(Step, Deletion), Error> {
+    let conversation = message.conversation;
+    let mut step = Step {
+        conversation: Some(conversation),
+        why: DELETE_MESSAGE.into(),
+        changes: vec![deleted(item)],
+    };
+    let mut deletion = Deletion {
+        messages: 1,
+        rows: 0,
+    };
+    let newest = newest_message(store, conversation).await?;
+    if newest.is_some_and(|newest| newest.created_at != message.created_at) {
+        return Ok((step, deletion));
+    }
+    let left = second_newest(store, conversation).await?;
+    for row in all_rows(store, conversation).await? {
+        match &left {
+            Some(left) => {
+                if !is_at_target(&row, &message) {
+                    continue;
+                }
+                let key = free_row_key(store, row.owner, left, |_| false).await?;
+                let new = ConversationRow {
+                    last_message_at: key,
+                    text: left.text.clone(),
+                    ..row.clone()
+                };
+                let put = RawItem::from(&new);
+                if new.last_message_at == row.last_message_at {
+                    let change = ItemChange::new(Some(RawItem::from(&row)), Some(put));
+                    step.changes.push(change.expect(KEYED));
+                } else {
+                    step.changes.push(deleted(RawItem::from(&row)));
+                    let change = ItemChange::new(None, Some(put));
+                    step.changes.push(change.expect(KEYED));
+                }
+            }
+            None => step.changes.push(deleted(RawItem::from(&row))),
+        }
+        deletion.rows += 1;
+    }
+    Ok((step, deletion))
+}
+
+/// Reads the message before the newest.
+async fn second_newest(
+    store: &Store,
+    conversation: ConversationId,
+) -> Result<Option<Message>, CallError> {
+    let query = Query::new(Partition::Table(PartitionKey::Messages(conversation)))
+        .direction(Direction::Descending)
+        .consistent()
+        .page_size(5);
+    let mut pages = std::pin::pin!(store.query(query));
+    let mut seen = 0;
+    while let Some(page) = pages.try_next().await? {
+        for item in page.items {
+            if let Item::Message(message) = Item::decode(item) {
+                seen += 1;
+                if seen == 2 {
+                    return Ok(Some(message));
+                }
+            }
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,101 @@
+//! Names and handles in items, brought up to date.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::Mending;
+use super::zone::{Written, written};
+use crate::changes::{Packer, Step};
+use crate::conversation::check::{FindPerson, Rule};
+use crate::error::Error;
+use crate::item::{ItemView, Known, Person, RawItem};
+use crate::key::{ConversationId, UserId};
+use crate::schema::attribute;
+use crate::store::ItemChange;
+
+/// People whose names in items are not those of the users.
+#[derive(Debug, Clone)]
+pub struct StalePeople(HashMap<UserId, Person>);
+
+impl StalePeople {
+    /// Tells whether an item names one of them by an old name.
+    pub fn is_named_in(&self, item: &ItemView<'_>) -> bool {
+        let copied = match Known::of(item) {
+            Ok(Known::Message(message)) => message.sender,
+            Ok(Known::ConversationRow(row)) => row.other,
+            Err(_) => return false,
+        };
+        self.0
+            .get(&copied.id)
+            .is_some_and(|person| *person != copied)
+    }
+}
+
+impl<F: FindPerson + Sync> Mending<'_, F> {
+    /// Returns the people whose names are brought up to date.
+    pub fn stale_people(&self) -> StalePeople {
+        StalePeople(self.names.clone())
+    }
+
+    /// Returns whom an item names by an old name, where it does. Rows that the plan changes already get the new name
+    /// with that.
+    pub fn stale(&self, item: &ItemView<'_>) -> Option<(ConversationId, Person)> {
+        let known = Known::of(item).ok()?;
+        let key = match &known {
+            Known::Message(message) => &message.created_at,
+            Known::ConversationRow(row) => &row.last_message_at,
+        };
+        // Times that are written anew take the new name with them.
+        if let Some(zone) = self.zone
+            && matches!(written(key, zone), Written::As(_))
+        {
+            return None;
+        }
+        let (conversation, copied) = match known {
+            Known::Message(message) => (message.conversation, message.sender),
+            Known::ConversationRow(row) => {
+                if self
+                    .touched
+                    .contains(&(row.owner, row.last_message_at.clone()))
+                {
+                    return None;
+                }
+                (row.conversation, row.other)
+            }
+        };
+        let person = self.names.get(&copied.id)?;
+        (*person != copied).then(|| (conversation, person.clone()))
+    }
+
+    /// Plans the same for items that changed meanwhile.
+    pub(super) async fn names_again(&self, step: &Step) -> Result<Vec<Step>, Error> {
+        let mut packer = Packer::new(self.size);
+        let mut steps = Vec::new();
+        for change in &step.changes {
+            let Some(item) = self.store.read_again(change).await? else {
+                continue;
+            };
+            if let Some((conversation, person)) = self.stale(&ItemView::from(&item)) {
+                let change = rename(item, &person);
+                let why = Rule::NameStale.as_str();
+                steps.extend(packer.add(Some(conversation), why, vec![change]));
+            }
+        }
+        steps.extend(packer.finish());
+        Ok(steps)
+    }
+}
+
+/// Makes the change that brings the name in an item up to date.
+pub fn rename(item: RawItem, person: &Person) -> ItemChange {
+    let mut renamed = item.clone();
+    for (name, text) in [
+        (attribute::USER_DISPLAY_NAME, &person.display_name),
+        (attribute::USER_HANDLE, &person.handle),
+    ] {
+        renamed.insert(name.to_owned(), AttributeValue::S(text.clone()));
+    }
+    ItemChange::new(Some(item), Some(renamed))
+        .expect("an item that is known has a key, which is kept")
+}

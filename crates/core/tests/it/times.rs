@@ -1,0 +1,344 @@
+//! Older times written anew: whatever a reader looks at, and whenever, is whole.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use ddb_core::changes::{ChangesError, Keep, PlanWriter, StepSize, Tally};
+use ddb_core::conversation::{Mending, Pass, RowRules, inspect};
+use ddb_core::environment::Environment;
+use ddb_core::item::{Item, Message, RawItem};
+use ddb_core::key::SortKey;
+use ddb_core::store::Writer;
+use ddb_core::timezone::{Zone, ZoneName};
+use ddb_test_support::http::{Server, forward};
+use ddb_test_support::{Sandbox, is_deep};
+
+use crate::changes::{carry_out, head, undo};
+use crate::data::{conversation, message, raw, row};
+use crate::kills::killing;
+use crate::storm::scan;
+
+fn named(zone: &str) -> Zone {
+    let zone: ZoneName = zone.parse().unwrap();
+    zone.resolve(&Environment::default()).unwrap()
+}
+
+/// Brings rows and times of a whole table up to date, as `check-conversations --repair --times` does.
+async fn migrate(writer: &Writer, zone: &str, keep: &Keep) -> Result<Tally, ChangesError> {
+    let zone = named(zone);
+    let mut pass = Pass::default();
+    let items = scan(writer).await.map_err(|_| writer_gone())?;
+    items.iter().for_each(|item| pass.take(&item.into()));
+    let size = StepSize::new(None);
+    let mending = Mending::new(writer, &(), RowRules::ALL, size, HashMap::new());
+    let mut mending = mending.with_times(zone);
+    let mut plan = PlanWriter::begin(head(writer, &["migrate"]).await?)?;
+    for id in pass.suspects() {
+        let seen = inspect(writer, id, &pass.owners(id), &()).await?;
+        if let (false, Ok(people)) = (seen.findings.is_empty(), seen.people) {
+            for step in mending.rows(id, &people).await? {
+                plan.push(&step)?;
+            }
+        }
+    }
+    for id in pass.with_older_times() {
+        let mut sink = |step| plan.push(&step);
+        mending.times(id, &pass.owners(id), zone, &mut sink).await?;
+    }
+    Box::pin(carry_out(writer, &plan.end()?, keep, Some(&mending))).await
+}
+
+fn writer_gone() -> ChangesError {
+    ChangesError::Foreign {
+        path: "gone".into(),
+    }
+}
+
+fn key(sk: &str) -> SortKey {
+    SortKey::verbatim(sk)
+}
+
+/// A message whose id follows from its text: two sandboxes have the same.
+fn said(n: u128, sk: &str, from: u128, text: &str) -> Message {
+    let mut message = message(conversation(n), key(sk), from, text);
+    let sender = message.sender.id;
+    message.id = ddb_core::key::MessageId::derive(&conversation(n), 0, &sender, text);
+    message
+}
+
+/// Two conversations as old scripts and the backend left them: naive times, one with microseconds, one with another
+/// offset, filler rows a day in the future, a doubled row, and two messages at one instant.
+fn old_table() -> Vec<RawItem> {
+    let mut items = Vec::new();
+    for (n, day) in [(1, "01"), (2, "02")] {
+        for minute in 0..7 {
+            let sk = format!("2023-05-{day}T10:{minute:02}:00.{minute:06}");
+            items.push(raw(&said(
+                n,
+                &sk,
+                1 + minute % 2,
+                &format!("line {minute}"),
+            )));
+        }
+        let future = format!("2023-06-{day}T12:00:00.000002");
+        items.push(raw(&row(conversation(n), key(&future), (1, 2), "filler")));
+        items.push(raw(&row(conversation(n), key(&future), (2, 1), "filler")));
+    }
+    items.push(raw(&said(
+        1,
+        "2023-05-01T10:30:00+01:00",
+        1,
+        "with an offset",
+    )));
+    items.push(raw(&said(
+        1,
+        "2023-05-01T10:06:00.000006Z",
+        2,
+        "at one instant",
+    )));
+    items.push(raw(&said(2, "2023-05-02T10:07:00.123456", 2, "the newest")));
+    let doubled = key("2023-06-03T12:00:00.000002");
+    items.push(raw(&row(conversation(2), doubled, (2, 1), "filler")));
+    items
+}
+
+async fn old_sandbox() -> Sandbox {
+    let sandbox = Sandbox::with_table().await;
+    sandbox.fill(&old_table()).await;
+    sandbox
+}
+
+/// Returns the texts of each conversation's messages, by their ids, and the owners of its rows.
+type Contents = (BTreeMap<String, String>, BTreeMap<(String, String), usize>);
+
+fn contents(items: &[RawItem]) -> Contents {
+    let (mut messages, mut rows) = (BTreeMap::new(), BTreeMap::new());
+    for item in items {
+        match Item::decode(item.clone()) {
+            Item::Message(message) => {
+                let id = message.id.to_string();
+                assert!(
+                    messages.insert(id, message.text).is_none(),
+                    "a message is there twice"
+                );
+            }
+            Item::ConversationRow(row) => {
+                let owner = (row.conversation.to_string(), row.owner.to_string());
+                *rows.entry(owner).or_default() += 1;
+            }
+            Item::Unknown { raw, .. } => panic!("{raw:?}"),
+        }
+    }
+    (messages, rows)
+}
+
+fn all_written(items: &[RawItem]) -> bool {
+    let key = |item: &RawItem| key(item["sk"].as_s().unwrap());
+    items.iter().all(|item| key(item).is_written_form())
+}
+
+/// The text of the message that a reader takes for the newest of a conversation.
+fn newest(items: &[RawItem], n: u128) -> Message {
+    let messages = items
+        .iter()
+        .filter_map(|item| match Item::decode(item.clone()) {
+            Item::Message(message) if message.conversation == conversation(n) => Some(message),
+            _ => None,
+        });
+    messages
+        .max_by_key(|message| message.created_at.clone())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn p35_a_table_of_old_times_is_brought_up_to_date_and_back() {
+    for zone in ["UTC", "Europe/Berlin", "America/New_York"] {
+        let sandbox = old_sandbox().await;
+        let before = sandbox.items().await;
+        let writer = sandbox.writer();
+        let folder = tempfile::tempdir().unwrap();
+        let receipt = folder.path().join("1.jsonl");
+        let done = migrate(&writer, zone, &Keep::At(receipt.clone()))
+            .await
+            .unwrap();
+        assert_eq!(done.left, 0, "{zone}");
+        let after = sandbox.items().await;
+        assert!(all_written(&after), "{zone}: {after:?}");
+        let (messages, rows) = contents(&after);
+        assert_eq!(messages, contents(&before).0);
+        assert!(rows.values().all(|rows| *rows == 1) && rows.len() == 4);
+        let mut pass = Pass::default();
+        after.iter().for_each(|item| pass.take(&item.into()));
+        assert!(pass.suspects().is_empty(), "{zone}");
+        assert_eq!(pass.findings().count(), 0, "{zone}");
+        assert_eq!(newest(&after, 2).text, "the newest");
+        assert_eq!(
+            migrate(&writer, zone, &Keep::Nowhere).await.unwrap(),
+            Tally::default()
+        );
+        let undone = undo(&writer, &receipt, &Keep::Nowhere).await.unwrap();
+        assert_eq!(undone.left, 0);
+        assert_eq!(sandbox.items().await, before, "{zone}");
+    }
+}
+
+#[tokio::test]
+async fn p35_a_migration_that_is_ended_anywhere_loses_and_doubles_nothing() {
+    let (texts, owners) = contents(&old_table());
+    let whole = {
+        let sandbox = old_sandbox().await;
+        migrate(&sandbox.writer(), "Europe/Berlin", &Keep::Nowhere)
+            .await
+            .unwrap();
+        sandbox.items().await
+    };
+    // The requests that plan change nothing; ended among them, it begins anew. Killed at each of them, it takes minutes.
+    let apart = if is_deep() { 1 } else { 11 };
+    for (requests, next_is_seen) in (12..).step_by(apart).zip([false, true].into_iter().cycle()) {
+        let sandbox = old_sandbox().await;
+        let folder = tempfile::tempdir().unwrap();
+        let keep = Keep::In(folder.path().to_owned());
+        let server = killing(&sandbox, requests, next_is_seen);
+        let writer = sandbox.writer_at(&server.url());
+        let ended = migrate(&writer, "Europe/Berlin", &keep).await.is_ok();
+        let (messages, rows) = contents(&sandbox.items().await);
+        assert_eq!(messages, texts, "at {requests}");
+        assert_eq!(rows.len(), 4);
+        assert!(
+            owners.iter().all(|(owner, before)| rows[owner] <= *before),
+            "at {requests}"
+        );
+        migrate(&sandbox.writer(), "Europe/Berlin", &keep)
+            .await
+            .unwrap();
+        assert_eq!(sandbox.items().await, whole, "at {requests}");
+        if ended {
+            break;
+        }
+    }
+}
+
+/// A reader looks after every transaction.
+#[tokio::test]
+async fn p35_what_a_reader_takes_for_the_newest_never_goes_back() {
+    for zone in ["UTC", "Europe/Berlin", "America/New_York"] {
+        let sandbox = Arc::new(old_sandbox().await);
+        let before = sandbox.items().await;
+        let last = Arc::new(Mutex::new([1, 2].map(|n| newest(&before, n))));
+        let (engine, reader, seen) = (sandbox.url(), Arc::clone(&sandbox), Arc::clone(&last));
+        let texts = contents(&before).0;
+        let looks = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&looks);
+        let server = Server::start(move |request| {
+            let answer = forward(request, &engine);
+            if request.operation == "TransactWriteItems" {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build();
+                let items = runtime.unwrap().block_on(reader.items());
+                let (messages, rows) = contents(&items);
+                assert_eq!(messages, texts);
+                assert_eq!(rows.len(), 4);
+                for (n, last) in (1..).zip(seen.lock().unwrap().iter_mut()) {
+                    let now = newest(&items, n);
+                    if now.id != last.id {
+                        // Another message is the newest only where it is, by its instant.
+                        assert!(now.created_at.time().unwrap() >= last.created_at.time().unwrap());
+                    }
+                    *last = now;
+                }
+                *count.lock().unwrap() += 1;
+            }
+            answer
+        });
+        let writer = sandbox.writer_at(&server.url());
+        migrate(&writer, zone, &Keep::Nowhere).await.unwrap();
+        assert!(*looks.lock().unwrap() >= 6, "{zone}");
+    }
+}
+
+/// Somebody writes between the plan and each of its transactions.
+#[tokio::test]
+async fn p35_writers_beside_a_migration_lose_nothing() {
+    let sandbox = Arc::new(old_sandbox().await);
+    let (engine, other) = (sandbox.url(), Arc::clone(&sandbox));
+    let written = Arc::new(Mutex::new(0_i64));
+    let count = Arc::clone(&written);
+    let server = Server::start(move |request| {
+        let nth = {
+            let mut count = count.lock().unwrap();
+            *count += i64::from(request.operation == "TransactWriteItems");
+            *count
+        };
+        if request.operation == "TransactWriteItems" && nth <= 4 {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(async {
+                let at = crate::data::at("2026-03-22T08:35:09Z")
+                    .plus_micros(nth)
+                    .unwrap();
+                let from = crate::data::person(1);
+                let text: ddb_core::conversation::Text = format!("beside {nth}").parse().unwrap();
+                let beside = other.writer();
+                let created = ddb_core::conversation::create_message(
+                    &beside,
+                    conversation(1),
+                    from,
+                    &text,
+                    at,
+                );
+                created.await.unwrap();
+            });
+        }
+        forward(request, &engine)
+    });
+    let writer = sandbox.writer_at(&server.url());
+    let done = migrate(&writer, "UTC", &Keep::Nowhere).await.unwrap();
+    assert_eq!(done.left, 0);
+    migrate(&sandbox.writer(), "UTC", &Keep::Nowhere)
+        .await
+        .unwrap();
+    let items = sandbox.items().await;
+    assert!(all_written(&items));
+    let (messages, rows) = contents(&items);
+    let beside = messages
+        .values()
+        .filter(|text| text.starts_with("beside"))
+        .count();
+    assert_eq!(
+        (beside, messages.len()),
+        (4, contents(&old_table()).0.len() + 4)
+    );
+    assert!(rows.values().all(|rows| *rows == 1), "{rows:?}");
+    let mut pass = Pass::default();
+    items.iter().for_each(|item| pass.take(&item.into()));
+    assert!(pass.suspects().is_empty());
+}
+
+#[tokio::test]
+async fn a_time_that_never_was_is_named_and_left() {
+    let sandbox = Sandbox::with_table().await;
+    let gap = "2026-03-29T02:30:00";
+    sandbox.put(raw(&said(1, gap, 1, "in the gap"))).await;
+    sandbox
+        .put(raw(&said(1, "2026-03-29T01:30:00", 2, "before it")))
+        .await;
+    let writer = sandbox.writer();
+    let size = StepSize::new(None);
+    let zone = named("Europe/Berlin");
+    let mending = Mending::new(&writer, &(), RowRules::ALL, size, HashMap::new());
+    let mending = mending.with_times(zone);
+    let mut steps = Vec::new();
+    let mut sink = |step| {
+        steps.push(step);
+        Ok(())
+    };
+    let left = mending
+        .times(conversation(1), &[], zone, &mut sink)
+        .await
+        .unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].1, gap);
+    assert_eq!(steps.len(), 1);
+}
