@@ -612,7 +612,7 @@ async fn p36_a_conversation_is_deleted_rows_first_and_brought_back() {
         tool.run(&["undo", "r"]).ok();
         assert_eq!(sandbox.items().await, before);
         tool.run(&["delete-conversation", "aaaaaaaa"])
-            .fails_with_hint(2, "not a uuid");
+            .fails_with_hint(2, "not a whole uuid");
         tool.run(&["delete-conversation", "@bayko"])
             .fails_with_hint(2, "have 2 conversations");
         tool.run(&["delete-conversation", "@londo"])
@@ -811,7 +811,7 @@ async fn p35_a_table_of_the_old_scripts_is_brought_up_to_date_and_back() {
         tool.run(&[&REPAIR[..], &["--assume-zone", "UTC"]].concat())
             .fails(2, "--times");
         tool.run(&[&REPAIR[..], &["--times", "--assume-zone", "Toronto"]].concat())
-            .fails(2, "not a time zone");
+            .fails(2, "no time zone `Toronto`; similar: America/Toronto");
     })
     .await;
 }

@@ -86,7 +86,7 @@ fn help_fits_a_terminal_of_80_columns_and_24_lines() {
         let (_, forms) = words.split_once("Form of the output: ").unwrap_or(("", ""));
         forms.split(" [default").next().unwrap().to_owned()
     };
-    assert_eq!(forms("drop"), "table, json, jsonl");
+    assert_eq!(forms("drop"), "table, wide, json, jsonl");
     assert!(forms("get-conversation").ends_with("ddb-json, txt, md, html"));
     assert!(forms("scan").ends_with(", ddb-json"));
     assert_eq!(forms("man"), "");
