@@ -19,9 +19,10 @@ use ddb_core::timestamp::Timestamp;
 
 use crate::args::TableTarget;
 use crate::failure::{Exit, Failure};
+use crate::output::width;
 use crate::runner::Context;
 use crate::ui::Ui;
-use crate::wording::plural;
+use crate::wording::{plural, short};
 
 const HEADING: &str = "Plan and receipt";
 /// Steps that are shown one by one. A saved plan has all of them.
@@ -242,7 +243,13 @@ impl Job<'_> {
         let Ok(steps) = self.plan.steps() else {
             return;
         };
+        let mut heading = String::new();
         for step in steps.take(SHOWN).flatten() {
+            let of_step = heading_of(&step);
+            if of_step != heading {
+                self.ui.announce(&of_step);
+                heading = of_step;
+            }
             for line in lines_of(&step) {
                 self.ui.announce(&line);
             }
@@ -277,15 +284,33 @@ fn total(summary: &Summary, capacity: Option<NonZeroU32>) -> String {
     )
 }
 
+/// Says why a step is, and which conversation it is about.
+fn heading_of(step: &Step) -> String {
+    let conversation = step
+        .conversation
+        .map(|conversation| conversation.to_string());
+    match conversation {
+        Some(conversation) => format!("  {}, conversation {}:", step.why, short(&conversation)),
+        None => format!("  {}:", step.why),
+    }
+}
+
+/// Names an item of the step's conversation, in a line that fits a terminal.
+fn item_of(change: &ItemChange) -> String {
+    let (pk, sk) = (change.pk(), change.sk());
+    match pk.split_once('#') {
+        Some(("MSG", _)) => format!("message {sk}"),
+        Some(("GRP", owner)) => format!("row of {} {sk}", short(owner)),
+        _ => format!("{pk} {sk}"),
+    }
+}
+
 /// Says what a step does: a line for each item that it changes.
 fn lines_of(step: &Step) -> Vec<String> {
     let text = |item: Option<&RawItem>| -> String {
+        const MOST: usize = 20;
         let text = item.and_then(|item| item.get("message")?.as_s().ok());
-        let mut short: String = text.map_or("", String::as_str).chars().take(40).collect();
-        if text.is_some_and(|text| text.chars().nth(40).is_some()) {
-            short.push('…');
-        }
-        short
+        width::cut(text.map_or("", String::as_str), MOST)
     };
     let put_in = |pk: &str| {
         let mut puts = step
@@ -295,7 +320,7 @@ fn lines_of(step: &Step) -> Vec<String> {
         puts.find(|change| change.pk() == pk)
     };
     let line = |change: &ItemChange| -> Option<String> {
-        let key = format!("{} {}", change.pk(), change.sk());
+        let key = item_of(change);
         let deletes_in = |pk: &str| {
             let deleted = |other: &&ItemChange| other.after().is_none() && other.pk() == pk;
             step.changes.iter().filter(deleted).count()
@@ -323,9 +348,7 @@ fn lines_of(step: &Step) -> Vec<String> {
         })
     };
     let lines = step.changes.iter().filter_map(line);
-    lines
-        .map(|line| format!("  {}: {line}", step.why))
-        .collect()
+    lines.map(|line| format!("    {line}")).collect()
 }
 
 impl CarryOutArgs {

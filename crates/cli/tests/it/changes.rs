@@ -91,7 +91,7 @@ async fn p33_p34_a_repair_is_taken_back_and_that_is_taken_back() {
         let before = sandbox.items().await;
         let ran = tool.run(&[&REPAIR[..], &["--receipt", "0.jsonl"]].concat());
         assert!(ran.stderr.contains("plan: 6 changes in 3 steps"), "{ran:?}");
-        assert!(ran.stderr.contains("row-behind: moves GRP#"), "{ran:?}");
+        assert!(ran.stderr.contains("    moves row of "), "{ran:?}");
         ran.ok();
         let after = sandbox.items().await;
         assert_eq!(tool.run(&["check-conversations"]).code, Some(0));
@@ -714,7 +714,7 @@ fn a_conversation_of_production_is_deleted_by_its_first_digits() {
     let refused = prod.run(&delete);
     refused.fails(2, "nobody is there");
     assert!(
-        refused.stderr.contains("delete-conversation: deletes GRP#"),
+        refused.stderr.contains("    deletes row of "),
         "{refused:?}"
     );
     prod.run(&[&delete[..], &["--confirm", "00000000"]].concat())

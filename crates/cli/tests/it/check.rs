@@ -156,8 +156,9 @@ async fn p16_a_table_as_the_old_scripts_left_it() {
                 .iter()
                 .all(|finding| finding["repaired"] == false)
         );
-        assert!(said.contains("row-doubled: deletes GRP#"), "{said}");
-        assert!(said.contains("row-doubled: puts GRP#"), "{said}");
+        assert!(said.contains("  row-doubled, conversation "), "{said}");
+        assert!(said.contains("    deletes row of "), "{said}");
+        assert!(said.contains("    puts row of "), "{said}");
         let rows = lines(tool.run(&["scan", "--kind", "group", "-o", "jsonl"]));
         assert_eq!(rows.len(), 2);
         for row in &rows {

@@ -10,7 +10,7 @@ use super::repair::Repaired;
 use crate::failure::Failure;
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::ui::Ui;
-use crate::wording::plural;
+use crate::wording::{plural, short};
 
 /// Lines of the screen that are not for findings: the summary's heading, the plan, the prompt.
 const OTHER_LINES: usize = 8;
@@ -61,6 +61,25 @@ impl Row {
 
 impl Record for Row {
     type Of<'a> = Self;
+    const TABLE: &'static [Column<Self>] = &[
+        Column::kept("rule", |row| Cell::text(row.rule.unwrap_or("unknown"))),
+        Column::kept("items", |row| Cell::number(row.items)),
+        Column::kept("conversation", |row| {
+            Cell::text_or_blank(row.group_uuid.as_deref().map(short))
+        }),
+        Column::<Self>::new("reason", |row| Cell::text(&row.reason)).wrapped(),
+        // Of many items with one fault, no key says which.
+        Column::<Self>::optional("key", |row| {
+            Cell::text(match row.items {
+                1 => format!("{} {}", row.pk, row.sk),
+                _ => String::new(),
+            })
+        })
+        .below(),
+        Column::optional("repaired", |row| {
+            Cell::text(if row.repaired { "yes" } else { "" })
+        }),
+    ];
     const COLUMNS: &'static [Column<Self>] = &[
         Column::kept("rule", |row| Cell::text(row.rule.unwrap_or("unknown"))),
         Column::kept("items", |row| Cell::number(row.items)),
