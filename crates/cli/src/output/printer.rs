@@ -69,8 +69,8 @@ impl<R: Record, W: Write> Printer<R, W> {
         match &mut self.form {
             Form::Table(drawing) => drawing.in_zone(zone),
             Form::Transcript(transcript) => transcript.in_zone(zone),
-            // What is handed over is the same for everybody.
-            Form::Handout(_) | Form::Csv | Form::Text => {}
+            Form::Handout(handout) => handout.in_zone(zone),
+            Form::Csv | Form::Text => {}
         }
         self
     }

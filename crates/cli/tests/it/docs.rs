@@ -5,12 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use ddb_test_support::aws::{Aws, Backups};
 use ddb_test_support::cognito::MotoPool;
 use ddb_test_support::{Door, Postgres, Ran, Sandbox, Tool};
 use snapbox::{assert_data_eq, file};
 
-use crate::setup::tool;
+use crate::setup::{BAYKO, tool};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -198,31 +199,63 @@ fn the_readme_names_every_command() {
     }
 }
 
-/// The recording in the README is what a terminal shows. Where that changed on purpose,
-/// `SNAPSHOTS=overwrite` with this test draws it anew.
+/// Runs commands at a terminal, and returns what it showed.
+fn recorded(tool: &Tool, commands: &[&str]) -> String {
+    let mut session = String::new();
+    for typed in commands {
+        let arguments: Vec<&str> = typed.split(' ').collect();
+        let (_, shown) = tool.at_terminal(&arguments, 100).end();
+        session.push_str(&format!("\u{1b}[1m$ ddb {typed}\u{1b}[0m\r\n{shown}\r\n"));
+    }
+    session.replace('\r', "").trim_end().to_owned()
+}
+
+/// The recordings in the pages are what a terminal shows. Where that changed on purpose,
+/// `SNAPSHOTS=overwrite` with this test draws them anew.
 #[tokio::test]
-async fn the_recording_is_what_a_terminal_shows() {
+async fn the_recordings_are_what_a_terminal_shows() {
     const TABLE: &str = "cruddur-messages";
     // An engine of its own, so that the table can have its name.
     let sandbox = Sandbox::embedded();
     let tool = tool(Door::Front, &sandbox).with("DDB_MESSAGE_TABLE", TABLE);
-    let mut session = String::new();
-    for typed in [
+    let record = |commands: &[&str]| {
+        let shown = recorded(&tool, commands);
+        let target = format!(" --endpoint-url {}", sandbox.url());
+        let shown = shown
+            .replace(&target, "")
+            .replace(&sandbox.url(), "http://localhost:8000");
+        shown.replace(&format!(" --table {TABLE}"), "")
+    };
+    let first = record(&[
         "schema-load",
         "seed --ends-at 2026-03-22T21:04:00Z",
         "list-conversations",
         "get-conversation --limit 6",
-    ] {
-        let arguments: Vec<&str> = typed.split(' ').collect();
-        let (code, shown) = tool.at_terminal(&arguments, 100).end();
-        assert_eq!(code, Some(0), "{shown}");
-        session.push_str(&format!("\u{1b}[1m$ ddb {typed}\u{1b}[0m\r\n{shown}\r\n"));
-    }
-    let session = session
-        .replace('\r', "")
-        .replace(&sandbox.url(), "http://localhost:8000");
-    assert_data_eq!(
-        session.trim_end(),
-        file!["../../../../docs/recording.term.svg"].raw()
-    );
+    ]);
+    assert_data_eq!(first, file!["../../../../docs/recording.term.svg"].raw());
+    let scan = record(&["scan --by bayko --contains cake", "scan --kind group"]);
+    assert_data_eq!(scan, file!["../../../../docs/scan.term.svg"].raw());
+    let talk = record(&["get-conversation bayko --since 2026-03-22T20:55:00Z"]);
+    assert_data_eq!(talk, file!["../../../../docs/transcript.term.svg"].raw());
+    let stats = record(&["stats"]);
+    assert_data_eq!(stats, file!["../../../../docs/stats.term.svg"].raw());
+    // The application writes a message, and nobody syncs.
+    let message = [
+        ("pk", "MSG#5ae290ed-55d1-47a0-bc6d-fe2bc2700399"),
+        ("sk", "2026-03-22T21:05:00.000000+00:00"),
+        ("message_uuid", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"),
+        ("message", "Cake?"),
+        ("user_uuid", BAYKO),
+        ("user_display_name", "Andrew Bayko"),
+        ("user_handle", "bayko"),
+    ];
+    let item = message.map(|(name, text)| (name.to_owned(), AttributeValue::S(text.to_owned())));
+    let put = sandbox.client().put_item().table_name(TABLE);
+    put.set_item(Some(item.into())).send().await.unwrap();
+    let check = record(&[
+        "check-conversations",
+        "check-conversations --repair --receipt none",
+        "check-conversations",
+    ]);
+    assert_data_eq!(check, file!["../../../../docs/check.term.svg"].raw());
 }

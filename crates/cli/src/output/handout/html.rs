@@ -57,7 +57,7 @@ footer { color: var(--faint); font-size: .8rem; text-align: center; margin: 2rem
 "#;
 
 pub(super) fn day(day: &str, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "<h2>{day} (UTC)</h2>")
+    writeln!(out, "<h2>{day}</h2>")
 }
 
 pub(super) fn message(message: &Message<'_>, out: &mut impl Write) -> io::Result<()> {

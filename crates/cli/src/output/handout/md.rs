@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::Message;
 
 pub(super) fn day(day: &str, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "## {day} (UTC)\n")
+    writeln!(out, "## {day}\n")
 }
 
 pub(super) fn message(message: &Message<'_>, out: &mut impl Write) -> io::Result<()> {

@@ -7,6 +7,7 @@ mod txt;
 use std::io::{self, Write};
 
 use ddb_core::timestamp::Timestamp;
+use ddb_core::timezone::Zone;
 
 use super::escape;
 use super::format::Format;
@@ -21,6 +22,8 @@ pub struct Handout {
     /// Who has spoken, in the order of their first message.
     speakers: Vec<String>,
     messages: u64,
+    /// The zone of days and clocks.
+    zone: Zone,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +59,13 @@ impl Handout {
             day: None,
             speakers: Vec::new(),
             messages: 0,
+            zone: Zone::UTC,
         })
+    }
+
+    /// Shows times in a zone.
+    pub fn in_zone(&mut self, zone: Zone) {
+        self.zone = zone;
     }
 
     /// Writes what comes before the first message.
@@ -71,7 +80,8 @@ impl Handout {
     pub fn take(&mut self, said: ChatLine<'_>, out: &mut impl Write) -> io::Result<()> {
         let time: Option<Timestamp> = said.at.parse().ok();
         if let Some(time) = time {
-            let day = time.date().format("%A, %-d %B %Y").to_string();
+            let day = self.zone.shown(time).format("%A, %-d %B %Y");
+            let day = format!("{day} ({})", self.zone);
             if self.day.as_ref() != Some(&day) {
                 let day = self.day.insert(day);
                 match self.form {
@@ -84,7 +94,7 @@ impl Handout {
         let message = Message {
             name: escape::line(said.name).into_owned(),
             person: self.person(said.speaker),
-            clock: time.map(|time| time.for_people().to_string()[11..16].to_owned()),
+            clock: time.map(|time| self.zone.shown(time).format("%H:%M").to_string()),
             stored_time: said.at,
             text: lines(said.text),
         };

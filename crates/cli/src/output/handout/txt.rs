@@ -9,7 +9,7 @@ const INDENT: &str = "       ";
 
 pub(super) fn day(day: &str, is_first: bool, out: &mut impl Write) -> io::Result<()> {
     let gap = if is_first { "" } else { "\n" };
-    writeln!(out, "{gap}{day} (UTC)\n")
+    writeln!(out, "{gap}{day}\n")
 }
 
 pub(super) fn message(message: &Message<'_>, out: &mut impl Write) -> io::Result<()> {

@@ -10,7 +10,6 @@ use ddb_core::conversation::{Finding, Inspection, Pass, Rule, inspect};
 use ddb_core::environment::Environment;
 use ddb_core::item::Person;
 use ddb_core::key::{ConversationId, UserId};
-use ddb_core::rate_limit::Rate;
 use ddb_core::store::Scan;
 use ddb_core::timezone::{Zone, ZoneName};
 use ddb_people::users::{Users, UsersError, UsersPlan};
@@ -18,6 +17,7 @@ use futures::TryStreamExt;
 
 use crate::args::{ReadArgs, TableArgs, TableTarget, UsersArgs, WriteArgs, say_users};
 use crate::changes::PlanArgs;
+use crate::commands::explain::{ExplainArgs, Explanation};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::output::Format;
@@ -65,6 +65,8 @@ pub struct Args {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
+    explain: ExplainArgs,
+    #[command(flatten)]
     plan: PlanArgs,
     #[command(flatten)]
     read: ReadArgs,
@@ -96,6 +98,9 @@ impl Command for Args {
             return Err(Failure::refused("there is a plan only with --repair")
                 .hint("add --repair to see what it would change"));
         }
+        if self.explain.is_wanted(&context.ui)? {
+            return self.explain(&context).await;
+        }
         let users = self.open_users(&context).await?;
         let source = users.as_ref().map(Users::source);
         let target = self.table.open(&context, source).await?;
@@ -103,7 +108,6 @@ impl Command for Args {
             options: &self,
             target: &target,
             users: users.as_ref(),
-            rate: self.read.rate(),
             ui: &context.ui,
         };
         let found = check.find().await?;
@@ -139,6 +143,30 @@ impl Command for Args {
 }
 
 impl Args {
+    /// Shows the requests that the check would make; what a repair would do, its plan shows.
+    async fn explain(&self, context: &Context) -> Result<Outcome, Failure> {
+        if self.repair {
+            return Err(
+                Failure::refused("--explain shows what is read, and a repair writes")
+                    .hint("--dry-run shows what a repair would change"),
+            );
+        }
+        let store = self.table.open(context, None).await?.store;
+        let mut explanation = Explanation::new(&context.ui);
+        explanation.scan(&store, &self.scan(), None).await?;
+        let again = "each conversation that does not look right is read again, consistently";
+        explanation.note("then", again);
+        explanation.print(&context.ui)
+    }
+
+    /// The whole table, as fast as it may be read.
+    fn scan(&self) -> Scan {
+        Scan {
+            rate: self.read.rate(),
+            ..Scan::default()
+        }
+    }
+
     /// Opens the users, where there are any: without them, names are not checked.
     async fn open_users(&self, context: &Context) -> Result<Option<Users>, Failure> {
         let plan: UsersPlan = match self.users.choose(context, self.table.is_production()) {
@@ -190,7 +218,6 @@ struct Check<'a> {
     options: &'a Args,
     target: &'a TableTarget,
     users: Option<&'a Users>,
-    rate: Option<Rate>,
     ui: &'a Ui,
 }
 
@@ -207,18 +234,10 @@ struct Found {
 }
 
 impl Check<'_> {
-    /// The whole table, as fast as it may be read.
-    fn everything(&self) -> Scan {
-        Scan {
-            rate: self.rate.clone(),
-            ..Scan::default()
-        }
-    }
-
     async fn find(&self) -> Result<Found, Failure> {
         let store = &self.target.store;
         let mut pass = Pass::default();
-        let pages = store.scan(self.everything(), |pass: &mut Pass, item| pass.take(item));
+        let pages = store.scan(self.options.scan(), |pass: &mut Pass, item| pass.take(item));
         let mut pages = std::pin::pin!(pages);
         let mut progress = self.ui.progress("items", None);
         let mut scanned = 0;

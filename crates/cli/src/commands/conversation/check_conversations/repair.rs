@@ -239,7 +239,7 @@ impl Check<'_> {
         let pages =
             self.target
                 .store
-                .scan(self.everything(), move |items: &mut Vec<RawItem>, item| {
+                .scan(self.options.scan(), move |items: &mut Vec<RawItem>, item| {
                     if stale.is_named_in(item) {
                         items.push(item.to_raw());
                     }

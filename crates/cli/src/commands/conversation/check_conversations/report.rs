@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::repair::Repaired;
 use crate::failure::Failure;
-use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::output::{Cell, Column, Format, Record, Tone, Totals};
 use crate::ui::Ui;
 use crate::wording::{plural, short};
 
@@ -62,7 +62,9 @@ impl Row {
 impl Record for Row {
     type Of<'a> = Self;
     const TABLE: &'static [Column<Self>] = &[
-        Column::kept("rule", |row| Cell::text(row.rule.unwrap_or("unknown"))),
+        Column::kept("rule", |row| {
+            Cell::text(row.rule.unwrap_or("unknown")).tone(Tone::Odd)
+        }),
         Column::kept("items", |row| Cell::number(row.items)),
         Column::kept("conversation", |row| {
             Cell::text_or_blank(row.group_uuid.as_deref().map(short))
@@ -107,7 +109,7 @@ struct RuleRow {
 impl Record for RuleRow {
     type Of<'a> = Self;
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::kept("rule", |row| Cell::text(row.rule)),
+        Column::kept("rule", |row| Cell::text(row.rule).tone(Tone::Odd)),
         Column::kept("conversations", |row| Cell::number(row.conversations)),
         Column::kept("items", |row| Cell::number(row.items)),
         Column::kept("mended by", |row| {
