@@ -176,7 +176,7 @@ impl Plan {
         &self.summary
     }
 
-    fn from_start(&self) -> Result<BufReader<File>, ChangesError> {
+    fn at_start(&self) -> Result<BufReader<File>, ChangesError> {
         let failed = || ChangesError::unreadable(&self.path);
         let mut file = self.file.try_clone().map_err(failed())?;
         file.seek(SeekFrom::Start(0)).map_err(failed())?;
@@ -191,7 +191,7 @@ impl Plan {
     pub fn steps(
         &self,
     ) -> Result<impl Iterator<Item = Result<Step, ChangesError>> + use<>, ChangesError> {
-        let mut lines = Lines::new(&self.path, self.from_start()?);
+        let mut lines = Lines::new(&self.path, self.at_start()?);
         lines.head()?;
         Ok(std::iter::from_fn(move || match lines.next() {
             Ok(Some(Line::Step(_, step))) => Some(Ok(step)),
@@ -206,7 +206,7 @@ impl Plan {
     ///
     /// Where it cannot be read or written.
     pub fn copy_to(&self, out: &mut impl Write, name: &Path) -> Result<(), ChangesError> {
-        let mut from = self.from_start()?;
+        let mut from = self.at_start()?;
         std::io::copy(&mut from, out).map_err(ChangesError::unwritable(name))?;
         out.flush().map_err(ChangesError::unwritable(name))
     }

@@ -164,6 +164,7 @@ impl Receipt {
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
+            .truncate(false)
             .create_new(new)
             .mode(0o600)
             .open(&path)

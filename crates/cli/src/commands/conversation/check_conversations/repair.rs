@@ -236,14 +236,14 @@ impl Check<'_> {
         repaired: &mut Repaired,
     ) -> Result<(), Failure> {
         let stale = Arc::new(mending.stale_people());
-        let pages =
-            self.target
-                .store
-                .scan(self.options.scan(), move |items: &mut Vec<RawItem>, item| {
-                    if stale.is_named_in(item) {
-                        items.push(item.to_raw());
-                    }
-                });
+        let pages = self.target.store.scan(
+            self.options.scan(),
+            move |items: &mut Vec<RawItem>, item| {
+                if stale.is_named_in(item) {
+                    items.push(item.to_raw());
+                }
+            },
+        );
         let mut pages = std::pin::pin!(pages);
         let mut push = |step: Option<Step>| -> Result<(), Failure> {
             if let Some(step) = step {
