@@ -99,9 +99,9 @@ fn batches(c: &mut Criterion) {
     let mut group = c.benchmark_group("25 messages");
     group.throughput(Throughput::Elements(25));
     group.bench_function("generated", |b| {
-        b.iter(|| load.group(0).messages().take(25).count());
+        b.iter(|| load.conversation(0).messages().take(25).count());
     });
-    let messages: Vec<_> = load.group(0).messages().take(25).collect();
+    let messages: Vec<_> = load.conversation(0).messages().take(25).collect();
     let mut batch = Batch::default();
     group.bench_function("packed into a batch", |b| {
         b.iter(|| {
