@@ -13,8 +13,18 @@ use ddb_core::store::{Direction, Partition, Query};
 use ddb_people::users::{DatabaseOptions, Users, UsersOptions, UsersPlan};
 use futures::TryStreamExt;
 
-/// How long somebody waits at most, whatever has to be asked.
+use crate::common::duration;
+
+/// How long somebody waits at most, whatever has to be asked; `DDB_COMPLETE_TIMEOUT` allows more, or less.
 const PATIENCE: Duration = Duration::from_millis(300);
+
+fn patience() -> Duration {
+    let environment = Environment::of_process();
+    let given = environment.get("DDB_COMPLETE_TIMEOUT").ok().flatten();
+    given
+        .and_then(|text| duration(text).ok())
+        .unwrap_or(PATIENCE)
+}
 
 /// The most tables and conversations that are offered.
 const MOST: usize = 100;
@@ -75,7 +85,7 @@ impl Lookup {
             return Vec::new();
         };
         let found = runtime.block_on(async {
-            let found = tokio::time::timeout(PATIENCE, self.look(wanted));
+            let found = tokio::time::timeout(patience(), self.look(wanted));
             found.await.ok().flatten().unwrap_or_default()
         });
         // A name that is still being resolved is not waited for.
