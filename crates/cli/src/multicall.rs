@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Command;
 
-use crate::commands::{Entry, GROUPS};
+use crate::commands::{COMMAND_LINES, Entry, GROUPS};
 use crate::complete;
 use crate::help;
 use crate::runner::{self, Program};
@@ -57,7 +57,7 @@ pub fn catalog() -> Command {
         .args(runner::common_options().map(|option| option.hide(true).global(true)))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands(entries().map(|entry| (entry.command)()))
+        .subcommands(COMMAND_LINES.iter().map(|command| command()))
 }
 
 /// Returns `ddb` as it is parsed, its commands grouped in its help.

@@ -28,68 +28,58 @@ use conversation::{
 };
 use people::{db_setup, list_users, update_cognito_user_ids};
 
-/// All commands, by what one wants to do. Help, completions and manual pages follow from it.
-pub const GROUPS: &[(&str, &[Entry])] = &[
-    (
-        "Set up:",
-        &[
-            only_in_ddb::<local::Args>(),
-            utility::<schema_load::Args>(),
-            utility::<seed::Args>(),
-            utility::<drop::Args>(),
-        ],
-    ),
-    (
-        "Write:",
-        &[
-            utility::<create_conversation::Args>(),
-            utility::<create_message::Args>(),
-            utility::<delete_conversation::Args>(),
-            utility::<delete_message::Args>(),
-        ],
-    ),
-    (
-        "Read:",
-        &[
-            utility::<get_conversation::Args>(),
-            utility::<list_conversations::Args>(),
-            utility::<scan::Args>(),
-            utility::<list_tables::Args>(),
-        ],
-    ),
-    (
-        "Watch:",
-        &[
-            utility::<stats::Args>(),
-            utility::<sync_conversations::Args>(),
-        ],
-    ),
-    (
-        "People:",
-        &[
-            utility::<db_setup::Args>(),
-            utility::<list_users::Args>(),
-            utility::<update_cognito_user_ids::Args>(),
-        ],
-    ),
-    (
-        "Mend:",
-        &[
-            only_in_ddb::<doctor::Args>(),
-            utility::<check_conversations::Args>(),
-            utility::<undo::Args>(),
-            utility::<apply::Args>(),
-            only_in_ddb::<receipts::Args>(),
-        ],
-    ),
-    (
-        "About this tool:",
-        &[
-            only_in_ddb::<man::Args>(),
-            only_in_ddb::<completions::Args>(),
-        ],
-    ),
-];
+/// Makes the table of commands from its rows, and beside it what makes their command lines alone: whatever refers to
+/// the table has the work of every command linked into it, and starts more slowly.
+macro_rules! table {
+    ($($heading:literal: [$($make:ident::<$args:ty>()),* $(,)?],)*) => {
+        /// All commands, by what one wants to do. Help, completions and manual pages follow from it.
+        pub const GROUPS: &[(&str, &[Entry])] = &[$(($heading, &[$($make::<$args>()),*])),*];
+
+        /// What makes the command line of each command, in the order of [`GROUPS`].
+        pub const COMMAND_LINES: &[fn() -> clap::Command] = &[$($(command_line::<$args>),*),*];
+    };
+}
+
+table! {
+    "Set up:": [
+        only_in_ddb::<local::Args>(),
+        utility::<schema_load::Args>(),
+        utility::<seed::Args>(),
+        utility::<drop::Args>(),
+    ],
+    "Write:": [
+        utility::<create_conversation::Args>(),
+        utility::<create_message::Args>(),
+        utility::<delete_conversation::Args>(),
+        utility::<delete_message::Args>(),
+    ],
+    "Read:": [
+        utility::<get_conversation::Args>(),
+        utility::<list_conversations::Args>(),
+        utility::<scan::Args>(),
+        utility::<list_tables::Args>(),
+    ],
+    "Watch:": [
+        utility::<stats::Args>(),
+        utility::<sync_conversations::Args>(),
+    ],
+    "People:": [
+        utility::<db_setup::Args>(),
+        utility::<list_users::Args>(),
+        utility::<update_cognito_user_ids::Args>(),
+    ],
+    "Mend:": [
+        only_in_ddb::<doctor::Args>(),
+        utility::<check_conversations::Args>(),
+        utility::<undo::Args>(),
+        utility::<apply::Args>(),
+        only_in_ddb::<receipts::Args>(),
+    ],
+    "About this tool:": [
+        only_in_ddb::<man::Args>(),
+        only_in_ddb::<completions::Args>(),
+    ],
+}
 
 /// A command in the table.
 #[derive(Debug)]
