@@ -8,6 +8,7 @@ mod check;
 mod conversations;
 mod create;
 mod db_setup;
+mod demo;
 mod docs;
 mod doctor;
 mod documents;
