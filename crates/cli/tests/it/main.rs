@@ -47,5 +47,6 @@ mod stats;
 mod sync;
 mod tables;
 mod terminal;
+mod upgrade;
 mod users;
 mod vocabulary;
