@@ -3,6 +3,7 @@
 pub mod about;
 pub mod changes;
 pub mod conversation;
+pub mod demo;
 pub mod doctor;
 pub mod drop;
 pub mod explain;
@@ -42,6 +43,7 @@ macro_rules! table {
 
 table! {
     "Set up:": [
+        only_in_ddb::<demo::Args>(),
         only_in_ddb::<local::Args>(),
         utility::<schema_load::Args>(),
         utility::<seed::Args>(),

@@ -20,7 +20,7 @@ pub use postgres::{
 pub use source::{DatabaseOptions, Source, UsersOptions, UsersPlan, database};
 
 /// The seed users, embedded, so that seeding works from any folder.
-const BUILT_IN: &str = include_str!("../../../../seed-data/users.csv");
+const BUILT_IN: &str = include_str!("../../seed-data/users.csv");
 
 /// One row of the users table.
 #[derive(Debug, Clone, PartialEq, Eq)]
