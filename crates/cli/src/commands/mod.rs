@@ -10,6 +10,7 @@ pub mod explain;
 pub mod list_tables;
 pub mod local;
 pub mod people;
+pub mod pull;
 pub mod scan;
 pub mod schema_load;
 pub mod seed;
@@ -60,6 +61,9 @@ table! {
         utility::<list_conversations::Args>(),
         utility::<scan::Args>(),
         utility::<list_tables::Args>(),
+    ],
+    "In and out:": [
+        utility::<pull::Args>(),
     ],
     "Watch:": [
         utility::<stats::Args>(),

@@ -89,6 +89,8 @@ async fn run(page: &str, marks: &[&str], prepared: impl FnOnce(Tool) -> Tool) {
     );
     let tool = prepared(tool(Door::Front, &sandbox))
         .with("STAND_IN", &stand_in)
+        // Copies go to the same engine, to a table of their own.
+        .with("DDB_ENDPOINT_URL", &sandbox.url())
         .with("AWS_REGION", "eu-central-1")
         .with("AWS_ACCESS_KEY_ID", "AKIATESTER")
         .with("AWS_SECRET_ACCESS_KEY", "secret");

@@ -33,6 +33,7 @@ mod pager;
 mod people;
 mod policies;
 mod production;
+mod pull;
 mod recipe;
 mod remote_database;
 mod scan;

@@ -13,6 +13,7 @@ use ddb_core::item::Person;
 use ddb_core::key::UserId;
 
 pub use error::{FileProblem, UsersError};
+pub use file::UsersFile;
 pub use postgres::{
     Address, Created, Database, DatabaseWriter, Findings, PostgresError, Setup, TlsError, UrlError,
     Wait,
