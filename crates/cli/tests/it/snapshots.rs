@@ -16,7 +16,7 @@ const TABLE: &str = "cruddur-messages";
 const ANOTHER: &str = "0b6c8e5e-6f0a-4f6e-9d3f-3a1b7c2d4e5f";
 
 /// What a command is, and what it is typed as, one after the other.
-const SESSIONS: [(&str, &[&[&str]]); 15] = [
+const SESSIONS: [(&str, &[&[&str]]); 16] = [
     (
         "schema-load",
         &[
@@ -109,6 +109,21 @@ const SESSIONS: [(&str, &[&[&str]]); 15] = [
                 "plan.jsonl",
             ],
             &["apply", "plan.jsonl"],
+        ],
+    ),
+    (
+        "pull",
+        &[
+            &["pull", "bayko", "--into-table", "another"],
+            &[
+                "pull",
+                "bayko",
+                "--mask",
+                "--users-out",
+                "people.csv",
+                "--into-table",
+                "another",
+            ],
         ],
     ),
     (
@@ -288,6 +303,10 @@ async fn each_command_shows_what_its_snapshot_has() {
         if name == "check-conversations" {
             old(&sandbox);
         }
+        let tool = match name {
+            "pull" => tool.with("DDB_ENDPOINT_URL", &sandbox.url()),
+            _ => tool,
+        };
         let (url, home) = (sandbox.url(), tool.home().display().to_string());
         let hidden = [(&*url, "http://localhost:8000"), (&*home, "/home/me")];
         let shown = lines.iter().map(|typed| {
