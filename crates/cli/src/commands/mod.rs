@@ -24,7 +24,7 @@ use about::{completions, man};
 use changes::{apply, receipts, undo};
 use conversation::{
     check_conversations, create_conversation, create_message, delete_conversation, delete_message,
-    get_conversation, list_conversations, sync_conversations,
+    get_conversation, list_conversations, serve, sync_conversations, web,
 };
 use people::{db_setup, list_users, update_cognito_user_ids};
 
@@ -58,10 +58,12 @@ table! {
         utility::<list_conversations::Args>(),
         utility::<scan::Args>(),
         utility::<list_tables::Args>(),
+        only_in_ddb::<web::Args>(),
     ],
     "Watch:": [
         utility::<stats::Args>(),
         utility::<sync_conversations::Args>(),
+        only_in_ddb::<serve::Args>(),
     ],
     "People:": [
         utility::<db_setup::Args>(),

@@ -162,6 +162,7 @@ fn examples_work(tool: &Tool, sandbox: &Sandbox, of: impl Fn(&str) -> bool) {
                 .replace("cruddur-messages", sandbox.table().as_str())
                 .replace("~/", "./")
                 .replace("--port 8001", "--port 0")
+                .replace("ddb serve", "ddb serve --port 0")
                 .replace("| man -l -", "| sh man -l -");
             let ran = run(tool, &here);
             // 3 is the answer of a command that was asked whether something differs.
