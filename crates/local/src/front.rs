@@ -17,9 +17,9 @@ use axum::http::header::{
 use axum::http::{Method, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
+use ddb_loopback::{Origin, is_loopback, is_loopback_origin};
 
 use crate::engine::Engine;
-use crate::origin::{Origin, is_loopback, is_loopback_origin};
 use crate::pages::Pages;
 
 /// Between two neighbours only, by RFC 9110, section 7.6.1; and `Expect`, which the front has met already.

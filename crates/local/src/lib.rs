@@ -6,8 +6,6 @@
 
 mod engine;
 mod front;
-mod listen;
-mod origin;
 mod pages;
 mod storage;
 
@@ -18,34 +16,20 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
+use ddb_loopback::{ListenError, Origin};
 use dynoxide::Database;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::engine::Engine;
-pub use crate::listen::Occupant;
-pub use crate::origin::{NotAnOrigin, Origin};
 pub use crate::storage::Storage;
 
 /// Says why there is no endpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// Something listens on the port already, on one of the two addresses or on both.
-    #[error("port {} of {} is taken{occupant}", address.port(), listen::host(address))]
-    PortTaken {
-        /// The address and the port.
-        address: SocketAddr,
-        /// What answers there.
-        occupant: Occupant,
-    },
-    /// The port cannot be had for another reason.
-    #[error("cannot listen on port {} of {}: {error}", address.port(), listen::host(address))]
-    Listen {
-        /// The address and the port.
-        address: SocketAddr,
-        /// The system's reason.
-        error: std::io::Error,
-    },
+    /// The port cannot be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The folder for the data cannot be made or written.
     #[error("{}: {error}", path.display())]
     Folder {
@@ -87,7 +71,7 @@ impl Endpoint {
         storage: Storage<'_>,
         allowed: Vec<Origin>,
     ) -> Result<Self, LocalError> {
-        let listeners = listen::listen(port)?;
+        let listeners = ddb_loopback::listen(port)?;
         let addresses = listeners
             .iter()
             .map(TcpListener::local_addr)

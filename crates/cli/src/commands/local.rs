@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
-use ddb_local::{Endpoint, Origin, Storage};
+use ddb_local::{Endpoint, Storage};
+use ddb_loopback::Origin;
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
@@ -52,8 +53,8 @@ impl Record for Row {
     ];
 }
 
-/// Says where an endpoint listens.
-fn listening(addresses: &[SocketAddr]) -> String {
+/// Says where a server listens.
+pub fn listening(addresses: &[SocketAddr]) -> String {
     let places: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
     let missing = match addresses {
         [_] => ", and not on [::1], which this machine does not have",

@@ -26,7 +26,7 @@ use about::{completions, man};
 use changes::{apply, receipts, undo};
 use conversation::{
     check_conversations, create_conversation, create_message, delete_conversation, delete_message,
-    get_conversation, list_conversations, sync_conversations,
+    get_conversation, list_conversations, serve, sync_conversations, web,
 };
 use people::{db_setup, list_users, update_cognito_user_ids};
 
@@ -48,6 +48,7 @@ table! {
         only_in_ddb::<local::Args>(),
         utility::<schema_load::Args>(),
         utility::<seed::Args>(),
+        utility::<pull::Args>(),
         utility::<drop::Args>(),
     ],
     "Write:": [
@@ -61,21 +62,18 @@ table! {
         utility::<list_conversations::Args>(),
         utility::<scan::Args>(),
         utility::<list_tables::Args>(),
-    ],
-    "In and out:": [
-        utility::<pull::Args>(),
-    ],
-    "Watch:": [
-        utility::<stats::Args>(),
-        utility::<sync_conversations::Args>(),
+        only_in_ddb::<web::Args>(),
+        only_in_ddb::<serve::Args>(),
     ],
     "People:": [
         utility::<db_setup::Args>(),
         utility::<list_users::Args>(),
         utility::<update_cognito_user_ids::Args>(),
     ],
-    "Mend:": [
+    "Watch and mend:": [
         only_in_ddb::<doctor::Args>(),
+        utility::<stats::Args>(),
+        utility::<sync_conversations::Args>(),
         utility::<check_conversations::Args>(),
         utility::<undo::Args>(),
         utility::<apply::Args>(),

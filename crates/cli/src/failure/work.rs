@@ -4,7 +4,8 @@ use std::io;
 
 use ddb_core::seed::{PlanError, Problem, ScriptError, SeedError};
 use ddb_core::stream::CheckpointError;
-use ddb_local::{LocalError, Occupant};
+use ddb_local::LocalError;
+use ddb_loopback::{ListenError, Occupant};
 
 use super::{Exit, Failure};
 use crate::shell::quote;
@@ -88,20 +89,30 @@ impl From<LocalError> for Failure {
     fn from(error: LocalError) -> Self {
         let failure = Self::new(Exit::Failed, error.to_string());
         match error {
+            LocalError::Listen(error) => error.into(),
             LocalError::Folder { .. } => failure.hint("--data names a folder that can be written"),
-            LocalError::PortTaken {
+            LocalError::InUse { .. } => {
+                failure.hint("use that endpoint, or name another folder with --data")
+            }
+            _ => failure,
+        }
+    }
+}
+
+impl From<ListenError> for Failure {
+    fn from(error: ListenError) -> Self {
+        let failure = Self::new(Exit::Failed, error.to_string());
+        match error {
+            ListenError::PortTaken {
                 occupant: Occupant::DynamoDb,
                 ..
             } => {
                 failure.hint("the other commands can use that endpoint; --port names another port")
             }
-            LocalError::PortTaken { .. } => {
+            ListenError::PortTaken { .. } => {
                 failure.hint("end what listens there, or name another port with --port")
             }
-            LocalError::InUse { .. } => {
-                failure.hint("use that endpoint, or name another folder with --data")
-            }
-            _ => failure,
+            ListenError::Other { .. } => failure,
         }
     }
 }

@@ -69,7 +69,7 @@ goes_on() {
 ddb() {
   local code=0
   case " $* " in
-    ' local '*) goes_on "$@" --port 0 ;;
+    ' local '* | ' web '* | ' serve '*) goes_on "$@" --port 0 ;;
     *' --follow '*) goes_on "$@" ;;
     *' --prod '*) env -u AWS_ENDPOINT_URL_DYNAMODB ddb "$@" $STAND_IN || code=$? ;;
     *) command ddb "$@" || code=$? ;;

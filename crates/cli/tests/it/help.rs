@@ -166,6 +166,7 @@ fn examples_work(tool: &Tool, sandbox: &Sandbox, of: impl Fn(&str) -> bool) {
                 .replace("~/", "./")
                 .replace("--prod", &stand_in)
                 .replace("--port 8001", "--port 0")
+                .replace("ddb serve", "ddb serve --port 0")
                 .replace("| man -l -", "| sh man -l -");
             let ran = run(tool, &here);
             // 3 is the answer of a command that was asked whether something differs.

@@ -508,6 +508,82 @@ fn the_doctor_looks_with_what_the_policy_grants() {
     }
 }
 
+#[test]
+fn the_browser_and_the_application_are_served_with_what_the_policies_grant() {
+    use crate::serve::{self, Pool, SUB};
+    use crate::web::Served;
+    let recorder = Recorder::on(seeded());
+    let url = recorder.server.url();
+    let target = [
+        "--prod",
+        "--yes",
+        "--region",
+        "eu-central-1",
+        "--sts-endpoint-url",
+        &url,
+        "--endpoint-url",
+        &url,
+        "--users",
+        "users.csv",
+    ];
+    let served = Served::start(
+        &recorder.tool,
+        &[&["web", "--write"][..], &target].concat(),
+        "link",
+    );
+    let (cookie, own) = (served.enter(), served.own_origin());
+    let path = format!("/c/{GROUP}");
+    let page = served.get(&path, &[&cookie]);
+    assert!(page.body.contains("production"), "{}", page.body);
+    let raw = page.body.split("/raw?sk=").nth(1).unwrap();
+    let raw = format!("{path}/raw?sk={}", raw.split('"').next().unwrap());
+    assert_eq!(served.get(&raw, &[&cookie]).status, 200);
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let with = [cookie.as_str(), &own, form];
+    assert_eq!(served.post(&path, &with, "text=Cake").status, 303);
+    let nowhere = "/c/00000000-0000-4000-8000-000000000000";
+    assert_eq!(served.post(nowhere, &with, "text=Cake").status, 404);
+    recorder.is_what_is_granted("web");
+
+    let Recorder { sandbox, .. } = recorder;
+    let recorder = Recorder::on(sandbox);
+    let pool = Pool::open();
+    let users = include_str!("../../../../seed-data/users.csv").replacen("MOCK", SUB, 1);
+    recorder.tool.file("users.csv", users);
+    let (url, keys) = (recorder.server.url(), pool.server.url());
+    let of = [
+        "--user-pool-id",
+        serve::POOL,
+        "--cognito-endpoint-url",
+        &keys,
+    ];
+    let target = target.map(|word| {
+        if word.starts_with("http") {
+            &*url
+        } else {
+            word
+        }
+    });
+    let served = Served::start(
+        &recorder.tool,
+        &[&["serve"][..], &target, &of].concat(),
+        "url",
+    );
+    let token = pool.sign(&serve::header(), &serve::claims());
+    let token = format!("Authorization: Bearer {token}");
+    assert_eq!(
+        served
+            .get(&format!("/api/messages/{GROUP}"), &[&token])
+            .status,
+        200
+    );
+    let body = r#"{"message":"Cake?","handle":"londo"}"#;
+    assert_eq!(served.post("/api/messages", &[&token], body).status, 200);
+    let nowhere = "/api/messages/00000000-0000-4000-8000-000000000000";
+    assert_eq!(served.get(nowhere, &[&token]).status, 404);
+    recorder.is_what_is_granted("serve");
+}
+
 /// What fills the database takes from AWS what listing users does.
 #[test]
 #[ignore = "needs PostgreSQL: bin-scripts/test --real"]

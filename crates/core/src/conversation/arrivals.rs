@@ -31,6 +31,7 @@ pub struct Arrivals {
     partition: PartitionKey,
     seen: BTreeSet<String>,
     pages: u32,
+    consistent: bool,
 }
 
 impl Arrivals {
@@ -45,6 +46,7 @@ impl Arrivals {
             partition: PartitionKey::Messages(conversation),
             seen: BTreeSet::new(),
             pages: 1,
+            consistent: true,
         };
         let begin = window(now);
         let query = arrivals
@@ -63,6 +65,15 @@ impl Arrivals {
             }
         }
         Ok(arrivals)
+    }
+
+    /// Has the table asked at half the price from now on: what was just written may be seen a little later.
+    #[must_use]
+    pub fn at_half_price(self) -> Self {
+        Self {
+            consistent: false,
+            ..self
+        }
     }
 
     /// Tells whether a message counts as seen.
@@ -86,7 +97,7 @@ impl Arrivals {
         self.pages
     }
 
-    /// Reads what was not seen yet, in the order of the sort keys, strongly consistent.
+    /// Reads what was not seen yet, in the order of the sort keys, strongly consistent unless at half the price.
     ///
     /// # Errors
     ///
@@ -108,7 +119,11 @@ impl Arrivals {
     }
 
     fn query(&self) -> Query {
-        Query::new(Partition::Table(self.partition)).consistent()
+        let query = Query::new(Partition::Table(self.partition));
+        match self.consistent {
+            true => query.consistent(),
+            false => query,
+        }
     }
 
     /// Returns where reading begins: a minute ago, or at the newest before; where nothing was seen, nowhere.

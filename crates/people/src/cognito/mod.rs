@@ -1,5 +1,6 @@
 //! The people of a Cognito user pool, and how they match the users of the database.
 
+mod keys;
 mod reconcile;
 mod target;
 
@@ -12,6 +13,7 @@ use ddb_core::pages::pages;
 use ddb_core::retry::ask;
 use futures::stream::Stream;
 
+pub use keys::{KeysError, PoolKeys};
 pub use reconcile::{Change, Identity, Reconciliation};
 pub use target::{CognitoTarget, PoolId, PoolIdError};
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ddb_core::aws_client;
-use ddb_core::connect::{Local, Prod, Service, TargetError, TargetOptions};
+use ddb_core::connect::{Connection, Local, Prod, Service, TargetError, TargetOptions};
 use ddb_core::environment::{Environment, Given, NotUnicode};
 
 use super::UserPool;
@@ -139,12 +139,16 @@ impl CognitoTarget {
 
     /// Makes a client of one pool. Nothing is contacted.
     pub fn cognito(&self, pool: PoolId) -> UserPool {
-        let connection = match self {
+        let client = aws_client!(aws_sdk_cognitoidentityprovider, &self.connection());
+        UserPool::new(client, pool, &self.to_string())
+    }
+
+    /// Returns the way there.
+    pub(super) fn connection(&self) -> Connection {
+        match self {
             Self::Local(local) => local.connection(),
             Self::Aws(aws) | Self::Prod(aws) => aws.connection(),
-        };
-        let client = aws_client!(aws_sdk_cognitoidentityprovider, &connection);
-        UserPool::new(client, pool, &self.to_string())
+        }
     }
 }
 

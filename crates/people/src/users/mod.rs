@@ -160,6 +160,25 @@ impl Users {
         self.only(&id.to_string(), found)
     }
 
+    /// Finds the user with an id in the user pool: the `sub` of a token.
+    ///
+    /// # Errors
+    ///
+    /// As [`Users::by_handle`].
+    pub async fn by_cognito_user_id(&self, sub: &str) -> Result<User, UsersError> {
+        let found = match &self.people {
+            People::Listed(listed) => {
+                let same = listed.iter().filter(|user| user.cognito_user_id == sub);
+                same.cloned().collect()
+            }
+            People::Database(database) => database
+                .by_cognito_user_id(sub)
+                .await
+                .map_err(UsersError::in_database(database.shown()))?,
+        };
+        self.only(sub, found)
+    }
+
     /// Takes the one user that was found.
     fn only(&self, wanted: &str, mut found: Vec<User>) -> Result<User, UsersError> {
         if found.len() > 1 {

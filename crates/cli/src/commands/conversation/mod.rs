@@ -10,6 +10,8 @@ mod follow;
 pub mod get_conversation;
 pub mod list_conversations;
 mod partition;
+pub mod serve;
 mod stream;
 pub mod sync_conversations;
 mod text;
+pub mod web;

@@ -221,6 +221,13 @@ impl Database {
         .await?;
         rows.iter().map(user).collect()
     }
+
+    /// Finds the users with an id of the user pool: one at the most, but for placeholders.
+    pub async fn by_cognito_user_id(&self, sub: &str) -> Result<Vec<User>, PostgresError> {
+        let query = select_where("u.cognito_user_id::text = $1");
+        let rows = bounded(self.client.query(&query, &[&sub])).await?;
+        rows.iter().map(user).collect()
+    }
 }
 
 /// Bounds a statement from this side, too: a server that is gone never says so.

@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use axum::http::HeaderValue;
-use axum::http::uri::Authority;
+use http::HeaderValue;
+use http::uri::Authority;
 
 /// Where a web page comes from, as browsers write it: `https://app.example.com`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl PartialEq<HeaderValue> for Origin {
 /// Tells whether an authority, such as `localhost:8000`, names this machine.
 ///
 /// `localhost` and what ends in `.localhost` are nobody's to lead elsewhere: RFC 6761, section 6.3.
-pub(crate) fn is_loopback(authority: &str) -> bool {
+pub fn is_loopback(authority: &str) -> bool {
     let Ok(parsed) = authority.parse::<Authority>() else {
         return false;
     };
@@ -87,7 +87,7 @@ fn is_loopback_host(host: &str) -> bool {
 }
 
 /// Tells whether an origin is a web server on this machine.
-pub(crate) fn is_loopback_origin(origin: &str) -> bool {
+pub fn is_loopback_origin(origin: &str) -> bool {
     let rest = ["http://", "https://"]
         .iter()
         .find_map(|scheme| origin.strip_prefix(scheme));

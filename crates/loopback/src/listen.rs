@@ -5,12 +5,31 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use crate::LocalError;
-
 /// How many ports are tried where any will do: one may be free on one of the two addresses only.
 const TRIES: usize = 64;
 /// How long whatever holds a port may take to answer; on a busy machine, as tests run on, much longer.
 const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 600 } else { 2 });
+
+/// Says why a port cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Something listens on the port already, on one of the two addresses or on both.
+    #[error("port {} of {} is taken{occupant}", address.port(), host(address))]
+    PortTaken {
+        /// The address and the port.
+        address: SocketAddr,
+        /// What answers there.
+        occupant: Occupant,
+    },
+    /// The port cannot be had for another reason.
+    #[error("cannot listen on port {} of {}: {error}", address.port(), host(address))]
+    Other {
+        /// The address and the port.
+        address: SocketAddr,
+        /// The system's reason.
+        error: io::Error,
+    },
+}
 
 /// What answers at a port that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +57,15 @@ impl fmt::Display for Occupant {
 ///
 /// `localhost` is either address, as the client likes. On a machine without IPv6 it can only be 127.0.0.1, and that
 /// alone is listened on.
-pub(crate) fn listen(port: u16) -> Result<Vec<TcpListener>, LocalError> {
+///
+/// # Errors
+///
+/// [`ListenError`]; nothing is listened on then.
+pub fn listen(port: u16) -> Result<Vec<TcpListener>, ListenError> {
     listen_with(port, Ipv6Addr::LOCALHOST)
 }
 
-fn listen_with(port: u16, second: Ipv6Addr) -> Result<Vec<TcpListener>, LocalError> {
+fn listen_with(port: u16, second: Ipv6Addr) -> Result<Vec<TcpListener>, ListenError> {
     let mut tries = 1;
     loop {
         let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -67,13 +90,13 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-fn refused(address: SocketAddr, error: io::Error) -> LocalError {
+fn refused(address: SocketAddr, error: io::Error) -> ListenError {
     match error.kind() {
-        ErrorKind::AddrInUse => LocalError::PortTaken {
+        ErrorKind::AddrInUse => ListenError::PortTaken {
             address,
             occupant: occupant(address).unwrap_or(Occupant::Unknown),
         },
-        _ => LocalError::Listen { address, error },
+        _ => ListenError::Other { address, error },
     }
 }
 
@@ -98,7 +121,7 @@ fn occupant(address: SocketAddr) -> io::Result<Occupant> {
 }
 
 /// Writes an address as it stands in a URL: `127.0.0.1`, `[::1]`.
-pub(crate) fn host(address: &SocketAddr) -> String {
+fn host(address: &SocketAddr) -> String {
     match address.ip() {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),

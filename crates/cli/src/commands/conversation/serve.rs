@@ -1,0 +1,152 @@
+//! `ddb serve`: the application's own API.
+
+use clap::Parser;
+use ddb_core::conversation::has_items;
+use ddb_core::handle::PersonName;
+use ddb_core::key::PartitionKey;
+use ddb_core::key::UserId;
+use ddb_loopback::Origin;
+use ddb_people::users::Users;
+use ddb_web::{Api, Asker, Server, Tokens};
+use serde::Serialize;
+
+use super::web::served_badly;
+use crate::args::{PoolArgs, TableArgs, UsersArgs, WriteArgs};
+use crate::commands::local::listening;
+use crate::failure::{Failure, Outcome};
+use crate::help::examples;
+use crate::output::{Cell, Column, Format, Record, Totals};
+use crate::runner::{Command, Context};
+
+/// The port of the application's backend.
+const DEFAULT_PORT: u16 = 4567;
+
+/// Serves the application's API on this machine, for its React pages.
+///
+/// Who asks is known by an access token of the user pool, or is always --me. Pages of another origin are answered
+/// where --allow-origin names it.
+#[derive(Debug, Parser)]
+#[command(name = "serve", version, after_help = examples(&[
+    ("For React pages at port 3000, always as andrewbrown", "ddb serve --me andrewbrown --allow-origin http://localhost:3000"),
+]))]
+pub struct Args {
+    /// Serve this one person without a token, where there is no user pool
+    #[arg(long, value_name = "HANDLE")]
+    me: Option<PersonName>,
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
+    port: u16,
+    /// Answer web pages of this origin, such as http://localhost:3000; may be repeated
+    #[arg(long, value_name = "URL")]
+    allow_origin: Vec<Origin>,
+    /// Take tokens of this client of the user pool only
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    #[command(flatten)]
+    pool: PoolArgs,
+    #[command(flatten)]
+    users: UsersArgs,
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    table: TableArgs,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    url: String,
+    who: String,
+}
+
+impl Record for Row {
+    type Of<'a> = Self;
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::kept("url", |row| Cell::text(&row.url)),
+        Column::kept("who asks", |row| Cell::text(&row.who)),
+    ];
+}
+
+impl Command for Args {
+    const FORMATS: &'static [Format] = Format::BASIC;
+    const WITHOUT: &'static [&'static str] = &["no_progress", "timeout", "tz"];
+
+    fn ends_on_signal(&self) -> bool {
+        true
+    }
+
+    async fn run(self, context: Context) -> Result<Outcome, Failure> {
+        let ui = &context.ui;
+        let production = self.table.is_production();
+        let pool = self.pool.pool(&context.environment)?;
+        if production && self.me.is_some() {
+            return Err(
+                Failure::refused("--me would let anybody in as that person, with --prod")
+                    .hint("--user-pool-id names the pool whose tokens say who asks"),
+            );
+        }
+        if pool.is_some() && self.me.is_some() {
+            return Err(Failure::refused(
+                "a user pool and --me are both given, and either says who asks",
+            )
+            .hint("leave --me out, or --user-pool-id and the variable AWS_COGNITO_USER_POOL_ID"));
+        }
+        if pool.is_none() && self.me.is_none() {
+            return Err(
+                Failure::refused("nothing says who asks: no user pool, and no --me").hint(
+                    "name the pool with --user-pool-id, or type `ddb serve --me andrewbrown`",
+                ),
+            );
+        }
+        let users = self.users.open(&context, production).await?;
+        let (asker, who) = self.asker(pool, &users, &context).await?;
+        let site = self.table.open(&context, Some(users.source())).await?;
+        // Whether the table is there, and may be read, is said here and not in the browser.
+        has_items(
+            &site.store,
+            PartitionKey::Rows(UserId::new(uuid::Uuid::nil())),
+        )
+        .await?;
+        let writer = site.allow_writing(&self.write)?;
+        let server = Server::bind(self.port)?;
+        let mut printer = ui.printer::<Row>();
+        printer.print(&Row {
+            url: format!("http://localhost:{}", server.port()),
+            who,
+        })?;
+        printer.finish(Totals::default())?;
+        ui.note(&listening(server.addresses()));
+        let warned = ui.clone();
+        let say = move |text: &str| warned.warn(text);
+        let api = Api::new(writer, users, asker, self.allow_origin, server.port(), say);
+        let served = server.run(api.router(), context.stopped()).await;
+        served.map_err(served_badly)?;
+        ui.note("ended");
+        Ok(Outcome::Done)
+    }
+}
+
+impl Args {
+    /// Finds out who says who asks.
+    async fn asker(
+        &self,
+        pool: Option<ddb_people::cognito::PoolId>,
+        users: &Users,
+        context: &Context,
+    ) -> Result<(Asker, String), Failure> {
+        match (pool, &self.me) {
+            (Some(id), _) => {
+                let pool = self.pool.open(self.table.aws(), context).await?;
+                let keys = pool.target.keys(&id);
+                let who = format!("whoever has an access token of {id}");
+                let tokens = Tokens::new(keys, self.client_id.clone());
+                Ok((Asker::Token(tokens), who))
+            }
+            (None, Some(me)) => {
+                let user = users.named(me).await?;
+                let who = format!("always {}", user.handle);
+                Ok((Asker::Always(Box::new(user)), who))
+            }
+            (None, None) => Err(Failure::refused("nothing says who asks")),
+        }
+    }
+}

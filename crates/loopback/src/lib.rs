@@ -1,0 +1,8 @@
+//! Listening on this machine alone: one port on both loopback addresses, the names of this machine, and the origins
+//! of web pages.
+
+mod listen;
+mod origin;
+
+pub use listen::{ListenError, Occupant, listen};
+pub use origin::{NotAnOrigin, Origin, is_loopback, is_loopback_origin};

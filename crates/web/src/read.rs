@@ -1,0 +1,222 @@
+//! What a page shows of the table: a stretch of a conversation, the conversations of a person, what is looked for.
+
+use ddb_core::CallError;
+use ddb_core::conversation::{Filter, Needle, Verdict};
+use ddb_core::item::{ConversationRow, Item, Message, RawItem};
+use ddb_core::key::{ConversationId, PartitionKey, SortKey, UserId};
+use ddb_core::schema::attribute;
+use ddb_core::store::{Direction, Partition, Query, Store};
+use futures::TryStreamExt;
+
+/// Messages on a page.
+pub(crate) const PAGE: usize = 50;
+/// Conversations on a page.
+const ROWS: usize = 50;
+/// How many messages one search reads before it asks whether to go on.
+const SEARCHED: u64 = 10_000;
+
+/// Which stretch of a conversation is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stretch {
+    Newest,
+    /// What comes before a message.
+    Before(SortKey),
+    /// A message and what comes after it.
+    From(SortKey),
+    /// What comes before a message, itself, and what comes after it.
+    Around(SortKey),
+}
+
+/// An item of a conversation's partition.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    Message(Message),
+    Unknown { sk: SortKey, why: String },
+}
+
+impl Entry {
+    fn of(raw: RawItem) -> Self {
+        match Item::decode(raw) {
+            Item::Message(message) => Self::Message(message),
+            Item::ConversationRow(row) => Self::Unknown {
+                sk: row.last_message_at,
+                why: "a row among the messages".to_owned(),
+            },
+            Item::Unknown { raw, reason } => Self::Unknown {
+                sk: sort_key(&raw),
+                why: reason.to_string(),
+            },
+        }
+    }
+
+    pub fn sk(&self) -> &SortKey {
+        match self {
+            Self::Message(message) => &message.created_at,
+            Self::Unknown { sk, .. } => sk,
+        }
+    }
+}
+
+/// A stretch of a conversation, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Transcript {
+    pub entries: Vec<Entry>,
+    /// Whether there is more before it.
+    pub older: bool,
+    /// Whether there is more after it.
+    pub newer: bool,
+}
+
+pub(crate) fn sort_key(item: &RawItem) -> SortKey {
+    let text = item.get(attribute::SK).and_then(|value| value.as_s().ok());
+    SortKey::verbatim(text.map_or("", String::as_str))
+}
+
+/// Reads the first items of a query: one request, unless the service gives less than it was asked for.
+async fn first(store: &Store, query: Query, most: usize) -> Result<Vec<RawItem>, CallError> {
+    let query = query.page_size(u32::try_from(most).unwrap_or(u32::MAX));
+    let mut pages = std::pin::pin!(store.query(query));
+    let mut items = Vec::new();
+    while items.len() < most
+        && let Some(page) = pages.try_next().await?
+    {
+        items.extend(page.items);
+    }
+    items.truncate(most);
+    Ok(items)
+}
+
+/// Reads a stretch of a conversation.
+pub(crate) async fn transcript(
+    store: &Store,
+    conversation: ConversationId,
+    stretch: &Stretch,
+    page: usize,
+    consistent: bool,
+) -> Result<Transcript, CallError> {
+    let partition = Partition::Table(PartitionKey::Messages(conversation));
+    let query = match consistent {
+        true => Query::new(partition).consistent(),
+        false => Query::new(partition),
+    };
+    let before = async |key: Option<&SortKey>, page: usize| {
+        let high = key.map(|key| key.as_str().to_owned());
+        let back = query
+            .clone()
+            .range(None, high)
+            .direction(Direction::Descending);
+        // The one that is excluded, and one more that says whether there is more.
+        let most = page + 1 + usize::from(key.is_some());
+        let mut items = first(store, back, most).await?;
+        items.retain(|item| key.is_none_or(|key| sort_key(item) != *key));
+        let older = items.len() > page;
+        items.truncate(page);
+        items.reverse();
+        Ok::<_, CallError>((items, older))
+    };
+    let from = async |key: &SortKey, page: usize| {
+        let on = query.clone().range(Some(key.as_str().to_owned()), None);
+        let mut items = first(store, on, page + 1).await?;
+        let newer = items.len() > page;
+        items.truncate(page);
+        Ok::<_, CallError>((items, newer))
+    };
+    let (items, older, newer) = match stretch {
+        Stretch::Newest => {
+            let (items, older) = before(None, page).await?;
+            (items, older, false)
+        }
+        Stretch::Before(key) => {
+            let (items, older) = before(Some(key), page).await?;
+            (items, older, true)
+        }
+        Stretch::From(key) => {
+            let (items, newer) = from(key, page).await?;
+            (items, true, newer)
+        }
+        Stretch::Around(key) => {
+            let (mut items, older) = before(Some(key), page / 2).await?;
+            let (after, newer) = from(key, page / 2).await?;
+            items.extend(after);
+            (items, older, newer)
+        }
+    };
+    Ok(Transcript {
+        entries: items.into_iter().map(Entry::of).collect(),
+        older,
+        newer,
+    })
+}
+
+/// Reads conversations of a person, newest first, and tells where the next page begins.
+pub(crate) async fn rows(
+    store: &Store,
+    me: UserId,
+    before: Option<&SortKey>,
+) -> Result<(Vec<ConversationRow>, Option<SortKey>), CallError> {
+    let high = before.map(|key| key.as_str().to_owned());
+    let query = Query::new(Partition::Table(PartitionKey::Rows(me)))
+        .range(None, high)
+        .direction(Direction::Descending);
+    let mut items = first(store, query, ROWS + 1 + usize::from(before.is_some())).await?;
+    items.retain(|item| before.is_none_or(|key| sort_key(item) != *key));
+    let more = items.len() > ROWS;
+    items.truncate(ROWS);
+    let next = items.last().filter(|_| more).map(sort_key);
+    let rows = items
+        .into_iter()
+        .filter_map(|item| match Item::decode(item) {
+            Item::ConversationRow(row) => Some(row),
+            _ => None,
+        });
+    Ok((rows.collect(), next))
+}
+
+/// What a search found, newest first.
+#[derive(Debug, Default)]
+pub(crate) struct Search {
+    pub found: Vec<Message>,
+    pub read: u64,
+    /// Where it stopped, if that is not the beginning of the conversation.
+    pub stopped_at: Option<SortKey>,
+}
+
+/// Looks for a text, backwards from a message or from the newest one, as far as one request may.
+pub(crate) async fn search(
+    store: &Store,
+    conversation: ConversationId,
+    needle: Needle,
+    before: Option<&SortKey>,
+) -> Result<Search, CallError> {
+    let filter = Filter {
+        contains: Some(needle),
+        messages_only: true,
+        ..Filter::default()
+    };
+    let partition = PartitionKey::Messages(conversation);
+    let mut search = Search::default();
+    let query = Query::new(Partition::Table(partition))
+        .range(None, before.map(|key| key.as_str().to_owned()))
+        .direction(Direction::Descending)
+        .growing_pages(200);
+    let mut pages = std::pin::pin!(store.query(query));
+    while let Some(page) = pages.try_next().await? {
+        for item in page.items {
+            let key = sort_key(&item);
+            if before.is_some_and(|before| key == *before) {
+                continue;
+            }
+            search.read += 1;
+            if filter.judge(&item) == Verdict::Kept
+                && let Item::Message(message) = Item::decode(item)
+            {
+                search.found.push(message);
+            }
+            if search.found.len() == PAGE || search.read == SEARCHED {
+                search.stopped_at = Some(key);
+                return Ok(search);
+            }
+        }
+    }
+    Ok(search)
+}
