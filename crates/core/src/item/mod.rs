@@ -1,5 +1,6 @@
 //! Items of the table: messages, rows, and whatever else is found there.
 
+mod compact;
 mod typed;
 mod unicode;
 mod view;

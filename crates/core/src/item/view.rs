@@ -123,6 +123,17 @@ impl<'a> ItemView<'a> {
     }
 }
 
+impl<'a> ItemView<'a> {
+    /// Takes attributes that are in order already; the room of those that were there is used again.
+    pub(super) fn refill_in_order(
+        &mut self,
+        attributes: impl Iterator<Item = (Cow<'a, str>, Value<'a>)>,
+    ) {
+        self.attributes.clear();
+        self.attributes.extend(attributes);
+    }
+}
+
 impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for ItemView<'a> {
     fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Value<'a>)>>(attributes: I) -> Self {
         let mut attributes: Vec<_> = attributes.into_iter().collect();

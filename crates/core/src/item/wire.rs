@@ -12,6 +12,7 @@ use serde::de::{
     self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
+use super::compact::{item as compact_item, list_of_items};
 use super::{ItemView, RawItem, Value};
 
 /// What a page says beside its items.
@@ -27,12 +28,69 @@ pub struct PageMeta {
     pub last: Option<RawItem>,
 }
 
-/// Reads the answer to Scan or Query, and hands on item by item.
+/// Reads the answer to Scan or Query, and hands on item by item. Items in the compact form are read as slices of the
+/// page, all others as any JSON.
 ///
 /// # Errors
 ///
 /// Where it is not such an answer. Items before the fault were handed on.
 pub fn read_page(
+    body: &[u8],
+    mut each: impl FnMut(&ItemView<'_>),
+) -> Result<PageMeta, serde_json::Error> {
+    let page = std::str::from_utf8(body).ok();
+    let Some((page, begin)) = page.and_then(|page| Some((page, list_of_items(page)?))) else {
+        return read_json(body, each);
+    };
+    let read = read_items(page, begin, &mut each).and_then(|end| {
+        // What is around the items is read as if there were none.
+        read_json(
+            [&page[..begin], &page[end..]].concat().as_bytes(),
+            &mut each,
+        )
+    });
+    // A fault is found once more, for its place in the whole page.
+    read.map_err(|fault| read_json(body, |_| {}).err().unwrap_or(fault))
+}
+
+/// Reads items up to the bracket that ends their list, and returns the place of the bracket.
+fn read_items(
+    page: &str,
+    begin: usize,
+    each: &mut impl FnMut(&ItemView<'_>),
+) -> Result<usize, serde_json::Error> {
+    let after_space = |at: usize| {
+        let space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        at + page.as_bytes()[at..].iter().take_while(space).count()
+    };
+    let no_item = || de::Error::custom("a list of items that ends in its middle");
+    // One view for all of them: its room is used again.
+    let mut view = ItemView::default();
+    let mut at = after_space(begin);
+    if page.as_bytes().get(at) == Some(&b']') {
+        return Ok(at);
+    }
+    loop {
+        if let Some(end) = compact_item(page, at, &mut view) {
+            each(&view);
+            at = end;
+        } else {
+            let mut items = serde_json::Deserializer::from_str(&page[at..]).into_iter();
+            let item: ItemView<'_> = items.next().unwrap_or_else(|| Err(no_item()))?;
+            each(&item);
+            at += items.byte_offset();
+        }
+        at = after_space(at);
+        match page.as_bytes().get(at) {
+            Some(b',') => at = after_space(at + 1),
+            Some(b']') => return Ok(at),
+            _ => return Err(no_item()),
+        }
+    }
+}
+
+/// Reads an answer as any JSON, whatever its form.
+fn read_json(
     body: &[u8],
     mut each: impl FnMut(&ItemView<'_>),
 ) -> Result<PageMeta, serde_json::Error> {
@@ -322,16 +380,64 @@ mod tests {
     }
 
     fn name() -> impl Strategy<Value = String> {
-        prop_oneof![
-            Just("pk".to_owned()),
-            Just("sk".to_owned()),
-            "kind_?",
-            text()
-        ]
+        prop_oneof![known(), Just("pk".to_owned()), "kind_?", text()]
+    }
+
+    fn known() -> impl Strategy<Value = String> {
+        prop::sample::select(crate::item::compact::KNOWN.to_vec()).prop_map(str::to_owned)
     }
 
     fn item() -> impl Strategy<Value = Json> {
-        prop::collection::hash_map(name(), value(), 0..6).prop_map(|item| json!(item))
+        let strings = text().prop_map(|text| json!({"S": text}));
+        prop_oneof![
+            prop::collection::hash_map(name(), value(), 0..6).prop_map(|item| json!(item)),
+            prop::collection::hash_map(known(), strings, 0..9).prop_map(|item| json!(item)),
+        ]
+    }
+
+    /// Reads a page, and returns its items as maps.
+    type Read = Result<(Vec<RawItem>, PageMeta), String>;
+    fn items_of(
+        body: &[u8],
+        read: fn(&[u8], &mut dyn FnMut(&ItemView<'_>)) -> Result<PageMeta, serde_json::Error>,
+    ) -> Read {
+        let mut items = Vec::new();
+        let foot = read(body, &mut |item| items.push(item.to_raw()));
+        foot.map(|foot| (items, foot))
+            .map_err(|fault| fault.to_string())
+    }
+
+    /// What may happen to a page, at a place of it.
+    fn damage() -> impl Strategy<Value = (prop::sample::Index, Vec<u8>, usize)> {
+        let marks = prop::sample::select(
+            [
+                "",
+                " ",
+                "\n",
+                "\"",
+                "\\",
+                "{",
+                "}",
+                "[",
+                "]",
+                ",",
+                ":",
+                "null",
+                "\\u00e9",
+                "\\ud800",
+                "\u{1}",
+                "é",
+                "\"pk\":{\"S\":\"a\"},",
+                "\"Items\":[",
+                "{\"pk\":{\"S\":\"b\"}},",
+                "\"S\":",
+                "\"N\":",
+            ]
+            .map(|mark| mark.as_bytes().to_vec())
+            .to_vec(),
+        );
+        let marks = prop_oneof![marks, prop::collection::vec(any::<u8>(), 1..3)];
+        (any::<prop::sample::Index>(), marks, 0usize..4)
     }
 
     /// Escapes what it can in all strings, as a server may: `\u00e9`. Not what base64 consists of, where the
@@ -382,7 +488,8 @@ mod tests {
                 "More": {"of": ["the", "future"]},
             });
             let plain = page.to_string();
-            for body in [&plain, &escaped(&plain)] {
+            let spaced = serde_json::to_string_pretty(&page).unwrap();
+            for body in [&plain, &escaped(&plain), &spaced, &escaped(&spaced)] {
                 let (maps, foot) = by_the_sdk(body);
                 let mut wanted = maps.iter().map(ItemView::from);
                 let mut kinds = Vec::new();
@@ -395,6 +502,29 @@ mod tests {
                 let by_map: Vec<_> = maps.iter().map(crate::item::Kind::of).collect();
                 prop_assert_eq!(kinds, by_map);
             }
+        }
+
+        /// The compact reader finds what the reader of any JSON finds, and refuses what that one refuses.
+        #[test]
+        fn a_damaged_page_is_read_as_any_json_or_refused(
+            items in prop::collection::vec(item(), 0..4),
+            before in any::<bool>(),
+            damages in prop::collection::vec(damage(), 0..4),
+        ) {
+            let items = Json::from(items);
+            let mut body = match before {
+                true => format!(r#"{{"Items":{items},"Count":1,"LastEvaluatedKey":{{"pk":{{"S":"a"}}}}}}"#),
+                false => format!(r#"{{"ConsumedCapacity":{{"CapacityUnits":0.5}},"Count":1,"Items":{items}}}"#),
+            }
+            .into_bytes();
+            for (place, mark, taken) in damages {
+                let at = place.index(body.len());
+                let end = body.len().min(at + taken);
+                body.splice(at..end, mark);
+            }
+            let own = items_of(&body, |body, each| read_page(body, each));
+            let json = items_of(&body, |body, each| read_json(body, each));
+            prop_assert_eq!(own, json, "{}", String::from_utf8_lossy(&body));
         }
 
         #[test]
