@@ -22,6 +22,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::width;
 use crate::runner::Context;
 use crate::ui::Ui;
+use crate::version;
 use crate::wording::{plural, short};
 
 const HEADING: &str = "Plan and receipt";
@@ -101,10 +102,10 @@ impl Ground {
     /// Where there is no such table, or the request fails.
     pub async fn of(store: &Store, command: Vec<String>) -> Result<Self, Failure> {
         let found = store.describe_existing().await?;
-        let tool = concat!("ddb ", env!("CARGO_PKG_VERSION"));
+        let tool = format!("ddb {}", version::NUMBER);
         let table = TableIdentity::new(store, &found);
         Ok(Self {
-            head: Head::new(tool, command, table, Timestamp::now()),
+            head: Head::new(&tool, command, table, Timestamp::now()),
             shape: found.shape,
         })
     }

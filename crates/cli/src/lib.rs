@@ -15,25 +15,35 @@ pub mod runner;
 pub mod shell;
 pub mod typed;
 pub mod ui;
+pub mod version;
 mod wording;
 
 use std::process::ExitCode;
 
+use clap::ArgMatches;
 use runner::{Command, Program};
 
 /// Runs one utility with the arguments of this process.
 pub fn run_standalone<C: Command>() -> ExitCode {
+    standalone(runner::command_line::<C>, runner::run::<C>)
+}
+
+/// Runs one utility with the arguments of this process: what makes its command line, and what does its work.
+fn standalone(
+    command: fn() -> clap::Command,
+    run: fn(Program, &ArgMatches) -> ExitCode,
+) -> ExitCode {
+    if let Some(answered) = complete::asked(command) {
+        return answered;
+    }
     let program = Program {
-        command: runner::command_line::<C>,
+        command,
         binaries: Vec::new,
         catalog: multicall::catalog,
     };
-    if let Some(answered) = complete::asked(program.command) {
-        return answered;
-    }
-    let command = || help::shaped((program.command)());
+    let command = || help::shaped(command());
     match runner::parse(&mut command(), command) {
-        Ok(options) => runner::run::<C>(program, &options),
+        Ok(options) => run(program, &options),
         Err(exit) => exit,
     }
 }

@@ -1,5 +1,6 @@
 //! The front door: every utility as `ddb <command>`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Command;
@@ -8,8 +9,11 @@ use crate::commands::{COMMAND_LINES, Entry, GROUPS};
 use crate::complete;
 use crate::help;
 use crate::runner::{self, Program};
+use crate::version;
 
 const FIRST_STEPS: &str = "\
+A first look: `ddb demo`, which needs nothing and leaves nothing behind.
+
 First steps, in two terminals:
   ddb local                    a DynamoDB endpoint on this machine
   ddb schema-load              create the table there
@@ -24,8 +28,12 @@ const DDB: Program = Program {
     catalog,
 };
 
-/// Runs the front door with the arguments of this process.
+/// Runs the front door with the arguments of this process. Under the name of a utility, as a link has it, it is that
+/// utility: so one file serves for all.
 pub fn run() -> ExitCode {
+    if let Some(utility) = called().and_then(|name| utility(&name)) {
+        return crate::standalone(utility.command, utility.run);
+    }
     if let Some(answered) = complete::asked(catalog) {
         return answered;
     }
@@ -43,6 +51,19 @@ pub fn run() -> ExitCode {
     chosen.unwrap_or(ExitCode::FAILURE)
 }
 
+/// Returns the name that this process was started under.
+fn called() -> Option<String> {
+    let path = PathBuf::from(std::env::args_os().next()?);
+    Some(path.file_name()?.to_str()?.to_owned())
+}
+
+/// Returns the utility of a name.
+fn utility(name: &str) -> Option<&'static Entry> {
+    // Most of all, it is `ddb`: then no command line is made only to be asked for its name.
+    let named = |entry: &&Entry| entry.is_binary && entry.name() == name;
+    (name != "ddb").then(|| entries().find(named)).flatten()
+}
+
 fn entries() -> impl Iterator<Item = &'static Entry> {
     GROUPS.iter().flat_map(|(_, entries)| *entries)
 }
@@ -50,7 +71,8 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
 /// Makes `ddb` with all its commands, in their order, without what is for help alone.
 pub fn catalog() -> Command {
     Command::new("ddb")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(version::NUMBER)
+        .long_version(version::WHOLE)
         .about("Operator tools for the Cruddur message store in DynamoDB")
         .after_help(FIRST_STEPS)
         // They may stand before the name of the command, too.

@@ -23,6 +23,7 @@ use crate::output::Format;
 use crate::output::pager::PagerCommand;
 use crate::typed::Typed;
 use crate::ui::Ui;
+use crate::version;
 
 /// One utility.
 pub trait Command: Parser + Send + 'static {
@@ -73,6 +74,17 @@ pub struct Program {
 }
 
 impl Context {
+    /// Returns the context of another command that is a part of this one, on a target that this one made: no variable
+    /// is looked at, and nothing but its answer and errors is shown.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self {
+            ui: self.ui.clone().quiet(),
+            environment: Environment::default(),
+            ..self.clone()
+        }
+    }
+
     /// Waits for the signal that ends the command.
     pub async fn stopped(&self) {
         self.stop.notified().await;
@@ -115,7 +127,7 @@ pub fn command_line<C: Command>() -> clap::Command {
         "output" => option.help(forms.clone()).hide(C::FORMATS.len() < 2),
         _ => option,
     });
-    C::command().args(common)
+    C::command().long_version(version::WHOLE).args(common)
 }
 
 /// Returns the options that all commands have.

@@ -75,6 +75,16 @@ impl Ui {
         }
     }
 
+    /// Says nothing but errors.
+    #[must_use]
+    pub fn quiet(self) -> Self {
+        Self {
+            quiet: true,
+            progress: false,
+            ..self
+        }
+    }
+
     /// Shows times in a zone.
     #[must_use]
     pub fn in_zone(self, zone: Zone) -> Self {

@@ -13,7 +13,9 @@ pub mod guard;
 pub mod handle;
 pub mod item;
 pub mod key;
+pub mod mask;
 pub mod pages;
+pub mod pull;
 pub mod rate_limit;
 pub mod retry;
 #[cfg(test)]

@@ -53,10 +53,7 @@ impl ConversationArgs {
         let name = self.conversation.as_ref().or(self.group.as_ref());
         match (name, &self.with) {
             (Some(name), _) => Some(name.clone().into()),
-            (None, Some(with)) => Some(Asked::LookUp(Short {
-                digits: None,
-                with: with.clone(),
-            })),
+            (None, Some(with)) => Some(Asked::with(with.clone())),
             (None, None) => None,
         }
     }
@@ -77,6 +74,14 @@ impl From<ConversationName> for Asked {
 }
 
 impl Asked {
+    /// Asks for the conversation with a person.
+    pub fn with(person: PersonName) -> Self {
+        Self::LookUp(Short {
+            digits: None,
+            with: person,
+        })
+    }
+
     /// Tells whether it has to be looked up.
     pub fn is_short(&self) -> bool {
         matches!(self, Self::LookUp(_))
@@ -134,6 +139,34 @@ impl Short {
         users: Option<&Users>,
         context: &Context,
     ) -> Result<ConversationId, Failure> {
+        let (other, found) = self.look(store, me, users).await?;
+        match found.as_slice() {
+            [row] => Ok(row.conversation),
+            [] => Err(self.not_found(store, me, users, &other).await),
+            several => Err(self.ambiguous(several, store, me, context)),
+        }
+    }
+
+    /// Finds all conversations that it may mean, and says nothing about them.
+    ///
+    /// # Errors
+    ///
+    /// Where somebody is not known, or a request fails.
+    pub async fn candidates(
+        &self,
+        store: &Store,
+        me: &Me,
+        users: Option<&Users>,
+    ) -> Result<Vec<ConversationRow>, Failure> {
+        Ok(self.look(store, me, users).await?.1)
+    }
+
+    async fn look(
+        &self,
+        store: &Store,
+        me: &Me,
+        users: Option<&Users>,
+    ) -> Result<(Other, Vec<ConversationRow>), Failure> {
         let other = Other::of(self, users).await?;
         let is_me = match &other {
             Other::Person(id) => *id == me.id,
@@ -152,11 +185,7 @@ impl Short {
             digits.is_some_and(|digits| digits.begin(row.conversation)) || other.is(row)
         };
         let found = find_conversations(store, me.id, is_meant).await?;
-        match found.as_slice() {
-            [row] => Ok(row.conversation),
-            [] => Err(self.not_found(store, me, users, &other).await),
-            several => Err(self.ambiguous(several, store, me, context)),
-        }
+        Ok((other, found))
     }
 
     async fn not_found(

@@ -1,6 +1,6 @@
 //! Where people come from: a user pool, a database, a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ddb_core::connect::TargetOptions;
@@ -137,6 +137,13 @@ impl UsersArgs {
     pub fn typed(&self) -> String {
         let file = self.users.as_deref();
         file.map_or_else(String::new, |file| format!(" --users {}", file.display()))
+    }
+
+    /// Tells whether the users are in this very file.
+    pub fn is_file(&self, path: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let file = self.users.as_deref();
+        file.is_some_and(|file| real(file) == real(path))
     }
 
     /// Chooses the source of users. Nothing is opened.

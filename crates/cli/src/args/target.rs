@@ -183,6 +183,20 @@ impl TableArgs {
             .map_err(|error| Failure::refused(format!("{VARIABLE}: {error}")))
     }
 
+    /// Finds the target. In production STS is asked for the account.
+    ///
+    /// # Errors
+    ///
+    /// Where something is malformed, contradictory, or not what was expected.
+    pub async fn target(&self, context: &Context) -> Result<Target, Failure> {
+        self.target.target(context).await
+    }
+
+    /// Returns a client of a table that is only read, and says where the table is.
+    pub fn show(&self, target: &Target, table: TableName, context: &Context) -> Store {
+        TableTarget::new(target.clone(), table, None, context).store
+    }
+
     /// Finds the table, and says where it is. `users` is named too, where they matter.
     pub async fn open(
         &self,

@@ -3,12 +3,14 @@
 pub mod about;
 pub mod changes;
 pub mod conversation;
+pub mod demo;
 pub mod doctor;
 pub mod drop;
 pub mod explain;
 pub mod list_tables;
 pub mod local;
 pub mod people;
+pub mod pull;
 pub mod scan;
 pub mod schema_load;
 pub mod seed;
@@ -42,6 +44,7 @@ macro_rules! table {
 
 table! {
     "Set up:": [
+        only_in_ddb::<demo::Args>(),
         only_in_ddb::<local::Args>(),
         utility::<schema_load::Args>(),
         utility::<seed::Args>(),
@@ -58,6 +61,9 @@ table! {
         utility::<list_conversations::Args>(),
         utility::<scan::Args>(),
         utility::<list_tables::Args>(),
+    ],
+    "In and out:": [
+        utility::<pull::Args>(),
     ],
     "Watch:": [
         utility::<stats::Args>(),

@@ -186,6 +186,22 @@ impl Args {
     }
 }
 
+impl Args {
+    /// Creates the table where it is absent, and waits until it is there.
+    pub(super) async fn create(&self, context: &Context) -> Result<(), Failure> {
+        let target = self.table.open(context, None).await?;
+        let load = Load {
+            target: &target,
+            spec: self.spec()?,
+            write: &self.write,
+            confirm: None,
+            ui: &context.ui,
+        };
+        load.load(false).await?;
+        Ok(())
+    }
+}
+
 impl Command for Args {
     const FORMATS: &'static [Format] = Format::BASIC;
     const WITHOUT: &'static [&'static str] = &["tz"];

@@ -1,5 +1,7 @@
 //! What goes wrong with plans and receipts.
 
+use std::io;
+
 use ddb_core::changes::ChangesError;
 
 use super::{Exit, Failure, exit_of_file};
@@ -11,6 +13,12 @@ impl From<ChangesError> for Failure {
             ChangesError::Store(error) => error.into(),
             ChangesError::Unreadable { error, .. } => Self::new(exit_of_file(&error), message)
                 .hint("`ddb receipts` lists the receipts that there are"),
+            ChangesError::Unwritable { path, error }
+                if error.kind() == io::ErrorKind::AlreadyExists =>
+            {
+                Self::refused(format!("{}: it is there already", path.display()))
+                    .hint("name a new file; an old plan or receipt is never written over")
+            }
             ChangesError::Unwritable { .. } => Self::new(Exit::Failed, message)
                 .hint("is there room, and may you write there? --receipt FILE names another file"),
             ChangesError::Taken { .. } => {

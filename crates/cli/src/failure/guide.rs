@@ -93,6 +93,7 @@ impl Guide {
         let text = match hint {
             Hint::Fixed(text) => (*text).to_owned(),
             Hint::Made(text) => text.clone(),
+            Hint::Whole(text) => return text.clone(),
             Hint::Again { with, does } => format!("`{} {with}` {does}", self.typed()),
             Hint::Denied { action } => format!(
                 "the role may not do {action}; {} in the repository has all that this command needs",

@@ -12,6 +12,8 @@ pub enum Hint {
     Fixed(&'static str),
     /// Words that quote something.
     Made(String),
+    /// Words whose command lines have their targets already: they act elsewhere than the command that ran.
+    Whole(String),
     /// The same command line with one more option.
     Again {
         /// The option.
@@ -60,7 +62,7 @@ impl Hint {
     /// Tells whether it may quote a secret that somebody typed.
     pub fn quotes(&self) -> bool {
         match self {
-            Self::Made(_) | Self::Again { .. } => true,
+            Self::Made(_) | Self::Whole(_) | Self::Again { .. } => true,
             Self::About(_, hint) => hint.quotes(),
             _ => false,
         }

@@ -22,6 +22,9 @@ impl From<UsersError> for Failure {
             UsersError::Unreadable { error, .. } => {
                 Self::new(exit_of_file(&error), message).hint("--users names a CSV file of users")
             }
+            UsersError::Unwritable { .. } => {
+                Self::new(Exit::Failed, message).hint("name another file, in a folder that can be written")
+            }
             UsersError::Malformed {
                 ref file,
                 problem: FileProblem::NotUtf8,

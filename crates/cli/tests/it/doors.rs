@@ -1,6 +1,6 @@
 //! Both doors lead to the same place: output, messages and exit codes are equal.
 
-use ddb_test_support::{Door, Ran, Sandbox};
+use ddb_test_support::{Door, Ran, Sandbox, Tool};
 
 use crate::setup::tool;
 
@@ -96,4 +96,62 @@ fn help_and_version_are_no_errors() {
     );
     assert!(front.run(&["--help"]).ok().contains("First steps"));
     assert!(front.run(&["--version"]).ok().starts_with("ddb "));
+}
+
+/// One file serves for all of them: a link to `ddb` under the name of a utility is that utility.
+#[tokio::test]
+async fn a_link_to_ddb_is_the_utility_of_its_name() {
+    let sandbox = Sandbox::with_table().await;
+    let folder = tempfile::tempdir().unwrap();
+    let link = |name: &str| {
+        let path = folder.path().join(name);
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ddb"), &path).unwrap();
+        path
+    };
+    let any = link("renamed-by-somebody");
+    let links = Tool::new(any.to_str().unwrap(), Door::Own).on(&sandbox);
+    let own = tool(Door::Own, &sandbox);
+    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin");
+    let mut utilities = 0;
+    for source in std::fs::read_dir(sources).unwrap() {
+        let path = source.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        link(name);
+        utilities += 1;
+        assert_eq!(links.run(&[name, "--help"]), own.run(&[name, "--help"]));
+    }
+    assert!(utilities > 18, "{utilities}");
+    own.run(&["seed"]).ok();
+    for arguments in [
+        &["seed"][..],
+        &["scan", "-o", "jsonl"],
+        &["get-conversation"],
+        &["drop", "absent-table"],
+        &["list-users", "--nonsense"],
+    ] {
+        assert_eq!(links.run(arguments), own.run(arguments), "{arguments:?}");
+    }
+    // Under any other name it is `ddb`.
+    let renamed = links.run(&["renamed-by-somebody", "scan", "--count"]).ok();
+    assert_eq!(renamed, own.run(&["scan", "--count"]).ok());
+}
+
+/// `-V` is the number alone; `--version` says more, which only a build in release knows.
+#[test]
+fn the_version_says_what_was_built() {
+    let sandbox = Sandbox::new();
+    let number = env!("CARGO_PKG_VERSION");
+    for (door, name, words) in [
+        (Door::Front, "ddb", &[][..]),
+        (Door::Front, "ddb-scan", &["scan"]),
+        (Door::Own, "scan", &["scan"]),
+    ] {
+        let tool = tool(door, &sandbox);
+        let said = |option| tool.run(&[words, &[option]].concat()).ok();
+        assert_eq!(said("-V"), format!("{name} {number}\n"));
+        assert_eq!(
+            said("--version"),
+            format!("{name} {number} (development)\n")
+        );
+    }
 }

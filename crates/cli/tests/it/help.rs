@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 
+use ddb_test_support::aws::{Aws, Backups};
 use ddb_test_support::cognito::{Cognito, Hardship, MotoPool, POOL, PoolUser};
 use ddb_test_support::{Door, Postgres, Ran, Sandbox, Tool};
 use snapbox::{assert_data_eq, file};
@@ -156,11 +157,14 @@ fn stop_where_it_goes_on(child: &mut Child) -> String {
 fn examples_work(tool: &Tool, sandbox: &Sandbox, of: impl Fn(&str) -> bool) {
     // Whoever has no manual reader gets by without one.
     tool.file("man", "#!/bin/sh\nexec cat\n");
+    let aws = Aws::in_front_of(sandbox, Backups::On);
+    let stand_in = aws.options().join(" ");
     for command in commands(tool).iter().filter(|command| of(command)) {
         for line in examples(tool, command) {
             let here = line
                 .replace("cruddur-messages", sandbox.table().as_str())
                 .replace("~/", "./")
+                .replace("--prod", &stand_in)
                 .replace("--port 8001", "--port 0")
                 .replace("| man -l -", "| sh man -l -");
             let ran = run(tool, &here);
@@ -174,7 +178,12 @@ fn examples_work(tool: &Tool, sandbox: &Sandbox, of: impl Fn(&str) -> bool) {
 #[test]
 fn examples_work_as_they_stand() {
     let sandbox = Sandbox::new();
-    let tool = front(&sandbox);
+    // Copies go to the same engine, to a table of their own.
+    let tool = front(&sandbox)
+        .with("DDB_ENDPOINT_URL", &sandbox.url())
+        .with("AWS_ACCESS_KEY_ID", "AKIATESTER")
+        .with("AWS_SECRET_ACCESS_KEY", "secret");
+    tool.file("mask.key", [7; 32]);
     tool.run(&["schema-load"]).ok();
     tool.run(&["seed"]).ok();
     // Dropping the table is an example, too; it comes last.

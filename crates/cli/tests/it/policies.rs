@@ -263,6 +263,27 @@ fn what_is_read_is_read_with_what_the_policies_grant() {
     recorder.is_what_is_granted("list-conversations");
 }
 
+/// A copy is made elsewhere: production is only read.
+#[test]
+fn conversations_are_pulled_with_what_the_policy_grants() {
+    let recorder = Recorder::on(seeded());
+    let copy = Sandbox::embedded();
+    let place = ["--into", &copy.url(), "--into-table", copy.table().as_str()];
+    for arguments in [
+        &["pull", GROUP, "--max-rcu", "1000"][..],
+        &["pull", "bayko", "--mask"],
+        &["pull", "--all-of", "bayko"],
+    ] {
+        let arguments = [arguments, &place].concat();
+        recorder.run(&with_users(&arguments)).ok();
+    }
+    let policy = read_to_string(root().join("iam/pull.json")).unwrap();
+    for action in ["Put", "Update", "Delete", "Write", "PartiQL", "Create"] {
+        assert!(!policy.contains(action), "{action}");
+    }
+    recorder.is_what_is_granted("pull");
+}
+
 /// Follows a conversation until a new message is shown.
 fn a_message_is_followed(recorder: &Recorder) {
     let follow = ["get-conversation", GROUP, "--follow", "--timeout", "40s"];

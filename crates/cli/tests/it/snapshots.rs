@@ -4,18 +4,19 @@
 use std::path::Path;
 
 use ddb_test_support::cognito::{Cognito, Hardship, POOL, PoolUser};
-use ddb_test_support::{Door, Sandbox, Tool};
+use ddb_test_support::{Door, Postgres, Sandbox, Tool};
 use serde_json::json;
 use snapbox::data::DataFormat;
 use snapbox::{Data, assert_data_eq};
 
-use crate::setup::{ANDREW, BAYKO, GROUP, tool};
+use crate::people::{TWO, crowd};
+use crate::setup::{ANDREW, BAYKO, GROUP, one, tool};
 
 const TABLE: &str = "cruddur-messages";
 const ANOTHER: &str = "0b6c8e5e-6f0a-4f6e-9d3f-3a1b7c2d4e5f";
 
 /// What a command is, and what it is typed as, one after the other.
-const SESSIONS: [(&str, &[&[&str]]); 11] = [
+const SESSIONS: [(&str, &[&[&str]]); 15] = [
     (
         "schema-load",
         &[
@@ -74,7 +75,95 @@ const SESSIONS: [(&str, &[&[&str]]); 11] = [
             "Seen the viaduct?",
         ]],
     ),
+    (
+        "sync-conversations",
+        &[
+            &["create-message", "bayko", "And the 19:10?"],
+            &["sync-conversations", "--once"],
+        ],
+    ),
+    (
+        "check-conversations",
+        &[
+            &["check-conversations"],
+            &["check-conversations", "--all"],
+            &[
+                "check-conversations",
+                "--repair",
+                "--times",
+                "--receipt",
+                "repair.jsonl",
+            ],
+            &["undo", "repair.jsonl", "--receipt", "undo.jsonl"],
+        ],
+    ),
+    (
+        "delete-message",
+        &[
+            &[
+                "delete-message",
+                NEWEST,
+                "--group",
+                GROUP,
+                "--plan",
+                "plan.jsonl",
+            ],
+            &["apply", "plan.jsonl"],
+        ],
+    ),
+    (
+        "delete-conversation",
+        &[
+            &["delete-conversation", "@bayko", "--dry-run"],
+            &["delete-conversation", "@bayko"],
+            &["receipts"],
+        ],
+    ),
 ];
+
+/// Stands in a command line for the newest message of the seeded conversation.
+const NEWEST: &str = "NEWEST";
+
+/// Puts what the old scripts left: times without an offset, and a row that its conversation has left behind.
+fn old(sandbox: &Sandbox) {
+    let message = |sk: &str, n: u8, text: &str| {
+        json!({
+            "pk": {"S": format!("MSG#{ANOTHER}")},
+            "sk": {"S": sk},
+            "message_uuid": {"S": format!("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa{n:02}")},
+            "message": {"S": text},
+            "user_uuid": {"S": ANDREW},
+            "user_display_name": {"S": "Andrew Brown"},
+            "user_handle": {"S": "andrewbrown"},
+        })
+    };
+    let row = |owner: &str, sk: &str, (id, name, handle): (&str, &str, &str)| {
+        json!({
+            "pk": {"S": format!("GRP#{owner}")},
+            "sk": {"S": sk},
+            "message_group_uuid": {"S": ANOTHER},
+            "message": {"S": "The viaduct, from the train."},
+            "user_uuid": {"S": id},
+            "user_display_name": {"S": name},
+            "user_handle": {"S": handle},
+        })
+    };
+    const LAST: &str = "2026-03-21T11:42:17";
+    const LONDO: &str = "e94a2b70-3c5d-4f18-b6c9-08d7f1a5e264";
+    for item in [
+        message("2026-03-21T11:40:02", 1, "Guess where I am."),
+        message(LAST, 2, "The viaduct, from the train."),
+        row(ANDREW, LAST, (LONDO, "Londo Mollari", "londo")),
+        row(
+            LONDO,
+            "2026-03-21T11:40:02",
+            (ANDREW, "Andrew Brown", "andrewbrown"),
+        ),
+    ] {
+        let put = json!({"TableName": TABLE, "Item": item});
+        sandbox.post("PutItem", &put.to_string());
+    }
+}
 
 async fn furnished() -> (Sandbox, Tool) {
     // An engine of its own, so that the table can have its name.
@@ -140,34 +229,39 @@ fn normalised(text: &str) -> String {
     out
 }
 
-/// Returns what stands in place of an id or a time at the start of a text, and how long that is.
+/// What differs from run to run, and what stands in its place: `0` is any digit, `f` any hexadecimal one.
+const FORMS: [(&str, &str); 5] = [
+    (
+        "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        "ffffffff-ffff-4fff-8fff-ffffffffffff",
+    ),
+    ("0000-00-00 00:00:00", "2026-11-21 17:26:02"),
+    ("0000-00-00T00:00:00.000000", "2026-11-21T17:26:02.000000"),
+    ("00000000T000000", "20261121T172602"),
+    ("ffffffff.jsonl", "ffffffff.jsonl"),
+];
+
+/// Returns what stands in place of what a text starts with, and how long that is.
 fn replaced(text: &str) -> Option<(&'static str, usize)> {
-    const ID: &str = "ffffffff-ffff-4fff-8fff-ffffffffffff";
-    const TIME: &str = "2026-11-21 17:26:02";
-    let known = [GROUP, ANDREW, BAYKO, ANOTHER];
-    let like = |form: &str, found: &str| {
-        form.len() == found.len()
-            && form
-                .bytes()
-                .zip(found.bytes())
-                .all(|(form, found)| match form {
-                    b'-' | b':' | b' ' => form == found,
-                    b'0'..=b'9' => found.is_ascii_digit(),
-                    _ => found.is_ascii_hexdigit(),
-                })
+    let is_like = |form: &str, found: &str| {
+        form.bytes()
+            .zip(found.bytes())
+            .all(|(form, found)| match form {
+                b'0' => found.is_ascii_digit(),
+                b'f' => found.is_ascii_hexdigit(),
+                _ => form == found,
+            })
     };
-    if let Some(found) = text
-        .get(..ID.len())
-        .filter(|found| like(&ID.replace(['4', '8'], "f"), found))
-    {
-        // Those of the fake pool follow from their number.
-        let is_known = known.contains(&found) || found.starts_with("aaaaaaaa-");
-        return (!is_known).then_some((ID, ID.len()));
-    }
-    if let Some(found) = text.get(..TIME.len()).filter(|found| like(TIME, found)) {
-        return (!found.starts_with("2026-03-2")).then_some((TIME, TIME.len()));
-    }
-    None
+    // Those of the seed and of the fake pool are the same in each run.
+    let is_known = |found: &str| {
+        [GROUP, ANDREW, BAYKO, ANOTHER].contains(&found)
+            || found.starts_with("aaaaaaaa-")
+            || found.starts_with("2026-03-2")
+    };
+    FORMS.into_iter().find_map(|(form, shown)| {
+        let found = text.get(..form.len())?;
+        (is_like(form, found) && !is_known(found)).then_some((shown, form.len()))
+    })
 }
 
 fn compare(name: &str, shown: &str) {
@@ -182,6 +276,8 @@ fn compare(name: &str, shown: &str) {
 async fn each_command_shows_what_its_snapshot_has() {
     for (name, lines) in SESSIONS {
         let (sandbox, tool) = furnished().await;
+        let newest = one(tool.run(&["get-conversation", GROUP, "--limit", "1", "-o", "jsonl"]));
+        let newest = newest["message_uuid"].as_str().unwrap();
         if name == "scan" {
             for (pk, sk) in [("hello", "world"), (&*format!("MSG#{GROUP}"), "soon")] {
                 let item = json!({"pk": {"S": pk}, "sk": {"S": sk}});
@@ -189,13 +285,19 @@ async fn each_command_shows_what_its_snapshot_has() {
                 sandbox.post("PutItem", &put.to_string());
             }
         }
-        let url = sandbox.url();
-        let hidden = [(&*url, "http://localhost:8000")];
-        let shown: String = lines
-            .iter()
-            .map(|typed| session(&tool, typed, &hidden))
-            .collect::<Vec<_>>()
-            .join("\n");
+        if name == "check-conversations" {
+            old(&sandbox);
+        }
+        let (url, home) = (sandbox.url(), tool.home().display().to_string());
+        let hidden = [(&*url, "http://localhost:8000"), (&*home, "/home/me")];
+        let shown = lines.iter().map(|typed| {
+            let typed = typed.iter().map(|word| match *word {
+                NEWEST => newest,
+                word => word,
+            });
+            session(&tool, &typed.collect::<Vec<_>>(), &hidden)
+        });
+        let shown = shown.collect::<Vec<_>>().join("\n");
         compare(name, &shown);
     }
 }
@@ -211,4 +313,52 @@ fn list_users_shows_what_its_snapshot_has() {
     let url = cognito.url();
     let shown = session(&tool, &["list-users"], &[(&url, "http://localhost:9229")]);
     compare("list-users", &shown);
+}
+
+/// Returns what a database is shown as, and what stands in its place: its server's port and its name differ.
+fn hidden(database: &Postgres) -> (String, String) {
+    let url = database.url();
+    let (_, server) = url
+        .rsplit_once('@')
+        .unwrap_or_else(|| url.split_once("//").unwrap());
+    let (server, _) = server.rsplit_once('/').unwrap();
+    (server.to_owned(), database.name().to_owned())
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: bin-scripts/test --real"]
+fn db_setup_shows_what_its_snapshot_has() {
+    let database = Postgres::absent();
+    let tool =
+        Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front).with("DATABASE_URL", &database.url());
+    let (server, name) = hidden(&database);
+    let hidden = [(&*server, "localhost:5432"), (&*name, "cruddur")];
+    let lines = [&["db-setup"][..], &["db-setup", "--reset"]];
+    let shown = lines.map(|typed| session(&tool, typed, &hidden));
+    compare("db-setup", &shown.join("\n"));
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: bin-scripts/test --real"]
+async fn update_cognito_user_ids_shows_what_its_snapshot_has() {
+    let database = Postgres::with_users(&TWO).await;
+    let mut users = crowd();
+    users.truncate(6);
+    let cognito = Cognito::start(users, Hardship::default());
+    let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front)
+        .with("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", &cognito.url())
+        .with("AWS_COGNITO_USER_POOL_ID", POOL)
+        .with("DATABASE_URL", &database.url());
+    let (url, (server, name)) = (cognito.url(), hidden(&database));
+    let hidden = [
+        (&*url, "http://localhost:9229"),
+        (&*server, "localhost:5432"),
+        (&*name, "cruddur"),
+    ];
+    let lines = [
+        &["update-cognito-user-ids", "--check"][..],
+        &["update-cognito-user-ids"],
+    ];
+    let shown = lines.map(|typed| session(&tool, typed, &hidden));
+    compare("update-cognito-user-ids", &shown.join("\n"));
 }

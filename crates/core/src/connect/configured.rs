@@ -83,7 +83,7 @@ impl Service {
 }
 
 /// Our own variable for the local endpoint. Production never looks at it, so that one shell can have both.
-const LOCAL_ENDPOINT: &str = "DDB_ENDPOINT_URL";
+pub(super) const LOCAL_ENDPOINT: &str = "DDB_ENDPOINT_URL";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 const PROFILE_KEY: &str = "endpoint_url";
 const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";

@@ -60,6 +60,28 @@ impl Endpoint {
         self.0.origin() == other.0.origin()
     }
 
+    /// Tells whether another URL leads to the same port of the same machine, as far as names say: all names and addresses
+    /// of this machine are one.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        self.port() == other.port()
+            && (self.host() == other.host() || self.is_this_machine() && other.is_this_machine())
+    }
+
+    fn is_this_machine(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Domain(host)) => {
+                let host = host.trim_end_matches('.');
+                host == "localhost" || host.ends_with(".localhost")
+            }
+            Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
+            Some(Host::Ipv6(ip)) => {
+                let ip = ip.to_canonical();
+                ip.is_loopback() || ip.is_unspecified()
+            }
+            None => false,
+        }
+    }
+
     /// Returns the name or the address of the host.
     pub(super) fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
@@ -133,6 +155,31 @@ mod tests {
         ] {
             assert!(!is_aws(url), "{url}");
         }
+    }
+
+    #[test]
+    fn all_names_of_this_machine_are_one_place() {
+        let endpoint = |text: &str| text.parse::<Endpoint>().unwrap();
+        let here = endpoint("http://localhost:8000");
+        for same in [
+            "http://127.0.0.1:8000",
+            "http://127.1.2.3:8000/",
+            "http://[::1]:8000",
+            "http://[::ffff:127.0.0.1]:8000",
+            "http://0.0.0.0:8000",
+            "https://LOCALHOST.:8000",
+            "http://db.localhost:8000",
+        ] {
+            assert!(endpoint(same).is_same_place(&here), "{same}");
+        }
+        for other in [
+            "http://localhost:8001",
+            "http://localhost",
+            "http://db:8000",
+        ] {
+            assert!(!endpoint(other).is_same_place(&here), "{other}");
+        }
+        assert!(endpoint("http://db").is_same_place(&endpoint("http://DB:80")));
     }
 
     #[test]

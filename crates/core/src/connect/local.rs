@@ -11,11 +11,12 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::answers::WholeAnswers;
+use super::configured::LOCAL_ENDPOINT;
 use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::retries::DeadIsDead;
-use super::{TargetError, TargetOptions, check_region};
-use crate::environment::Environment;
+use super::{Service, Target, TargetError, TargetOptions, check_region};
+use crate::environment::{Environment, Given};
 
 /// The region that local requests are signed for where none is named.
 pub const DEFAULT_REGION: &str = "us-east-1";
@@ -84,6 +85,48 @@ impl Local {
         })
     }
 
+    /// Finds the endpoint of DynamoDB that copies go to: the one that was given, then `DDB_ENDPOINT_URL`, then
+    /// `http://localhost:8000`. No `AWS_…` variable names it. The region is that of every local command.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`], which names where the bad value came from: an AWS host is one.
+    pub fn of_copies(
+        into: Option<Given<'_>>,
+        environment: &Environment,
+    ) -> Result<Self, TargetError> {
+        let named = match into {
+            Some(into) => Some(into),
+            None => environment.get(LOCAL_ENDPOINT)?.map(|value| Given {
+                origin: LOCAL_ENDPOINT,
+                value,
+            }),
+        };
+        let default = Given {
+            origin: "the default endpoint",
+            value: Service::DYNAMODB.default_endpoint(),
+        };
+        let options = TargetOptions {
+            endpoint_url: Some(named.unwrap_or(default)),
+            ..TargetOptions::default()
+        };
+        Self::resolve(&options, environment)
+    }
+
+    /// Tells whether a target is at this endpoint.
+    pub fn is_at(&self, target: &Target) -> bool {
+        let other = match target {
+            Target::Local(local) => Some(&local.endpoint),
+            Target::Prod(prod) => prod.endpoint(),
+        };
+        other.is_some_and(|other| self.endpoint.is_same_place(other))
+    }
+
+    /// Returns the endpoint.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Returns where the endpoint was found: an option, a variable, or the default.
     pub fn origin(&self) -> &'static str {
         self.origin
@@ -145,7 +188,6 @@ mod tests {
 
     use super::super::fake;
     use super::*;
-    use crate::environment::Given;
 
     fn resolve(flag: Option<&str>, variables: &[(&str, &str)]) -> Result<Local, TargetError> {
         let options = TargetOptions {
@@ -166,6 +208,38 @@ mod tests {
         let client = crate::aws_client!(aws_sdk_dynamodb, &connection);
         client.list_tables().send().await.unwrap_err();
         attempts.count()
+    }
+
+    #[test]
+    fn p40_copies_go_where_no_variable_of_aws_leads_and_never_to_aws() {
+        let at = |into: Option<&str>, variables: &[(&str, &str)]| {
+            let into = into.map(|value| Given {
+                origin: "an option",
+                value,
+            });
+            Local::of_copies(into, &variables.iter().copied().collect())
+                .map(|local| (local.origin(), local.endpoint().to_string()))
+        };
+        let aws = "https://dynamodb.eu-central-1.amazonaws.com";
+        let theirs = [
+            ("AWS_ENDPOINT_URL", "http://one:1"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", aws),
+        ];
+        let ours = ("DDB_ENDPOINT_URL", "http://two:2");
+        let default = ("the default endpoint", "http://localhost:8000".to_owned());
+        assert_eq!(at(None, &theirs), Ok(default));
+        let all = [&theirs[..], &[ours]].concat();
+        let two = ("DDB_ENDPOINT_URL", "http://two:2".to_owned());
+        assert_eq!(at(None, &all), Ok(two));
+        let three = ("an option", "http://three:3".to_owned());
+        assert_eq!(at(Some("http://three:3"), &all), Ok(three));
+        for (into, variables) in [(Some(aws), vec![]), (None, vec![("DDB_ENDPOINT_URL", aws)])] {
+            let refused = at(into, &variables).unwrap_err();
+            assert!(
+                matches!(refused, TargetError::AwsEndpoint { .. }),
+                "{refused}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -125,6 +125,11 @@ impl Prod {
         })
     }
 
+    /// Returns the endpoint that was named for it, where one was.
+    pub(super) fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoint.as_ref()
+    }
+
     /// Returns what clients of its services are made of.
     pub fn connection(&self) -> Connection {
         let endpoint = self.endpoint.clone();

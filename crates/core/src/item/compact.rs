@@ -1,239 +1,252 @@
-//! The form in which services write the items of this store, read without a parser of JSON.
+//! Items in the compact form that AWS and the engines write, read as slices of the page: `{"pk":{"S":"text"},"n":{"N":"1"}}`.
 //!
-//! Almost every item of a page is one object without white space, its attributes those that the store knows,
-//! each once and each a string: `{"pk":{"S":"…"},"sk":{"S":"…"}}`. Such an item is read as slices of the page, in
-//! one pass; the place of an attribute follows from its name, so that nothing is sorted. Whatever else comes,
-//! `None` says so, and the reader of JSON takes that item.
+//! There is no white space in it, and each value is an object with one member, whose name is the type. Whatever is not in
+//! this form, such as a string with escapes, a list or a space, is read by serde_json from where it begins: a value alone
+//! where possible, else its item.
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
+use serde::de::{Deserialize, Error as _};
+use serde_json::{Deserializer, Error};
 
+use super::view::Orders;
 use super::{ItemView, Value};
-use crate::schema::attribute;
 
-/// The attributes that the store knows, in the order of [`ItemView`].
-pub(super) const KNOWN: [&str; 8] = [
-    attribute::PK,
-    attribute::SK,
-    attribute::MESSAGE,
-    attribute::MESSAGE_GROUP_UUID,
-    attribute::MESSAGE_UUID,
-    attribute::USER_DISPLAY_NAME,
-    attribute::USER_HANDLE,
-    attribute::USER_UUID,
-];
-
-/// Where the list of items stands between its brackets, or would if it were read to its end: the first byte after
-/// `[`. It is only found where what comes before it is compact, too: no white space, and no escapes.
-pub(super) fn list_of_items(page: &str) -> Option<usize> {
-    const LIST: &str = "\"Items\":[";
-    let bytes = page.as_bytes();
-    let (mut at, mut depth) = (0, 0_u32);
-    loop {
-        match bytes.get(at)? {
-            b'"' if depth == 1
-                && matches!(bytes[at - 1], b'{' | b',')
-                && bytes[at..].starts_with(LIST.as_bytes()) =>
-            {
-                return Some(at + LIST.len());
-            }
-            b'"' => {
-                let inside = at + 1;
-                let end = memchr2(b'"', b'\\', &bytes[inside..])?;
-                at = inside + end;
-                if bytes[at] == b'\\' {
-                    return None;
-                }
-            }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.checked_sub(1)?,
-            b' ' | b'\t' | b'\n' | b'\r' => return None,
-            _ => {}
-        }
-        at += 1;
-    }
-}
-
-/// Reads the item that begins at a place of a page. Returns the place after it.
-pub(super) fn item<'a>(page: &'a str, begin: usize, view: &mut ItemView<'a>) -> Option<usize> {
-    let mut values: [Option<Cow<'a, str>>; KNOWN.len()] = Default::default();
-    let mut reader = Reader { page, at: begin };
-    reader.takes(b"{")?;
-    loop {
-        let (name, value) = reader.attribute()?;
-        let place = values.get_mut(known(name)?)?;
-        if place.replace(value).is_some() {
-            return None;
-        }
-        match reader.byte()? {
-            b',' => {}
-            b'}' => break,
-            _ => return None,
-        }
-    }
-    let attributes = KNOWN.iter().zip(values);
-    view.refill_in_order(
-        attributes.filter_map(|(name, value)| Some((Cow::Borrowed(*name), Value::S(value?)))),
-    );
-    Some(reader.at)
-}
-
-/// Finds a name among those that are known.
-fn known(name: &str) -> Option<usize> {
-    // The lengths are all that has to be compared in most cases.
-    KNOWN.iter().position(|known| *known == name)
-}
-
-struct Reader<'a> {
-    page: &'a str,
+/// A place in a page.
+#[derive(Debug)]
+pub(super) struct Cursor<'p> {
+    json: &'p str,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
-    fn rest(&self) -> &'a [u8] {
-        self.page.as_bytes().get(self.at..).unwrap_or_default()
+impl<'p> Cursor<'p> {
+    /// Begins at the start.
+    pub(super) fn new(json: &'p str) -> Self {
+        Self { json, at: 0 }
     }
 
-    fn takes(&mut self, mark: &[u8]) -> Option<()> {
-        self.rest().starts_with(mark).then_some(())?;
-        self.at += mark.len();
-        Some(())
+    fn rest(&self) -> &'p [u8] {
+        &self.json.as_bytes()[self.at..]
     }
 
-    fn byte(&mut self) -> Option<u8> {
-        let byte = self.rest().first().copied()?;
-        self.at += 1;
-        Some(byte)
+    /// Passes over white space.
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.rest().first() {
+            self.at += 1;
+        }
     }
 
-    /// Reads `"name":{"S":"text"}`.
-    fn attribute(&mut self) -> Option<(&'a str, Cow<'a, str>)> {
-        self.takes(b"\"")?;
-        let end = memchr2(b'"', b'\\', self.rest())?;
-        let name = self.page.get(self.at..self.at + end)?;
-        self.at += end;
-        // A name with an escape ends here: none that is known has one.
-        self.takes(b"\":{\"S\":\"")?;
-        let text = self.text()?;
-        self.takes(b"}")?;
-        Some((name, text))
+    /// Passes over a mark and the white space before it, where it comes next.
+    fn takes(&mut self, mark: u8) -> bool {
+        self.space();
+        let there = self.rest().first() == Some(&mark);
+        self.at += usize::from(there);
+        there
     }
 
-    /// Reads the rest of a string, with the quote that ends it. It is borrowed where nothing in it is escaped.
-    fn text(&mut self) -> Option<Cow<'a, str>> {
-        let begin = self.at;
-        let mut escapes = false;
+    /// Passes over a mark and the white space before it.
+    ///
+    /// # Errors
+    ///
+    /// Where something else comes.
+    pub(super) fn mark(&mut self, mark: u8) -> Result<(), Error> {
+        match self.takes(mark) {
+            true => Ok(()),
+            false => Err(Error::custom(format!(
+                "expected `{}` at byte {}",
+                char::from(mark),
+                self.at
+            ))),
+        }
+    }
+
+    /// Reads what stands in brackets, with commas between.
+    ///
+    /// # Errors
+    ///
+    /// The first one of `each`, and where brackets or commas are missing.
+    pub(super) fn within(
+        &mut self,
+        brackets: &str,
+        mut each: impl FnMut(&mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let [open, close] = brackets.as_bytes() else {
+            return Err(Error::custom("brackets are two"));
+        };
+        self.mark(*open)?;
+        if self.takes(*close) {
+            return Ok(());
+        }
         loop {
-            self.at += memchr2(b'"', b'\\', self.rest())?;
-            match self.byte()? {
-                b'"' => break,
-                _ => {
-                    escapes = true;
-                    // What is escaped, which may be a quote.
-                    self.byte()?;
-                }
+            each(self)?;
+            if !self.takes(b',') {
+                return self.mark(*close);
             }
         }
-        if escapes {
-            let json = self.page.get(begin - 1..self.at)?;
-            return serde_json::from_str(json).ok().map(Cow::Owned);
-        }
-        let text = self.page.get(begin..self.at - 1)?;
-        // All bytes are looked at, so that the compiler can take many at once.
-        let is_json = text.bytes().fold(true, |all, byte| all & (byte >= b' '));
-        is_json.then_some(Cow::Borrowed(text))
     }
+
+    /// Expects nothing but white space.
+    ///
+    /// # Errors
+    ///
+    /// Where more comes.
+    pub(super) fn end(&mut self) -> Result<(), Error> {
+        self.space();
+        match self.rest() {
+            [] => Ok(()),
+            _ => Err(Error::custom(format!(
+                "more than a page, at byte {}",
+                self.at
+            ))),
+        }
+    }
+
+    /// Reads a value of any form.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no such value.
+    pub(super) fn value<T: Deserialize<'p>>(&mut self) -> Result<T, Error> {
+        let mut values = Deserializer::from_str(&self.json[self.at..]).into_iter();
+        let none = || Err(Error::custom("the page ends where a value is expected"));
+        let value = values.next().unwrap_or_else(none)?;
+        self.at += values.byte_offset();
+        Ok(value)
+    }
+
+    /// Passes over these bytes.
+    fn exactly(&mut self, bytes: &[u8]) -> Option<()> {
+        self.rest()
+            .starts_with(bytes)
+            .then(|| self.at += bytes.len())
+    }
+
+    /// Reads a string without escapes, after its first quote; passes over the last one.
+    fn plain(&mut self) -> Option<&'p str> {
+        let from = self.at;
+        let to = from + clean(self.rest());
+        if self.json.as_bytes().get(to) != Some(&b'"') {
+            return None;
+        }
+        self.at = to + 1;
+        self.json.get(from..to)
+    }
+
+    /// Reads an attribute and what ends it.
+    fn attribute(&mut self) -> Option<(Cow<'p, str>, Value<'p>)> {
+        self.exactly(b"\"")?;
+        let name = Cow::Borrowed(self.plain()?);
+        self.exactly(b":")?;
+        let start = self.at;
+        let value = match self.rest() {
+            [b'{', b'"', kind @ (b'S' | b'N'), b'"', b':', b'"', ..] => {
+                self.at += 6;
+                self.plain().and_then(|text| {
+                    self.exactly(b"}")?;
+                    Some(match kind {
+                        b'S' => Value::S(text.into()),
+                        _ => Value::number(text.into()),
+                    })
+                })
+            }
+            _ => None,
+        };
+        let value = match value {
+            Some(value) => value,
+            None => {
+                self.at = start;
+                self.value().ok()?
+            }
+        };
+        Some((name, value))
+    }
+}
+
+/// The items of a page.
+#[derive(Debug, Default)]
+pub(super) struct Items<'p> {
+    /// One view for all of them: its room is used again.
+    view: ItemView<'p>,
+    orders: Orders<'p>,
+}
+
+impl<'p> Items<'p> {
+    /// Reads the next item.
+    ///
+    /// # Errors
+    ///
+    /// Where it is none.
+    pub(super) fn next(&mut self, page: &mut Cursor<'p>) -> Result<&ItemView<'p>, Error> {
+        let start = page.at;
+        let read = self.view.refill(&mut self.orders, |attributes| {
+            page.exactly(b"{")?;
+            loop {
+                attributes.push(page.attribute()?);
+                if page.exactly(b",").is_none() {
+                    return page.exactly(b"}");
+                }
+            }
+        });
+        if read.is_none() {
+            page.at = start;
+            self.view = page.value()?;
+        }
+        Ok(&self.view)
+    }
+}
+
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// Counts the bytes before the first quote, backslash or control character: what stands in a string as it is. Eight
+/// bytes at a time: the top bit of a byte is set where it is one of these, for the first of them at least.
+fn clean(bytes: &[u8]) -> usize {
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let zero = |word: u64| word.wrapping_sub(EACH) & !word;
+    for (index, eight) in eights.iter().enumerate() {
+        let word = u64::from_le_bytes(*eight);
+        let quote = zero(word ^ (EACH * u64::from(b'"')));
+        let backslash = zero(word ^ (EACH * u64::from(b'\\')));
+        let control = word.wrapping_sub(EACH * 0x20) & !word;
+        let found = (quote | backslash | control) & (EACH << 7);
+        if found != 0 {
+            return index * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let odd = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    bytes.len() - rest.len() + rest.iter().position(odd).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    #[test]
-    fn the_known_attributes_are_in_order() {
-        let view: ItemView<'_> = KNOWN
-            .iter()
-            .rev()
-            .map(|name| ((*name).into(), Value::Null))
-            .collect();
-        assert!(view.iter().map(|(name, _)| name).eq(KNOWN));
-    }
-
-    #[test]
-    fn a_compact_item_is_read_to_its_end() {
-        let page = r#"..{"sk":{"S":"é\"\n"},"pk":{"S":""},"message":{"S":"{\u0041\\"}},"#;
-        let mut view = ItemView::default();
-        assert_eq!(item(page, 2, &mut view), Some(page.len() - 1));
-        let text = |text: &'static str| Value::S(text.into());
-        let wanted = [("pk", ""), ("sk", "é\"\n"), ("message", "{A\\")];
-        let wanted = wanted.map(|(name, value)| (name, text(value)));
-        assert!(
-            view.iter()
-                .eq(wanted.iter().map(|(name, value)| (*name, value)))
-        );
-    }
-
-    #[test]
-    fn what_is_not_compact_is_left_to_the_reader_of_json() {
-        for other in [
-            "",
-            "{",
-            "{}",
-            "[]",
-            r#"{ "pk":{"S":"a"}}"#,
-            r#"{"pk" :{"S":"a"}}"#,
-            r#"{"pk":{"S": "a"}}"#,
-            r#"{"pk":{"S":"a"} }"#,
-            r#"{"pk":{"S":"a"}"#,
-            r#"{"pk":{"S":"a"},}"#,
-            r#"{"pk":{"S":"a"}]"#,
-            r#"{"pk":{"S":"a","N":"1"}}"#,
-            r#"{"pk":{"N":"1"}}"#,
-            r#"{"pk":{"S":1}}"#,
-            r#"{"likes":{"S":"a"}}"#,
-            r#"{"\u0070k":{"S":"a"}}"#,
-            r#"{"pk":{"S":"a"},"pk":{"S":"b"}}"#,
-            r#"{"pk":{"S":"\ud800"}}"#,
-            r#"{"pk":{"S":"\x"}}"#,
-            r#"{"pk":{"S":"a\"#,
-            r#"{"pk":{"S":"é"#,
-            "{\"pk\":{\"S\":\"\u{1f}\"}}",
-            "{\"pk\":{\"S\":\"\\n\u{1f}\"}}",
-        ] {
-            let mut view = ItemView::default();
-            assert_eq!(item(other, 0, &mut view), None, "{other}");
-            assert_eq!(view, ItemView::default(), "{other}");
+    proptest! {
+        #[test]
+        fn what_is_clean_is_what_no_byte_ends(bytes in prop::collection::vec(
+            prop_oneof![8 => 0x20u8..0x7f, 1 => any::<u8>()], 0..40
+        )) {
+            let odd = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+            let wanted = bytes.iter().position(odd).unwrap_or(bytes.len());
+            prop_assert_eq!(clean(&bytes), wanted);
         }
     }
 
     #[test]
-    fn the_list_of_items_is_found_in_its_own_place_only() {
-        let found = |page: &str| list_of_items(page).map(|at| page[at..].to_owned());
-        for (page, rest) in [
-            (r#"{"Items":[]}"#, "]}"),
-            (
-                r#"{"ConsumedCapacity":{"Items":[1],"CapacityUnits":128.5},"Count":1,"Items":[{}]}"#,
-                "{}]}",
-            ),
-            (r#"{"a":"Items","b":",\"#, ""),
-        ] {
-            let wanted = (!rest.is_empty()).then(|| rest.to_owned());
-            assert_eq!(found(page), wanted, "{page}");
-        }
-        for other in [
-            "",
-            "[",
-            "]",
-            r#"{"Items": []}"#,
-            r#"{ "Items":[]}"#,
-            r#"{"Items":null}"#,
-            r#"{"a":"\"","Items":[]}"#,
-            r#"{"a":"Items":[]}"#,
-            r#"{"a":{"Items":[]}}"#,
-            r#""Items":[]"#,
-        ] {
-            assert_eq!(found(other), None, "{other}");
+    fn each_byte_at_each_place() {
+        for byte in 0..=u8::MAX {
+            for place in 0..17 {
+                for around in [b'a', 0x80, 0xff, b'!', b'#', b']'] {
+                    let mut bytes = [around; 20];
+                    bytes[place] = byte;
+                    let odd = byte < 0x20 || byte == b'"' || byte == b'\\';
+                    assert_eq!(
+                        clean(&bytes),
+                        if odd { place } else { 20 },
+                        "{byte} {place}"
+                    );
+                }
+            }
         }
     }
 }

@@ -103,41 +103,105 @@ impl<'a> ItemView<'a> {
             .collect()
     }
 
-    /// Takes the attributes of another item, in whatever order `next` gives them; the room of those that
-    /// were there is used again.
+    /// Takes the attributes of another item out of the service's order; the room of those that were there is used again.
     ///
-    /// # Errors
-    ///
-    /// The first one of `next`.
-    pub(super) fn refill<E>(
+    /// Returns `None` where `next` does, which is where an attribute cannot be read.
+    pub(super) fn refill(
         &mut self,
-        mut next: impl FnMut() -> Result<Option<(Cow<'a, str>, Value<'a>)>, E>,
-    ) -> Result<(), E> {
+        orders: &mut Orders<'a>,
+        fill: impl FnOnce(&mut Vec<(Cow<'a, str>, Value<'a>)>) -> Option<()>,
+    ) -> Option<()> {
         self.attributes.clear();
-        while let Some(attribute) = next()? {
-            self.attributes.push(attribute);
+        fill(&mut self.attributes)?;
+        if !orders.apply(&mut self.attributes) {
+            sort(&mut self.attributes);
         }
-        self.attributes
-            .sort_unstable_by(|(a, _), (b, _)| order(a, b));
-        Ok(())
+        Some(())
     }
 }
 
-impl<'a> ItemView<'a> {
-    /// Takes attributes that are in order already; the room of those that were there is used again.
-    pub(super) fn refill_in_order(
-        &mut self,
-        attributes: impl Iterator<Item = (Cow<'a, str>, Value<'a>)>,
-    ) {
-        self.attributes.clear();
-        self.attributes.extend(attributes);
+/// Puts attributes in order. Of several with one name the last stays, as in the SDK's map.
+fn sort(attributes: &mut Vec<(Cow<'_, str>, Value<'_>)>) {
+    attributes.sort_by(|(a, _), (b, _)| order(a, b));
+    attributes.dedup_by(|later, earlier| {
+        let same = later.0 == earlier.0;
+        if same {
+            std::mem::swap(later, earlier);
+        }
+        same
+    });
+}
+
+/// The orders in which items had their attributes, and what puts each of them into ours. A service writes items of one
+/// shape in one order, or in a few, so most items need no sorting.
+#[derive(Debug, Default)]
+pub(super) struct Orders<'a> {
+    known: Vec<KnownOrder<'a>>,
+}
+
+#[derive(Debug)]
+struct KnownOrder<'a> {
+    names: Vec<Cow<'a, str>>,
+    /// Exchanged one after the other, these places put the names in order.
+    swaps: Vec<(usize, usize)>,
+}
+
+impl<'a> Orders<'a> {
+    /// The most that are kept: a message and a row in two orders each.
+    const MOST: usize = 4;
+
+    /// Puts attributes in order, where their order is known or can be remembered.
+    fn apply(&mut self, attributes: &mut [(Cow<'a, str>, Value<'a>)]) -> bool {
+        let is_that = |known: &KnownOrder<'_>| {
+            known.names.len() == attributes.len()
+                && known
+                    .names
+                    .iter()
+                    .eq(attributes.iter().map(|(name, _)| name))
+        };
+        let place = match self.known.iter().position(is_that) {
+            Some(place) => place,
+            None => match KnownOrder::of(attributes) {
+                Some(order) if self.known.len() < Self::MOST => {
+                    self.known.push(order);
+                    self.known.len() - 1
+                }
+                _ => return false,
+            },
+        };
+        for &(one, other) in &self.known[place].swaps {
+            attributes.swap(one, other);
+        }
+        true
+    }
+}
+
+impl<'a> KnownOrder<'a> {
+    /// Finds out how attributes come into order; `None` where a name is there twice.
+    fn of(attributes: &[(Cow<'a, str>, Value<'a>)]) -> Option<Self> {
+        let names: Vec<_> = attributes.iter().map(|(name, _)| name.clone()).collect();
+        let mut sorted: Vec<_> = names.iter().collect();
+        sorted.sort_by(|a, b| order(a, b));
+        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+            return None;
+        }
+        let mut now: Vec<_> = names.iter().collect();
+        let mut swaps = Vec::new();
+        for (place, name) in sorted.into_iter().enumerate() {
+            let found = now.iter().position(|other| *other == name)?;
+            if found != place {
+                now.swap(place, found);
+                swaps.push((place, found));
+            }
+        }
+        Some(Self { names, swaps })
     }
 }
 
 impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for ItemView<'a> {
     fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Value<'a>)>>(attributes: I) -> Self {
         let mut attributes: Vec<_> = attributes.into_iter().collect();
-        attributes.sort_unstable_by(|(a, _), (b, _)| order(a, b));
+        sort(&mut attributes);
         Self { attributes }
     }
 }

@@ -9,7 +9,7 @@ use futures::{StreamExt, stream};
 
 use super::Writer;
 use crate::error::Error;
-use crate::item::Message;
+use crate::item::{Message, RawItem};
 use crate::rate_limit::ConcurrencyLimit;
 
 /// The most requests in flight.
@@ -22,8 +22,10 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// Says how far many puts came.
 #[derive(Debug, Default)]
 pub struct PutMany {
-    /// Messages that the service took.
+    /// Items that the service took.
     pub items: u64,
+    /// Items whose keys others hold; only where they may not move on to a free key.
+    pub refused: u64,
     /// What ended them before all were put.
     pub ended_by: Option<Error>,
 }
@@ -35,6 +37,16 @@ struct Inserted {
     left: Vec<Message>,
 }
 
+impl PutMany {
+    /// Adds puts that were made or refused, and what ended them.
+    fn count(&mut self, (made, ended_by): (Vec<bool>, Option<Error>)) {
+        let taken = made.iter().filter(|made| **made).count() as u64;
+        self.items += taken;
+        self.refused += made.len() as u64 - taken;
+        self.ended_by = ended_by;
+    }
+}
+
 impl Writer {
     /// Writes many messages, none over another one, many of them in flight. After the first request that fails no
     /// more are sent.
@@ -43,15 +55,7 @@ impl Writer {
     /// lost reply or by another one, or the service is busy), [`Writer::put_message`] finds out, and does.
     pub async fn put_messages(&self, messages: Vec<Message>) -> PutMany {
         let many = Many::new();
-        let batches = batches(messages).into_iter();
-        let inserts = batches.map(|batch| many.next(self.insert(batch)));
-        let (inserted, ended_by) = Many::all(inserts).await;
-        let mut done = PutMany { items: 0, ended_by };
-        let mut left = Vec::new();
-        for inserted in inserted {
-            done.items += inserted.items;
-            left.extend(inserted.left);
-        }
+        let (mut done, left) = self.insert_all(&many, messages).await;
         if done.ended_by.is_none() {
             let left = left.into_iter();
             let puts = left.map(|message| many.next(self.put_message(message)));
@@ -60,6 +64,48 @@ impl Writer {
             done.ended_by = ended_by;
         }
         done
+    }
+
+    /// Writes many messages as [`Writer::put_messages`], each under its very key or not at all.
+    pub async fn put_messages_if_free(&self, messages: Vec<Message>) -> PutMany {
+        let many = Many::new();
+        let (mut done, left) = self.insert_all(&many, messages).await;
+        if done.ended_by.is_none() {
+            let puts = left.into_iter().map(|message| {
+                many.next(async move { Ok(self.put_message_if_free(&message).await?) })
+            });
+            done.count(Many::all(puts).await);
+        }
+        done
+    }
+
+    /// Writes many items as they are, each where its key is free, many of them in flight. After the first request that
+    /// fails no more are sent.
+    pub async fn put_items_if_free(&self, items: Vec<RawItem>) -> PutMany {
+        let many = Many::new();
+        let mut done = PutMany::default();
+        let puts = items
+            .into_iter()
+            .map(|item| many.next(async move { Ok(self.put_item_if_free(&item).await?) }));
+        done.count(Many::all(puts).await);
+        done
+    }
+
+    /// Inserts messages whose keys are free, and returns those that are left.
+    async fn insert_all(&self, many: &Many, messages: Vec<Message>) -> (PutMany, Vec<Message>) {
+        let batches = batches(messages).into_iter();
+        let inserts = batches.map(|batch| many.next(self.insert(batch)));
+        let (inserted, ended_by) = Many::all(inserts).await;
+        let mut done = PutMany {
+            ended_by,
+            ..PutMany::default()
+        };
+        let mut left = Vec::new();
+        for inserted in inserted {
+            done.items += inserted.items;
+            left.extend(inserted.left);
+        }
+        (done, left)
     }
 
     /// Inserts the messages of a batch whose keys are free.

@@ -4,6 +4,7 @@ mod batch;
 mod body;
 mod change;
 mod item_change;
+mod local;
 mod many;
 mod open;
 mod read;
@@ -21,7 +22,9 @@ pub(crate) use batch::check_size;
 pub use batch::{Batch, Encoded};
 pub use change::ChangeError;
 pub use item_change::{BadChange, Found, ItemChange};
+pub use local::LocalWriter;
 pub use many::PutMany;
+use read::ReadRate;
 pub use read::{Direction, Folded, Page, Partition, Query, QueryWords, Scan, Segment, Segments};
 pub use table::{TableState, TableSummary};
 pub use transact::{Action, Transacted};
@@ -30,6 +33,7 @@ pub use write::Put;
 
 use crate::error::{CallError, Destination, Resource};
 use crate::guard::{Guarded, Writable};
+use crate::rate_limit::Rate;
 use crate::retry::{ThrottleListener, ask_telling};
 use crate::schema::TableName;
 
@@ -76,6 +80,7 @@ impl DynamoDb {
             poll: self.poll,
             production: self.production,
             listener: ThrottleListener::default(),
+            rate: None,
         }
     }
 }
@@ -89,6 +94,7 @@ pub struct Store {
     poll: Duration,
     production: bool,
     listener: ThrottleListener,
+    rate: Option<ReadRate>,
 }
 
 /// A client of one table that may write to it. It reads as a [`Store`] does.
@@ -109,6 +115,14 @@ impl Store {
     #[must_use]
     pub fn telling(self, listener: ThrottleListener) -> Self {
         Self { listener, ..self }
+    }
+
+    /// Has queries and reads of single items keep to a rate of read capacity units, all clones of this one together. A
+    /// scan has a rate of its own.
+    #[must_use]
+    pub fn keeping_to(self, rate: Option<Rate>) -> Self {
+        let rate = rate.map(|rate| ReadRate::new(rate, true));
+        Self { rate, ..self }
     }
 
     /// Returns the name of the table.

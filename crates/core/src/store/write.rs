@@ -3,8 +3,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Writer;
+use super::body::OwnText;
 use crate::error::{CallError, Error};
-use crate::item::{Message, RawItem, primary_key};
+use crate::item::{ItemView, Message, RawItem, primary_key};
 use crate::key::{ConversationId, MessageId, PartitionKey, SortKey};
 use crate::schema::attribute;
 
@@ -63,6 +64,34 @@ impl Writer {
             .expression_attribute_names("#id", attribute::MESSAGE_UUID)
             .expression_attribute_values(":mine", AttributeValue::S(message.id.to_string()));
         is_met(self.ask("PutItem", || put.clone().send()).await)
+    }
+
+    /// Writes one item as it is, where its key is free. Returns `false` where another item holds the key, and `true`
+    /// where the very same one does: a reply was lost.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails.
+    pub async fn put_item_if_free(&self, item: &RawItem) -> Result<bool, CallError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(self.table.as_str())
+            .set_item(Some(item.clone()))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", attribute::PK);
+        let sent = self.ask("PutItem", || {
+            let own = OwnText::of(Some(item));
+            put.clone().customize().interceptor(own).send()
+        });
+        if is_met(sent.await)? {
+            return Ok(true);
+        }
+        let key = [attribute::PK, attribute::SK]
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), item.get(name)?.clone())));
+        let there = self.get_by_key(key.collect()).await?;
+        Ok(there.is_some_and(|there| ItemView::from(&there) == ItemView::from(item)))
     }
 
     /// Deletes one message, where it is the one at that key. Returns `false` where it is not.

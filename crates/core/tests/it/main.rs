@@ -13,6 +13,7 @@ mod kills;
 mod loads;
 mod many;
 mod pages;
+mod pull;
 mod put;
 mod renewed;
 mod rows;

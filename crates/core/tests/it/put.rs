@@ -55,3 +55,13 @@ async fn a_sort_key_that_is_no_time_cannot_move_on() {
     let again = writer.put_message(soon()).await;
     assert!(matches!(again, Err(Error::NoFreeKey { .. })), "{again:?}");
 }
+
+/// What the compiler refuses beside this has examples in `ddb_core::guard`.
+#[tokio::test]
+async fn p45_a_writer_writes_where_it_was_allowed_and_nowhere_else() {
+    let (allowed, other) = (Sandbox::with_table().await, Sandbox::with_table().await);
+    let message = message(conversation(1), at(T), 1, "here");
+    allowed.writer().put_message(message.clone()).await.unwrap();
+    assert_eq!(allowed.items().await, [raw(&message)]);
+    assert!(other.items().await.is_empty());
+}

@@ -61,6 +61,14 @@ pub enum UsersError {
         /// The system's reason.
         error: std::io::Error,
     },
+    /// A users file cannot be written.
+    #[error("writing {}: {error}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: std::io::Error,
+    },
     /// A database cannot be reached, or does not answer as it should.
     #[error("postgres {database}: {error}")]
     Database {

@@ -1,6 +1,8 @@
 //! Users from a CSV file.
 
 use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 
@@ -39,6 +41,116 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Vec<User>, UsersError> {
         users.push(user);
     }
     Ok(users)
+}
+
+/// A users file that is written: who is in it already stays there.
+#[derive(Debug)]
+pub struct UsersFile {
+    path: PathBuf,
+    users: Vec<User>,
+}
+
+impl UsersFile {
+    /// Opens a users file, which may be absent.
+    ///
+    /// # Errors
+    ///
+    /// [`UsersError::Unreadable`], and [`UsersError::Malformed`] where it is something else.
+    pub fn open(path: &Path) -> Result<Self, UsersError> {
+        let path = path.to_owned();
+        let users = match std::fs::read(&path) {
+            Ok(bytes) if bytes.is_empty() => Vec::new(),
+            Ok(bytes) => parse(&path.display().to_string(), &bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(UsersError::Unreadable { path, error }),
+        };
+        Ok(Self { path, users })
+    }
+
+    /// Returns its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds somebody. Of whoever is in it already, name and handle are replaced. A blank one becomes the other, or
+    /// the id: a users file has none that is blank.
+    pub fn put(&mut self, user: User) {
+        let first = |texts: [&str; 3]| {
+            let found = texts.into_iter().find(|text| !text.trim().is_empty());
+            found.unwrap_or_default().to_owned()
+        };
+        let id = user.uuid.to_string();
+        let display_name = first([&user.display_name, &user.handle, &id]);
+        let handle = first([&user.handle, &id, ""]);
+        match self.users.iter_mut().find(|known| known.uuid == user.uuid) {
+            Some(known) => {
+                known.display_name = display_name;
+                known.handle = handle;
+            }
+            None => self.users.push(User {
+                display_name,
+                handle,
+                ..user
+            }),
+        }
+    }
+
+    /// Writes it whole: another file takes its place, so that it is never there in part.
+    ///
+    /// # Errors
+    ///
+    /// [`UsersError::Unwritable`].
+    pub fn write(&self) -> Result<(), UsersError> {
+        let unwritable = |error: io::Error| UsersError::Unwritable {
+            path: self.path.clone(),
+            error,
+        };
+        self.replace().map_err(unwritable)
+    }
+
+    /// Finds out whether it can be written, and leaves it as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`UsersError::Unwritable`].
+    pub fn try_out(&self) -> Result<(), UsersError> {
+        let new = self.beside();
+        let tried = std::fs::write(&new, []).and_then(|()| std::fs::remove_file(&new));
+        tried.map_err(|error| UsersError::Unwritable {
+            path: self.path.clone(),
+            error,
+        })
+    }
+
+    /// Returns where the file stands before it takes its place.
+    fn beside(&self) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.ddb-new", std::process::id()));
+        self.path.with_file_name(name)
+    }
+
+    fn replace(&self) -> io::Result<()> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(HEADER)?;
+        for user in &self.users {
+            let id = user.uuid.to_string();
+            writer.write_record([
+                &id,
+                &user.display_name,
+                &user.handle,
+                &user.email,
+                &user.cognito_user_id,
+            ])?;
+        }
+        let bytes = writer.into_inner().map_err(|error| error.into_error())?;
+        let new = self.beside();
+        let written = std::fs::write(&new, bytes).and_then(|()| std::fs::rename(&new, &self.path));
+        if written.is_err() {
+            // What is left is of no use.
+            let _ = std::fs::remove_file(&new);
+        }
+        written
+    }
 }
 
 fn user(record: &StringRecord) -> Result<User, FileProblem> {
@@ -86,6 +198,49 @@ mod tests {
         let users = parse("u.csv", text.as_bytes()).unwrap();
         assert_eq!(users[0].display_name, "Brown, Andrew");
         assert_eq!(users[0].cognito_user_id, "");
+    }
+
+    #[test]
+    fn a_file_that_is_written_is_read_and_loses_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("people.csv");
+        let somebody = |id: &str, name: &str| User {
+            uuid: id.parse().unwrap(),
+            display_name: name.to_owned(),
+            handle: format!("{name}, \"x\""),
+            email: String::new(),
+            cognito_user_id: "MOCK".to_owned(),
+        };
+        let other = "0b0b0b0b-0b0b-4b0b-8b0b-0b0b0b0b0b0b";
+        let mut file = UsersFile::open(&path).unwrap();
+        file.put(somebody(ID, "one"));
+        file.write().unwrap();
+        let mut file = UsersFile::open(&path).unwrap();
+        file.put(somebody(other, "two"));
+        file.put(somebody(ID, "three"));
+        file.put(User {
+            display_name: " ".to_owned(),
+            handle: String::new(),
+            ..somebody("0c0c0c0c-0c0c-4c0c-8c0c-0c0c0c0c0c0c", "")
+        });
+        file.write().unwrap();
+        let users = parse("people.csv", &std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(users[..2], [somebody(ID, "three"), somebody(other, "two")]);
+        assert_eq!(users[2].display_name, users[2].uuid.to_string());
+        // Nothing is left beside it, and what is no users file is not touched.
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        std::fs::write(&path, "no users\n").unwrap();
+        assert!(UsersFile::open(&path).is_err());
+        let nowhere = folder.path().join("absent/people.csv");
+        let nowhere = UsersFile::open(&nowhere).unwrap();
+        assert!(matches!(
+            nowhere.write(),
+            Err(UsersError::Unwritable { .. })
+        ));
+        assert!(matches!(
+            nowhere.try_out(),
+            Err(UsersError::Unwritable { .. })
+        ));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use ddb_core::item::Person;
 use ddb_core::key::UserId;
 
 pub use error::{FileProblem, UsersError};
+pub use file::UsersFile;
 pub use postgres::{
     Address, Created, Database, DatabaseWriter, Findings, PostgresError, Setup, TlsError, UrlError,
     Wait,
@@ -20,7 +21,7 @@ pub use postgres::{
 pub use source::{DatabaseOptions, Source, UsersOptions, UsersPlan, database};
 
 /// The seed users, embedded, so that seeding works from any folder.
-const BUILT_IN: &str = include_str!("../../../../seed-data/users.csv");
+const BUILT_IN: &str = include_str!("../../seed-data/users.csv");
 
 /// One row of the users table.
 #[derive(Debug, Clone, PartialEq, Eq)]

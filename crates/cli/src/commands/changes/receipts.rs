@@ -58,6 +58,12 @@ impl From<Listed> for Row {
 
 impl Record for Row {
     type Of<'a> = Self;
+    // The name says the command, and `undo` finds the file by it.
+    const TABLE: &'static [Column<Self>] = &[
+        Column::time("begun", |row| Cell::time(&row.at)),
+        Column::kept("state", |row| Cell::text(row.state)),
+        Column::kept("receipt", |row| Cell::text(name(&row.receipt))),
+    ];
     const COLUMNS: &'static [Column<Self>] = &[
         Column::time("begun", |row| Cell::time(&row.at)),
         Column::new("command", |row| Cell::text(&row.command)),
@@ -66,6 +72,11 @@ impl Record for Row {
         Column::new("table", |row| Cell::text(&row.table)),
         Column::kept("receipt", |row| Cell::text(&row.receipt)),
     ];
+}
+
+/// Returns the name of a file.
+fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 impl Command for Args {
@@ -86,9 +97,11 @@ impl Command for Args {
                 for error in unread {
                     ui.warn(&error.to_string());
                 }
-                if listed.is_empty() {
-                    ui.note(&format!("no receipts in {}", folder.display()));
-                }
+                let folder = folder.display();
+                ui.note(&match listed.is_empty() {
+                    true => format!("no receipts in {folder}"),
+                    false => format!("receipts in {folder}:"),
+                });
                 listed
             }
         };

@@ -1,6 +1,7 @@
 //! What `undo` and `apply` show: a line for each step, then totals.
 
 use ddb_core::changes::{Outcome, Seen};
+use ddb_core::timezone::Zone;
 use serde::Serialize;
 
 use crate::changes::CarriedOut;
@@ -46,6 +47,15 @@ impl Record for Row {
             Self::Totals { .. } => Cell::text(""),
         }),
     ];
+
+    fn sentence(row: &Self, _: Zone) -> Option<String> {
+        match row {
+            Self::Totals { done, left: 0, .. } => {
+                Some(format!("{} done", plural(*done, "step", "steps")))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Prints steps as they come to their end. People see those that were left, and the totals.
@@ -110,7 +120,7 @@ impl<'a> Steps<'a> {
             left: tally.left,
             receipt: receipt.map(|path| path.display().to_string()),
         };
-        let printed = self.printer.print(&totals);
+        let printed = self.printer.print_only(&totals);
         let printed = printed.and_then(|()| self.printer.finish(Totals::default()));
         if tally.left > 0 {
             let left = plural(tally.left, "step was left", "steps were left");

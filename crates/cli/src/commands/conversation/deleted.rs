@@ -3,13 +3,14 @@
 use ddb_core::changes::Seen;
 use ddb_core::conversation::Deletion;
 use ddb_core::key::ConversationId;
+use ddb_core::timezone::Zone;
 use serde::Serialize;
 
 use crate::changes::CarriedOut;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Cell, Column, Record};
 use crate::ui::Ui;
-use crate::wording::plural;
+use crate::wording::{plural, short};
 
 /// What was deleted.
 #[derive(Debug, Serialize)]
@@ -28,6 +29,15 @@ impl Record for Deleted {
         Column::kept("rows", |row| Cell::number(row.rows)),
         Column::new("receipt", |row| Cell::text_or_blank(row.receipt.as_deref())),
     ];
+
+    fn sentence(row: &Self, _: Zone) -> Option<String> {
+        let messages = plural(row.messages, "message", "messages");
+        let rows = plural(row.rows, "row", "rows");
+        Some(format!(
+            "deleted {messages} and {rows} of {}",
+            short(&row.group_uuid)
+        ))
+    }
 }
 
 /// Says that a step was planned anew.

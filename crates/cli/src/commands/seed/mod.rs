@@ -26,7 +26,7 @@ use crate::ui::Ui;
 use crate::wording::{plural, short, span};
 use generate::GenerateArgs;
 
-const BUILT_IN: &str = include_str!("../../../../../seed-data/conversations/late-train.txt");
+const BUILT_IN: &str = include_str!("../../../seed-data/conversations/late-train.txt");
 const BUILT_IN_NAME: &str = "the built-in conversation";
 
 /// Loads a conversation between two users.
@@ -84,8 +84,9 @@ pub struct Args {
     table: TableArgs,
 }
 
+/// What came of it.
 #[derive(Debug, Serialize)]
-struct Row {
+pub(super) struct Row {
     group_uuid: String,
     messages: u64,
     written: u64,
@@ -136,20 +137,7 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
-        let now = Timestamp::now();
-        if self.interval < Duration::from_micros(1) {
-            return Err(Failure::refused(
-                "--interval must be at least 1us: two messages cannot have one time",
-            ));
-        }
-        let row =
-            match self
-                .generate
-                .load(&self.ends_at, context.zones.dates, self.interval, now)?
-            {
-                Some(load) => self.generate(load, &context).await?,
-                None => self.converse(now, &context).await?,
-            };
+        let row = self.load(&context).await?;
         let done = match self.dry_run {
             true => "nothing was written".to_owned(),
             false => format!(
@@ -172,6 +160,23 @@ fn say_dry_run(ui: &Ui) {
 }
 
 impl Args {
+    /// Loads what is asked for, and returns what came of it.
+    pub(super) async fn load(&self, context: &Context) -> Result<Row, Failure> {
+        let now = Timestamp::now();
+        if self.interval < Duration::from_micros(1) {
+            return Err(Failure::refused(
+                "--interval must be at least 1us: two messages cannot have one time",
+            ));
+        }
+        match self
+            .generate
+            .load(&self.ends_at, context.zones.dates, self.interval, now)?
+        {
+            Some(load) => self.generate(load, context).await,
+            None => self.converse(now, context).await,
+        }
+    }
+
     /// Makes a synthetic load.
     async fn generate(&self, load: Synthetic, context: &Context) -> Result<Row, Failure> {
         let site = self.table.open(context, None).await?;

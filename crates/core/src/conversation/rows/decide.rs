@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Doubled, Missing, SyncRequest, SyncedRows};
-use crate::item::{ConversationRow, Message};
+use crate::item::{ConversationRow, Message, Person};
 use crate::key::{SortKey, UserId};
 use crate::store::{Action, MAX_BUMP_MICROS};
 use crate::timestamp::Timestamp;
@@ -111,25 +111,29 @@ pub(super) fn decide(
         first.extend(actions);
         decision.synced.doubled.extend(own);
     }
-    match &request.missing {
-        Missing::PassOver => decision.synced.missing = 2usize.saturating_sub(owners.len()),
+    let wanted: Vec<(UserId, &Person)> = match &request.missing {
+        Missing::PassOver => Vec::new(),
         Missing::Create(people) => {
             let [one, two] = people.as_ref();
-            for (owner, other) in [(one, two), (two, one)] {
-                if !owners.contains(&owner.id) {
-                    let row = ConversationRow {
-                        owner: owner.id,
-                        last_message_at: free_key(owner.id, newest, taken).ok_or(owner.id)?,
-                        conversation: request.conversation,
-                        text: newest.text.clone(),
-                        other: other.clone(),
-                    };
-                    first.push(Action::PutRow(row.clone()));
-                    decision.synced.created.push(row);
-                }
-            }
+            vec![(one.id, two), (two.id, one)]
+        }
+        Missing::CreateThese(rows) => rows.iter().map(|(owner, other)| (*owner, other)).collect(),
+    };
+    for (owner, other) in wanted {
+        if !owners.contains(&owner) {
+            let row = ConversationRow {
+                owner,
+                last_message_at: free_key(owner, newest, taken).ok_or(owner)?,
+                conversation: request.conversation,
+                text: newest.text.clone(),
+                other: other.clone(),
+            };
+            first.push(Action::PutRow(row.clone()));
+            decision.synced.created.push(row);
         }
     }
+    let there = owners.len() + decision.synced.created.len();
+    decision.synced.missing = 2usize.saturating_sub(there);
     decision.steps = steps(first, surplus);
     Ok(decision)
 }

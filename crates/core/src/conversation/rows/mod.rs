@@ -29,6 +29,8 @@ pub enum Missing {
     PassOver,
     /// Creates it: the two participants are known.
     Create(Box<[Person; 2]>),
+    /// Creates the rows that are listed, where they are missing: whose each is, and who the other participant is.
+    CreateThese(Vec<(UserId, Person)>),
 }
 
 /// Tells what to do where a participant has more than one row.
@@ -91,6 +93,7 @@ pub async fn sync_rows(writer: &Writer, request: &SyncRequest) -> Result<SyncedR
     let known: Vec<UserId> = match &request.missing {
         Missing::PassOver => Vec::new(),
         Missing::Create(people) => people.iter().map(|person| person.id).collect(),
+        Missing::CreateThese(rows) => rows.iter().map(|(owner, _)| *owner).collect(),
     };
     loop {
         let search = if written.created.is_empty() {

@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 
+use super::units;
 use crate::error::CallError;
 use crate::item::{RawItem, primary_key};
 use crate::key::{PartitionKey, SortKey};
@@ -30,13 +31,24 @@ impl Store {
         &self,
         key: RawItem,
     ) -> Result<Option<RawItem>, CallError> {
-        let request = self
+        const OPERATION: &str = "GetItem";
+        let mut request = self
             .client
             .get_item()
             .table_name(self.table.as_str())
             .set_key(Some(key))
             .consistent_read(true);
-        let answer = self.ask("GetItem", || request.clone().send()).await?;
+        let mut reserved = 0.0;
+        if let Some(rate) = &self.rate {
+            request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
+            reserved = rate.begin_one().await;
+        }
+        let answer = self.ask(OPERATION, || request.clone().send()).await?;
+        if let Some(rate) = &self.rate {
+            let used = units(answer.consumed_capacity());
+            let end = rate.end(reserved, 1, used);
+            end.map_err(|fault| self.garbled(OPERATION, &fault))?;
+        }
         Ok(answer.item)
     }
 

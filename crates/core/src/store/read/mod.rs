@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::ConsumedCapacity;
 
 use crate::item::RawItem;
 pub use query::{Direction, Partition, Query, QueryWords};
+pub(super) use rate::ReadRate;
 pub use scan::{Folded, Scan, Segment, Segments};
 
 /// One page of the answer to a query.

@@ -208,6 +208,14 @@ impl Store {
         last: LastKey,
     ) -> Result<(Page, LastKey), CallError> {
         let own = || OwnText::of(last.as_ref());
+        let (size, reserved) = match &self.rate {
+            Some(rate) => {
+                let wanted = size.and_then(|size| u32::try_from(size).ok());
+                let (size, reserved) = rate.begin(wanted).await;
+                (size.map(items), reserved)
+            }
+            None => (size, 0.0),
+        };
         let words = query.words();
         let mut request = self
             .client
@@ -238,6 +246,10 @@ impl Store {
             consumed: units(answer.consumed_capacity()),
             items: answer.items.unwrap_or_default(),
         };
+        if let Some(rate) = &self.rate {
+            let end = rate.end(reserved, page.scanned, page.consumed);
+            end.map_err(|fault| self.garbled(QUERY, &fault))?;
+        }
         Ok((page, unless_empty(answer.last_evaluated_key)))
     }
 }

@@ -1,4 +1,4 @@
-//! A scan that keeps to a rate of read capacity units.
+//! Reading that keeps to a rate of read capacity units.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,16 +13,16 @@ const PAGE_UNITS: f64 = 256.0;
 #[error("it does not say what capacity it used, so no rate can be kept")]
 pub(super) struct Silent;
 
-/// Bounds the pages of one segment so that none costs more than a second of the rate.
+/// Bounds the pages of a scan or of queries so that none costs more than a second of the rate.
 #[derive(Debug, Clone)]
-pub(super) struct ScanRate {
+pub(in crate::store) struct ReadRate {
     rate: Rate,
     /// Units an item, by the last page.
     price: Arc<Mutex<f64>>,
 }
 
-impl ScanRate {
-    pub(super) fn new(rate: Rate, consistent: bool) -> Self {
+impl ReadRate {
+    pub(in crate::store) fn new(rate: Rate, consistent: bool) -> Self {
         // An item of 4 KB, until the first page says better.
         let price = if consistent { 1.0 } else { 0.5 };
         Self {
@@ -33,6 +33,13 @@ impl ScanRate {
 
     fn price(&self) -> MutexGuard<'_, f64> {
         self.price.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the turn of a single item; returns what was reserved.
+    pub(super) async fn begin_one(&self) -> f64 {
+        let reserved = *self.price();
+        self.rate.reserve(reserved).await;
+        reserved
     }
 
     /// Waits for a page's turn; returns how many items to ask for at the most, and what was reserved.

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, Select};
 use aws_smithy_types::body::SdkBody;
 use futures::stream::{self, Stream, StreamExt};
 
-use super::rate::ScanRate;
+use super::rate::ReadRate;
 use super::{LastKey, unless_empty};
 use crate::error::CallError;
 use crate::item::{ItemView, read_page};
@@ -154,7 +154,7 @@ impl Store {
     {
         let store = self.clone();
         let rate = scan.rate.clone();
-        let rate = rate.map(|rate| ScanRate::new(rate, scan.consistent));
+        let rate = rate.map(|rate| ReadRate::new(rate, scan.consistent));
         pages(SCAN, &self.destination, move |last: LastKey| {
             let (store, fold, rate) = (store.clone(), fold.clone(), rate.clone());
             let request = store.scan_request(segment, &scan);

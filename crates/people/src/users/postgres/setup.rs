@@ -11,7 +11,7 @@ use ddb_core::guard::{Deletable, Writable};
 use ddb_core::key::UserId;
 
 /// The users table, embedded.
-const SCHEMA: &str = include_str!("../../../../../seed-data/users.sql");
+const SCHEMA: &str = include_str!("../../../seed-data/users.sql");
 /// Where databases are made and dropped from.
 const MAINTENANCE: &str = "postgres";
 /// New rows have no Cognito user yet, and the column takes no null.

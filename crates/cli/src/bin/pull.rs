@@ -1,0 +1,3 @@
+//! `pull`: see [`ddb_cli::commands::pull`].
+
+ddb_cli::main!(ddb_cli::commands::pull::Args);
