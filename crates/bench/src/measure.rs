@@ -4,7 +4,7 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wait4::Wait4;
 
 /// What one run cost.
@@ -39,7 +39,7 @@ pub fn run(command: &mut Command) -> io::Result<Cost> {
 }
 
 /// The middle of several runs, and how far they spread.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Spread {
     /// The lowest.
     pub min: f64,
