@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Command;
 
-use crate::commands::{COMMAND_LINES, Entry, GROUPS};
+use crate::commands::{COMMAND_LINES, CommandLine, Entry, GROUPS};
 use crate::complete;
 use crate::help;
 use crate::runner::{self, Program};
@@ -60,7 +60,7 @@ fn called() -> Option<String> {
 /// Returns the utility of a name.
 fn utility(name: &str) -> Option<&'static Entry> {
     // Most of all, it is `ddb`: then no command line is made only to be asked for its name.
-    let named = |entry: &&Entry| entry.is_binary && entry.name() == name;
+    let named = |entry: &&Entry| entry.line.is_binary && entry.line.name() == name;
     (name != "ddb").then(|| entries().find(named)).flatten()
 }
 
@@ -79,7 +79,7 @@ pub fn catalog() -> Command {
         .args(runner::common_options().map(|option| option.hide(true).global(true)))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands(COMMAND_LINES.iter().map(|command| command()))
+        .subcommands(COMMAND_LINES.iter().map(|line| (line.command)()))
 }
 
 /// Returns `ddb` as it is parsed, its commands grouped in its help.
@@ -96,7 +96,10 @@ pub fn command() -> Command {
 
 /// Returns the names of the commands under their headings.
 fn groups() -> Vec<(&'static str, Vec<String>)> {
-    let names = |entries: &[Entry]| entries.iter().map(Entry::name).collect::<Vec<_>>();
+    let names = |entries: &[Entry]| {
+        let names = entries.iter().map(|entry| entry.line.name());
+        names.collect::<Vec<_>>()
+    };
     let mut groups: Vec<_> = GROUPS
         .iter()
         .map(|(heading, entries)| (*heading, names(entries)))
@@ -110,9 +113,10 @@ fn groups() -> Vec<(&'static str, Vec<String>)> {
 
 /// Returns the names of the commands that are binaries of their own.
 fn binaries() -> Vec<String> {
-    entries()
-        .filter(|entry| entry.is_binary)
-        .map(Entry::name)
+    COMMAND_LINES
+        .iter()
+        .filter(|line| line.is_binary)
+        .map(CommandLine::name)
         .collect()
 }
 

@@ -37,8 +37,8 @@ macro_rules! table {
         /// All commands, by what one wants to do. Help, completions and manual pages follow from it.
         pub const GROUPS: &[(&str, &[Entry])] = &[$(($heading, &[$($make::<$args>()),*])),*];
 
-        /// What makes the command line of each command, in the order of [`GROUPS`].
-        pub const COMMAND_LINES: &[fn() -> clap::Command] = &[$($(command_line::<$args>),*),*];
+        /// The command line of each command, in the order of [`GROUPS`].
+        pub const COMMAND_LINES: &[CommandLine] = &[$($($make::<$args>().line),*),*];
     };
 }
 
@@ -88,15 +88,22 @@ table! {
 /// A command in the table.
 #[derive(Debug)]
 pub struct Entry {
-    /// Makes its command line.
-    pub command: fn() -> clap::Command,
+    /// How it is typed.
+    pub line: CommandLine,
     /// Runs it with the options that were parsed.
     pub run: fn(Program, &ArgMatches) -> ExitCode,
+}
+
+/// How a command is typed, without the work behind it.
+#[derive(Debug, Clone, Copy)]
+pub struct CommandLine {
+    /// Makes its command line.
+    pub command: fn() -> clap::Command,
     /// Whether it is a binary of its own, too.
     pub is_binary: bool,
 }
 
-impl Entry {
+impl CommandLine {
     /// Returns the name of the command.
     pub fn name(&self) -> String {
         (self.command)().get_name().to_owned()
@@ -106,16 +113,21 @@ impl Entry {
 /// A command that is a subcommand of `ddb` alone.
 const fn only_in_ddb<C: Command>() -> Entry {
     Entry {
-        command: command_line::<C>,
+        line: CommandLine {
+            command: command_line::<C>,
+            is_binary: false,
+        },
         run: runner::run::<C>,
-        is_binary: false,
     }
 }
 
 /// A command that is a subcommand of `ddb`, and a binary of its own in `src/bin`.
 const fn utility<C: Command>() -> Entry {
     Entry {
-        is_binary: true,
-        ..only_in_ddb::<C>()
+        line: CommandLine {
+            command: command_line::<C>,
+            is_binary: true,
+        },
+        run: runner::run::<C>,
     }
 }

@@ -259,9 +259,9 @@ mod tests {
         let matches = command().try_get_matches_from(&words).unwrap();
         let (name, options) = matches.subcommand().unwrap();
         let entries = GROUPS.iter().flat_map(|(_, entries)| *entries);
-        let entry = { entries }.find(|entry| entry.name() == name).unwrap();
+        let entry = { entries }.find(|entry| entry.line.name() == name).unwrap();
         let environment = variables.iter().copied().collect();
-        Guide::new(catalog, entry.command, options, &environment)
+        Guide::new(catalog, entry.line.command, options, &environment)
     }
 
     fn words(line: &str, variables: &[(&str, &str)], hint: impl Into<Hint>) -> String {
