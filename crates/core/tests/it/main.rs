@@ -15,6 +15,7 @@ mod many;
 mod pages;
 mod put;
 mod renewed;
+mod replace;
 mod rows;
 mod seeding;
 mod stale;
