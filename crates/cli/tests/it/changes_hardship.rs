@@ -13,7 +13,7 @@ use crate::kills::{block_on, by_way_of, with_table};
 use crate::setup::tool;
 
 /// Seeds of each command: everyday, and in a deep run.
-const FEW: u64 = 5;
+const FEW: u64 = 20;
 const MANY: u64 = 200;
 /// One request of so many meets a fault.
 const ODDS: u64 = 8;

@@ -47,7 +47,6 @@ const BUILT_IN_NAME: &str = "the built-in conversation";
         ddb seed --me londo --with altbrown --conversation tea.txt"),
     ("Bring an edited file into the table", "printf 'londo: Coffee?\\nPerson 2: Always.\\n' > tea.txt\n    \
         ddb seed --me londo --with altbrown --conversation tea.txt --replace"),
-    ("See what would be written", "ddb seed --dry-run"),
     ("A table to try things on, with invented people", "ddb seed --generate 1000 --ends-at 2026-03-22"),
 ]))]
 pub struct Args {
