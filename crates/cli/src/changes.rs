@@ -148,6 +148,30 @@ impl PlanArgs {
         self.dry_run || self.plan.is_some()
     }
 
+    /// Tells whether the plan is only said.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// Returns how many write capacity units a second may be used, where that is bounded.
+    pub fn max_wcu(&self) -> Option<NonZeroU32> {
+        self.carry_out.max_wcu
+    }
+
+    /// Returns the options that a command which makes no plan cannot honour, but for `--dry-run` and `--max-wcu`.
+    pub fn of_plans_alone(&self) -> impl Iterator<Item = &'static str> {
+        let given = &self.carry_out;
+        let options = [
+            ("--plan", self.plan.is_some()),
+            ("--receipt", given.receipt.is_some()),
+            ("--without-recovery", given.without_recovery),
+            ("--stream-readers-ready", given.stream_readers_ready),
+        ];
+        options
+            .into_iter()
+            .filter_map(|(option, is_given)| is_given.then_some(option))
+    }
+
     /// Tells whether an earlier run of the same command began a receipt and did not end it.
     ///
     /// # Errors

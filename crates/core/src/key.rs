@@ -88,6 +88,15 @@ impl ConversationId {
     pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
+
+    /// Derives the id of a conversation that is in a file of its own: UUIDv5 in the namespace of another conversation,
+    /// over `"{smaller user_uuid}\n{larger}\n{base name}"`. Whoever of the two is named first, it is the same.
+    pub fn derive(of: &Self, people: [UserId; 2], base_name: &str) -> Self {
+        let [one, other] = people;
+        let (smaller, larger) = (one.min(other), one.max(other));
+        let name = format!("{smaller}\n{larger}\n{base_name}");
+        Self(Uuid::new_v5(of.uuid(), name.as_bytes()))
+    }
 }
 
 impl MessageId {
@@ -103,6 +112,11 @@ impl MessageId {
     ) -> Self {
         let name = format!("{index}\n{sender}\n{text}");
         Self(Uuid::new_v5(conversation.uuid(), name.as_bytes()))
+    }
+
+    /// Tells whether it may be an id that [`MessageId::derive`] makes: a UUIDv5. The application's own are UUIDv4.
+    pub fn may_be_derived(&self) -> bool {
+        self.0.get_version_num() == 5
     }
 
     /// Makes a random id (UUIDv4).

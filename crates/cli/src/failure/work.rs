@@ -77,7 +77,9 @@ impl From<SeedError> for Failure {
             } => Self::refused(message)
                 .hint("--ends-at and --interval say when the conversation takes place"),
             SeedError::Plan { .. } => Self::refused(message)
-                .hint("seed the changed file as another conversation, with --group-uuid"),
+                .hint(
+                "--replace takes out what the file had before it was edited; --group-uuid seeds another conversation",
+            ),
             SeedError::OtherUsers { .. } => Self::refused(message).hint(
                 "name these two with --me and --with, or another conversation with --group-uuid",
             ),

@@ -15,8 +15,9 @@ use crate::kills::{block_on, with_table};
 use crate::setup::{ANDREW, BAYKO, lines, message, strings, through_both_doors, tool};
 
 const EARLIER: &str = "2026-03-22T08:00:00.000000+00:00";
+const FILLER: &str = "this is a filler message";
 
-fn conversation(n: u32) -> String {
+pub fn conversation(n: u32) -> String {
     format!("aaaaaaaa-aaaa-4aaa-8aaa-{n:012}")
 }
 
@@ -48,7 +49,7 @@ fn row(n: u32, owner: &str, sk: &str, text: &str) -> RawItem {
 }
 
 /// Conversations whose second row is behind.
-fn behind(conversations: u32) -> Vec<RawItem> {
+pub fn behind(conversations: u32) -> Vec<RawItem> {
     let items = (1..=conversations).flat_map(|n| {
         let earlier = EARLIER.replace("000000", &format!("{n:06}"));
         [
@@ -61,7 +62,7 @@ fn behind(conversations: u32) -> Vec<RawItem> {
     items.collect()
 }
 
-fn receipts(tool: &Tool) -> Vec<PathBuf> {
+pub fn receipts(tool: &Tool) -> Vec<PathBuf> {
     let folder = tool.home().join(".local/state/ddb/receipts");
     let Ok(files) = std::fs::read_dir(folder) else {
         return Vec::new();
@@ -71,7 +72,7 @@ fn receipts(tool: &Tool) -> Vec<PathBuf> {
     files
 }
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -82,7 +83,7 @@ fn json_lines(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-const REPAIR: [&str; 2] = ["check-conversations", "--repair"];
+pub const REPAIR: [&str; 2] = ["check-conversations", "--repair"];
 
 #[tokio::test]
 async fn p33_p34_a_repair_is_taken_back_and_that_is_taken_back() {
@@ -556,7 +557,7 @@ fn a_step_whose_items_change_is_planned_anew() {
 }
 
 /// Says whether there is a row without messages, and how many items a conversation has.
-fn look_at(items: &[RawItem], n: u32) -> (bool, usize) {
+pub fn look_at(items: &[RawItem], n: u32) -> (bool, usize) {
     let is_of = |item: &RawItem, name: &str, value: &str| {
         item.get(name)
             .is_some_and(|text| text.as_s().unwrap() == value)
@@ -571,7 +572,7 @@ fn look_at(items: &[RawItem], n: u32) -> (bool, usize) {
 }
 
 /// A conversation with 25 messages, beside another one.
-fn long() -> Vec<RawItem> {
+pub fn long() -> Vec<RawItem> {
     let mut items = behind(2);
     items
         .extend((10..33).map(|at| said(1, &format!("2026-03-20T08:35:{at}.000000+00:00"), "more")));
@@ -737,34 +738,47 @@ fn a_conversation_of_production_is_deleted_by_its_first_digits() {
     assert_eq!(block_on(sandbox.items()).len(), long().len());
 }
 
+/// Two conversations as the old scripts and the web backend left them: naive times, filler rows in the future, one
+/// doubled row, one message of the backend with microseconds and no offset, and one row with an offset of its own.
+pub fn old_table() -> Vec<RawItem> {
+    let mut items = Vec::new();
+    let with_id = |n: u32, sk: &str, text: &str, id: u32| {
+        let mut item = said(n, sk, text);
+        let id = format!("33333333-3333-4333-8333-{id:012}");
+        item.extend(strings(&[("message_uuid", &id)]));
+        item
+    };
+    for n in 1..=2 {
+        for minute in 0..12 {
+            let sk = format!("2023-05-0{n}T10:{minute:02}:00.00000{n}");
+            let text = format!("line {minute}");
+            items.push(with_id(n, &sk, &text, n * 100 + minute));
+        }
+        items.push(row(
+            n,
+            ANDREW,
+            &format!("2023-05-1{n}T10:00:00.000000"),
+            FILLER,
+        ));
+    }
+    items.push(with_id(
+        1,
+        "2023-05-01T10:30:07.654321",
+        "from the web",
+        999,
+    ));
+    items.push(row(1, BAYKO, "2023-05-11T10:00:00.000000", FILLER));
+    items.push(row(1, BAYKO, "2023-05-10T10:00:00.000000", FILLER));
+    items.push(row(2, BAYKO, "2023-05-12T10:00:00+01:00", FILLER));
+    items
+}
+
 /// The table that the scripts of the course and the web backend leave: checked, planned, brought up to date, checked
 /// clean, and taken back byte for byte.
 #[tokio::test]
 async fn p35_a_table_of_the_old_scripts_is_brought_up_to_date_and_back() {
     through_both_doors(async |sandbox, tool| {
-        for n in 1..=2 {
-            for minute in 0..12 {
-                let sk = format!("2023-05-0{n}T10:{minute:02}:00.00000{n}");
-                let mut item = said(n, &sk, &format!("line {minute}"));
-                let id = format!("33333333-3333-4333-8333-{:012}", n * 100 + minute);
-                item.extend(strings(&[("message_uuid", &id)]));
-                sandbox.put(item).await;
-            }
-            for owner in [ANDREW, BAYKO] {
-                let future = format!("2023-05-1{n}T10:00:00.000000");
-                sandbox
-                    .put(row(n, owner, &future, "this is a filler message"))
-                    .await;
-            }
-        }
-        sandbox
-            .put(row(
-                1,
-                BAYKO,
-                "2023-05-12T10:00:00+01:00",
-                "this is a filler message",
-            ))
-            .await;
+        sandbox.fill(&old_table()).await;
         let before = sandbox.items().await;
         let migrate = [
             &REPAIR[..],
@@ -794,7 +808,7 @@ async fn p35_a_table_of_the_old_scripts_is_brought_up_to_date_and_back() {
         let plan = tool.run(&[&migrate[..], &["--dry-run"]].concat());
         assert!(
             plan.stderr
-                .contains("24 messages are put anew, and the table has a stream"),
+                .contains("25 messages are put anew, and the table has a stream"),
             "{plan:?}"
         );
         assert_eq!(sandbox.items().await, before);

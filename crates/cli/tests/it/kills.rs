@@ -8,7 +8,7 @@ use ddb_core::item::{Item, RawItem};
 use ddb_test_support::proxy::{Fault, Proxy};
 use ddb_test_support::{Door, Sandbox, Tool, is_deep, note, side_by_side};
 
-use crate::setup::{message, tool};
+use crate::setup::{GROUP, message, tool};
 
 /// A conversation that makes 106 items: 104 messages and two rows.
 pub struct Talk(tempfile::NamedTempFile);
@@ -33,16 +33,19 @@ impl Talk {
         (Self::of(messages), messages)
     }
 
-    pub fn seed(&self) -> [&str; 3] {
-        ["seed", "--conversation", self.0.path().to_str().unwrap()]
+    pub fn seed(&self) -> [&str; 5] {
+        let file = self.0.path().to_str().unwrap();
+        ["seed", "--conversation", file, "--group-uuid", GROUP]
     }
 
-    pub fn seed_until(&self) -> [&str; 5] {
-        let [seed, option, file] = self.seed();
+    pub fn seed_until(&self) -> [&str; 7] {
+        let [seed, conversation, file, group, id] = self.seed();
         [
             seed,
-            option,
+            conversation,
             file,
+            group,
+            id,
             "--ends-at",
             "2026-03-22T08:35:09.123456Z",
         ]

@@ -4,6 +4,7 @@
 
 mod as_the_aws_tools;
 mod changes;
+mod changes_hardship;
 mod check;
 mod conversations;
 mod create;

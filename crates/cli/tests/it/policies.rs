@@ -224,6 +224,11 @@ fn a_seed_writes_with_what_the_policy_grants() {
         "2026-03-22",
     ];
     recorder.run(&load).ok();
+    // Of the file as it is now, the built-in conversation has nothing: all of that goes.
+    recorder.tool.file("edited.txt", "Person 1: all is new\n");
+    let file = ["--conversation", "edited.txt", "--group-uuid", GROUP];
+    let replace = ["--replace", "--stream-readers-ready", "--without-recovery"];
+    recorder.run(&[&seed[..], &file, &replace].concat()).ok();
     recorder.is_what_is_granted("seed");
 }
 

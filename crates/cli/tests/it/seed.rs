@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::setup::{ANDREW, BAYKO, GROUP, field, lines, message, one, through_both_doors, tool};
 
+const OF_TALK: &str = "05081070-cdca-5769-9340-1fc231e3d98f";
 const PAST: &str = "2026-03-22T08:35:09.123456+00:00";
 
 /// Several people, or a script in a loop, seed at the same time.
@@ -166,7 +167,10 @@ async fn a_file_is_loaded_line_by_line() {
         let seeded = seed(&[]);
         assert_eq!(seeded["first_at"], "2026-03-22T08:30:39.123456+00:00");
         assert_eq!(seeded["last_at"], PAST);
-        let shown = lines(tool.run(&["get-conversation", "-o", "jsonl"]));
+        // Python's uuid.uuid5(uuid.UUID(GROUP), f"{ALTBROWN}\n{LONDO}\ntalk.txt").
+        let id = seeded["group_uuid"].as_str().unwrap();
+        assert_eq!(id, OF_TALK);
+        let shown = lines(tool.run(&["get-conversation", id, "-o", "jsonl"]));
         assert_eq!(field(&shown, "message"), ["one", "Person 1: two", "three \u{1f600}", "four"]);
         assert_eq!(field(&shown, "handle"), ["altbrown", "londo", "londo", "altbrown"]);
         assert_eq!(
@@ -271,6 +275,7 @@ async fn an_edited_file_is_refused_with_a_way_out() {
     let ran = tool.run(&seed);
     ran.fails_with_hint(2, "held by another message");
     assert!(ran.stderr.contains("--group-uuid"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--replace"), "{}", ran.stderr);
     assert_eq!(sandbox.items().await.len(), 4);
     tool.run(
         &[
@@ -283,6 +288,115 @@ async fn an_edited_file_is_refused_with_a_way_out() {
     // Both conversations of the user end at the same instant, and both stay listed.
     let listed = lines(tool.run(&["list-conversations", "-o", "jsonl"]));
     assert_eq!(listed.len(), 2);
+}
+
+/// Seeded, written to by a person, edited: looked at, planned, replaced, and taken back.
+#[tokio::test]
+async fn an_edited_file_is_brought_into_the_table_and_back() {
+    through_both_doors(async |sandbox, tool| {
+        tool.file("a.txt", "Person 1: one\nPerson 2: two\nPerson 1: three\n");
+        let seed = ["seed", "--conversation", "a.txt"];
+        let ran = tool.run(&[&seed[..], &["--ends-at", PAST, "-o", "jsonl"]].concat());
+        let id = one(ran)["group_uuid"].as_str().unwrap().to_owned();
+        tool.run(&[
+            "create-message",
+            "--group",
+            &id,
+            "--from",
+            "bayko",
+            "by hand",
+        ])
+        .ok();
+        let before = sandbox.items().await;
+        tool.file("a.txt", "Person 1: one\nPerson 2: zwei\n");
+        let replace = [&seed[..], &["--replace"]].concat();
+        let dry = tool.run(&[&replace[..], &["--dry-run"]].concat());
+        assert!(
+            dry.stderr
+                .contains("2 messages that the file does not have any more"),
+            "{dry:?}"
+        );
+        assert!(
+            dry.stderr.contains("1 message that others wrote"),
+            "{dry:?}"
+        );
+        // Two messages, and both rows go to the message by hand, where nothing else has brought them yet.
+        assert!(dry.stderr.contains("plan: 6 changes in 2 steps"), "{dry:?}");
+        assert!(dry.stderr.contains("nothing was changed"), "{dry:?}");
+        assert_eq!(dry.ok(), "");
+        tool.run(&[&replace[..], &["--plan", "p"]].concat()).ok();
+        assert_eq!(sandbox.items().await, before);
+        let ran = tool.run(&[&replace[..], &["--receipt", "r", "-o", "jsonl"]].concat());
+        assert!(
+            ran.stderr
+                .contains(&format!("the conversation of this file is {id}")),
+            "{ran:?}"
+        );
+        let row = one(ran);
+        assert_eq!(row["group_uuid"], *id);
+        assert_eq!((&row["written"], &row["unchanged"]), (&json!(1), &json!(1)));
+        let shown = lines(tool.run(&["get-conversation", "--group", &id, "-o", "jsonl"]));
+        assert_eq!(field(&shown, "message"), ["one", "zwei", "by hand"]);
+        assert_eq!(tool.run(&["check-conversations"]).ok(), "");
+        let after = sandbox.items().await;
+        let again = one(tool.run(&[&replace[..], &["-o", "jsonl"]].concat()));
+        assert_eq!(
+            (&again["written"], &again["unchanged"]),
+            (&json!(0), &json!(2))
+        );
+        assert_eq!(sandbox.items().await, after);
+        tool.run(&["undo", "r"]).ok();
+        assert_eq!(sandbox.items().await, before);
+        // The plan that was saved is the same change.
+        tool.run(&["apply", "p"]).ok();
+        assert_eq!(sandbox.items().await, after);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_is_a_conversation_of_its_own() {
+    let sandbox = Sandbox::with_table().await;
+    let tool = tool(Door::Own, &sandbox);
+    let id = |options: &[&str]| {
+        let ran = tool.run(
+            &[
+                &["seed", "--dry-run", "-o", "jsonl", "--conversation"],
+                options,
+            ]
+            .concat(),
+        );
+        one(ran)["group_uuid"].as_str().unwrap().to_owned()
+    };
+    std::fs::create_dir(tool.home().join("folder")).unwrap();
+    for file in ["a.txt", "b.txt", "folder/a.txt"] {
+        tool.file(file, "Person 1: one\n");
+    }
+    let a = id(&["a.txt"]);
+    assert_ne!(a, GROUP);
+    assert_eq!(id(&["folder/a.txt"]), a, "the base name counts");
+    assert_eq!(id(&["a.txt", "--me", "bayko", "--with", "andrewbrown"]), a);
+    assert_ne!(id(&["b.txt"]), a);
+    assert_ne!(id(&["a.txt", "--with", "londo"]), a);
+    assert_eq!(id(&["a.txt", "--group-uuid", GROUP]), GROUP);
+    let device = ["seed", "--conversation", "/dev/null"];
+    tool.run(&device)
+        .fails_with_hint(2, "the file has no messages");
+    // What is behind the name is a file, but its name is not `stdin`.
+    let file = std::fs::File::open(tool.home().join("a.txt")).unwrap();
+    let mut piped = tool.command(&["seed", "--conversation", "/dev/stdin"]);
+    let piped: Ran = piped.stdin(file).output().unwrap().into();
+    piped.fails_with_hint(2, "no regular file");
+    assert!(piped.stderr.contains("--group-uuid"), "{piped:?}");
+    for option in [
+        &["--plan", "p"][..],
+        &["--receipt", "r"],
+        &["--max-wcu", "5"],
+    ] {
+        tool.run(&[&["seed"], option].concat())
+            .fails_with_hint(2, "is for --replace");
+    }
+    assert!(sandbox.items().await.is_empty());
 }
 
 #[tokio::test]
@@ -321,7 +435,8 @@ async fn what_is_mixed_or_doubled_is_said() {
     let tool = tool(Door::Own, &sandbox);
     tool.run(&["seed", "--ends-at", PAST]).ok();
     tool.file("other.txt", "Person 1: another talk\n");
-    let mixed = tool.run(&["seed", "--conversation", "other.txt"]);
+    let other = ["seed", "--conversation", "other.txt", "--group-uuid", GROUP];
+    let mixed = tool.run(&other);
     assert!(
         mixed.stderr.contains("holds 103 other messages already"),
         "{}",

@@ -106,7 +106,9 @@ async fn p29_a_table_fits_the_terminal() {
     let tool = tool(Door::Own, &sandbox);
     let long = "漢字 and 👩‍👩‍👧 and e\u{301}, again and again: ".repeat(8);
     tool.file("talk.txt", format!("Person 1: {long}\nPerson 2: short\n"));
-    tool.run(&["seed", "--conversation", "talk.txt"]).ok();
+    let into = ["--group-uuid", GROUP];
+    tool.run(&[&["seed", "--conversation", "talk.txt"][..], &into].concat())
+        .ok();
     for columns in [60, 80, 200] {
         let (code, shown) = tool
             .at_terminal(&["get-conversation", "--no-transcript"], columns)
@@ -140,6 +142,8 @@ async fn p28_p29_a_conversation_reads_like_a_chat() {
         "seed",
         "--conversation",
         "talk.txt",
+        "--group-uuid",
+        GROUP,
         "--ends-at",
         "2026-03-22T00:00:30Z",
     ];

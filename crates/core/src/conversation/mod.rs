@@ -27,4 +27,5 @@ pub use filter::{Filter, Needle, NothingToFind, Verdict};
 pub use mend::{Mending, RowRules, StalePeople, rename};
 pub use name::{ConversationName, FirstDigits, NameError, find_conversations};
 pub use read::{Slice, has_items, newest_message, query, read};
+pub(crate) use rows::row_changes_to;
 pub use rows::{Doubled, Missing, SyncRequest, SyncedRows, look, sync_rows};

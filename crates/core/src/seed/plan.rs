@@ -112,9 +112,9 @@ pub(super) fn plan(
         if end > now {
             return Err(PlanError::EndsInTheFuture(end));
         }
-        let taken = present.iter().map(|(key, _)| key.as_str()).collect();
+        let taken: BTreeSet<&str> = present.iter().map(|(key, _)| key.as_str()).collect();
         return Ok(Plan {
-            times: free_times(ids.len(), end, interval, &taken)?,
+            times: free_times(ids.len(), end, interval, |_, key| taken.contains(key))?,
             absent: (0..ids.len()).collect(),
             surplus: Vec::new(),
             anchored: false,
@@ -183,23 +183,37 @@ fn free_times(
     count: usize,
     end: Timestamp,
     interval: i64,
-    taken: &BTreeSet<&str>,
+    is_taken: impl Fn(usize, &str) -> bool,
 ) -> Result<Vec<Timestamp>, PlanError> {
     let length = number(count.saturating_sub(1))?.checked_mul(interval);
     let start = length.and_then(|length| end.micros().checked_sub(length));
     let mut planned = times(count, start.ok_or(PlanError::OutOfRange)?, interval)?;
-    if taken.is_empty() {
-        return Ok(planned);
-    }
-    while planned
-        .iter()
-        .any(|time| taken.contains(time.to_string().as_str()))
-    {
+    let any_taken = |planned: &[Timestamp]| {
+        let mut all = planned.iter().enumerate();
+        all.any(|(index, time)| is_taken(index, time.to_string().as_str()))
+    };
+    while any_taken(&planned) {
         for time in &mut planned {
             *time = time.plus_micros(-1).ok_or(PlanError::OutOfRange)?;
         }
     }
     Ok(planned)
+}
+
+/// Places all messages anew, the last one at `end`, or as little before it as keys that are taken allow.
+/// `is_taken` tells whether the message with an index cannot have a key.
+pub(super) fn place_anew(
+    count: usize,
+    end: Timestamp,
+    now: Timestamp,
+    interval: Duration,
+    is_taken: impl Fn(usize, &str) -> bool,
+) -> Result<Vec<Timestamp>, PlanError> {
+    if end > now {
+        return Err(PlanError::EndsInTheFuture(end));
+    }
+    let interval = i64::try_from(interval.as_micros()).map_err(|_| PlanError::OutOfRange)?;
+    free_times(count, end, interval, is_taken)
 }
 
 /// Fits the absent messages of a script between those that are there, and finds the surplus ones.

@@ -75,7 +75,27 @@ pub struct Seed {
 }
 
 impl Seed {
-    fn people(&self) -> [Person; 2] {
+    /// Makes the messages of a script. None has its time yet.
+    pub(super) fn lines(&self, script: &Script) -> Vec<Message> {
+        let lines = script.lines.iter().enumerate();
+        lines
+            .map(|(index, line)| {
+                let sender = match line.side {
+                    Side::Me => &self.me,
+                    Side::Other => &self.other,
+                };
+                Message {
+                    conversation: self.conversation,
+                    created_at: SortKey::verbatim(""),
+                    id: MessageId::derive(&self.conversation, index, &sender.id, &line.text),
+                    text: line.text.clone(),
+                    sender: sender.clone(),
+                }
+            })
+            .collect()
+    }
+
+    pub(super) fn people(&self) -> [Person; 2] {
         [self.me.clone(), self.other.clone()]
     }
 
@@ -121,26 +141,10 @@ pub async fn prepare<'a>(
     script: &'a Script,
     now: Timestamp,
 ) -> Result<Prepared<'a>, SeedError> {
-    let people = seed.people();
-    let speakers: Vec<&Person> = script
-        .lines
-        .iter()
-        .map(|line| match line.side {
-            Side::Me => &people[0],
-            Side::Other => &people[1],
-        })
-        .collect();
-    let ids: Vec<MessageId> = script
-        .lines
-        .iter()
-        .zip(&speakers)
-        .enumerate()
-        .map(|(index, (line, speaker))| {
-            MessageId::derive(&seed.conversation, index, &speaker.id, &line.text)
-        })
-        .collect();
+    let lines = seed.lines(script);
+    let ids: Vec<MessageId> = lines.iter().map(|line| line.id).collect();
 
-    let present = look(store, seed).await?;
+    let present = look(store, seed, |_, message| message.id).await?;
     let own: HashSet<&MessageId> = ids.iter().collect();
     let others = present.iter().filter_map(|(_, id)| id.as_ref());
     let others = others.filter(|id| !own.contains(id)).count() as u64;
@@ -150,18 +154,11 @@ pub async fn prepare<'a>(
             error,
         }
     })?;
-    let messages: Vec<Message> = script
-        .lines
-        .iter()
-        .zip(ids)
-        .zip(speakers)
-        .zip(&plan.times)
-        .map(|(((line, id), speaker), time)| Message {
-            conversation: seed.conversation,
+    let lines = lines.into_iter().zip(&plan.times);
+    let messages: Vec<Message> = lines
+        .map(|(line, time)| Message {
             created_at: (*time).into(),
-            id,
-            text: line.text.clone(),
-            sender: speaker.clone(),
+            ..line
         })
         .collect();
     for index in &plan.absent {
@@ -177,8 +174,13 @@ pub async fn prepare<'a>(
     })
 }
 
-/// Reads every sort key of the partition, and refuses a conversation of other people.
-async fn look(store: &Store, seed: &Seed) -> Result<Vec<(SortKey, Option<MessageId>)>, SeedError> {
+/// Reads every sort key of the partition, with what is kept of those that are messages, and refuses a conversation of
+/// other people.
+pub(super) async fn look<T>(
+    store: &Store,
+    seed: &Seed,
+    keep: impl Fn(RawItem, Message) -> T,
+) -> Result<Vec<(SortKey, Option<T>)>, SeedError> {
     let foreign = |person: &Person| SeedError::OtherUsers {
         conversation: seed.conversation,
         found: format!("{} ({})", person.handle, person.id),
@@ -188,12 +190,14 @@ async fn look(store: &Store, seed: &Seed) -> Result<Vec<(SortKey, Option<Message
     let mut pages = std::pin::pin!(store.query(messages));
     let mut present = Vec::new();
     while let Some(page) = pages.try_next().await? {
-        for raw in page.items {
-            match Item::decode(raw) {
+        for item in page.items {
+            match Item::decode(item.clone()) {
                 Item::Message(message) if !seed.is_participant(message.sender.id) => {
                     return Err(foreign(&message.sender));
                 }
-                Item::Message(message) => present.push((message.created_at, Some(message.id))),
+                Item::Message(message) => {
+                    present.push((message.created_at.clone(), Some(keep(item, message))));
+                }
                 Item::ConversationRow(row) => present.push((row.last_message_at, None)),
                 Item::Unknown { raw, .. } => {
                     if let Some(Ok(text)) = raw.get(attribute::SK).map(|value| value.as_s()) {

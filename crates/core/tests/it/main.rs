@@ -16,6 +16,7 @@ mod pages;
 mod pull;
 mod put;
 mod renewed;
+mod replace;
 mod rows;
 mod seeding;
 mod stale;

@@ -316,6 +316,74 @@ async fn p35_writers_beside_a_migration_lose_nothing() {
     assert!(pass.suspects().is_empty());
 }
 
+/// What the course's own Lambda does at each record of a table's stream: where a message was put, it deletes the rows
+/// that the index shows, and puts both at the key of that message.
+async fn course_lambda(sandbox: &Sandbox, inserted: &Message) {
+    let index = sandbox.items().await.into_iter();
+    let rows: Vec<_> = index
+        .filter_map(|item| match Item::decode(item) {
+            Item::ConversationRow(row) if row.conversation == inserted.conversation => Some(row),
+            _ => None,
+        })
+        .collect();
+    for row in rows {
+        sandbox.delete(&raw(&row)).await;
+        let moved = ddb_core::item::ConversationRow {
+            last_message_at: inserted.created_at.clone(),
+            text: inserted.text.clone(),
+            ..row
+        };
+        sandbox.put(raw(&moved)).await;
+    }
+}
+
+/// Messages of a table that another one does not have under their key: those are INSERT records.
+fn inserted(before: &[RawItem], after: &[RawItem]) -> Vec<Message> {
+    let keys = |item: &RawItem| [item["pk"].clone(), item["sk"].clone()];
+    let is_new = |item: &&RawItem| !before.iter().any(|old| keys(old) == keys(item));
+    let messages = after.iter().filter(is_new);
+    let messages = messages.filter_map(|item| match Item::decode(item.clone()) {
+        Item::Message(message) => Some(message),
+        _ => None,
+    });
+    messages.collect()
+}
+
+fn suspects(items: &[RawItem]) -> usize {
+    let mut pass = Pass::default();
+    items.iter().for_each(|item| pass.take(&item.into()));
+    pass.suspects().len()
+}
+
+/// The how-to stops the course's function, migrates, and starts it again at LATEST: the table is clean then, and after
+/// the next message. Started where it had stopped, it puts the rows at whatever message was put last.
+#[tokio::test]
+async fn p35_a_foreign_function_is_stopped_first_and_starts_again_at_latest() {
+    for starts_at_latest in [true, false] {
+        let sandbox = old_sandbox().await;
+        let before = sandbox.items().await;
+        migrate(&sandbox.writer(), "America/Toronto", &Keep::Nowhere)
+            .await
+            .unwrap();
+        let after = sandbox.items().await;
+        assert_eq!(suspects(&after), 0);
+        let records = inserted(&before, &after);
+        assert!(records.len() > 10, "each message is put anew");
+        if !starts_at_latest {
+            // Records of one partition come in the order of the work: there the newest is put first.
+            for message in records.iter().rev() {
+                course_lambda(&sandbox, message).await;
+            }
+            assert!(suspects(&sandbox.items().await) > 0, "its rows are behind");
+            continue;
+        }
+        let next = said(1, "2026-05-01T10:00:00.000000+00:00", 1, "after it");
+        sandbox.put(raw(&next)).await;
+        course_lambda(&sandbox, &next).await;
+        assert_eq!(suspects(&sandbox.items().await), 0);
+    }
+}
+
 #[tokio::test]
 async fn a_time_that_never_was_is_named_and_left() {
     let sandbox = Sandbox::with_table().await;

@@ -1,6 +1,5 @@
 //! `seed --generate`: a synthetic load, for tables of any size.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +9,7 @@ use ddb_core::timestamp::Timestamp;
 use ddb_core::timezone::Zone;
 
 use crate::args::{TableTarget, When, WriteArgs, no_instant};
+use crate::changes::PlanArgs;
 use crate::failure::Failure;
 use crate::ui::Ui;
 use crate::wording::plural;
@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
     /// Load N messages of invented conversations, instead of one conversation; needs --ends-at
-    #[arg(long, value_name = "N", help_heading = HEADING, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX) * 1000), conflicts_with_all = ["conversation", "me", "with", "speakers", "group_uuid", "users", "database_url"])]
+    #[arg(long, value_name = "N", help_heading = HEADING, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX) * 1000), conflicts_with_all = ["conversation", "me", "with", "speakers", "group_uuid", "replace", "users", "database_url"])]
     generate: Option<u64>,
     /// Messages of each conversation
     #[arg(long, alias = "messages-per-group", value_name = "N", help_heading = HEADING, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), requires = "generate")]
@@ -33,9 +33,6 @@ pub(super) struct GenerateArgs {
     /// Another number makes another load; the same one makes the same load
     #[arg(long, value_name = "N", help_heading = HEADING, default_value_t = 1, requires = "generate")]
     rng_seed: u64,
-    /// Use at most N write capacity units a second, by what the service reports
-    #[arg(long, value_name = "N", help_heading = HEADING, requires = "generate")]
-    max_wcu: Option<NonZeroU32>,
 }
 
 /// What was made, or would be.
@@ -45,6 +42,11 @@ pub(super) struct Generated {
 }
 
 impl GenerateArgs {
+    /// Tells whether a load is asked for.
+    pub(super) fn is_asked(&self) -> bool {
+        self.generate.is_some()
+    }
+
     /// Returns the load that is asked for, where one is.
     pub(super) fn load(
         &self,
@@ -90,7 +92,7 @@ impl GenerateArgs {
         load: Synthetic,
         target: &TableTarget,
         write: &WriteArgs,
-        dry_run: bool,
+        plan: &PlanArgs,
         ui: &Ui,
     ) -> Result<Generated, Failure> {
         ui.note(&format!(
@@ -99,7 +101,7 @@ impl GenerateArgs {
             plural(load.conversations(), "conversation", "conversations"),
             plural(self.people.into(), "person", "people"),
         ));
-        if dry_run {
+        if plan.is_dry_run() {
             let loaded = seed::survey(&target.store, &load).await?;
             return Ok(Generated { load, loaded });
         }
@@ -107,7 +109,7 @@ impl GenerateArgs {
         let loading = Loading::default();
         let mut progress = ui.progress("messages", Some(load.messages()));
         let mut tick = tokio::time::interval(TICK);
-        let rate = self.max_wcu.map(Rate::new);
+        let rate = plan.max_wcu().map(Rate::new);
         {
             let mut writing = std::pin::pin!(seed::load(&writer, &load, rate, &loading));
             loop {

@@ -1,6 +1,7 @@
 //! `seed`: loads a conversation between two users.
 
 mod generate;
+mod replace;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use clap::Parser;
 use ddb_core::conversation::SyncedRows;
 use ddb_core::handle::PersonName;
 use ddb_core::item::{ConversationRow, Message};
-use ddb_core::key::{ConversationId, SortKey};
+use ddb_core::key::{ConversationId, SortKey, UserId};
 use ddb_core::seed::{Prepared, Script, Seed, Side, Speakers, Synthetic, prepare};
 use ddb_core::timestamp::Timestamp;
 use ddb_core::timezone::Zone;
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 use crate::args::SEEDED_GROUP;
 use crate::args::{TableArgs, UsersArgs, When, WriteArgs, duration, id, me, no_instant};
+use crate::changes::PlanArgs;
 use crate::failure::{Failure, Outcome, exit_of_file};
 use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record};
@@ -35,13 +37,16 @@ const BUILT_IN_NAME: &str = "the built-in conversation";
 /// --with; a handle of the two means that user. Blank lines and lines that start with # are skipped.
 ///
 /// Seeding again changes nothing: messages that are there are found, and only the missing ones are
-/// written, where they belong.
+/// written, where they belong. After a file was edited, --replace makes it what is in the table: messages
+/// of the file as it was go, what people wrote stays, and `ddb undo` takes that back.
+///
+/// A file is a conversation of its own. Its id follows from the two people and the name of the file.
 #[derive(Debug, Parser)]
 #[command(name = "seed", version, after_help = examples(&[
     ("Load another conversation, between two other people", "printf 'londo: Tea?\\nPerson 2: Always.\\n' > tea.txt\n    \
-        ddb seed --me londo --with altbrown --conversation tea.txt \\\n      \
-        --group-uuid 0b6c8e5e-6f0a-4f6e-9d3f-3a1b7c2d4e5f"),
-    ("See what would be written", "ddb seed --dry-run"),
+        ddb seed --me londo --with altbrown --conversation tea.txt"),
+    ("Bring an edited file into the table", "printf 'londo: Coffee?\\nPerson 2: Always.\\n' > tea.txt\n    \
+        ddb seed --me londo --with altbrown --conversation tea.txt --replace"),
     ("A table to try things on, with invented people", "ddb seed --generate 1000 --ends-at 2026-03-22"),
 ]))]
 pub struct Args {
@@ -57,9 +62,12 @@ pub struct Args {
     /// Say who speaks under another name; may be given several times
     #[arg(long = "speaker", value_name = "NAME=HANDLE")]
     speakers: Vec<String>,
-    /// Id of the conversation
-    #[arg(long, value_name = "UUID", default_value_t = SEEDED_GROUP, value_parser = id::<ConversationId>)]
-    group_uuid: ConversationId,
+    /// Id of the conversation [default: a fixed one; for a file, one of its people and its name]
+    #[arg(long, value_name = "UUID", value_parser = id::<ConversationId>)]
+    group_uuid: Option<ConversationId>,
+    /// Take out messages that the file had before it was edited; what people wrote stays
+    #[arg(long)]
+    replace: bool,
     /// Time of the last message: 2026-03-22, '2026-03-22 10:30', now, -1d; in UTC unless --tz is given
     #[arg(
         long,
@@ -71,9 +79,8 @@ pub struct Args {
     /// Time between two messages
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
     interval: Duration,
-    /// Say what would be written, and write nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    plan: PlanArgs,
     #[command(flatten)]
     generate: GenerateArgs,
     #[command(flatten)]
@@ -137,8 +144,10 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
-        let row = self.load(&context).await?;
-        let done = match self.dry_run {
+        let Some(row) = self.load(&context).await? else {
+            return Ok(Outcome::Done);
+        };
+        let done = match self.plan.is_dry_run() {
             true => "nothing was written".to_owned(),
             false => format!(
                 "{} written, {} unchanged, the newest in the conversation {}",
@@ -160,19 +169,22 @@ fn say_dry_run(ui: &Ui) {
 }
 
 impl Args {
-    /// Loads what is asked for, and returns what came of it.
-    pub(super) async fn load(&self, context: &Context) -> Result<Row, Failure> {
+    /// Loads what is asked for, and returns what came of it. `None` where stdout has the plan in its place.
+    pub(super) async fn load(&self, context: &Context) -> Result<Option<Row>, Failure> {
         let now = Timestamp::now();
         if self.interval < Duration::from_micros(1) {
             return Err(Failure::refused(
                 "--interval must be at least 1us: two messages cannot have one time",
             ));
         }
+        if !self.replace {
+            self.plan_is_for_replace()?;
+        }
         match self
             .generate
             .load(&self.ends_at, context.zones.dates, self.interval, now)?
         {
-            Some(load) => self.generate(load, context).await,
+            Some(load) => self.generate(load, context).await.map(Some),
             None => self.converse(now, context).await,
         }
     }
@@ -181,12 +193,12 @@ impl Args {
     async fn generate(&self, load: Synthetic, context: &Context) -> Result<Row, Failure> {
         let site = self.table.open(context, None).await?;
         let ui = &context.ui;
-        if self.dry_run {
+        if self.plan.is_dry_run() {
             say_dry_run(ui);
         }
         let generated = self
             .generate
-            .run(load, &site, &self.write, self.dry_run, ui)
+            .run(load, &site, &self.write, &self.plan, ui)
             .await?;
         let newest = generated.load.conversation(0);
         let [one, _] = &newest.people;
@@ -203,12 +215,34 @@ impl Args {
             last_at: newest.ends_at.to_string(),
             users_source: "generated".to_owned(),
             people: None,
-            dry_run: self.dry_run,
+            dry_run: self.plan.is_dry_run(),
         })
     }
 
-    /// Loads a conversation.
-    async fn converse(&self, now: Timestamp, context: &Context) -> Result<Row, Failure> {
+    /// Refuses options that are for --replace alone.
+    fn plan_is_for_replace(&self) -> Result<(), Failure> {
+        let mut options: Vec<&str> = self.plan.of_plans_alone().collect();
+        if self.plan.max_wcu().is_some() && !self.generate.is_asked() {
+            options.push("--max-wcu");
+        }
+        let Some(option) = options.first() else {
+            return Ok(());
+        };
+        let (message, hint) = match *option {
+            "--max-wcu" => (
+                "--max-wcu is for --replace and --generate".to_owned(),
+                "add one of them",
+            ),
+            option => (
+                format!("{option} is for --replace"),
+                "add --replace: without it only what is missing is written, and there is no plan",
+            ),
+        };
+        Err(Failure::refused(message).hint(hint))
+    }
+
+    /// Loads a conversation. `None` where stdout has the plan in place of what was done.
+    async fn converse(&self, now: Timestamp, context: &Context) -> Result<Option<Row>, Failure> {
         let ui = &context.ui;
         let me = me(self.me.as_ref(), &context.environment)?;
         if me == self.with {
@@ -220,6 +254,17 @@ impl Args {
         let users = self.users.open(context, self.table.is_production()).await?;
         let seed = self.seed(&me, &users, context.zones.dates, now).await?;
         let site = self.table.open(context, Some(users.source())).await?;
+        if self.conversation.is_some() && self.group_uuid.is_none() {
+            ui.note(&format!(
+                "the conversation of this file is {}",
+                seed.conversation
+            ));
+        }
+        if self.replace {
+            return self
+                .carry_out_replacement(&seed, &script, &users, &site, now, context)
+                .await;
+        }
         let prepared = prepare(&site.store, &seed, &script, now).await?;
         if prepared.is_anchored() && self.ends_at != When::Now {
             ui.note("--ends-at is not used: messages that are there fix the time");
@@ -228,15 +273,15 @@ impl Args {
         if prepared.others() > 0 && !prepared.is_anchored() {
             ui.warn(&format!(
                 "{} holds {} already; --group-uuid seeds another conversation",
-                self.group_uuid,
+                seed.conversation,
                 plural(prepared.others(), "other message", "other messages")
             ));
         }
         let mut row = row(&prepared, &seed, &users);
-        if self.dry_run {
+        if self.plan.is_dry_run() {
             row.dry_run = true;
             say_dry_run(ui);
-            return Ok(row);
+            return Ok(Some(row));
         }
         if site.is_production() {
             let messages = plural(prepared.absent(), "message", "messages");
@@ -264,7 +309,7 @@ impl Args {
             ));
         }
         say_rows(&report.rows, ui);
-        Ok(row)
+        Ok(Some(row))
     }
 
     fn script(&self, me: &PersonName) -> Result<Script, Failure> {
@@ -305,6 +350,15 @@ impl Args {
         )?)
     }
 
+    /// Returns the id of the conversation.
+    fn id(&self, people: [UserId; 2]) -> Result<ConversationId, Failure> {
+        match (self.group_uuid, &self.conversation) {
+            (Some(id), _) => Ok(id),
+            (None, None) => Ok(SEEDED_GROUP),
+            (None, Some(path)) => id_of_file(path, people),
+        }
+    }
+
     async fn seed(
         &self,
         me: &PersonName,
@@ -330,12 +384,31 @@ impl Args {
             }
         };
         Ok(Seed {
-            conversation: self.group_uuid,
+            conversation: self.id([me.id, other.id])?,
             me,
             other,
             ends_at,
             interval: self.interval,
         })
+    }
+}
+
+/// Returns the id of the conversation that a file is, between two people.
+fn id_of_file(path: &Path, people: [UserId; 2]) -> Result<ConversationId, Failure> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    // What is behind /dev/stdin may be a file, but `stdin` is not its name.
+    let is_stream = ["/dev", "/proc"]
+        .iter()
+        .any(|folder| path.starts_with(folder));
+    match name {
+        Some(name) if path.is_file() && !is_stream => {
+            Ok(ConversationId::derive(&SEEDED_GROUP, people, name))
+        }
+        _ => Err(Failure::refused(format!(
+            "{}: no regular file, so no id follows from its name; nothing was written",
+            path.display()
+        ))
+        .hint("--group-uuid names the conversation")),
     }
 }
 

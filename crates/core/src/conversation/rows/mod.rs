@@ -20,6 +20,7 @@ use crate::store::{Action, MAX_BUMP_MICROS, Partition, Query, Store, Transacted,
 pub(super) use decide::{TakenKeys, is_ahead, is_at_target};
 use decide::{decide, last_key};
 pub use plan::RowRules;
+pub(crate) use plan::row_changes_to;
 pub(super) use plan::{PlannedRows, plan_rows, step_of};
 
 /// Tells what to do where a participant has no row.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::decide::{TakenKeys, decide};
-use super::{Doubled, Missing, Search, SyncRequest, SyncedRows, keys_taken, look_for, no_free_key};
+use super::decide::{Decision, TakenKeys, decide};
+use super::{
+    Doubled, Missing, Search, SyncRequest, SyncedRows, find_rows, keys_taken, look_for, no_free_key,
+};
 use crate::changes::Step;
 use crate::error::Error;
-use crate::item::{ConversationRow, Person};
+use crate::item::{ConversationRow, Message, Person};
 use crate::key::{ConversationId, UserId};
 use crate::store::{Action, ItemChange, Store};
 
@@ -64,16 +66,7 @@ pub(in crate::conversation) async fn plan_rows(
         },
         never_back: false,
     };
-    let none = BTreeSet::new();
-    let no_key = |owner| no_free_key(store, &newest, owner);
-    let first = decide(&newest, rows.clone(), &request, &none, planned).map_err(no_key)?;
-    let mut taken = TakenKeys::default();
-    for owner in first.synced.writes_to().collect::<BTreeSet<UserId>>() {
-        let mut keys = keys_taken(store, owner, &newest).await?;
-        keys.extend(planned.0.get(&owner).into_iter().flatten().cloned());
-        taken.0.insert(owner, keys);
-    }
-    let decision = decide(&newest, rows.clone(), &request, &none, &taken).map_err(no_key)?;
+    let decision = decide_beside(store, &newest, &rows, &request, planned).await?;
     let steps = match rules.behind {
         true => decision.steps,
         false => without_updates(decision.steps, &decision.synced),
@@ -84,6 +77,56 @@ pub(in crate::conversation) async fn plan_rows(
         keys.insert(row.last_message_at.clone());
     }
     Ok(Some(PlannedRows { steps, rows }))
+}
+
+/// Decides with the keys that other rows hold, and those that a plan gives to other rows already.
+async fn decide_beside(
+    store: &Store,
+    newest: &Message,
+    rows: &[ConversationRow],
+    request: &SyncRequest,
+    planned: &TakenKeys,
+) -> Result<Decision, Error> {
+    let none = BTreeSet::new();
+    let no_key = |owner| no_free_key(store, newest, owner);
+    let first = decide(newest, rows.to_vec(), request, &none, planned).map_err(no_key)?;
+    let mut taken = TakenKeys::default();
+    for owner in first.synced.writes_to().collect::<BTreeSet<UserId>>() {
+        let mut keys = keys_taken(store, owner, newest).await?;
+        keys.extend(planned.0.get(&owner).into_iter().flatten().cloned());
+        taken.0.insert(owner, keys);
+    }
+    decide(newest, rows.to_vec(), request, &none, &taken).map_err(no_key)
+}
+
+/// Plans what brings the rows of a conversation to a message that will be its newest. Missing rows are made, doubled ones
+/// stay.
+///
+/// # Errors
+///
+/// When a request fails, or there is no free key for a row.
+pub(crate) async fn row_changes_to(
+    store: &Store,
+    newest: &Message,
+    people: &[Person; 2],
+) -> Result<Vec<ItemChange>, Error> {
+    let conversation = newest.conversation;
+    let known = people.each_ref().map(|person| person.id);
+    let rows = find_rows(store, conversation, newest, &known, Search::Everywhere).await?;
+    let request = SyncRequest {
+        conversation,
+        missing: Missing::Create(Box::new(people.clone())),
+        doubled: Doubled::Leave,
+        never_back: false,
+    };
+    let planned = TakenKeys::default();
+    let decision = decide_beside(store, newest, &rows, &request, &planned).await?;
+    Ok(decision
+        .steps
+        .iter()
+        .flatten()
+        .map(ItemChange::of)
+        .collect())
 }
 
 /// Leaves rows that are not at the newest message where they are.
