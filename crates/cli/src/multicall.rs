@@ -12,14 +12,13 @@ use crate::runner::{self, Program};
 use crate::version;
 
 const FIRST_STEPS: &str = "\
-A first look: `ddb demo`, which needs nothing and leaves nothing behind.
-
 First steps, in two terminals:
   ddb local                    a DynamoDB endpoint on this machine
   ddb schema-load              create the table there
   ddb seed                     load a conversation
   ddb get-conversation         read it
 
+In a hurry? `ddb demo` does all of it, and leaves nothing behind.
 Lost? `ddb doctor` says what is not right, and which command to type next.";
 
 const DDB: Program = Program {
