@@ -18,7 +18,6 @@ First steps, in two terminals:
   ddb seed                     load a conversation
   ddb get-conversation         read it
 
-In a hurry? `ddb demo` does all of it, and leaves nothing behind.
 Lost? `ddb doctor` says what is not right, and which command to type next.";
 
 const DDB: Program = Program {
