@@ -12,8 +12,6 @@ use crate::runner::{self, Program};
 use crate::version;
 
 const FIRST_STEPS: &str = "\
-A first look: `ddb demo`, which needs nothing and leaves nothing behind.
-
 First steps, in two terminals:
   ddb local                    a DynamoDB endpoint on this machine
   ddb schema-load              create the table there

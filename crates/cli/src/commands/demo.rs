@@ -13,7 +13,7 @@ use crate::runner::{Command, Context, wrong_usage};
 /// How many messages it shows: with all that is said around them, they fit a screen of 24 lines.
 const MESSAGES: &str = "8";
 
-/// Shows a conversation on an endpoint of its own, and what to type next.
+/// Shows a conversation, and what to type next.
 ///
 /// It starts an endpoint in memory, creates the table there, loads the built-in conversation and shows its end. No
 /// variable and no file is looked at, and none is written. It runs until Ctrl-C or SIGTERM; then all of it is gone.
