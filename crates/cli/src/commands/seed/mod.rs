@@ -45,8 +45,7 @@ const BUILT_IN_NAME: &str = "the built-in conversation";
 #[command(name = "seed", version, after_help = examples(&[
     ("Load another conversation, between two other people", "printf 'londo: Tea?\\nPerson 2: Always.\\n' > tea.txt\n    \
         ddb seed --me londo --with altbrown --conversation tea.txt"),
-    ("Bring an edited file into the table", "printf 'londo: Coffee?\\nPerson 2: Always.\\n' > tea.txt\n    \
-        ddb seed --me londo --with altbrown --conversation tea.txt --replace"),
+    ("After an edit, make the file what is in the table", "ddb seed --me londo --with altbrown --conversation tea.txt --replace"),
     ("A table to try things on, with invented people", "ddb seed --generate 1000 --ends-at 2026-03-22"),
 ]))]
 pub struct Args {
