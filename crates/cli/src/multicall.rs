@@ -30,7 +30,7 @@ const DDB: Program = Program {
 /// utility: so one file serves for all.
 pub fn run() -> ExitCode {
     if let Some(utility) = called().and_then(|name| utility(&name)) {
-        return crate::standalone(utility.command, utility.run);
+        return crate::standalone(utility.line.command, utility.run);
     }
     if let Some(answered) = complete::asked(catalog) {
         return answered;
