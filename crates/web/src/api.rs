@@ -41,7 +41,7 @@ const MESSAGES: usize = 20;
 #[derive(Debug)]
 pub enum Asker {
     /// Whoever has a token of the pool.
-    Token(Tokens),
+    Token(Box<Tokens>),
     /// One person, whoever it is: for development.
     Always(Box<User>),
 }

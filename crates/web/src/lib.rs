@@ -45,6 +45,7 @@ mod view;
 
 pub use api::{Api, Asker};
 pub use live::LiveSource;
-pub use pages::{Pages, Pen, Readable, Setting};
+pub use pages::{Pages, Pen, Readable};
 pub use server::Server;
 pub use tokens::Tokens;
+pub use view::Setting;

@@ -14,10 +14,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ddb_core::conversation::{Membership, Needle, Text, create_message, membership};
 use ddb_core::item::{ItemView, Message, Person, Typed};
-use ddb_core::key::{ConversationId, PartitionKey, SortKey, UserId};
+use ddb_core::key::{ConversationId, PartitionKey, SortKey};
 use ddb_core::store::{Store, Writer};
 use ddb_core::timestamp::Timestamp;
-use ddb_core::timezone::Zone;
 use ddb_core::{CallError, Error};
 use futures::Stream;
 use maud::Markup;
@@ -29,26 +28,7 @@ use crate::front::{Names, Refusal, collected, dressed};
 use crate::link::Links;
 use crate::live::{Live, LiveSource, Told, Watch};
 use crate::read::{self, Search, Stretch};
-use crate::view::{self, Frame, Writing};
-
-/// What a page says of where it acts, and as whom.
-#[derive(Debug, Clone)]
-pub struct Setting {
-    /// The target and the table, as commands show them.
-    pub target: String,
-    /// Whether real data is there.
-    pub production: bool,
-    /// Whose conversations these are.
-    pub me: UserId,
-    /// Their name.
-    pub name: String,
-    /// The zone that times are shown in.
-    pub zone: Zone,
-    /// The conversation that is open at first.
-    pub open: Option<ConversationId>,
-    /// Whether pages write. What was opened for reading cannot, whatever this says.
-    pub writes: bool,
-}
+use crate::view::{self, Frame, Setting, Writing};
 
 /// Something that pages read from.
 pub trait Readable: Send + Sync + 'static {

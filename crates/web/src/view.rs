@@ -7,9 +7,27 @@ use ddb_core::timezone::Zone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::assets::{ICON, SCRIPT, STYLE};
-use crate::pages::Setting;
 use crate::read::{Entry, Search, Transcript};
 use crate::text::{Body, encoded, initial, line, preview};
+
+/// What a page says of where it acts, and as whom.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The target and the table, as commands show them.
+    pub target: String,
+    /// Whether real data is there.
+    pub production: bool,
+    /// Whose conversations these are.
+    pub me: UserId,
+    /// Their name.
+    pub name: String,
+    /// The zone that times are shown in.
+    pub zone: Zone,
+    /// The conversation that is open at first.
+    pub open: Option<ConversationId>,
+    /// Whether pages write. What was opened for reading cannot, whatever this says.
+    pub writes: bool,
+}
 
 /// What every page shows.
 pub(crate) struct Frame<'a> {

@@ -133,7 +133,7 @@ async fn a_dry_run_and_a_plan_change_nothing_and_leave_no_receipt() {
         assert_eq!(sandbox.items().await, before);
         assert!(receipts(tool).is_empty());
         tool.run(&[&REPAIR[..], &["--plan", "p"]].concat())
-            .fails(1, "cannot be written");
+            .fails(2, "it is there already");
         tool.run(&["check-conversations", "--dry-run"])
             .fails_with_hint(2, "only with --repair");
     })

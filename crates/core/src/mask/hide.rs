@@ -18,7 +18,7 @@ pub fn without_ids(text: &str) -> Cow<'_, str> {
         let length = [WHOLE, DIGITS].into_iter().find(|length| {
             // The form is ASCII, so that it ends at the end of a character.
             let id = rest.get(..*length);
-            id.is_some_and(|id| is_id(id))
+            id.is_some_and(is_id)
         });
         match length {
             Some(length) => {

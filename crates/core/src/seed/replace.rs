@@ -20,7 +20,7 @@ use crate::store::{ItemChange, Store, check_size};
 use crate::timestamp::Timestamp;
 
 /// Why the steps of a replacement are made.
-pub const REPLACE: &str = "seed --replace";
+pub const REPLACE: &str = "seed-replace";
 
 /// Indexes that are tried, even where fewer messages are there: some of a longer file may have been deleted.
 const MIN_INDEXES: usize = 10_000;

@@ -15,7 +15,7 @@ use crate::help::examples;
 use crate::output::Format;
 use crate::runner::{Command, Context};
 
-/// Carries out a plan that was saved with --plan, exactly as it was saved.
+/// Carries out a plan that was saved with --plan.
 ///
 /// A step whose items were changed since the plan was made is left as it is and named, and the exit code is 5. A plan
 /// that was changed, or is of another table, is refused.

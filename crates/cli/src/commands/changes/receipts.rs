@@ -15,7 +15,7 @@ use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::runner::{Command, Context};
 use crate::wording::plural;
 
-/// Lists the receipts of commands that changed items, the oldest first.
+/// Lists the receipts of changes, the oldest first.
 ///
 /// They are in $XDG_STATE_HOME/ddb/receipts, and hold texts of messages. `ddb undo` takes back what one of them says.
 #[derive(Debug, Parser)]

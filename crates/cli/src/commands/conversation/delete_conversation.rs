@@ -17,7 +17,7 @@ use crate::output::Format;
 use crate::runner::{Command, Context};
 use ddb_core::handle::PersonName;
 
-/// Deletes a conversation: its two rows, then its messages.
+/// Deletes a conversation, its rows first.
 ///
 /// The receipt has all of them: `ddb undo` brings them back. In production the first 8 digits of the conversation's id
 /// are typed, or given with --confirm.

@@ -21,7 +21,7 @@ use crate::runner::{Command, Context};
 /// The port of the application's backend.
 const DEFAULT_PORT: u16 = 4567;
 
-/// Serves the application's API on this machine, for its React pages.
+/// Serves the application's API for its pages.
 ///
 /// Who asks is known by an access token of the user pool, or is always --me. Pages of another origin are answered
 /// where --allow-origin names it.
@@ -139,7 +139,7 @@ impl Args {
                 let keys = pool.target.keys(&id);
                 let who = format!("whoever has an access token of {id}");
                 let tokens = Tokens::new(keys, self.client_id.clone());
-                Ok((Asker::Token(tokens), who))
+                Ok((Asker::Token(Box::new(tokens)), who))
             }
             (None, Some(me)) => {
                 let user = users.named(me).await?;

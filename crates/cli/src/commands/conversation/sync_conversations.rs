@@ -20,7 +20,7 @@ use crate::runner::{Command, Context};
 use crate::ui::Ui;
 use crate::wording::{plural, short};
 
-/// Syncs rows to their newest message by following the stream.
+/// Follows the stream and syncs rows.
 ///
 /// It follows the stream until Ctrl-C. A record only names a conversation; its newest message is read from the table. So nothing goes back,
 /// and reading the stream again changes nothing.

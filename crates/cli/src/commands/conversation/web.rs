@@ -19,7 +19,7 @@ use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::runner::{Command, Context};
 
-/// Shows conversations in the browser, on this machine only.
+/// Shows conversations in the browser.
 ///
 /// It prints a link that is good once; Enter prints a new one, and Ctrl-C ends it. The page shows the conversations
 /// of --me, new messages as they come, a search, and each item as it is stored. It cannot write, unless --write is

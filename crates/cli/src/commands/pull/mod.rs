@@ -24,7 +24,7 @@ use crate::ui::Ui;
 use crate::wording::plural;
 use into::{Copy, IntoArgs};
 
-/// Copies conversations into a local table, with the people in them or without.
+/// Copies conversations into a local table.
 ///
 /// It reads where --prod or --endpoint-url leads, and writes to a local endpoint only: --into, else DDB_ENDPOINT_URL, else
 /// http://localhost:8000. The table is made where it is missing. A second pull brings what is new.

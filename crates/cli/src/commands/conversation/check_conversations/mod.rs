@@ -27,7 +27,7 @@ use crate::wording::plural;
 use repair::Repaired;
 use report::Report;
 
-/// Checks that messages and conversation rows agree, and repairs what does not hold
+/// Checks that messages and rows agree, and repairs them
 ///
 /// The exit code is 3 if anything is found and not repaired. The rules, and what mends them:
 ///
