@@ -2,7 +2,6 @@
 
 mod floor;
 mod measure;
-mod report;
 mod suite;
 
 use std::io::{self, Write};
@@ -11,7 +10,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ddb_bench::replay;
-use report::Report;
 use suite::Suite;
 
 #[derive(Debug, Parser)]
@@ -45,9 +43,6 @@ enum Task {
         /// Form of the result
         #[arg(short, long, value_enum, default_value_t = Form::Table)]
         output: Form,
-        /// Put an earlier run, kept with -o json, beside this one
-        #[arg(long, value_name = "FILE")]
-        compare: Option<PathBuf>,
     },
     /// Fetch the pages of a replay server and throw them away
     Floor {
@@ -86,22 +81,13 @@ fn work(task: Task) -> Result<(), Fault> {
             rounds,
             quick,
             output,
-            compare,
         } => {
-            // Before the minutes that it takes: the file may not be one.
-            let earlier: Option<Report> = match compare {
-                Some(path) => Some(serde_json::from_slice(&std::fs::read(path)?)?),
-                None => None,
-            };
             let own = std::env::current_exe()?;
             let binaries = own.parent().ok_or("no folder")?;
             let report = Suite::new(binaries, &project.canonicalize()?, rounds)?.run(quick)?;
-            let text = match (output, earlier) {
-                (Form::Table, None) => report.table(),
-                (Form::Table, Some(earlier)) => {
-                    format!("{}\n\n{}", report.table(), report.beside(&earlier))
-                }
-                (Form::Json, _) => serde_json::to_string_pretty(&report)?,
+            let text = match output {
+                Form::Table => report.table(),
+                Form::Json => serde_json::to_string_pretty(&report)?,
             };
             Ok(writeln!(io::stdout(), "{text}")?)
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wait4::Wait4;
 
 /// What one run cost.
@@ -39,7 +39,7 @@ pub fn run(command: &mut Command) -> io::Result<Cost> {
 }
 
 /// The middle of several runs, and how far they spread.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Spread {
     /// The lowest.
     pub min: f64,

@@ -4,10 +4,13 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use crate::measure::{self, Cost};
-use crate::report::Report;
+use comfy_table::{CellAlignment, ColumnConstraint, Table, presets};
+use serde::Serialize;
+
+use crate::measure::{self, Cost, Spread};
 
 const TABLE: &str = "cruddur-messages";
+const MIB: f64 = 1024.0 * 1024.0;
 
 /// A server that ends with this value.
 struct Server {
@@ -64,6 +67,20 @@ struct Case<'a> {
     items: Option<u64>,
     /// The first one is what the others are compared with.
     contenders: Vec<Contender<'a>>,
+}
+
+/// One line of the result.
+#[derive(Debug, Serialize)]
+struct Line {
+    what: String,
+    who: &'static str,
+    wall_ms: Spread,
+    cpu_ms: Spread,
+    peak_mib: Spread,
+    cpu_us_per_item: Option<f64>,
+    wall_ratio: f64,
+    cpu_ratio: f64,
+    peak_ratio: f64,
 }
 
 /// An empty folder, gone at the end. (The crate for that wants more of `rustix` than the tools do, and they would
@@ -166,37 +183,6 @@ impl Suite {
         }
     }
 
-    /// Another command that reads the whole table.
-    fn whole<'a>(
-        &'a self,
-        utility: &'static str,
-        who: &'static str,
-        url: &'a str,
-        options: &'a [&'a str],
-    ) -> Contender<'a> {
-        Contender {
-            who,
-            make: self.own(url, utility, options),
-        }
-    }
-
-    /// Asks for the tables by the shortest program there is.
-    fn curl<'a>(&'a self, url: &'a str) -> Option<Contender<'a>> {
-        let mut version = self.command("curl", "");
-        measure::run(version.arg("--version")).ok()?;
-        Some(Contender {
-            who: "curl",
-            make: Box::new(move || {
-                let mut command = self.command("curl", url);
-                command
-                    .args(["-s", "-H", "X-Amz-Target: DynamoDB_20120810.ListTables"])
-                    .args(["-H", "Content-Type: application/x-amz-json-1.0"])
-                    .args(["-d", "{}", url]);
-                command
-            }),
-        })
-    }
-
     fn boto3<'a>(
         &'a self,
         url: &'a str,
@@ -260,9 +246,6 @@ impl Suite {
         self.start_up(&mut report)?;
         self.conversation(&mut report)?;
         self.on_the_engine(&mut report)?;
-        if !quick {
-            self.large_on_the_engine(&mut report)?;
-        }
         for items in ["2000", "10000", "100000", "1000000"] {
             if !(quick && items == "1000000") {
                 self.on_replay(&mut report, items)?;
@@ -279,7 +262,6 @@ impl Suite {
             make: self.own(url, "ddb", &["list-tables"]),
         };
         let mut contenders = vec![self.ours(url, "list-tables", &[]), listing];
-        contenders.extend(self.curl(url));
         contenders.extend(self.boto3(url, "list_tables.py", &[]));
         contenders.extend(self.aws(url, &["list-tables"]));
         let case = Case {
@@ -341,30 +323,7 @@ impl Suite {
         self.measure(report, case, self.rounds)
     }
 
-    /// Whole scans of larger tables on the engine: their time should grow as the table does.
-    fn large_on_the_engine(&self, report: &mut Report) -> io::Result<()> {
-        for items in ["300000", "1000000"] {
-            let engine = self.engine()?;
-            let url = engine.url.as_str();
-            self.prepare(url, "schema-load", &[])?;
-            say(&format!(
-                "loading {items} messages into the embedded engine"
-            ));
-            let load = ["--generate", items, "--ends-at", "2026-01-01", "-q"];
-            self.prepare(url, "seed", &load)?;
-            let case = Case {
-                what: format!("scan {items}, embedded engine"),
-                items: items.parse().ok(),
-                contenders: vec![self.ours(url, "scan", &["-ojsonl"])],
-            };
-            self.measure(report, case, self.rounds.min(3))?;
-        }
-        Ok(())
-    }
-
     fn on_replay(&self, report: &mut Report, items: &str) -> io::Result<()> {
-        // The canned messages have no rows, so that other rules would find something.
-        const CHECK: &[&str] = &["--rule", "time-form"];
         let server = self.replay(items)?;
         let url = server.url.as_str();
         let count = items.parse().ok();
@@ -381,13 +340,6 @@ impl Suite {
                 segments("ours, 4 segments", &["-ojsonl", "--segments", "4"]),
                 segments("ours, ddb-json", &["-oddb-json"]),
                 segments("ours, --count", &["--count"]),
-                self.whole("stats", "ours, stats", url, &[]),
-                self.whole(
-                    "check-conversations",
-                    "ours, check-conversations",
-                    url,
-                    CHECK,
-                ),
                 self.floor(url, items),
             ],
         };
@@ -422,4 +374,84 @@ impl Suite {
 
 fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// The result.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    lines: Vec<Line>,
+}
+
+impl Report {
+    fn add(
+        &mut self,
+        what: &str,
+        who: &'static str,
+        items: Option<u64>,
+        costs: &[Cost],
+        ours: &[Cost],
+    ) {
+        let of = |costs: &[Cost], figure: fn(&Cost) -> f64| Spread::of(costs.iter().map(figure));
+        let wall: fn(&Cost) -> f64 = |cost| cost.wall.as_secs_f64() * 1e3;
+        let cpu: fn(&Cost) -> f64 = |cost| cost.cpu.as_secs_f64() * 1e3;
+        let peak: fn(&Cost) -> f64 = |cost| cost.peak as f64 / MIB;
+        let ratio = |figure| of(costs, figure).median / of(ours, figure).median;
+        self.lines.push(Line {
+            what: what.to_owned(),
+            who,
+            wall_ms: of(costs, wall),
+            cpu_ms: of(costs, cpu),
+            peak_mib: of(costs, peak),
+            cpu_us_per_item: items.map(|items| of(costs, cpu).median * 1e3 / items as f64),
+            wall_ratio: ratio(wall),
+            cpu_ratio: ratio(cpu),
+            peak_ratio: ratio(peak),
+        });
+    }
+
+    /// Draws the table.
+    pub fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::ASCII_MARKDOWN);
+        table.set_header([
+            "what",
+            "who",
+            "wall ms",
+            "(spread)",
+            "CPU ms",
+            "(spread)",
+            "peak MiB",
+            "CPU µs/item",
+            "wall ×",
+            "CPU ×",
+            "peak ×",
+        ]);
+        let mut before = "";
+        for line in &self.lines {
+            let spread = |spread: &Spread| format!("{:.0}–{:.0}", spread.min, spread.max);
+            let what = if line.what == before { "" } else { &line.what };
+            before = &line.what;
+            table.add_row([
+                what.to_owned(),
+                line.who.to_owned(),
+                format!("{:.1}", line.wall_ms.median),
+                spread(&line.wall_ms),
+                format!("{:.1}", line.cpu_ms.median),
+                spread(&line.cpu_ms),
+                format!("{:.1}", line.peak_mib.median),
+                line.cpu_us_per_item
+                    .map_or_else(String::new, |us| format!("{us:.2}")),
+                format!("{:.2}", line.wall_ratio),
+                format!("{:.2}", line.cpu_ratio),
+                format!("{:.2}", line.peak_ratio),
+            ]);
+        }
+        for (index, column) in table.column_iter_mut().enumerate() {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+            if index > 1 {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table.to_string()
+    }
 }
