@@ -112,21 +112,19 @@ impl CommandLine {
 
 /// A command that is a subcommand of `ddb` alone.
 const fn only_in_ddb<C: Command>() -> Entry {
-    Entry {
-        line: CommandLine {
-            command: command_line::<C>,
-            is_binary: false,
-        },
-        run: runner::run::<C>,
-    }
+    entry::<C>(false)
 }
 
 /// A command that is a subcommand of `ddb`, and a binary of its own in `src/bin`.
 const fn utility<C: Command>() -> Entry {
+    entry::<C>(true)
+}
+
+const fn entry<C: Command>(is_binary: bool) -> Entry {
     Entry {
         line: CommandLine {
             command: command_line::<C>,
-            is_binary: true,
+            is_binary,
         },
         run: runner::run::<C>,
     }

@@ -161,12 +161,14 @@ impl<'a> Orders<'a> {
         };
         let place = match self.known.iter().position(is_that) {
             Some(place) => place,
+            // What cannot be kept is not worth finding out: sorting costs less.
+            None if self.known.len() == Self::MOST => return false,
             None => match KnownOrder::of(attributes) {
-                Some(order) if self.known.len() < Self::MOST => {
+                Some(order) => {
                     self.known.push(order);
                     self.known.len() - 1
                 }
-                _ => return false,
+                None => return false,
             },
         };
         for &(one, other) in &self.known[place].swaps {
