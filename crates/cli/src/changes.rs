@@ -142,6 +142,23 @@ pub struct CarriedOut {
     pub receipt: Option<PathBuf>,
 }
 
+impl CarriedOut {
+    /// Tells a command that plans anew whether all of its steps were done.
+    ///
+    /// # Errors
+    ///
+    /// How the command ends where its items changed again and again, so that steps were left.
+    pub fn all_done(&self) -> Result<(), Failure> {
+        let Tally { done, left, .. } = self.tally;
+        if left == 0 {
+            return Ok(());
+        }
+        let left = plural(left, "step was left", "steps were left");
+        let message = format!("{left}: the items keep changing; {done} done");
+        Err(Failure::new(Exit::Partly, message).hint("run the same command again"))
+    }
+}
+
 impl PlanArgs {
     /// Tells whether nothing is changed, whatever the plan is.
     pub fn changes_nothing(&self) -> bool {

@@ -7,7 +7,7 @@ use ddb_core::timezone::Zone;
 use serde::Serialize;
 
 use crate::changes::CarriedOut;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 use crate::output::{Cell, Column, Record};
 use crate::ui::Ui;
 use crate::wording::{plural, short};
@@ -60,12 +60,7 @@ pub(super) fn report(
     let Some(carried_out) = carried_out else {
         return Ok(Outcome::Done);
     };
-    let tally = carried_out.tally;
-    if tally.left > 0 {
-        let left = plural(tally.left, "step was left", "steps were left");
-        let message = format!("{left}: the items keep changing; {} done", tally.done);
-        return Err(Failure::new(Exit::Partly, message).hint("run the same command again"));
-    }
+    carried_out.all_done()?;
     let row = Deleted {
         group_uuid: conversation.to_string(),
         messages: deletion.messages,

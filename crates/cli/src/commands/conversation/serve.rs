@@ -6,6 +6,7 @@ use ddb_core::handle::PersonName;
 use ddb_core::key::PartitionKey;
 use ddb_core::key::UserId;
 use ddb_loopback::Origin;
+use ddb_people::cognito::PoolId;
 use ddb_people::users::Users;
 use ddb_web::{Api, Asker, Server, Tokens};
 use serde::Serialize;
@@ -77,28 +78,9 @@ impl Command for Args {
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         let production = self.table.is_production();
-        let pool = self.pool.pool(&context.environment)?;
-        if production && self.me.is_some() {
-            return Err(
-                Failure::refused("--me would let anybody in as that person, with --prod")
-                    .hint("--user-pool-id names the pool whose tokens say who asks"),
-            );
-        }
-        if pool.is_some() && self.me.is_some() {
-            return Err(Failure::refused(
-                "a user pool and --me are both given, and either says who asks",
-            )
-            .hint("leave --me out, or --user-pool-id and the variable AWS_COGNITO_USER_POOL_ID"));
-        }
-        if pool.is_none() && self.me.is_none() {
-            return Err(
-                Failure::refused("nothing says who asks: no user pool, and no --me").hint(
-                    "name the pool with --user-pool-id, or type `ddb serve --me andrewbrown`",
-                ),
-            );
-        }
+        let asks = self.who_asks(&context, production)?;
         let users = self.users.open(&context, production).await?;
-        let (asker, who) = self.asker(pool, &users, &context).await?;
+        let (asker, who) = self.asker(asks, &users, &context).await?;
         let site = self.table.open(&context, Some(users.source())).await?;
         // Whether the table is there, and may be read, is said here and not in the browser.
         has_items(
@@ -125,28 +107,55 @@ impl Command for Args {
     }
 }
 
+/// What says who asks.
+enum Asks<'a> {
+    /// The access tokens of a user pool.
+    Pool(PoolId),
+    /// It is always this person.
+    Always(&'a PersonName),
+}
+
 impl Args {
-    /// Finds out who says who asks.
+    /// Takes what says who asks from the options: one of the two.
+    fn who_asks(&self, context: &Context, production: bool) -> Result<Asks<'_>, Failure> {
+        match (self.pool.pool(&context.environment)?, &self.me) {
+            (_, Some(_)) if production => Err(Failure::refused(
+                "--me would let anybody in as that person, with --prod",
+            )
+            .hint("--user-pool-id names the pool whose tokens say who asks")),
+            (Some(_), Some(_)) => Err(Failure::refused(
+                "a user pool and --me are both given, and either says who asks",
+            )
+            .hint("leave --me out, or --user-pool-id and the variable AWS_COGNITO_USER_POOL_ID")),
+            (None, None) => Err(Failure::refused(
+                "nothing says who asks: no user pool, and no --me",
+            )
+            .hint("name the pool with --user-pool-id, or type `ddb serve --me andrewbrown`")),
+            (Some(pool), None) => Ok(Asks::Pool(pool)),
+            (None, Some(me)) => Ok(Asks::Always(me)),
+        }
+    }
+
+    /// Makes what finds out who asks, and says it.
     async fn asker(
         &self,
-        pool: Option<ddb_people::cognito::PoolId>,
+        asks: Asks<'_>,
         users: &Users,
         context: &Context,
     ) -> Result<(Asker, String), Failure> {
-        match (pool, &self.me) {
-            (Some(id), _) => {
+        match asks {
+            Asks::Pool(id) => {
                 let pool = self.pool.open(self.table.aws(), context).await?;
                 let keys = pool.target.keys(&id);
                 let who = format!("whoever has an access token of {id}");
                 let tokens = Tokens::new(keys, self.client_id.clone());
                 Ok((Asker::Token(Box::new(tokens)), who))
             }
-            (None, Some(me)) => {
+            Asks::Always(me) => {
                 let user = users.named(me).await?;
                 let who = format!("always {}", user.handle);
                 Ok((Asker::Always(Box::new(user)), who))
             }
-            (None, None) => Err(Failure::refused("nothing says who asks")),
         }
     }
 }

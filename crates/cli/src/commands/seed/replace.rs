@@ -8,7 +8,7 @@ use ddb_people::users::Users;
 use super::{Args, Row, text};
 use crate::args::{TableTarget, When};
 use crate::changes::{Ground, Job};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::runner::Context;
 use crate::ui::Ui;
 use crate::wording::plural;
@@ -59,12 +59,7 @@ impl Args {
         let Some(carried_out) = self.plan.carry_out(job, &again, see).await? else {
             return Ok(None);
         };
-        let tally = carried_out.tally;
-        if tally.left > 0 {
-            let left = plural(tally.left, "step was left", "steps were left");
-            let message = format!("{left}: the items keep changing; {} done", tally.done);
-            return Err(Failure::new(Exit::Partly, message).hint("run the same command again"));
-        }
+        carried_out.all_done()?;
         Ok(Some(row(&replacement, seed, users)))
     }
 }
