@@ -11,6 +11,7 @@ pub mod environment;
 pub mod error;
 pub mod guard;
 pub mod handle;
+pub mod import;
 pub mod item;
 pub mod key;
 pub mod mask;

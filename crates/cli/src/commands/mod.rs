@@ -7,6 +7,7 @@ pub mod demo;
 pub mod doctor;
 pub mod drop;
 pub mod explain;
+pub mod import;
 pub mod list_tables;
 pub mod local;
 pub mod people;
@@ -48,6 +49,7 @@ table! {
         only_in_ddb::<local::Args>(),
         utility::<schema_load::Args>(),
         utility::<seed::Args>(),
+        utility::<import::Args>(),
         utility::<pull::Args>(),
         utility::<drop::Args>(),
     ],

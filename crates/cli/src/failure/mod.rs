@@ -4,6 +4,7 @@ mod changes;
 mod flags;
 mod guide;
 mod hint;
+mod import;
 mod service;
 mod target;
 mod users;

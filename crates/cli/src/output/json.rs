@@ -176,7 +176,7 @@ impl WriteJson for PlainValue<'_> {
             Value::B(bytes) => base64(out, bytes),
             Value::Bool(true) => out.extend_from_slice(b"true"),
             Value::Bool(false) => out.extend_from_slice(b"false"),
-            Value::Null => out.extend_from_slice(b"null"),
+            Value::Null | Value::OtherType => out.extend_from_slice(b"null"),
             Value::L(list) => enclosed(out, ARRAY, list, |out, value| {
                 PlainValue(value).write_json(out);
             }),
@@ -223,7 +223,7 @@ fn typed_value(out: &mut Vec<u8>, value: &Value<'_>) {
         Value::N(_) => "N",
         Value::B(_) => "B",
         Value::Bool(_) => "BOOL",
-        Value::Null => "NULL",
+        Value::Null | Value::OtherType => "NULL",
         Value::L(_) => "L",
         Value::M(_) => "M",
         Value::Ss(_) => "SS",
@@ -236,7 +236,7 @@ fn typed_value(out: &mut Vec<u8>, value: &Value<'_>) {
     member(out, kind);
     match value {
         Value::N(number) => string(out, number),
-        Value::Null => out.extend_from_slice(b"true"),
+        Value::Null | Value::OtherType => out.extend_from_slice(b"true"),
         Value::L(list) => enclosed(out, ARRAY, list, typed_value),
         Value::M(map) => typed_map(out, map),
         Value::Ns(set) => enclosed(out, ARRAY, set, |out, number| string(out, number)),

@@ -26,6 +26,7 @@ mod hardship;
 mod help;
 mod hints;
 mod hostile;
+mod import;
 mod kills;
 mod launchers;
 mod local;

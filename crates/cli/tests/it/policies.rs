@@ -289,6 +289,20 @@ fn conversations_are_pulled_with_what_the_policy_grants() {
     recorder.is_what_is_granted("pull");
 }
 
+/// Items are put one by one, each on condition, so there is no BatchWriteItem among them.
+#[test]
+fn items_are_imported_with_what_the_policy_grants() {
+    let from = seeded();
+    let backup = crate::import::backup(&from);
+    let recorder = Recorder::on(with_table());
+    recorder.tool.file("backup.jsonl", backup);
+    let import = ["import", "backup.jsonl"];
+    let write = ["--yes", "--stream-readers-ready"];
+    recorder.run(&[&import[..], &write].concat()).ok();
+    recorder.run(&[&import[..], &["--check"]].concat()).ok();
+    recorder.is_what_is_granted("import");
+}
+
 /// Follows a conversation until a new message is shown.
 fn a_message_is_followed(recorder: &Recorder) {
     let follow = ["get-conversation", GROUP, "--follow", "--timeout", "40s"];

@@ -16,7 +16,7 @@ const TABLE: &str = "cruddur-messages";
 const ANOTHER: &str = "0b6c8e5e-6f0a-4f6e-9d3f-3a1b7c2d4e5f";
 
 /// What a command is, and what it is typed as, one after the other.
-const SESSIONS: [(&str, &[&[&str]]); 16] = [
+const SESSIONS: [(&str, &[&[&str]]); 17] = [
     (
         "schema-load",
         &[
@@ -109,6 +109,15 @@ const SESSIONS: [(&str, &[&[&str]]); 16] = [
                 "plan.jsonl",
             ],
             &["apply", "plan.jsonl"],
+        ],
+    ),
+    (
+        "import",
+        &[
+            &["import", "backup.jsonl"],
+            &["import", "backup.jsonl", "--check"],
+            &["import", "backup.jsonl", "--skip-bad"],
+            &["import", "backup.jsonl", "--skip-bad", "--check"],
         ],
     ),
     (
@@ -302,6 +311,14 @@ async fn each_command_shows_what_its_snapshot_has() {
         }
         if name == "check-conversations" {
             old(&sandbox);
+        }
+        if name == "import" {
+            let lines = tool.run(&["scan", "-o", "ddb-json", "--limit", "4"]).ok();
+            let other = r#"{"Item":{"pk":{"S":"hello"},"sk":{"S":"world"}}}"#;
+            tool.file(
+                "backup.jsonl",
+                format!("{lines}{other}\n{{\"Item\":{{}}}}\n"),
+            );
         }
         let tool = match name {
             "pull" => tool.with("DDB_ENDPOINT_URL", &sandbox.url()),

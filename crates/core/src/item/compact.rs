@@ -90,12 +90,12 @@ impl<'p> Cursor<'p> {
     /// # Errors
     ///
     /// Where more comes.
-    pub(super) fn end(&mut self) -> Result<(), Error> {
+    pub(super) fn end(&mut self, what: &str) -> Result<(), Error> {
         self.space();
         match self.rest() {
             [] => Ok(()),
             _ => Err(Error::custom(format!(
-                "more than a page, at byte {}",
+                "more than {what}, at byte {}",
                 self.at
             ))),
         }
@@ -160,6 +160,35 @@ impl<'p> Cursor<'p> {
         };
         Some((name, value))
     }
+
+    /// Reads the attributes of an item that is in the compact form.
+    fn attributes(&mut self, attributes: &mut Vec<(Cow<'p, str>, Value<'p>)>) -> Option<()> {
+        self.exactly(b"{")?;
+        loop {
+            attributes.push(self.attribute()?);
+            if self.exactly(b",").is_none() {
+                return self.exactly(b"}");
+            }
+        }
+    }
+
+    /// Reads one item alone.
+    ///
+    /// # Errors
+    ///
+    /// Where it is none.
+    pub(super) fn item(&mut self) -> Result<ItemView<'p>, Error> {
+        self.space();
+        let start = self.at;
+        let mut attributes = Vec::new();
+        match self.attributes(&mut attributes) {
+            Some(()) => Ok(attributes.into_iter().collect()),
+            None => {
+                self.at = start;
+                self.value()
+            }
+        }
+    }
 }
 
 /// The items of a page.
@@ -178,15 +207,9 @@ impl<'p> Items<'p> {
     /// Where it is none.
     pub(super) fn next(&mut self, page: &mut Cursor<'p>) -> Result<&ItemView<'p>, Error> {
         let start = page.at;
-        let read = self.view.refill(&mut self.orders, |attributes| {
-            page.exactly(b"{")?;
-            loop {
-                attributes.push(page.attribute()?);
-                if page.exactly(b",").is_none() {
-                    return page.exactly(b"}");
-                }
-            }
-        });
+        let read = self
+            .view
+            .refill(&mut self.orders, |attributes| page.attributes(attributes));
         if read.is_none() {
             page.at = start;
             self.view = page.value()?;

@@ -1,6 +1,7 @@
 //! Items of the table: messages, rows, and whatever else is found there.
 
 mod compact;
+mod number;
 mod typed;
 mod unicode;
 mod view;
@@ -15,11 +16,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::key::{ConversationId, KeyError, MessageId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute as name;
 
+pub use number::{Number, NumberFault};
 pub use typed::Typed;
 pub use unicode::NotUnicode;
 pub(crate) use unicode::{hold, restore};
 pub use view::{ItemView, Value};
-pub use wire::{PageMeta, read_page};
+pub use wire::{PageMeta, read_item, read_page};
 
 /// An item as the service gives and takes it: attribute names and typed values.
 pub type RawItem = HashMap<String, AttributeValue>;

@@ -35,7 +35,7 @@ impl Serialize for TypedValue<'_, '_> {
             Value::N(number) => one(serializer, "N", number),
             Value::B(bytes) => one(serializer, "B", base64(bytes)),
             Value::Bool(value) => one(serializer, "BOOL", value),
-            Value::Null => one(serializer, "NULL", true),
+            Value::Null | Value::OtherType => one(serializer, "NULL", true),
             Value::L(values) => {
                 let values: Vec<_> = values.iter().map(TypedValue).collect();
                 one(serializer, "L", values)

@@ -20,7 +20,7 @@ use std::ops::Range;
 use memchr::memchr;
 
 /// A text, or a set of texts, that is not Unicode.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NotUnicode<'a> {
     kind: &'static str,
     json: Cow<'a, str>,

@@ -7,17 +7,18 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::RawItem;
+use super::number::{self, Number};
 use super::unicode::{NotUnicode, held_name, name_held_in};
 use crate::schema::attribute;
 
 /// Attributes with their values, ordered: `pk`, `sk`, then by name. An item, or a value of type M.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ItemView<'a> {
     attributes: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
 /// A value of an attribute. Sets are sorted as their text is; binary is decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value<'a> {
     /// A string.
     S(Cow<'a, str>),
@@ -27,8 +28,10 @@ pub enum Value<'a> {
     B(Cow<'a, [u8]>),
     /// A truth value.
     Bool(bool),
-    /// NULL, or a type that is not known.
+    /// NULL.
     Null,
+    /// A type that is not known. What it holds is not read.
+    OtherType,
     /// A list.
     L(Vec<Value<'a>>),
     /// A map.
@@ -103,9 +106,26 @@ impl<'a> ItemView<'a> {
             .collect()
     }
 
+    /// Returns the item with every number in one form, so that two items are equal where the service takes them for
+    /// the same: `1.0` and `1`, `1e2` and `100`.
+    pub fn normalized(&self) -> Cow<'_, Self> {
+        match self.iter().any(|(_, value)| value.may_have_numbers()) {
+            true => Cow::Owned(self.with_normalized_values()),
+            false => Cow::Borrowed(self),
+        }
+    }
+
+    fn with_normalized_values(&self) -> Self {
+        let normalized =
+            |(name, value): &(Cow<'a, str>, Value<'a>)| (name.clone(), value.normalized());
+        Self {
+            attributes: self.attributes.iter().map(normalized).collect(),
+        }
+    }
+
     /// Takes the attributes of another item out of the service's order; the room of those that were there is used again.
     ///
-    /// Returns `None` where `next` does, which is where an attribute cannot be read.
+    /// Returns `None` where `fill` does, which is where an attribute cannot be read.
     pub(super) fn refill(
         &mut self,
         orders: &mut Orders<'a>,
@@ -230,8 +250,9 @@ impl<'a> From<&'a AttributeValue> for Value<'a> {
             AttributeValue::Ss(set) => Self::strings(texts(set)),
             AttributeValue::Ns(set) => Self::numbers(texts(set)),
             AttributeValue::Bs(set) => Self::binaries(set.iter().map(bytes).collect()),
-            // NULL, and what a later version of the service may add.
-            _ => Self::Null,
+            AttributeValue::Null(_) => Self::Null,
+            // What a later version of the service may add.
+            _ => Self::OtherType,
         }
     }
 }
@@ -258,17 +279,40 @@ impl<'a> Value<'a> {
         Self::L(values)
     }
 
+    fn may_have_numbers(&self) -> bool {
+        matches!(
+            self,
+            Self::N(_) | Self::Ns(_) | Self::L(_) | Self::M(_) | Self::Renamed(..)
+        )
+    }
+
+    /// Returns the value with every number in one form.
+    fn normalized(&self) -> Self {
+        let one_form = |text: &Cow<'a, str>| match Number::read(text) {
+            Ok(number) => number.to_string().into(),
+            Err(_) => text.clone(),
+        };
+        match self {
+            Self::N(text) => Self::N(one_form(text)),
+            Self::Ns(set) => Self::numbers(set.iter().map(one_form).collect()),
+            Self::L(values) => Self::L(values.iter().map(Self::normalized).collect()),
+            Self::M(map) => Self::M(map.with_normalized_values()),
+            Self::Renamed(name, value) => Self::Renamed(name.clone(), value.normalized().into()),
+            value => value.clone(),
+        }
+    }
+
     /// Returns the size in bytes, without that of a name.
     pub(super) fn size(&self) -> usize {
-        // A number takes a byte for two significant digits, and one more; counting a byte a digit is the
-        // safe side for a limit.
         match self {
-            Self::S(text) | Self::N(text) => text.len(),
+            Self::S(text) => text.len(),
+            Self::N(text) => number::size(text),
             Self::B(bytes) => bytes.len(),
-            Self::Bool(_) | Self::Null => 1,
+            Self::Bool(_) | Self::Null | Self::OtherType => 1,
             Self::L(values) => 3 + values.iter().map(|value| 1 + value.size()).sum::<usize>(),
             Self::M(map) => 3 + map.len() + map.size(),
-            Self::Ss(set) | Self::Ns(set) => set.iter().map(|text| text.len()).sum(),
+            Self::Ss(set) => set.iter().map(|text| text.len()).sum(),
+            Self::Ns(set) => set.iter().map(|text| number::size(text)).sum(),
             Self::Bs(set) => set.iter().map(|bytes| bytes.len()).sum(),
             Self::NotUnicode(text) => text.held().len(),
             Self::Renamed(name, value) => 5 + held_name(name).len() + value.size(),
@@ -284,7 +328,7 @@ impl<'a> Value<'a> {
             Self::N(number) => AttributeValue::N(number.clone().into_owned()),
             Self::B(bytes) => AttributeValue::B(Blob::new(bytes.as_ref())),
             Self::Bool(value) => AttributeValue::Bool(*value),
-            Self::Null => AttributeValue::Null(true),
+            Self::Null | Self::OtherType => AttributeValue::Null(true),
             Self::L(values) => AttributeValue::L(values.iter().map(Self::to_raw).collect()),
             Self::M(map) => AttributeValue::M(map.to_raw()),
             Self::Ss(set) => AttributeValue::Ss(texts(set)),

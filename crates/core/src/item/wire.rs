@@ -69,8 +69,37 @@ pub fn read_page(
         }
         Ok(())
     })?;
-    page.end()?;
+    page.end("a page")?;
     Ok(meta)
+}
+
+/// Reads an item as a line of a scan or of an export has it: `{"Item":{"pk":{"S":"text"}}}`.
+///
+/// # Errors
+///
+/// Where the line is not an object with an `Item`, and nothing else.
+pub fn read_item(line: &str) -> Result<ItemView<'_>, serde_json::Error> {
+    let mut page = Cursor::new(line);
+    let mut item = None;
+    page.within("{}", |page| {
+        let Text(name) = page.value()?;
+        page.mark(b':')?;
+        match name.as_ref() {
+            "Item" if item.is_none() => {
+                item = Some(page.item()?);
+                Ok(())
+            }
+            "Item" => Err(de::Error::custom("it has two of `Item`")),
+            "Keys" | "NewImage" | "OldImage" | "Metadata" => Err(de::Error::custom(
+                "it is of an incremental export, which says what changed and not what there is",
+            )),
+            name => Err(de::Error::custom(format!(
+                "it has `{name}`, not only `Item`"
+            ))),
+        }
+    })?;
+    page.end("an item")?;
+    item.ok_or_else(|| de::Error::custom("it has no `Item`"))
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for ItemView<'a> {
@@ -114,6 +143,10 @@ impl<'de> Deserialize<'de> for Value<'de> {
                     "N" => Value::number(map.next_value::<Text<'de>>()?.0),
                     "B" => Value::B(map.next_value::<Binary>()?.0.into()),
                     "BOOL" => Value::Bool(map.next_value()?),
+                    "NULL" => {
+                        map.next_value::<IgnoredAny>()?;
+                        Value::Null
+                    }
                     "L" => Value::list(map.next_value()?),
                     "M" => Value::M(map.next_value()?),
                     "SS" => Value::strings(texts(map.next_value()?)),
@@ -124,7 +157,7 @@ impl<'de> Deserialize<'de> for Value<'de> {
                     }
                     _ => {
                         map.next_value::<IgnoredAny>()?;
-                        Value::Null
+                        Value::OtherType
                     }
                 };
                 match map.next_key::<IgnoredAny>()? {

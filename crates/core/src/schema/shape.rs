@@ -144,7 +144,7 @@ impl TableSpec {
             capacity: self.billing.capacity(),
         };
         Shape {
-            keys: format!("{} S HASH, {} S RANGE", attribute::PK, attribute::SK),
+            keys: own_keys(),
             billing: self.billing,
             stream: self.stream.then(|| NEW_IMAGE.to_owned()),
             stream_arn: None,
@@ -270,7 +270,17 @@ impl Comparison {
     }
 }
 
+/// Returns the primary key of the store's table.
+fn own_keys() -> String {
+    format!("{} S HASH, {} S RANGE", attribute::PK, attribute::SK)
+}
+
 impl Shape {
+    /// Tells whether the primary key is that of the store: then every item of the store can be in the table.
+    pub fn has_own_keys(&self) -> bool {
+        self.keys == own_keys()
+    }
+
     /// Names every field in which `found` is not what `self` wants.
     pub fn differences(&self, found: &Self) -> Vec<Difference> {
         let mut comparison = Comparison(Vec::new());

@@ -25,6 +25,11 @@ const ROOM: usize = 16 * 1024;
 /// The most that a request has around its items: a table's name has 255 bytes.
 const AROUND: usize = 512;
 
+/// Returns the write capacity units that an item of so many bytes takes in the table.
+pub(crate) fn write_units(bytes: usize) -> f64 {
+    bytes.div_ceil(UNIT_BYTES) as f64
+}
+
 fn text<'a>(item: &'a RawItem, name: &str) -> &'a str {
     match item.get(name) {
         Some(AttributeValue::S(text)) => text,
@@ -100,14 +105,43 @@ impl Batch {
         self.put(&row.attributes())
     }
 
+    /// Adds any item, as [`Batch::put_message`] does a message: by its key, its size as [`crate::item::size`] counts it,
+    /// and its DynamoDB JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ItemTooLarge`]; the batch is as it was.
+    pub fn put_json(
+        &mut self,
+        key: [&str; 2],
+        bytes: usize,
+        json: &str,
+    ) -> Result<Option<Encoded>, Error> {
+        self.add(key, bytes, |body| {
+            body.extend_from_slice(b"{\"PutRequest\":{\"Item\":");
+            body.extend_from_slice(json.as_bytes());
+            body.extend_from_slice(b"}}");
+        })
+    }
+
     fn put(&mut self, attributes: &[(&str, Cow<'_, str>)]) -> Result<Option<Encoded>, Error> {
         let value = |wanted: &str| {
             let found = attributes.iter().find(|(name, _)| *name == wanted);
             found.map_or("?", |(_, text)| text.as_ref())
         };
-        let [pk, sk] = [attribute::PK, attribute::SK].map(value);
         let size = |(name, text): &(&str, Cow<'_, str>)| name.len() + text.len();
         let bytes = attributes.iter().map(size).sum();
+        let key = [attribute::PK, attribute::SK].map(value);
+        self.add(key, bytes, |body| write_put(body, attributes))
+    }
+
+    /// Adds the request that `write` writes.
+    fn add(
+        &mut self,
+        [pk, sk]: [&str; 2],
+        bytes: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Option<Encoded>, Error> {
         check_bytes(bytes, || [pk, sk])?;
         let mark = mark(pk, sk);
         let ended = if self.entries.len() == MAX_ITEMS || self.has(mark) {
@@ -118,14 +152,14 @@ impl Batch {
         self.body
             .reserve(if self.body.is_empty() { ROOM } else { 0 });
         let begin = self.body.len();
-        write_put(&mut self.body, attributes);
+        write(&mut self.body);
         let ended = ended.or_else(|| self.cut(begin));
         let end = self.body.len();
         let begin = if self.entries.is_empty() { 0 } else { begin };
         self.entries.push(Entry {
             mark,
             range: begin..end,
-            units: bytes.div_ceil(UNIT_BYTES) as f64,
+            units: write_units(bytes),
         });
         Ok(ended)
     }

@@ -18,8 +18,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-pub(crate) use batch::check_size;
 pub use batch::{Batch, Encoded};
+pub(crate) use batch::{check_size, write_units};
 pub use change::ChangeError;
 pub use item_change::{BadChange, Found, ItemChange};
 pub use local::LocalWriter;

@@ -73,6 +73,21 @@ impl Writer {
     ///
     /// When a request fails.
     pub async fn put_item_if_free(&self, item: &RawItem) -> Result<bool, CallError> {
+        if self.put_if_free(item).await? {
+            return Ok(true);
+        }
+        let key = [attribute::PK, attribute::SK]
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), item.get(name)?.clone())));
+        let there = self.get_by_key(key.collect()).await?;
+        Ok(there.is_some_and(|there| {
+            ItemView::from(&there).normalized() == ItemView::from(item).normalized()
+        }))
+    }
+
+    /// Writes one item as it is, where its key is free. Returns `false` where an item holds the key, which may be this one
+    /// after a lost reply.
+    pub(crate) async fn put_if_free(&self, item: &RawItem) -> Result<bool, CallError> {
         let put = self
             .client
             .put_item()
@@ -84,14 +99,7 @@ impl Writer {
             let own = OwnText::of(Some(item));
             put.clone().customize().interceptor(own).send()
         });
-        if is_met(sent.await)? {
-            return Ok(true);
-        }
-        let key = [attribute::PK, attribute::SK]
-            .into_iter()
-            .filter_map(|name| Some((name.to_owned(), item.get(name)?.clone())));
-        let there = self.get_by_key(key.collect()).await?;
-        Ok(there.is_some_and(|there| ItemView::from(&there) == ItemView::from(item)))
+        is_met(sent.await)
     }
 
     /// Deletes one message, where it is the one at that key. Returns `false` where it is not.

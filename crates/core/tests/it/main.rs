@@ -9,6 +9,7 @@ mod batches;
 mod changes;
 mod create;
 mod data;
+mod import;
 mod kills;
 mod loads;
 mod many;

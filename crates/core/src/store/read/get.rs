@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 
 use super::units;
@@ -61,30 +62,55 @@ impl Store {
         &self,
         keys: &[(PartitionKey, SortKey)],
     ) -> Result<HashSet<(PartitionKey, SortKey)>, CallError> {
-        const OPERATION: &str = "BatchGetItem";
         let wanted = keys.iter().map(|(pk, sk)| primary_key(pk, sk));
-        let keys = KeysAndAttributes::builder()
+        let wanted = KeysAndAttributes::builder()
             .set_keys(Some(wanted.collect()))
+            .projection_expression("pk, sk");
+        let mut there = HashSet::new();
+        let see = |item: RawItem| {
+            let text = |name: &str| item.get(name)?.as_s().ok();
+            let pk = text(attribute::PK).and_then(|pk| pk.parse().ok());
+            let sk = text(attribute::SK).map(SortKey::verbatim);
+            there.extend(pk.zip(sk));
+        };
+        self.batch_get(wanted, see).await?;
+        Ok(there)
+    }
+
+    /// Reads at most 100 items by their primary keys, strongly consistent, those that are there.
+    ///
+    /// # Errors
+    ///
+    /// When a request fails, or the service leaves keys unprocessed for too long.
+    pub(crate) async fn get_many(&self, keys: Vec<RawItem>) -> Result<Vec<RawItem>, CallError> {
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys));
+        let mut there = Vec::new();
+        self.batch_get(wanted, |item| there.push(item)).await?;
+        Ok(there)
+    }
+
+    /// Reads items until none is left unprocessed, strongly consistent.
+    async fn batch_get(
+        &self,
+        keys: KeysAndAttributesBuilder,
+        mut see: impl FnMut(RawItem),
+    ) -> Result<(), CallError> {
+        const OPERATION: &str = "BatchGetItem";
+        let keys = keys
             .consistent_read(true)
-            .projection_expression("pk, sk")
             .build()
             .map_err(|fault| self.garbled(OPERATION, &fault))?;
         let mut left = HashMap::from([(self.table.to_string(), keys)]);
-        let mut there = HashSet::new();
         let mut backoff = Backoff::for_bulk();
         loop {
             let request = self.client.batch_get_item();
             let request = request.set_request_items(Some(left));
             let answer = self.ask(OPERATION, || request.clone().send()).await?;
             let items = answer.responses.unwrap_or_default().into_values();
-            there.extend(items.flatten().filter_map(|item| {
-                let text = |name: &str| item.get(name)?.as_s().ok();
-                let pk = text(attribute::PK)?.parse().ok()?;
-                Some((pk, SortKey::verbatim(text(attribute::SK)?)))
-            }));
+            items.flatten().for_each(&mut see);
             left = answer.unprocessed_keys.unwrap_or_default();
             if left.is_empty() {
-                return Ok(there);
+                return Ok(());
             }
             self.listener.tell();
             if !backoff.again().await {

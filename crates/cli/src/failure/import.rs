@@ -1,0 +1,25 @@
+//! What goes wrong with the files of an import.
+
+use ddb_core::import::SourceError;
+
+use super::{Exit, Failure, exit_of_file};
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        let message = error.to_string();
+        match error {
+            SourceError::Unopened { error, .. } => Self::new(exit_of_file(&error), message),
+            SourceError::Unreadable { .. } => {
+                Self::refused(message).hint("is the file whole? A copy may have been cut")
+            }
+            SourceError::Spool(_) => Self::new(Exit::Failed, message)
+                .hint("TMPDIR names the folder for it; a file that is named needs none"),
+            SourceError::Export { .. } => {
+                Self::refused(message).hint("download the whole folder of the export")
+            }
+            SourceError::Checksum(_) => Self::refused(message).hint("download it again"),
+            SourceError::Changed(_) => Self::new(Exit::Failed, message)
+                .hint("let nothing write to the file, then run the command again"),
+        }
+    }
+}

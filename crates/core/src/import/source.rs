@@ -1,0 +1,334 @@
+//! Where lines come from: files, plain or compressed with gzip, and standard input.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::bufread::MultiGzDecoder;
+use md5::{Digest, Md5};
+
+use super::export::{ExportFault, parts_of};
+use super::fault::Fault;
+
+/// No item has a longer line: one of 400 KB that consists of control characters, or of the shortest values, has 3 MB.
+const MAX_LINE: usize = 8 * 1024 * 1024;
+const BUFFER: usize = 256 * 1024;
+/// What a file that gzip made begins with (RFC 1952, section 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Says why a file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It cannot be opened.
+    #[error("{file}: {error}")]
+    Unopened {
+        /// The file.
+        file: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// It cannot be read to its end, or what gzip made is damaged or cut.
+    #[error("{file}: line {line} cannot be read: {error}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// The line at which it ends, from 1.
+        line: u64,
+        /// What the system or gzip says.
+        error: io::Error,
+    },
+    /// Standard input cannot be kept for a second reading.
+    #[error("a temporary file for standard input: {0}")]
+    Spool(io::Error),
+    /// A folder is not an export that can be read.
+    #[error("{folder}: {fault}")]
+    Export {
+        /// The folder.
+        folder: String,
+        /// What is wrong.
+        fault: ExportFault,
+    },
+    /// The checksum is not that of the manifest.
+    #[error(
+        "{0}: its checksum is not the one in manifest-files.json: it is damaged, or of another export"
+    )]
+    Checksum(String),
+    /// A file has other lines than when it was looked at.
+    #[error("{0}: it was changed while it was read")]
+    Changed(String),
+}
+
+/// How many bytes of all files were read; it can be asked at any time.
+#[derive(Debug, Default)]
+pub struct LinesRead(AtomicU64);
+
+impl LinesRead {
+    /// Returns the number of bytes.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One file.
+#[derive(Debug)]
+pub(super) struct Part {
+    name: String,
+    content: Content,
+    /// The MD5 that it has to have.
+    md5: Option<[u8; 16]>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Path(PathBuf),
+    Spooled(File),
+}
+
+impl Part {
+    pub(super) fn new(path: PathBuf, md5: Option<[u8; 16]>) -> Self {
+        Self {
+            name: path.display().to_string(),
+            content: Content::Path(path),
+            md5,
+        }
+    }
+
+    fn open(&self) -> io::Result<File> {
+        match &self.content {
+            Content::Path(path) => File::open(path),
+            Content::Spooled(file) => {
+                let mut file = file.try_clone()?;
+                file.rewind()?;
+                Ok(file)
+            }
+        }
+    }
+}
+
+/// The files of an import, in order.
+#[derive(Debug)]
+pub struct Source {
+    parts: Vec<Part>,
+    bytes: u64,
+}
+
+/// A line of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    part: usize,
+    line: u64,
+}
+
+impl Source {
+    /// Finds files, the files of folders that hold an export to S3, and standard input, which is `-` and is kept in a
+    /// temporary file.
+    ///
+    /// # Errors
+    ///
+    /// Where one of them cannot be opened, or is no file that can be read.
+    pub fn open(files: &[PathBuf], stdin: impl Read) -> Result<Self, SourceError> {
+        let mut parts = Vec::new();
+        let mut stdin = Some(stdin);
+        for file in files {
+            if file == Path::new("-") {
+                if let Some(stdin) = stdin.take() {
+                    parts.push(spool(stdin).map_err(SourceError::Spool)?);
+                }
+            } else if file.is_dir() {
+                let found = parts_of(file).map_err(|fault| SourceError::Export {
+                    folder: file.display().to_string(),
+                    fault,
+                })?;
+                parts.extend(found);
+            } else {
+                parts.push(Part::new(file.clone(), None));
+            }
+        }
+        let mut bytes = 0;
+        for part in &parts {
+            let length = part.open().and_then(|file| file.metadata());
+            bytes += length.map_err(|error| unopened(part, error))?.len();
+        }
+        Ok(Self { parts, bytes })
+    }
+
+    /// Returns how many bytes all files have.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Names a line, as in `backup.jsonl:12`.
+    pub(super) fn name(&self, place: Place) -> String {
+        let part = self.parts.get(place.part);
+        let name = part.map_or("?", |part| &part.name);
+        format!("{name}:{}", place.line)
+    }
+
+    /// Says that a file is no longer what it was.
+    pub(super) fn changed(&self, place: Place) -> SourceError {
+        let part = self.parts.get(place.part);
+        SourceError::Changed(part.map(|part| part.name.clone()).unwrap_or_default())
+    }
+
+    /// Says that a file that had another line has none.
+    pub(super) fn shorter(&self) -> SourceError {
+        let names: Vec<_> = self.parts.iter().map(|part| part.name.as_str()).collect();
+        SourceError::Changed(names.join(", "))
+    }
+
+    /// Holds every file against its checksum, where it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Checksum`], and where a file cannot be read.
+    pub(super) fn verify(&self) -> Result<(), SourceError> {
+        for part in &self.parts {
+            let Some(wanted) = part.md5 else { continue };
+            let mut file = part.open().map_err(|error| unopened(part, error))?;
+            let mut hash = Md5Writer(Md5::new());
+            io::copy(&mut file, &mut hash).map_err(|error| unopened(part, error))?;
+            if hash.0.finalize()[..] != wanted {
+                return Err(SourceError::Checksum(part.name.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on every line that is not blank, with its place. A line that is too long is handed on as its fault.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be read to its end, and the first error of `each`.
+    pub(super) fn each_line<E: From<SourceError>>(
+        &self,
+        read: &LinesRead,
+        mut each: impl FnMut(Place, Result<&str, Fault>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (number, part) in self.parts.iter().enumerate() {
+            let mut place = Place {
+                part: number,
+                line: 0,
+            };
+            let mut lines = part.lines(read).map_err(|error| unopened(part, error))?;
+            let mut line = Vec::new();
+            loop {
+                place.line += 1;
+                let length = next_line(&mut lines, &mut line);
+                let length = length.map_err(|error| SourceError::Unreadable {
+                    file: part.name.clone(),
+                    line: place.line,
+                    error,
+                })?;
+                match length {
+                    Length::End => break,
+                    Length::TooLong => each(place, Err(Fault::TooLong(MAX_LINE)))?,
+                    Length::Whole if line.iter().all(u8::is_ascii_whitespace) => {}
+                    Length::Whole => {
+                        each(
+                            place,
+                            std::str::from_utf8(&line).map_err(|_| Fault::NotUtf8),
+                        )?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unopened(part: &Part, error: io::Error) -> SourceError {
+    SourceError::Unopened {
+        file: part.name.clone(),
+        error,
+    }
+}
+
+fn spool(mut stdin: impl Read) -> io::Result<Part> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(&mut stdin, &mut file)?;
+    file.flush()?;
+    Ok(Part {
+        name: "-".to_owned(),
+        content: Content::Spooled(file),
+        md5: None,
+    })
+}
+
+impl Part {
+    fn lines<'r>(&self, read: &'r LinesRead) -> io::Result<Box<dyn BufRead + 'r>> {
+        let counted = Counted {
+            file: self.open()?,
+            read,
+        };
+        let mut plain = BufReader::with_capacity(BUFFER, counted);
+        if plain.fill_buf()?.starts_with(&GZIP) {
+            // The parts of a file that was written in pieces follow each other.
+            let unpacked = MultiGzDecoder::new(plain);
+            return Ok(Box::new(BufReader::with_capacity(BUFFER, unpacked)));
+        }
+        Ok(Box::new(plain))
+    }
+}
+
+/// A file whose bytes are counted as they are read.
+struct Counted<'r> {
+    file: File,
+    read: &'r LinesRead,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.file.read(buffer)?;
+        self.read.0.fetch_add(bytes as u64, Ordering::Relaxed);
+        Ok(bytes)
+    }
+}
+
+struct Md5Writer(Md5);
+
+impl Write for Md5Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Length {
+    End,
+    Whole,
+    TooLong,
+}
+
+/// Reads a line without its end. Of one that is too long no more is kept than the limit.
+fn next_line(lines: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Length> {
+    line.clear();
+    let mut length = 0;
+    loop {
+        let buffer = match lines.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            buffer => buffer?,
+        };
+        let end = memchr::memchr(b'\n', buffer);
+        let piece = &buffer[..end.unwrap_or(buffer.len())];
+        let is_last = end.is_some() || buffer.is_empty();
+        let is_nothing = buffer.is_empty() && length == 0;
+        length += piece.len();
+        if length <= MAX_LINE {
+            line.extend_from_slice(piece);
+        }
+        let used = piece.len() + usize::from(end.is_some());
+        lines.consume(used);
+        match is_last {
+            true if is_nothing => return Ok(Length::End),
+            true if length > MAX_LINE => return Ok(Length::TooLong),
+            true => return Ok(Length::Whole),
+            false => {}
+        }
+    }
+}
