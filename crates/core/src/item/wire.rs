@@ -224,43 +224,147 @@ mod tests {
     use aws_smithy_types::body::SdkBody;
     use proptest::prelude::*;
     use serde_json::{Value as Json, json};
+    use std::sync::{Arc, Mutex};
 
     /// Answers every request with one body.
-    #[derive(Debug)]
-    struct Canned(String);
+    #[derive(Debug, Clone, Default)]
+    struct Canned(Arc<Mutex<String>>);
 
     impl HttpConnector for Canned {
         fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
             let status = 200.try_into().expect("a status");
-            let response = HttpResponse::new(status, SdkBody::from(self.0.as_str()));
+            let body = self.0.lock().unwrap().clone();
+            let response = HttpResponse::new(status, SdkBody::from(body));
             HttpConnectorFuture::ready(Ok(response))
         }
     }
 
-    /// Reads a page as the SDK does: a map per item.
+    /// The SDK, which reads a page as it does: a map per item.
+    struct Sdk {
+        answer: Canned,
+        client: aws_sdk_dynamodb::Client,
+        runtime: tokio::runtime::Runtime,
+    }
+
+    impl Sdk {
+        fn new() -> Self {
+            let answer = Canned::default();
+            let connector = SharedHttpConnector::new(answer.clone());
+            let config = aws_sdk_dynamodb::Config::builder()
+                .behavior_version(BehaviorVersion::v2026_01_12())
+                .credentials_provider(Credentials::new("a", "b", None, None, "test"))
+                .region(Region::new("us-east-1"))
+                .http_client(http_client_fn(move |_, _| connector.clone()))
+                .build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            Self {
+                answer,
+                client: aws_sdk_dynamodb::Client::from_conf(config),
+                runtime: runtime.unwrap(),
+            }
+        }
+
+        fn read(&self, body: &str) -> (Vec<RawItem>, PageMeta) {
+            body.clone_into(&mut self.answer.0.lock().unwrap());
+            let scan = self.client.scan().table_name("table").send();
+            let page = self.runtime.block_on(scan).unwrap();
+            let foot = PageMeta {
+                count: page.count.try_into().unwrap(),
+                scanned: page.scanned_count.try_into().unwrap(),
+                consumed: page.consumed_capacity.and_then(|used| used.capacity_units),
+                last: page.last_evaluated_key,
+            };
+            (page.items.unwrap_or_default(), foot)
+        }
+    }
+
     fn by_the_sdk(body: &str) -> (Vec<RawItem>, PageMeta) {
-        let connector = SharedHttpConnector::new(Canned(body.to_owned()));
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .credentials_provider(Credentials::new("a", "b", None, None, "test"))
-            .region(Region::new("us-east-1"))
-            .http_client(http_client_fn(move |_, _| connector.clone()))
-            .build();
-        let client = aws_sdk_dynamodb::Client::from_conf(config);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let page = runtime
-            .block_on(client.scan().table_name("table").send())
-            .unwrap();
-        let foot = PageMeta {
-            count: page.count.try_into().unwrap(),
-            scanned: page.scanned_count.try_into().unwrap(),
-            consumed: page.consumed_capacity.and_then(|used| used.capacity_units),
-            last: page.last_evaluated_key,
-        };
-        (page.items.unwrap_or_default(), foot)
+        thread_local!(static SDK: Sdk = Sdk::new());
+        SDK.with(|sdk| sdk.read(body))
+    }
+
+    /// What serde_json alone reads in a page.
+    #[derive(Debug, Default, PartialEq)]
+    struct Plain {
+        items: Vec<RawItem>,
+        count: u64,
+        last: Option<RawItem>,
+    }
+
+    impl<'de> Deserialize<'de> for Plain {
+        fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+            struct Members;
+
+            impl<'de> Visitor<'de> for Members {
+                type Value = Plain;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a page")
+                }
+
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Plain, A::Error> {
+                    let mut page = Plain::default();
+                    while let Some(Text(name)) = map.next_key()? {
+                        match name.as_ref() {
+                            "Items" => {
+                                let items: Vec<ItemView<'_>> = map.next_value()?;
+                                page.items.extend(items.iter().map(ItemView::to_raw));
+                            }
+                            "Count" => page.count = map.next_value()?,
+                            "LastEvaluatedKey" => {
+                                let key: Option<ItemView<'_>> = map.next_value()?;
+                                page.last = key.map(|key| key.to_raw());
+                            }
+                            _ => {
+                                map.next_value::<IgnoredAny>()?;
+                            }
+                        }
+                    }
+                    Ok(page)
+                }
+            }
+
+            json.deserialize_map(Members)
+        }
+    }
+
+    /// What may happen to a page: so many bytes at a place are others.
+    fn damage() -> impl Strategy<Value = (prop::sample::Index, Vec<u8>, usize)> {
+        let pieces = prop::sample::select(vec![
+            "",
+            " ",
+            "\n",
+            "\"",
+            "\\",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "null",
+            "\\u00e9",
+            "\\ud800",
+            "\u{1}",
+            "é",
+            "\"pk\":{\"S\":\"a\"},",
+            "\"Items\":[",
+            "{\"pk\":{\"S\":\"b\"}},",
+            "\"S\":",
+            "\"N\":",
+        ]);
+        let pieces = pieces.prop_map(|piece| piece.as_bytes().to_vec());
+        let bytes = prop_oneof![pieces, prop::collection::vec(any::<u8>(), 1..3)];
+        (any::<prop::sample::Index>(), bytes, 0usize..4)
+    }
+
+    fn cases() -> ProptestConfig {
+        match ddb_test_support::is_deep() {
+            true => ProptestConfig::with_cases(1_000_000),
+            false => ProptestConfig::default(),
+        }
     }
 
     fn text() -> impl Strategy<Value = String> {
@@ -338,6 +442,34 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases())]
+
+        /// The compact reader finds what serde_json finds, and refuses what that refuses.
+        #[test]
+        fn a_damaged_page_is_read_as_any_json_or_refused(
+            items in prop::collection::vec(item(), 0..4),
+            is_first: bool,
+            damages in prop::collection::vec(damage(), 0..4),
+        ) {
+            let items = Json::from(items);
+            let mut body = match is_first {
+                true => format!(r#"{{"Items":{items},"Count":1,"LastEvaluatedKey":{{"pk":{{"S":"a"}}}}}}"#),
+                false => format!(r#"{{"More":{{"of":0.5}},"Count":1,"Items":{items}}}"#),
+            }
+            .into_bytes();
+            for (place, bytes, taken) in damages {
+                let at = place.index(body.len());
+                let end = body.len().min(at + taken);
+                body.splice(at..end, bytes);
+            }
+            let mut items = Vec::new();
+            let own = read_page(&body, |item| items.push(item.to_raw()));
+            let own = own.map(|foot| Plain { items, count: foot.count, last: foot.last });
+            let plain = std::str::from_utf8(&body).ok();
+            let plain = plain.and_then(|body| serde_json::from_str::<Plain>(body).ok());
+            prop_assert_eq!(own.ok(), plain, "{}", String::from_utf8_lossy(&body));
+        }
+
         #[test]
         fn a_page_is_what_the_sdk_reads_in_it(
             items in prop::collection::vec(item(), 0..5),

@@ -96,7 +96,7 @@ impl Counts {
     }
 
     /// Returns a number of a comparison; nothing where there was none.
-    fn other_way(&self, count: impl Fn(&BothWays) -> u64) -> Cell<'_> {
+    fn other_way(&self, count: impl Fn(&BothWays) -> u64) -> Cell {
         let both = self.both_ways.as_ref();
         both.map_or_else(|| Cell::text(""), |both| Cell::number(count(both)))
     }
