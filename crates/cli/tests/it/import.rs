@@ -119,6 +119,24 @@ async fn p37_what_a_scan_wrote_comes_back_byte_for_byte() {
     .await;
 }
 
+/// One conversation goes from table to table with its rows.
+#[test]
+fn a_conversation_goes_in_with_its_rows() {
+    let from = seeded();
+    let get = ["get-conversation", GROUP, "--all", "--with-rows"];
+    let source = tool(Door::Front, &from);
+    let lines = source.run(&[&get[..], &["-o", "ddb-json"]].concat()).ok();
+    source
+        .run(&get)
+        .fails_with_hint(2, "--with-rows is for -o ddb-json");
+    let into = with_table();
+    let tool = tool(Door::Front, &into);
+    tool.file("talk.jsonl", lines);
+    tool.run(&["import", "talk.jsonl"]).ok();
+    assert!(block_on(into.items()) == block_on(from.items()));
+    assert_eq!(tool.run(&["check-conversations"]).ok(), "");
+}
+
 /// A table as the AWS CLI prints it goes in by one line.
 #[test]
 fn a_table_scanned_by_the_aws_cli_goes_in() {

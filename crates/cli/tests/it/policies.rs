@@ -250,6 +250,8 @@ fn what_is_read_is_read_with_what_the_policies_grant() {
 
     let recorder = Recorder::on(seeded());
     recorder.run(&["get-conversation", GROUP]).ok();
+    let with_rows = ["get-conversation", GROUP, "--with-rows", "-o", "ddb-json"];
+    recorder.run(&with_rows).ok();
     recorder
         .run(&with_users(&[
             "get-conversation",

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use clap::Parser;
-use ddb_core::conversation::has_items;
+use ddb_core::conversation::{has_items, look};
 use ddb_core::handle::PersonName;
+use ddb_core::item::RawItem;
 use ddb_core::key::PartitionKey;
 use ddb_core::store::Direction;
 use ddb_core::timestamp::Timestamp;
@@ -57,6 +58,9 @@ pub struct Args {
     /// Go on showing new messages as they come, until Ctrl-C
     #[arg(long, conflicts_with_all = ["year", "until", "order", "explain"])]
     follow: bool,
+    /// Add the rows of both people, for `ddb import`; with -o ddb-json
+    #[arg(long, conflicts_with_all = ["follow", "explain"])]
+    with_rows: bool,
     /// Show the plain table at a terminal, too
     #[arg(long)]
     no_transcript: bool,
@@ -119,6 +123,10 @@ impl Command for Args {
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         let explain = self.explain.is_wanted(ui)?;
+        if self.with_rows && ui.format() != Format::DdbJson {
+            return Err(Failure::refused("--with-rows is for -o ddb-json")
+                .hint("the other forms have messages alone: add -o ddb-json"));
+        }
         let now = Timestamp::now();
         let filter = self.filter.within(&self.range, now, context.zones)?;
         let asked = self.conversation.asked();
@@ -190,6 +198,12 @@ impl Command for Args {
             None => None,
         };
         let follow = async |printer: &mut Printer<Entry<Messages>>, shown: HashSet<String>| {
+            if self.with_rows {
+                let found = look(&store, conversation, &[]).await?;
+                for row in found.into_iter().flat_map(|(_, rows)| rows) {
+                    printer.print(&Entry::new(RawItem::from(&row)))?;
+                }
+            }
             match following {
                 Some(following) => {
                     context.ui.note("following; Ctrl-C ends it");
