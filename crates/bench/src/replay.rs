@@ -1,6 +1,9 @@
 //! A server that replays canned pages: just enough DynamoDB that the client, and not an engine, is measured.
 
 use std::convert::Infallible;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::stream;
@@ -67,27 +70,42 @@ impl Pages {
     }
 }
 
-/// Writes items as the service does: attributes in no order, one in ten with characters that JSON escapes.
+/// Writes an item as the service does: attributes in no order, one in ten with characters that JSON escapes.
+fn item(number: u64) -> String {
+    let spice = match number % 10 {
+        0 => "he said \\\"no\\\"\\n",
+        1 => "früh, 早い 🙂 ",
+        _ => "",
+    };
+    let (minute, second) = (number / 60 % 60, number % 60);
+    format!(
+        r#"{{"user_handle":{{"S":"andrewbrown"}},"message":{{"S":"{spice}{}"}},"pk":{{"S":"{PARTITION}"}},"user_display_name":{{"S":"Andrew Brown"}},"sk":{{"S":"2026-03-22T08:{minute:02}:{second:02}.{number:06}+00:00"}},"message_uuid":{{"S":"00000000-0000-5000-8000-{number:012x}"}},"user_uuid":{{"S":"e2c1a9d8-3b57-4f63-9a40-7e6f1d2b3c48"}}}}"#,
+        "a message of middling length, ".repeat(6),
+    )
+}
+
 fn canned(count: u64) -> Bytes {
     let mut text = String::with_capacity(PAGE_BYTES * 2);
     for number in 0..count {
-        let spice = match number % 10 {
-            0 => "he said \\\"no\\\"\\n",
-            1 => "früh, 早い 🙂 ",
-            _ => "",
-        };
-        let (minute, second) = (number / 60 % 60, number % 60);
-        let item = format!(
-            r#"{{"user_handle":{{"S":"andrewbrown"}},"message":{{"S":"{spice}{}"}},"pk":{{"S":"{PARTITION}"}},"user_display_name":{{"S":"Andrew Brown"}},"sk":{{"S":"2026-03-22T08:{minute:02}:{second:02}.{number:06}+00:00"}},"message_uuid":{{"S":"00000000-0000-5000-8000-{number:012x}"}},"user_uuid":{{"S":"e2c1a9d8-3b57-4f63-9a40-7e6f1d2b3c48"}}}}"#,
-            "a message of middling length, ".repeat(6),
-        );
         if number > 0 {
             text.push(',');
         }
-        text.push_str(&item);
+        text.push_str(&item(number));
     }
     text.into()
 }
+
+/// Writes items for an import, each with a key of its own.
+pub fn write_lines(path: &Path, items: u64) -> std::io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for number in 0..items {
+        writeln!(file, "{{\"Item\":{}}}", item(number))?;
+    }
+    file.flush()
+}
+
+/// The description of a table with the keys of the store.
+const TABLE: &str = r#"{"Table":{"TableName":"cruddur-messages","TableStatus":"ACTIVE","CreationDateTime":1.0,"ItemCount":0,"TableSizeBytes":0,"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"ProvisionedThroughput":{"ReadCapacityUnits":5,"WriteCapacityUnits":5}}}"#;
 
 /// What the server reads of a request.
 #[derive(Deserialize, Default)]
@@ -167,6 +185,7 @@ fn respond(pages: &Pages, operation: &str, body: &[u8]) -> Response<Body> {
                 said(r#"{"Count":0,"Items":[],"ScannedCount":0}"#)
             }
         }
+        "DescribeTable" => said(TABLE),
         "ListTables" => said(r#"{"TableNames":["cruddur-messages"]}"#),
         _ => said("{}"),
     }

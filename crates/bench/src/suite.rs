@@ -340,6 +340,10 @@ impl Suite {
                 segments("ours, 4 segments", &["-ojsonl", "--segments", "4"]),
                 segments("ours, ddb-json", &["-oddb-json"]),
                 segments("ours, --count", &["--count"]),
+                Contender {
+                    who: "ours, stats",
+                    make: self.own(url, "stats", &[]),
+                },
                 self.floor(url, items),
             ],
         };
@@ -349,6 +353,20 @@ impl Suite {
             what: format!("seed --generate {items}, replay"),
             items: count,
             contenders: vec![self.ours(url, "seed", &load)],
+        };
+        self.measure(report, case, self.rounds.min(3))?;
+        let file = self.home.0.join("items.jsonl");
+        ddb_bench::replay::write_lines(&file, items.parse().unwrap_or_default())?;
+        let file = file.to_string_lossy();
+        let (put, look) = ([&*file], [&*file, "--dry-run"]);
+        let looking = Contender {
+            who: "ours, --dry-run",
+            make: self.own(url, "import", &look),
+        };
+        let case = Case {
+            what: format!("import {items}, replay"),
+            items: count,
+            contenders: vec![self.ours(url, "import", &put), looking],
         };
         self.measure(report, case, self.rounds.min(3))
     }
