@@ -13,7 +13,7 @@ use super::fault::Fault;
 
 /// No item has a longer line: one of 400 KB that consists of control characters, or of the shortest values, has 3 MB.
 const MAX_LINE: usize = 8 * 1024 * 1024;
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 64 * 1024;
 /// What a file that gzip made begins with (RFC 1952, section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 

@@ -23,8 +23,8 @@ use counts::{Counts, What};
 
 /// How often the progress is looked at.
 const TICK: Duration = Duration::from_millis(100);
-/// The unit of the progress: MB.
-const MEGABYTE: u64 = 1_000_000;
+/// The bytes of the unit in which progress is shown.
+const KILOBYTE: u64 = 1000;
 
 /// Brings items back from files that `scan -o ddb-json` or an export to S3 wrote.
 ///
@@ -113,13 +113,13 @@ async fn watch<T>(
     ui: &Ui,
     work: impl Future<Output = T>,
 ) -> T {
-    let mut progress = ui.progress("MB", Some(source.bytes() * readings / MEGABYTE));
+    let mut progress = ui.progress("kB", Some(source.bytes() * readings / KILOBYTE));
     let mut tick = tokio::time::interval(TICK);
     let mut work = std::pin::pin!(work);
     loop {
         tokio::select! {
             done = &mut work => return done,
-            _ = tick.tick() => progress.set(read.bytes() / MEGABYTE),
+            _ = tick.tick() => progress.set(read.bytes() / KILOBYTE),
         }
     }
 }
