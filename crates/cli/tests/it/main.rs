@@ -54,3 +54,4 @@ mod upgrade;
 mod users;
 mod vocabulary;
 mod web;
+mod web_bounds;
