@@ -43,6 +43,7 @@ mod schema_changes;
 mod schema_load;
 mod seed;
 mod serve;
+mod serve_upstream;
 mod setup;
 mod shells;
 mod snapshots;
