@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod as_the_aws_tools;
+mod browser;
+mod browser_barriers;
+mod browser_elsewhere;
 mod changes;
 mod changes_hardship;
 mod check;
