@@ -32,6 +32,15 @@ pub mod key {
     pub const ENTER: &str = "\u{e007}";
 }
 
+/// What a page is shown in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A tab.
+    Tab,
+    /// A window.
+    Window,
+}
+
 /// A browser with a profile of its own. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Browser {
@@ -138,13 +147,18 @@ impl Browser {
         url.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Shows a new tab.
+    /// Opens a window, or a tab of the one that is there, and goes on in it. A window is in sight beside the others; of
+    /// tabs only one is.
     ///
     /// # Panics
     ///
     /// Where the browser is gone.
-    pub fn open_tab(&self) {
-        let made = self.tell("window/new", &json!({"type": "tab"}));
+    pub fn open_another(&self, kind: Kind) {
+        let kind = match kind {
+            Kind::Tab => "tab",
+            Kind::Window => "window",
+        };
+        let made = self.tell("window/new", &json!({"type": kind}));
         self.tell("window", &json!({"handle": made["handle"]}));
     }
 

@@ -53,7 +53,7 @@ impl User {
 #[derive(Debug)]
 enum People {
     Listed(Vec<User>),
-    Database(Lasting),
+    Database(Box<Lasting>),
 }
 
 /// Answers who is who, from one source that was chosen once; never from two.

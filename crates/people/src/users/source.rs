@@ -149,7 +149,7 @@ impl UsersPlan {
                     .map_err(UsersError::in_database(&shown))?;
                 Ok(Users {
                     source: Source::Postgres(shown),
-                    people: People::Database(database),
+                    people: People::Database(Box::new(database)),
                 })
             }
         }
