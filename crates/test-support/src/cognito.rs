@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_cognitoidentityprovider::types::AttributeType;
+use aws_sdk_cognitoidentityprovider::types::{AttributeType, AuthFlowType, ExplicitAuthFlowsType};
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Request, Server};
@@ -272,5 +272,58 @@ impl MotoPool {
         sub.and_then(|sub| sub.value())
             .expect("the user has an id")
             .to_owned()
+    }
+
+    /// Adds a client of the pool and returns its id.
+    ///
+    /// # Panics
+    ///
+    /// Where moto refuses it.
+    pub async fn add_client(&self) -> String {
+        let made = self
+            .client
+            .create_user_pool_client()
+            .user_pool_id(&self.id)
+            .client_name("pages")
+            .explicit_auth_flows(ExplicitAuthFlowsType::AllowAdminUserPasswordAuth)
+            .send()
+            .await;
+        let client = made.expect("the client is made").user_pool_client;
+        client
+            .and_then(|client| client.client_id)
+            .expect("the client has an id")
+    }
+
+    /// Signs a user in, and returns the tokens that moto gave: the access token and the id token.
+    ///
+    /// # Panics
+    ///
+    /// Where moto refuses it.
+    pub async fn tokens(&self, client_id: &str, username: &str) -> (String, String) {
+        const PASSWORD: &str = "Of-Tests-1!";
+        let set = self
+            .client
+            .admin_set_user_password()
+            .user_pool_id(&self.id)
+            .username(username)
+            .password(PASSWORD)
+            .permanent(true)
+            .send()
+            .await;
+        set.expect("the password is set");
+        let signed_in = self
+            .client
+            .admin_initiate_auth()
+            .user_pool_id(&self.id)
+            .client_id(client_id)
+            .auth_flow(AuthFlowType::AdminUserPasswordAuth)
+            .auth_parameters("USERNAME", username)
+            .auth_parameters("PASSWORD", PASSWORD)
+            .send()
+            .await;
+        let signed_in = signed_in.expect("the user signs in");
+        let tokens = signed_in.authentication_result.expect("there are tokens");
+        let text = |token: Option<String>| token.expect("the token is there");
+        (text(tokens.access_token), text(tokens.id_token))
     }
 }

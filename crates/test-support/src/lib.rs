@@ -4,9 +4,10 @@
 //! Tests run on the embedded engine. Where `DDB_TEST_DYNAMODB` names an endpoint, such as Amazon's
 //! DynamoDB Local, they run there, each on a table of its own; where `DDB_TEST_POSTGRES` names a
 //! server, those that need PostgreSQL run, too, each on a database of its own; `DDB_TEST_COGNITO` names a
-//! Cognito beside the fake.
+//! Cognito beside the fake, `DDB_TEST_CHROMEDRIVER` the driver of a browser, and `DDB_TEST_AXE` the file of axe-core.
 
 pub mod aws;
+pub mod browser;
 pub mod cognito;
 mod deep;
 pub mod http;

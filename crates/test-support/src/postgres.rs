@@ -131,6 +131,25 @@ impl Postgres {
         connect(&config).await
     }
 
+    /// Ends every connection to the database, as a server does that ends; where it is `shut`, nobody gets a new one.
+    ///
+    /// # Panics
+    ///
+    /// Where the server refuses it.
+    pub async fn cut(&self, shut: bool) {
+        let server = connect(&self.server).await;
+        let name = &self.name;
+        for statement in [
+            format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {}", !shut),
+            format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            ),
+        ] {
+            let done = server.batch_execute(&statement).await;
+            done.expect("the connections end");
+        }
+    }
+
     /// Runs statements in the database.
     ///
     /// # Panics

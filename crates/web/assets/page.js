@@ -85,12 +85,31 @@
       more.addEventListener("click", go);
       new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && go(), { root: box, rootMargin: "300px 0px 0px" }).observe(more);
     }
+    // A browser has six connections to a host. So four pages hold one to wait for news, and the others ask now and then.
+    const slot = async () => {
+      if (!navigator.locks) return () => {};
+      for (const n of [0, 1, 2, 3]) {
+        const release = await new Promise((done) => navigator.locks.request(`news-${n}`, { ifAvailable: true },
+          (lock) => lock ? new Promise((end) => done(end)) : done(null)));
+        if (release) return release;
+      }
+      return null;
+    };
+    const catchUp = () => queue(async () => { await newer(list.lastElementChild?.dataset.sk); say(""); });
     // A page in the middle of a conversation has a link to what comes next, and is not live.
-    let source = null;
-    const open = () => {
-      if (source || document.hidden || $("#newer")) return;
-      source = new EventSource(`/c/${id}/events`);
-      const catchUp = () => queue(async () => { await newer(list.lastElementChild?.dataset.sk); say(""); });
+    let live = null;
+    const open = async () => {
+      if (live || document.hidden || $("#newer")) return;
+      const mine = live = {};
+      mine.release = await slot();
+      // It was closed meanwhile.
+      if (live !== mine) return mine.release?.();
+      if (!mine.release) {
+        catchUp();
+        mine.timer = setTimeout(() => { close(); open(); }, 3000);
+        return;
+      }
+      const source = mine.source = new EventSource(`/c/${id}/events`);
       source.addEventListener("open", catchUp);
       source.addEventListener("back", catchUp);
       source.addEventListener("news", (event) => queue(() => newer(encodeURIComponent(JSON.parse(event.data)))));
@@ -98,10 +117,16 @@
       source.addEventListener("touched", (event) => document.querySelector(`.people a[data-id="${CSS.escape(JSON.parse(event.data))}"]`)?.classList.add("new"));
       source.addEventListener("error", () => {
         say("`ddb web` does not answer. This page tries again; where it was started anew, it wants a new link.");
-        if (source?.readyState === EventSource.CLOSED) { close(); setTimeout(open, 5000); }
+        if (live === mine && source.readyState === EventSource.CLOSED) { close(); setTimeout(open, 5000); }
       });
     };
-    const close = () => { source?.close(); source = null; };
+    const close = () => {
+      const mine = live;
+      live = null;
+      clearTimeout(mine?.timer);
+      mine?.source?.close();
+      mine?.release?.();
+    };
     document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
     window.addEventListener("pagehide", close);
     window.addEventListener("pageshow", open);

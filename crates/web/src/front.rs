@@ -19,7 +19,7 @@ use ddb_loopback::Origin;
 /// The most bytes of a body.
 const MOST: usize = 16 * 1024;
 /// How long a body may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

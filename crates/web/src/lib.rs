@@ -32,6 +32,7 @@
 //! ```
 
 mod api;
+mod asked;
 mod assets;
 mod front;
 mod link;

@@ -4,25 +4,26 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::rejection::{FormRejection, PathRejection, QueryRejection};
-use axum::extract::{Form, Path, Query, Request, State};
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Request, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use ddb_core::Error;
 use ddb_core::conversation::{Membership, Needle, Text, create_message, membership};
 use ddb_core::item::{ItemView, Message, Person, Typed};
 use ddb_core::key::{ConversationId, PartitionKey, SortKey};
 use ddb_core::store::{Store, Writer};
 use ddb_core::timestamp::Timestamp;
-use ddb_core::{CallError, Error};
 use futures::Stream;
 use maud::Markup;
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::asked::{Asked, Fault, Key, Named};
 use crate::assets;
 use crate::front::{Names, Refusal, collected, dressed};
 use crate::link::Links;
@@ -77,21 +78,6 @@ impl<S> Clone for Pages<S> {
     }
 }
 
-/// Why a page is not shown.
-#[derive(Debug)]
-enum Fault {
-    NotFound,
-    Malformed,
-    Forbidden,
-    Store(String),
-}
-
-impl From<CallError> for Fault {
-    fn from(error: CallError) -> Self {
-        Self::Store(error.to_string())
-    }
-}
-
 /// Says why a message was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -106,43 +92,12 @@ pub enum WriteError {
     Store(#[from] Error),
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Asked {
-    before: Option<String>,
-    from: Option<String>,
-    around: Option<String>,
-    rows: Option<String>,
-    q: Option<String>,
-    sk: Option<String>,
-}
-
 #[derive(Debug, Deserialize)]
 struct Posted {
     text: String,
 }
 
-/// Takes a sort key of a URL: DynamoDB's are 1 to 1024 bytes.
-fn key(text: Option<String>) -> Result<Option<SortKey>, Fault> {
-    match text {
-        Some(text) if text.is_empty() || text.len() > 1024 => Err(Fault::Malformed),
-        text => Ok(text.map(SortKey::verbatim)),
-    }
-}
-
-fn conversation(path: Result<Path<String>, PathRejection>) -> Result<ConversationId, Fault> {
-    let Path(id) = path.map_err(|_| Fault::NotFound)?;
-    id.parse().map_err(|_| Fault::NotFound)
-}
-
-type Answer = Result<Response, Fault>;
-type AskedFor = Result<Query<Asked>, QueryRejection>;
-type AtPath = Result<Path<String>, PathRejection>;
-
-fn asked(query: AskedFor) -> Result<Asked, Fault> {
-    query
-        .map(|Query(asked)| asked)
-        .map_err(|_| Fault::Malformed)
-}
+type Shown = Result<Html<String>, Fault>;
 
 impl Pages<Store> {
     /// Returns the service: it reads.
@@ -211,13 +166,12 @@ impl<S: Readable> Pages<S> {
     fn routes(&self, of_conversation: axum::routing::MethodRouter<Self>) -> Router {
         Router::new()
             .route("/", get(home::<S>))
-            .route("/enter/{secret}", get(enter::<S>))
             .route("/c/{id}", of_conversation)
             .route("/c/{id}/search", get(search::<S>))
             .route("/c/{id}/raw", get(raw::<S>))
             .route("/c/{id}/events", get(events::<S>))
-            .fallback(nothing::<S>)
-            .method_not_allowed_fallback(not_so::<S>)
+            .fallback(|| async { Fault::NotFound })
+            .method_not_allowed_fallback(|| async { Fault::Method })
             .layer(from_fn_with_state(self.clone(), front::<S>))
             .with_state(self.clone())
     }
@@ -226,31 +180,31 @@ impl<S: Readable> Pages<S> {
         self.0.access.store()
     }
 
-    fn notice(&self, status: StatusCode, title: &str, text: &str) -> Response {
-        let page = view::notice(&self.0.setting, title, text, None);
-        (status, html(page)).into_response()
-    }
-
-    fn answer(&self, answer: Answer) -> Response {
-        match answer {
-            Ok(response) => response,
-            Err(Fault::NotFound) => {
-                self.notice(StatusCode::NOT_FOUND, "Not found", "There is no such page.")
+    /// Uses the link up, and goes on by a page: after a redirect from elsewhere a strict cookie would not be sent.
+    fn enter(&self, method: &Method, secret: &str) -> Response {
+        if method != Method::GET {
+            // What only looks ahead does not use it up.
+            let text = "A link is opened, and nothing else.";
+            return refused(StatusCode::FORBIDDEN, "Not allowed", text);
+        }
+        match self.0.links.enter(secret) {
+            Ok(Some(cookie)) => {
+                let setting = &self.0.setting;
+                let open = setting.open;
+                let next = open.map_or_else(|| "/".to_owned(), |id| format!("/c/{id}#end"));
+                let text = "This browser may look now. The link is used up.";
+                let page = view::notice(Some(setting), "Welcome", text, Some(&next));
+                ([(SET_COOKIE, cookie)], html(page)).into_response()
             }
-            Err(Fault::Forbidden) => self.notice(
-                StatusCode::FORBIDDEN,
-                "Not allowed",
-                "This page cannot do that.",
+            Ok(None) => refused(
+                StatusCode::GONE,
+                "This link is used up",
+                "A link is good once. Press Enter at the terminal of `ddb web`: it prints a new one.",
             ),
-            Err(Fault::Malformed) => self.notice(
-                StatusCode::BAD_REQUEST,
-                "Not understood",
-                "The address has something in it that is not understood.",
-            ),
-            Err(Fault::Store(why)) => self.notice(
+            Err(error) => refused(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "The table does not answer",
-                &why,
+                "There is no cookie to be had",
+                &error.to_string(),
             ),
         }
     }
@@ -260,14 +214,14 @@ impl<S: Readable> Pages<S> {
         open: Option<ConversationId>,
         before: Option<&SortKey>,
         page: impl FnOnce(&Frame<'_>) -> Markup,
-    ) -> Result<Markup, Fault> {
+    ) -> Shown {
         let (rows, next) = read::rows(self.store(), self.0.setting.me, before).await?;
-        Ok(page(&Frame {
+        Ok(html(page(&Frame {
             setting: &self.0.setting,
             rows: &rows,
             next_rows: next.as_ref(),
             open,
-        }))
+        })))
     }
 
     async fn conversation(
@@ -275,7 +229,7 @@ impl<S: Readable> Pages<S> {
         id: ConversationId,
         stretch: &Stretch,
         writing: Option<Writing>,
-    ) -> Result<Markup, Fault> {
+    ) -> Shown {
         let writes = self.0.setting.writes;
         let (transcript, (rows, next)) = futures::try_join!(
             read::transcript(self.store(), id, stretch, read::PAGE, writes),
@@ -292,12 +246,17 @@ impl<S: Readable> Pages<S> {
             return Err(Fault::NotFound);
         }
         let writing = writing.or_else(|| writes.then(Writing::default));
-        Ok(frame.conversation(id, &transcript, writing.as_ref()))
+        Ok(html(frame.conversation(id, &transcript, writing.as_ref())))
     }
 }
 
-fn html(page: Markup) -> axum::response::Html<String> {
-    axum::response::Html(page.into_string())
+fn html(page: Markup) -> Html<String> {
+    Html(page.into_string())
+}
+
+/// Says why somebody gets nothing, and nothing else: not where this acts, and as whom.
+fn refused(status: StatusCode, title: &str, text: &str) -> Response {
+    (status, html(view::notice(None, title, text, None))).into_response()
 }
 
 async fn front<S: Readable>(
@@ -305,23 +264,28 @@ async fn front<S: Readable>(
     request: Request,
     next: Next,
 ) -> Response {
-    dressed(admitted(&pages, request, next).await)
+    let mut response = admitted(&pages, request, next).await;
+    if let Some(fault) = response.extensions_mut().remove::<Fault>() {
+        let page = fault.page(&pages.0.setting);
+        response = (response.status(), html(page)).into_response();
+    }
+    dressed(response)
 }
 
 async fn admitted<S: Readable>(pages: &Pages<S>, request: Request, next: Next) -> Response {
-    let refused = |refusal: Refusal| {
-        let title = "Turned away";
-        pages.notice(refusal.status(), title, refusal.sentence())
-    };
+    let away = |refusal: Refusal| refused(refusal.status(), "Turned away", refusal.sentence());
     if let Err(refusal) = pages.0.names.check_page(&request) {
-        return refused(refusal);
+        return away(refusal);
     }
     let path = request.uri().path();
     if let Some(asset) = assets::answer(path) {
         return asset;
     }
-    if !path.starts_with("/enter/") && !pages.0.links.know(request.headers()) {
-        return pages.notice(
+    if let Some(secret) = path.strip_prefix("/enter/") {
+        return pages.enter(request.method(), secret);
+    }
+    if !pages.0.links.know(request.headers()) {
+        return refused(
             StatusCode::UNAUTHORIZED,
             "Open the link from the terminal",
             "This browser has no leave to look, or `ddb web` was started anew. Press Enter at its terminal: it prints a new link.",
@@ -329,187 +293,88 @@ async fn admitted<S: Readable>(pages: &Pages<S>, request: Request, next: Next) -
     }
     match collected(request).await {
         Ok(request) => next.run(request).await,
-        Err(refusal) => refused(refusal),
+        Err(refusal) => away(refusal),
     }
 }
 
-async fn nothing<S: Readable>(State(pages): State<Pages<S>>) -> Response {
-    pages.answer(Err(Fault::NotFound))
+async fn home<S: Readable>(State(pages): State<Pages<S>>, asked: Asked) -> Shown {
+    let before = asked.rows.map(|Key(key)| key);
+    pages
+        .framed(None, before.as_ref(), |frame| frame.home())
+        .await
 }
 
-async fn not_so<S: Readable>(State(pages): State<Pages<S>>) -> Response {
-    let mut response = pages.answer(Err(Fault::Forbidden));
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response
-}
-
-/// Uses the link up, and goes on by a page: after a redirect from elsewhere a strict cookie would not be sent.
-async fn enter<S: Readable>(
-    State(pages): State<Pages<S>>,
-    method: Method,
-    path: AtPath,
-) -> Response {
-    let Ok(Path(secret)) = path else {
-        return pages.answer(Err(Fault::NotFound));
+async fn show<S: Readable>(State(pages): State<Pages<S>>, Named(id): Named, asked: Asked) -> Shown {
+    let stretch = match (asked.before, asked.from, asked.around) {
+        (Some(Key(key)), _, _) => Stretch::Before(key),
+        (None, Some(Key(key)), _) => Stretch::From(key),
+        (None, None, Some(Key(key))) => Stretch::Around(key),
+        (None, None, None) => Stretch::Newest,
     };
-    // What only looks ahead does not use it up.
-    let entered = match method {
-        Method::GET => pages.0.links.enter(&secret),
-        _ => return pages.answer(Err(Fault::Forbidden)),
-    };
-    match entered {
-        Ok(Some(cookie)) => {
-            let open = pages.0.setting.open;
-            let next = open.map_or_else(|| "/".to_owned(), |id| format!("/c/{id}#end"));
-            let page = view::notice(
-                &pages.0.setting,
-                "Welcome",
-                "This browser may look now. The link is used up.",
-                Some(&next),
-            );
-            ([(SET_COOKIE, cookie)], html(page)).into_response()
-        }
-        Ok(None) => pages.notice(
-            StatusCode::GONE,
-            "This link is used up",
-            "A link is good once. Press Enter at the terminal of `ddb web`: it prints a new one.",
-        ),
-        Err(error) => pages.answer(Err(Fault::Store(error.to_string()))),
-    }
-}
-
-async fn home<S: Readable>(State(pages): State<Pages<S>>, query: AskedFor) -> Response {
-    let shown = async {
-        let before = key(asked(query)?.rows)?;
-        let page = pages
-            .framed(None, before.as_ref(), |frame| frame.home())
-            .await?;
-        Ok(html(page).into_response())
-    };
-    pages.answer(shown.await)
-}
-
-async fn show<S: Readable>(
-    State(pages): State<Pages<S>>,
-    path: AtPath,
-    query: AskedFor,
-) -> Response {
-    let shown = async {
-        let id = conversation(path)?;
-        let asked = asked(query)?;
-        let stretch = match (key(asked.before)?, key(asked.from)?, key(asked.around)?) {
-            (Some(key), _, _) => Stretch::Before(key),
-            (None, Some(key), _) => Stretch::From(key),
-            (None, None, Some(key)) => Stretch::Around(key),
-            (None, None, None) => Stretch::Newest,
-        };
-        Ok(html(pages.conversation(id, &stretch, None).await?).into_response())
-    };
-    pages.answer(shown.await)
+    pages.conversation(id, &stretch, None).await
 }
 
 async fn search<S: Readable>(
     State(pages): State<Pages<S>>,
-    path: AtPath,
-    query: AskedFor,
-) -> Response {
-    let shown = async {
-        let id = conversation(path)?;
-        let asked = asked(query)?;
-        let before = key(asked.before)?;
-        let text = asked.q.unwrap_or_default();
-        if text.chars().count() > 200 {
-            return Err(Fault::Malformed);
-        }
-        let needle: Option<Needle> = text.trim().parse().ok();
-        let found = match &needle {
-            Some(needle) => {
-                read::search(pages.store(), id, needle.clone(), before.as_ref()).await?
-            }
-            None => Search::default(),
-        };
-        let page = pages
-            .framed(Some(id), None, |frame| {
-                frame.search(id, &text, needle.as_ref(), &found)
-            })
-            .await?;
-        Ok(html(page).into_response())
+    Named(id): Named,
+    asked: Asked,
+) -> Shown {
+    let (text, before) = (asked.q, asked.before.map(|Key(key)| key));
+    if text.chars().count() > 200 {
+        return Err(Fault::Malformed);
+    }
+    let needle: Option<Needle> = text.trim().parse().ok();
+    let found = match &needle {
+        Some(needle) => read::search(pages.store(), id, needle.clone(), before.as_ref()).await?,
+        None => Search::default(),
     };
-    pages.answer(shown.await)
+    let page = |frame: &Frame<'_>| frame.search(id, &text, needle.as_ref(), &found);
+    pages.framed(Some(id), None, page).await
 }
 
-async fn raw<S: Readable>(
-    State(pages): State<Pages<S>>,
-    path: AtPath,
-    query: AskedFor,
-) -> Response {
-    let shown = async {
-        let id = conversation(path)?;
-        let sk = key(asked(query)?.sk)?.ok_or(Fault::Malformed)?;
-        let partition = PartitionKey::Messages(id);
-        let item = pages
-            .store()
-            .get(&partition, &sk)
-            .await?
-            .ok_or(Fault::NotFound)?;
-        let view = ItemView::from(&item);
-        let json = serde_json::to_string_pretty(&Typed(&view));
-        let json = json.map_err(|error| Fault::Store(error.to_string()))?;
-        let page = pages
-            .framed(Some(id), None, |frame| frame.raw(id, &sk, &json))
-            .await?;
-        Ok(html(page).into_response())
-    };
-    pages.answer(shown.await)
+async fn raw<S: Readable>(State(pages): State<Pages<S>>, Named(id): Named, asked: Asked) -> Shown {
+    let Key(sk) = asked.sk.ok_or(Fault::Malformed)?;
+    let partition = PartitionKey::Messages(id);
+    let item = pages.store().get(&partition, &sk).await?;
+    let item = item.ok_or(Fault::NotFound)?;
+    let json = serde_json::to_string_pretty(&Typed(&ItemView::from(&item)));
+    let json = json.map_err(|error| Fault::Store(error.to_string()))?;
+    let page = |frame: &Frame<'_>| frame.raw(id, &sk, &json);
+    pages.framed(Some(id), None, page).await
 }
 
 async fn post(
     State(pages): State<Pages<Pen>>,
-    path: AtPath,
+    Named(id): Named,
     form: Result<Form<Posted>, FormRejection>,
-) -> Response {
-    let done = async {
-        let id = conversation(path)?;
-        let Form(Posted { text }) = form.map_err(|_| Fault::Malformed)?;
-        // A form sends line ends as CRLF: HTML, "constructing the entry list".
-        let text = text.replace("\r\n", "\n");
-        let (status, why) = match text.parse::<Text>() {
-            Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
-            Ok(sound) => match pages.write(id, &sound).await {
-                Ok(_) => {
-                    let place = format!("/c/{id}#end");
-                    return Ok((StatusCode::SEE_OTHER, [(LOCATION, place)]).into_response());
-                }
-                Err(WriteError::Store(error)) => {
-                    (StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-                }
-                Err(WriteError::NoConversation) => return Err(Fault::NotFound),
-                Err(error) => (StatusCode::FORBIDDEN, error.to_string()),
-            },
-        };
-        let writing = Writing {
-            text,
-            why: Some(why),
-        };
-        let page = pages
-            .conversation(id, &Stretch::Newest, Some(writing))
-            .await?;
-        Ok((status, html(page)).into_response())
+) -> Result<Response, Fault> {
+    let Form(Posted { text }) = form.map_err(|_| Fault::Malformed)?;
+    // A form sends line ends as CRLF: HTML, "constructing the entry list".
+    let text = text.replace("\r\n", "\n");
+    let (status, why) = match text.parse::<Text>() {
+        Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+        Ok(sound) => match pages.write(id, &sound).await {
+            Ok(_) => {
+                let place = format!("/c/{id}#end");
+                return Ok((StatusCode::SEE_OTHER, [(LOCATION, place)]).into_response());
+            }
+            Err(WriteError::Store(error)) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+            Err(WriteError::NoConversation) => return Err(Fault::NotFound),
+            Err(error) => (StatusCode::FORBIDDEN, error.to_string()),
+        },
     };
-    pages.answer(done.await)
+    let why = Some(why);
+    let page = pages
+        .conversation(id, &Stretch::Newest, Some(Writing { text, why }))
+        .await?;
+    Ok((status, page).into_response())
 }
 
 /// Says what is new: only where to look, no text of anybody.
-async fn events<S: Readable>(State(pages): State<Pages<S>>, path: AtPath) -> Response {
-    match conversation(path) {
-        Ok(id) => {
-            let stream = told(pages.0.live.watch(id));
-            Sse::new(stream)
-                .keep_alive(KeepAlive::default())
-                .into_response()
-        }
-        Err(fault) => pages.answer(Err(fault)),
-    }
+async fn events<S: Readable>(State(pages): State<Pages<S>>, Named(id): Named) -> Response {
+    Sse::new(told(pages.0.live.watch(id)))
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 fn told(watch: Watch) -> impl Stream<Item = Result<Event, Infallible>> {

@@ -141,3 +141,84 @@ async fn talk(
     }
     drop(slot);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use axum::extract::Request;
+    use axum::response::{IntoResponse, Response};
+    use axum::routing::any;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::front::collected;
+
+    async fn answer(request: Request) -> Response {
+        match collected(request).await {
+            Ok(_) => "whole".into_response(),
+            Err(refusal) => refusal.status().into_response(),
+        }
+    }
+
+    /// Sends the beginning of a request, and then one byte a second, until the server has enough of it. Returns how many
+    /// bytes that were, and the answer. Time is that of the test: it passes where nothing else is left to do.
+    async fn dripped(beginning: &str) -> (u64, String) {
+        let server = Server::bind(0).unwrap();
+        let port = server.port();
+        let router = Router::new().fallback(any(answer));
+        let serving = tokio::spawn(server.run(router, std::future::pending()));
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        let (mut reader, mut writer) = stream.into_split();
+        let (sent, mut answer) = (Cell::new(0), Vec::new());
+        let dripping = async {
+            // A day of it is as good as no end.
+            for _ in 0..86_400 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                if writer.write_all(b"a").await.is_err() {
+                    break;
+                }
+                sent.set(sent.get() + 1);
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            // A reset is an end, too.
+            _ = reader.read_to_end(&mut answer) => {}
+            () = dripping => {}
+        }
+        serving.abort();
+        (sent.get(), String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    /// What a client can send within a bound, and one byte that was under way.
+    fn within(bound: Duration) -> u64 {
+        bound.as_secs() + 1
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn p41_a_head_that_drips_is_cut_off() {
+        for beginning in ["", "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "] {
+            let (sent, answer) = dripped(beginning).await;
+            assert!(sent <= within(HEAD), "{beginning:?}: {sent}");
+            assert!(!answer.contains("200 OK"), "{answer}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn p41_a_body_that_drips_is_cut_off() {
+        let beginning = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16000\r\n\r\n";
+        let (sent, answer) = dripped(beginning).await;
+        assert!(sent <= within(crate::front::PATIENCE), "{sent}");
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn p41_a_connection_that_is_idle_after_an_answer_is_closed() {
+        let beginning = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET";
+        let (sent, answer) = dripped(beginning).await;
+        assert!(sent <= within(HEAD), "{sent}");
+        assert!(answer.contains("whole"), "{answer}");
+    }
+}

@@ -62,13 +62,13 @@ fn avatar(person: &Person) -> Markup {
     html! { span class=(class) aria-hidden="true" { (initial(&person.display_name)) } }
 }
 
-fn head(setting: &Setting, title: &str, script: bool, extra: Markup) -> Markup {
+fn head(setting: Option<&Setting>, title: &str, script: bool, extra: Markup) -> Markup {
     html! {
         head {
             meta charset="utf-8";
             meta name="viewport" content="width=device-width, initial-scale=1";
             meta name="color-scheme" content="light dark";
-            title { (line(title)) " · " (line(&setting.target)) }
+            title { (line(title)) @if let Some(setting) = setting { " · " (line(&setting.target)) } }
             link rel="icon" href=(ICON.path());
             link rel="stylesheet" href=(STYLE.path());
             @if script { script src=(SCRIPT.path()) defer {} }
@@ -77,28 +77,36 @@ fn head(setting: &Setting, title: &str, script: bool, extra: Markup) -> Markup {
     }
 }
 
-fn bar(setting: &Setting) -> Markup {
+fn bar(setting: Option<&Setting>) -> Markup {
     html! {
         header.bar {
             a.brand href="/" { "Cruddur messages" }
-            span.target title=(line(&setting.target)) {
-                @if setting.production { strong { "production" } " " }
-                (line(&setting.target))
+            @if let Some(setting) = setting {
+                span.target title=(line(&setting.target)) {
+                    @if setting.production { strong { "production" } " " }
+                    (line(&setting.target))
+                }
+                span.me { "as " b { (line(&setting.name)) } @if setting.writes { ", writing" } @else { ", reading" } }
             }
-            span.me { "as " b { (line(&setting.name)) } @if setting.writes { ", writing" } @else { ", reading" } }
         }
     }
 }
 
-fn class(setting: &Setting, of: &str) -> String {
-    match setting.production {
+fn class(setting: Option<&Setting>, of: &str) -> String {
+    match setting.is_some_and(|setting| setting.production) {
         true => format!("{of} production"),
         false => of.to_owned(),
     }
 }
 
-/// A page without conversations: an error, or the one that goes on.
-pub(crate) fn notice(setting: &Setting, title: &str, text: &str, next: Option<&str>) -> Markup {
+/// A page without conversations: an error, or the one that goes on. Whoever may not look is not told where this acts, and
+/// as whom: there is no setting then.
+pub(crate) fn notice(
+    setting: Option<&Setting>,
+    title: &str,
+    text: &str,
+    next: Option<&str>,
+) -> Markup {
     let refresh = html! {
         @if let Some(next) = next { meta http-equiv="refresh" content=(format!("0;url={next}")); }
     };
@@ -124,9 +132,9 @@ impl Frame<'_> {
         html! {
             (DOCTYPE)
             html lang="en" {
-                (head(self.setting, title, true, html! {}))
-                body class=(class(self.setting, kind)) data-conversation=[conversation] {
-                    (bar(self.setting))
+                (head(Some(self.setting), title, true, html! {}))
+                body class=(class(Some(self.setting), kind)) data-conversation=[conversation] {
+                    (bar(Some(self.setting)))
                     (self.people())
                     main { (main) }
                 }

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod as_the_aws_tools;
+mod browser;
+mod browser_barriers;
+mod browser_elsewhere;
 mod changes;
 mod changes_hardship;
 mod check;
@@ -44,6 +47,7 @@ mod schema_changes;
 mod schema_load;
 mod seed;
 mod serve;
+mod serve_upstream;
 mod setup;
 mod shells;
 mod snapshots;
@@ -55,3 +59,4 @@ mod upgrade;
 mod users;
 mod vocabulary;
 mod web;
+mod web_bounds;

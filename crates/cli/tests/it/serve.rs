@@ -49,7 +49,11 @@ impl Pool {
             {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "one", "n": n, "e": e},
             {"kty": "oct", "kid": "secret", "k": "AAAA"},
         ]});
-        let server = Server::start(move |_| Answer::json(200, keys.to_string()));
+        let line = format!("GET /{POOL}/.well-known/jwks.json HTTP/1.1\r\n");
+        let server = Server::start(move |request| match request.head.starts_with(&line) {
+            true => Answer::json(200, keys.to_string()),
+            false => Answer::json(404, request.head.clone()),
+        });
         Self { key, server }
     }
 
@@ -384,12 +388,21 @@ fn p41_only_allowed_pages_are_answered() {
     }
     let rebound = format!("Host: evil.example:{}", served.port);
     for path in ["/api/health-check", "/api/message_groups", "/"] {
-        assert_eq!(
-            served
-                .ask(&format!("GET {path} HTTP/1.1"), &[&rebound], "")
-                .status,
-            421
-        );
+        for hosts in [
+            &[][..],
+            &[rebound.as_str()],
+            &[&host, &host],
+            &[&host, &rebound],
+        ] {
+            let answer = served.ask(&format!("GET {path} HTTP/1.1"), hosts, "");
+            // Two of them are no HTTP, and hyper may say so.
+            assert!(
+                [421, 400].contains(&answer.status),
+                "{hosts:?}: {}",
+                answer.status
+            );
+            assert!(!answer.body.contains(GROUP), "{hosts:?}: {}", answer.body);
+        }
     }
     assert_eq!(block_on(sandbox.items()).len(), before);
 }

@@ -1,14 +1,23 @@
 //! Access patterns C, a message in a conversation, and D, a new conversation.
 
+use std::collections::HashSet;
+
+use futures::TryStreamExt;
+
 use super::read::conversation_rows;
 use crate::error::{CallError, Error};
-use crate::item::{ConversationRow, Message, Person};
+use crate::item::{ConversationRow, Item, Message, Person};
 use crate::key::{ConversationId, MessageId, PartitionKey, SortKey, UserId};
-use crate::store::{Action, MAX_BUMP_MICROS, Partition, Query, Store, Transacted, Writer};
+use crate::store::{
+    Action, Direction, MAX_BUMP_MICROS, Partition, Query, Store, Transacted, Writer,
+};
 use crate::timestamp::Timestamp;
 
 /// The most Unicode scalar values that the application takes in a message.
 pub const MAX_TEXT: usize = 1024;
+
+/// How many people a conversation has.
+const PEOPLE: usize = 2;
 
 /// Says why a text is no message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,29 +88,54 @@ pub enum Membership {
     NoConversation,
 }
 
-/// Finds out how somebody stands to a conversation, by consistent reads.
+/// Finds out how somebody stands to a conversation. The index has its two rows, so one request says it. Where the index,
+/// which may be behind, does not, consistent reads do.
+///
+/// # Errors
+///
+/// When a request fails.
 pub async fn membership(
     store: &Store,
     conversation: ConversationId,
     user: UserId,
 ) -> Result<Membership, CallError> {
-    let own = Query::new(Partition::Table(PartitionKey::Rows(user)))
-        .of_conversation(conversation)
-        .consistent();
-    if !conversation_rows(store.query(own)).await?.is_empty() {
+    let rows = Query::new(Partition::ConversationIndex(conversation));
+    let rows = conversation_rows(store.query(rows)).await?;
+    let people: HashSet<UserId> = rows.iter().map(|row| row.owner).collect();
+    if people.contains(&user) {
+        return Ok(Membership::Member);
+    }
+    if people.len() >= PEOPLE {
+        return Ok(Membership::Stranger);
+    }
+    if is_in_own_rows(store, conversation, user).await? {
         return Ok(Membership::Member);
     }
     let messages = PartitionKey::Messages(conversation);
-    if super::has_items(store, messages).await? {
+    if !people.is_empty() || super::has_items(store, messages).await? {
         return Ok(Membership::Stranger);
     }
-    let rows = Query::new(Partition::ConversationIndex(conversation)).page_size(1);
-    let rows = conversation_rows(store.query(rows)).await?;
-    Ok(if rows.is_empty() {
-        Membership::NoConversation
-    } else {
-        Membership::Stranger
-    })
+    Ok(Membership::NoConversation)
+}
+
+/// Tells whether somebody has a row for a conversation, by consistent reads of as many of their rows as it takes.
+async fn is_in_own_rows(
+    store: &Store,
+    conversation: ConversationId,
+    user: UserId,
+) -> Result<bool, CallError> {
+    let own = Query::new(Partition::Table(PartitionKey::Rows(user)))
+        .of_conversation(conversation)
+        .direction(Direction::Descending)
+        .consistent();
+    let mut pages = std::pin::pin!(store.query(own));
+    while let Some(page) = pages.try_next().await? {
+        let mut items = page.items.into_iter().map(Item::decode);
+        if items.any(|item| matches!(item, Item::ConversationRow(_))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Writes a message of the present instant into a conversation (pattern C). The rows are updated by

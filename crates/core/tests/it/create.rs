@@ -5,6 +5,7 @@ use ddb_core::conversation::{Membership, Text, create_conversation, create_messa
 use ddb_core::item::{ConversationRow, Item, Kind, Message};
 use ddb_core::timestamp::Timestamp;
 use ddb_test_support::Sandbox;
+use ddb_test_support::proxy::{Fault, Proxy};
 
 use crate::data::{at, conversation, message, person, raw, row};
 
@@ -110,4 +111,50 @@ async fn whoever_has_a_row_is_a_member() {
     assert_eq!(of(1, 2).await, Membership::Stranger);
     assert_eq!(of(2, 1).await, Membership::Stranger);
     assert_eq!(of(3, 1).await, Membership::NoConversation);
+}
+
+/// One request to the index, which has two rows of it: however many conversations somebody has, they are not read through.
+#[tokio::test]
+async fn how_somebody_stands_to_a_conversation_is_one_request() {
+    let sandbox = Sandbox::with_table().await;
+    for people in [(1, 2), (2, 1)] {
+        sandbox
+            .put(raw(&row(conversation(1), at(T), people, "x")))
+            .await;
+    }
+    let proxy = Proxy::start(&sandbox.url(), |_, request| {
+        let is_of_index = String::from_utf8_lossy(&request.body).contains("IndexName");
+        // Any other request is known by what befalls it.
+        (!is_of_index).then_some(Fault::Garbage)
+    });
+    let store = sandbox.store_at(&proxy.url());
+    for (user, stands) in [
+        (1, Membership::Member),
+        (2, Membership::Member),
+        (3, Membership::Stranger),
+    ] {
+        let before = proxy.operations().len();
+        let found = membership(&store, conversation(1), person(user).id).await;
+        assert_eq!(found.unwrap(), stands);
+        assert_eq!(proxy.operations()[before..], ["Query"], "{user}");
+    }
+    assert!(proxy.injected().is_empty());
+}
+
+/// A conversation of this instant is not in the index yet.
+#[tokio::test]
+async fn an_index_that_is_behind_keeps_nobody_out() {
+    let sandbox = Sandbox::with_table().await;
+    let own = begin(&sandbox, (1, 2), at(T)).await.unwrap();
+    let proxy = Proxy::start(&sandbox.url(), |_, _| Some(Fault::StaleIndex));
+    let store = sandbox.store_at(&proxy.url());
+    for (user, stands) in [
+        (1, Membership::Member),
+        (2, Membership::Member),
+        (3, Membership::Stranger),
+    ] {
+        let found = membership(&store, own.conversation, person(user).id).await;
+        assert_eq!(found.unwrap(), stands, "{user}");
+    }
+    assert_eq!(proxy.injected()[&Fault::StaleIndex], 3);
 }

@@ -12,6 +12,8 @@ use super::{CognitoTarget, PoolId};
 
 /// The most bytes that a set of keys has. Cognito's has two keys, less than 1 KB.
 const MOST: usize = 64 * 1024;
+/// Where the keys are, below the pool's own URL.
+const PATH: &str = "/.well-known/jwks.json";
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -29,6 +31,8 @@ pub struct KeysError {
 #[derive(Debug, Clone)]
 pub struct PoolKeys {
     connection: Connection,
+    /// `ENDPOINT/POOL`.
+    place: String,
     url: String,
     issuer: String,
 }
@@ -45,7 +49,8 @@ impl CognitoTarget {
         };
         PoolKeys {
             connection,
-            url: format!("{place}/.well-known/jwks.json"),
+            url: format!("{place}{PATH}"),
+            place,
             issuer,
         }
     }
@@ -83,7 +88,6 @@ impl PoolKeys {
         };
         let http = self.connection.config().http_client();
         let http = http.ok_or_else(|| failed("there is no HTTP client".to_owned()))?;
-        let url = self.url.clone();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(PATIENCE)
             .operation_timeout(PATIENCE);
@@ -91,14 +95,15 @@ impl PoolKeys {
             .service_name("Cognito Identity Provider")
             .operation_name("jwks.json")
             .http_client(http)
-            .endpoint_url(&self.url)
+            .endpoint_url(&self.place)
             .no_auth()
             .no_retry()
             .timeout_config(timeouts.build())
             .interceptor(self.connection.only_to())
-            .serializer(move |_: ()| {
+            .serializer(|_: ()| {
                 let mut request = HttpRequest::empty();
-                request.set_uri(url.clone())?;
+                // The endpoint, and its path, are put before it.
+                request.set_uri(PATH)?;
                 Ok(request)
             })
             .deserializer(|answer: &HttpResponse| {

@@ -14,9 +14,10 @@ use ddb_core::key::UserId;
 
 pub use error::{FileProblem, UsersError};
 pub use file::UsersFile;
+use postgres::Lasting;
 pub use postgres::{
     Address, Created, Database, DatabaseWriter, Findings, PostgresError, Setup, TlsError, UrlError,
-    Wait,
+    Wait, Wanted,
 };
 pub use source::{DatabaseOptions, Source, UsersOptions, UsersPlan, database};
 
@@ -52,7 +53,7 @@ impl User {
 #[derive(Debug)]
 enum People {
     Listed(Vec<User>),
-    Database(Database),
+    Database(Box<Lasting>),
 }
 
 /// Answers who is who, from one source that was chosen once; never from two.
@@ -111,16 +112,7 @@ impl Users {
     ///
     /// [`UsersError::NotFound`], [`UsersError::Doubled`], and what a database answers with.
     pub async fn by_handle(&self, handle: &Handle) -> Result<User, UsersError> {
-        let mut found: Vec<User> = match &self.people {
-            People::Listed(listed) => {
-                let same = listed.iter().filter(|user| handle.is(&user.handle));
-                same.cloned().collect()
-            }
-            People::Database(database) => database
-                .by_handle(handle.as_str())
-                .await
-                .map_err(UsersError::in_database(database.shown()))?,
-        };
+        let mut found = self.find(Wanted::Handle(handle)).await?;
         // Two handles that differ in case alone are told apart by whoever types one exactly.
         let exactly = |user: &User| user.handle == handle.as_str();
         if found.iter().any(exactly) {
@@ -147,16 +139,7 @@ impl Users {
     ///
     /// As [`Users::by_handle`].
     pub async fn by_id(&self, id: UserId) -> Result<User, UsersError> {
-        let found = match &self.people {
-            People::Listed(listed) => {
-                let same = listed.iter().filter(|user| user.uuid == id);
-                same.cloned().collect()
-            }
-            People::Database(database) => database
-                .by_id(id)
-                .await
-                .map_err(UsersError::in_database(database.shown()))?,
-        };
+        let found = self.find(Wanted::Id(id)).await?;
         self.only(&id.to_string(), found)
     }
 
@@ -166,17 +149,24 @@ impl Users {
     ///
     /// As [`Users::by_handle`].
     pub async fn by_cognito_user_id(&self, sub: &str) -> Result<User, UsersError> {
-        let found = match &self.people {
-            People::Listed(listed) => {
-                let same = listed.iter().filter(|user| user.cognito_user_id == sub);
-                same.cloned().collect()
-            }
-            People::Database(database) => database
-                .by_cognito_user_id(sub)
-                .await
-                .map_err(UsersError::in_database(database.shown()))?,
-        };
+        let found = self.find(Wanted::CognitoId(sub)).await?;
         self.only(sub, found)
+    }
+
+    async fn find(&self, wanted: Wanted<'_>) -> Result<Vec<User>, UsersError> {
+        let listed = match &self.people {
+            People::Listed(listed) => listed,
+            People::Database(database) => {
+                let found = database.find(wanted).await;
+                return found.map_err(UsersError::in_database(database.shown()));
+            }
+        };
+        let is_wanted = |user: &&User| match wanted {
+            Wanted::Handle(handle) => handle.is(&user.handle),
+            Wanted::Id(id) => user.uuid == id,
+            Wanted::CognitoId(sub) => user.cognito_user_id == sub,
+        };
+        Ok(listed.iter().filter(is_wanted).cloned().collect())
     }
 
     /// Takes the one user that was found.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ddb_core::environment::{Environment, Given};
 
-use super::postgres::{Address, Database};
+use super::postgres::{Address, Lasting};
 use super::{People, Users, UsersError};
 
 /// Names where users come from.
@@ -144,12 +144,12 @@ impl UsersPlan {
             Self::File(path) => Users::from_file(&path),
             Self::Postgres(address) => {
                 let shown = address.to_string();
-                let database = Database::connect(&address)
+                let database = Lasting::connect(*address)
                     .await
                     .map_err(UsersError::in_database(&shown))?;
                 Ok(Users {
                     source: Source::Postgres(shown),
-                    people: People::Database(database),
+                    people: People::Database(Box::new(database)),
                 })
             }
         }

@@ -1,6 +1,7 @@
 //! Users from PostgreSQL: the table `public.users`, as this project or any older one made it.
 
 mod ids;
+mod lasting;
 mod setup;
 mod tls;
 mod url;
@@ -13,7 +14,9 @@ use tokio_postgres::{Client, Row};
 
 use super::User;
 use ddb_core::guard::{Guarded, Writable};
+use ddb_core::handle::Handle;
 use ddb_core::key::UserId;
+pub(super) use lasting::Lasting;
 pub use setup::{Created, Findings, Setup, Wait};
 pub use tls::TlsError;
 pub use url::{Address, UrlError};
@@ -95,6 +98,16 @@ impl PostgresError {
         self.code() == Some(SqlState::INVALID_CATALOG_NAME)
     }
 
+    /// Tells whether the connection is of no more use: it broke, nothing came on it, or the server ends (class 57P: "operator
+    /// intervention").
+    fn is_end(&self) -> bool {
+        match self {
+            Self::Connection(_) | Self::TimedOut(_) => true,
+            Self::Server { code, .. } => code.starts_with("57P"),
+            _ => false,
+        }
+    }
+
     /// Tells whether the server refused the user or the password.
     pub fn is_refused_password(&self) -> bool {
         let refused = [
@@ -157,6 +170,17 @@ impl std::ops::Deref for DatabaseWriter {
     }
 }
 
+/// Whom somebody looks for.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// Whoever has a handle, in any case.
+    Handle(&'a Handle),
+    /// Whoever has an id.
+    Id(UserId),
+    /// Whoever has an id in the user pool.
+    CognitoId(&'a str),
+}
+
 /// Returns the query for the users that a condition on `u` holds for. Every column is taken as text, whatever type
 /// an older schema gave it, and may be missing.
 fn select_where(condition: &str) -> String {
@@ -205,27 +229,17 @@ impl Database {
         &self.shown
     }
 
-    /// Finds the users with a handle: more than one only in older databases.
-    pub async fn by_handle(&self, handle: &str) -> Result<Vec<User>, PostgresError> {
-        let query = select_where("lower(u.handle::text) = lower($1)");
-        let rows = bounded(self.client.query(&query, &[&handle])).await?;
-        rows.iter().map(user).collect()
-    }
-
-    /// Finds the users with an id: one at the most, but in a table without a primary key.
-    pub async fn by_id(&self, id: UserId) -> Result<Vec<User>, PostgresError> {
-        let rows = bounded(
-            self.client
-                .query(&select_where("u.uuid::text = $1"), &[&id.to_string()]),
-        )
-        .await?;
-        rows.iter().map(user).collect()
-    }
-
-    /// Finds the users with an id of the user pool: one at the most, but for placeholders.
-    pub async fn by_cognito_user_id(&self, sub: &str) -> Result<Vec<User>, PostgresError> {
-        let query = select_where("u.cognito_user_id::text = $1");
-        let rows = bounded(self.client.query(&query, &[&sub])).await?;
+    /// Finds the users that somebody wants: more than one only in older databases.
+    pub async fn find(&self, wanted: Wanted<'_>) -> Result<Vec<User>, PostgresError> {
+        let (condition, value) = match wanted {
+            Wanted::Handle(handle) => (
+                "lower(u.handle::text) = lower($1)",
+                handle.as_str().to_owned(),
+            ),
+            Wanted::Id(id) => ("u.uuid::text = $1", id.to_string()),
+            Wanted::CognitoId(sub) => ("u.cognito_user_id::text = $1", sub.to_owned()),
+        };
+        let rows = bounded(self.client.query(&select_where(condition), &[&value])).await?;
         rows.iter().map(user).collect()
     }
 }
