@@ -358,7 +358,7 @@ fn item_of(change: &ItemChange) -> String {
 /// Says what a step does: a line for each item that it changes.
 fn lines_of(step: &Step) -> Vec<String> {
     let text = |item: Option<&RawItem>| -> String {
-        const MOST: usize = 20;
+        const MOST: usize = 17;
         let text = item.and_then(|item| item.get("message")?.as_s().ok());
         width::cut(text.map_or("", String::as_str), MOST)
     };
