@@ -26,7 +26,7 @@ use crate::version;
 use crate::wording::{plural, short};
 
 const HEADING: &str = "Plan and receipt";
-/// Steps that are shown one by one. A saved plan has all of them.
+/// Changes that are shown one by one, in whole steps. A saved plan has all of them.
 const SHOWN: usize = 20;
 /// With more changes than this, a table of production has to have point-in-time recovery.
 const WITHOUT_RECOVERY: u64 = 100;
@@ -285,18 +285,26 @@ impl Job<'_> {
         let Ok(steps) = self.plan.steps() else {
             return;
         };
-        let mut heading = String::new();
-        for step in steps.take(SHOWN).flatten() {
-            let of_step = heading_of(&step);
-            if of_step != heading {
-                self.ui.announce(&of_step);
-                heading = of_step;
+        // Steps of several conversations take turns; people see those of one together.
+        let mut shown: Vec<(String, Vec<String>)> = Vec::new();
+        let (mut shown_steps, mut shown_lines) = (0, 0);
+        for step in steps.flatten() {
+            let (heading, lines) = (heading_of(&step), lines_of(&step));
+            shown_lines += lines.len();
+            if shown_steps > 0 && shown_lines > SHOWN {
+                break;
             }
-            for line in lines_of(&step) {
-                self.ui.announce(&line);
+            shown_steps += 1;
+            match shown.iter_mut().find(|(seen, _)| *seen == heading) {
+                Some((_, seen)) => seen.extend(lines),
+                None => shown.push((heading, lines)),
             }
         }
-        let more = summary.steps.saturating_sub(SHOWN as u64);
+        for (heading, lines) in shown {
+            self.ui.announce(&heading);
+            lines.iter().for_each(|line| self.ui.announce(line));
+        }
+        let more = summary.steps.saturating_sub(shown_steps);
         if more > 0 {
             let more = plural(more, "more step", "more steps");
             self.ui
@@ -350,7 +358,7 @@ fn item_of(change: &ItemChange) -> String {
 /// Says what a step does: a line for each item that it changes.
 fn lines_of(step: &Step) -> Vec<String> {
     let text = |item: Option<&RawItem>| -> String {
-        const MOST: usize = 20;
+        const MOST: usize = 17;
         let text = item.and_then(|item| item.get("message")?.as_s().ok());
         width::cut(text.map_or("", String::as_str), MOST)
     };

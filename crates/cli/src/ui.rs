@@ -13,7 +13,7 @@ use crate::common::{ColorChoice, CommonArgs};
 use crate::failure::{Failure, Guide, Hint};
 use crate::output::json::WriteJson;
 use crate::output::pager::PagerCommand;
-use crate::output::{Format, Out, Printer, Record, Screen, Totals, escape};
+use crate::output::{Format, Out, Printer, Record, Screen, Totals, escape, width};
 use crate::progress::{LastLine, Progress};
 
 /// Speaks to people on stderr, and opens the printer for data on stdout.
@@ -323,6 +323,14 @@ impl Ui {
     }
 
     fn write(&self, color: &str, prefix: &str, text: &str) {
+        let stderr = io::stderr();
+        let size = stderr
+            .is_terminal()
+            .then(|| terminal_size::terminal_size_of(&stderr));
+        let wrapped = size
+            .flatten()
+            .map(|(columns, _)| width::wrap_words(text, prefix.len(), columns.0.into()));
+        let text = wrapped.as_deref().unwrap_or(text);
         let line = match prefix {
             _ if !self.color || color.is_empty() => format!("{prefix}{text}\n"),
             "" => format!("{color}{text}{RESET}\n"),

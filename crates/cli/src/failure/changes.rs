@@ -27,6 +27,9 @@ impl From<ChangesError> for Failure {
             ChangesError::InUse { .. } => {
                 Self::refused(message).hint("wait until it is done, then run the command again")
             }
+            ChangesError::TooLarge { .. } => Self::refused(message).hint(
+                "`ddb check-conversations --repair --rule row-doubled` deletes surplus rows first",
+            ),
             ChangesError::OtherTable { .. } => Self::refused(message)
                 .hint("--table and --endpoint-url, or --prod with --region, name the table"),
             ChangesError::NotWhole { .. } => {

@@ -64,6 +64,55 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// Breaks text at blanks into lines of at most so many columns, of which the first has some that are `taken`. A word,
+/// and whatever is between two backticks, stays whole even where it is wider, so that it can be copied: the terminal
+/// goes on with it. Where the text is indented, the lines after its first are a little more so.
+pub fn wrap_words(text: &str, taken: usize, columns: usize) -> String {
+    let indent = match text.len() - text.trim_start_matches(' ').len() {
+        0 => 0,
+        blanks => blanks + 2,
+    };
+    let mut wrapped = String::with_capacity(text.len());
+    let mut used = taken;
+    for (nth, word) in words(text).enumerate() {
+        let width = of(word);
+        if nth > 0 && used > indent && used + 1 + width > columns {
+            wrapped.push('\n');
+            wrapped.extend(std::iter::repeat_n(' ', indent));
+            used = indent;
+        } else if nth > 0 {
+            wrapped.push(' ');
+            used += 1;
+        }
+        wrapped.push_str(word);
+        used += width;
+        if used > columns && columns > 0 {
+            used %= columns;
+        }
+    }
+    wrapped
+}
+
+/// Splits text at every blank that is not between two backticks.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut from = 0;
+        while let Some(at) = text[from..].find([' ', '`']).map(|at| from + at) {
+            from = at + 1;
+            if text.as_bytes()[at] == b' ' {
+                rest = Some(&text[from..]);
+                return Some(&text[..at]);
+            }
+            // One that stands alone is a character as any other.
+            from += text[from..].find('`').map_or(0, |end| end + 1);
+        }
+        rest = None;
+        Some(text)
+    })
+}
+
 /// Says how much it matters that a column is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
@@ -158,6 +207,24 @@ mod tests {
     }
 
     #[test]
+    fn words_and_commands_stay_whole() {
+        for (text, taken, columns, lines) in [
+            ("", 0, 5, ""),
+            ("one two", 0, 7, "one two"),
+            ("one two", 1, 7, "one\ntwo"),
+            ("a `b c d e` f", 0, 6, "a\n`b c d e` f"),
+            ("a `b c`, d", 0, 8, "a `b c`,\nd"),
+            ("a `b c d", 0, 4, "a `b\nc d"),
+            ("abcdefgh i j", 0, 5, "abcdefgh i\nj"),
+            ("  ab cd ef", 0, 7, "  ab cd\n    ef"),
+            ("漢字 漢字", 0, 8, "漢字\n漢字"),
+            ("`a b`", 6, 8, "`a b`"),
+        ] {
+            assert_eq!(wrap_words(text, taken, columns), lines, "{text:?}");
+        }
+    }
+
+    #[test]
     fn low_ranks_are_cut_before_high_ones() {
         use Rank::{High, Low, Normal};
         for (natural, ranks, room, widths) in [
@@ -200,6 +267,17 @@ mod tests {
             let prefix: Vec<&str> = short.trim_end_matches('…').graphemes(true).collect();
             let whole: Vec<&str> = text.graphemes(true).collect();
             prop_assert!(short == text || whole.starts_with(&prefix));
+        }
+
+        #[test]
+        fn p29_words_lose_nothing_but_a_blank_at_a_break(text in "[ab`é漢 ]{0,60}", columns in 2usize..20) {
+            let wrapped = wrap_words(&text, 0, columns);
+            let solid = |text: &str| text.split_whitespace().collect::<String>();
+            prop_assert_eq!(solid(&wrapped), solid(&text));
+            let quoted = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+            if text.matches('`').count() % 2 == 0 {
+                prop_assert_eq!(quoted(&wrapped), quoted(&text));
+            }
         }
 
         #[test]

@@ -36,6 +36,7 @@ mod local;
 mod names;
 mod pager;
 mod people;
+mod plans;
 mod policies;
 mod production;
 mod pull;

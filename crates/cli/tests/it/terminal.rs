@@ -18,7 +18,7 @@ fn at_terminal(sandbox: &Sandbox, aws: &Aws, arguments: &[&str]) -> (Tool, Termi
     tool.file("users.csv", include_str!("../../../../seed-data/users.csv"));
     let options = aws.options();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
-    let terminal = tool.at_terminal(&[arguments, &options].concat(), 100);
+    let terminal = tool.at_terminal(&[arguments, &options].concat(), 200);
     (tool, terminal)
 }
 

@@ -75,6 +75,16 @@ pub enum ChangesError {
         /// The file.
         path: PathBuf,
     },
+    /// Changes that belong together are more than a transaction holds.
+    #[error(
+        "{why}: {changes} changes belong together, and a transaction holds 100; nothing was changed"
+    )]
+    TooLarge {
+        /// What the changes are made for.
+        why: String,
+        /// How many there are.
+        changes: usize,
+    },
     /// Another process is writing a receipt.
     #[error("{}: another process is writing it", .path.display())]
     InUse {

@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::rate_limit::Rate;
 use crate::store::{Found, ItemChange, Transacted, Writer};
 
-/// The most steps in flight: of different conversations, whose order does not matter.
-const AT_ONCE: usize = 8;
+/// The most steps in flight: of different conversations, whose order does not matter. They stand side by side in the plan.
+pub const AT_ONCE: usize = 8;
 /// How often a step is planned anew where its items keep changing.
 const PLANS: u32 = 5;
 

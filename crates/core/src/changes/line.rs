@@ -1,15 +1,16 @@
 //! The lines of plans and receipts. The first is the head; then come steps, each with its outcome in a receipt, and an end.
 //!
 //! ```json
-//! {"format":1,"tool":"ddb 0.1.0","command":["check-conversations","--repair"],"target":"local http://localhost:8000","table":{"name":"cruddur-messages","id":null,"created_at":"2026-03-22T08:35:09.123000+00:00"},"at":"2026-03-22T08:40:00.000000+00:00"}
-//! {"step":1,"group_uuid":"5ae290ed-55d1-47a0-bc6d-fe2bc2700399","why":"row-behind","changes":[{"key":{},"before":{},"after":null}]}
-//! {"step":1,"done_at":"2026-03-22T08:40:00.100000+00:00"}
-//! {"step":2,"left":[{"key":{},"why":"it was changed meanwhile"}]}
-//! {"end":"done"}
+//! {"format":1,"tool":"ddb 0.1.0","command":["check-conversations","--repair"],"target":"local http://localhost:8000","table":{"name":"cruddur-messages","id":null,"created_at":"2026-03-22T08:35:09.123000+00:00"},"at":"2026-03-22T08:40:00.000000+00:00","crc32":"…"}
+//! {"step":1,"group_uuid":"5ae290ed-55d1-47a0-bc6d-fe2bc2700399","why":"row-behind","changes":[{"key":{},"before":{},"after":null}],"crc32":"…"}
+//! {"step":1,"done_at":"2026-03-22T08:40:00.100000+00:00","crc32":"…"}
+//! {"step":2,"left":[{"key":{},"why":"it was changed meanwhile"}],"crc32":"…"}
+//! {"end":"done","crc32":"…"}
 //! ```
 //!
-//! Items are in DynamoDB JSON. The end is `done` or `partly`; that of a plan is `planned`, with the number of its steps
-//! and a checksum of all lines before it.
+//! Items are in DynamoDB JSON. The end is `done` or `partly`; that of a plan is `planned`, with the number of its steps.
+//! `crc32` is the checksum of the file up to it: each line of a receipt has one, since a receipt may be cut off after
+//! any of them, and the end of a plan.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Read};
@@ -28,8 +29,8 @@ use crate::timestamp::Timestamp;
 const FORMAT: u64 = 1;
 /// The longest line that is read: two images of ten items of 400 KB, each byte of them escaped, are shorter.
 const MAX_LINE: u64 = 64 * 1024 * 1024;
-/// The most changes of a step that is read: what a transaction of the service takes.
-const MAX_ACTIONS: usize = 100;
+/// The most changes of a step: what a transaction of the service takes.
+pub(super) const MAX_ACTIONS: usize = 100;
 
 /// What the first line says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,9 +117,47 @@ pub(super) enum End {
     Planned {
         /// How many steps it has.
         steps: u64,
-        /// The checksum of the lines before this one.
-        crc32: String,
     },
+}
+
+/// What the checksum of a line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seal {
+    /// All lines to this one are as they were written.
+    Whole,
+    /// They are not.
+    Broken,
+    /// The line has no checksum.
+    Missing,
+}
+
+/// The end of a line that has a checksum.
+fn seal(crc32: &crc32fast::Hasher) -> String {
+    format!(",\"crc32\":\"{:08x}\"}}\n", crc32.clone().finalize())
+}
+
+/// Gives a line its checksum, and takes it into that of the lines after it.
+pub(super) fn sealed(mut line: Vec<u8>, crc32: &mut crc32fast::Hasher) -> Vec<u8> {
+    line.truncate(line.len().saturating_sub(b"}\n".len()));
+    crc32.update(&line);
+    let seal = seal(crc32);
+    crc32.update(seal.as_bytes());
+    line.extend_from_slice(seal.as_bytes());
+    line
+}
+
+/// Looks at the checksum of a line, and takes the line into that of the lines after it.
+fn look_at_seal(line: &[u8], crc32: &mut crc32fast::Hasher) -> Seal {
+    const LENGTH: usize = ",\"crc32\":\"01234567\"}\n".len();
+    let (text, end) = line.split_at(line.len().saturating_sub(LENGTH));
+    crc32.update(text);
+    let seal = seal(crc32);
+    crc32.update(end);
+    match end.starts_with(b",\"crc32\":\"") {
+        true if end == seal.as_bytes() => Seal::Whole,
+        true => Seal::Broken,
+        false => Seal::Missing,
+    }
 }
 
 /// One line after the head.
@@ -160,6 +199,9 @@ struct LineIn<'a> {
     changes: Option<Vec<ChangeIn<'a>>>,
     done_at: Option<String>,
     left: Option<serde::de::IgnoredAny>,
+    /// Looked at before.
+    #[serde(rename = "crc32")]
+    _crc32: Option<serde::de::IgnoredAny>,
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
@@ -298,7 +340,7 @@ fn read_line(line: &[u8]) -> Result<Line, String> {
     let keys: BTreeSet<_> = step.changes.iter().map(|c| (c.pk(), c.sk())).collect();
     match step.changes.len() {
         0 => Err("its step changes nothing".to_owned()),
-        MAX_ACTIONS.. => Err("its step has more changes than a transaction".to_owned()),
+        len if len > MAX_ACTIONS => Err("its step has more changes than a transaction".to_owned()),
         len if keys.len() < len => Err("its step changes an item twice".to_owned()),
         _ => Ok(Line::Step(number, step)),
     }
@@ -324,6 +366,7 @@ pub(super) struct Lines<R> {
     /// Where the next line begins.
     at: u64,
     crc32: crc32fast::Hasher,
+    seal: Seal,
     text: Vec<u8>,
     is_torn: bool,
 }
@@ -336,6 +379,7 @@ impl<R: BufRead> Lines<R> {
             number: 0,
             at: 0,
             crc32: crc32fast::Hasher::new(),
+            seal: Seal::Missing,
             text: Vec::new(),
             is_torn: false,
         }
@@ -352,8 +396,18 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// Returns the checksum of all lines that were read.
-    fn checksum(&self) -> String {
-        format!("{:08x}", self.crc32.clone().finalize())
+    pub(super) fn crc32(&self) -> crc32fast::Hasher {
+        self.crc32.clone()
+    }
+
+    /// Returns what the checksum of the last line says.
+    pub(super) fn seal(&self) -> Seal {
+        self.seal
+    }
+
+    /// Says that the last line, or one before it, is not as it was written.
+    pub(super) fn broken(&self) -> ChangesError {
+        self.malformed("it, or a line before it, was changed after it was written")
     }
 
     fn next_text(&mut self) -> Result<bool, ChangesError> {
@@ -367,6 +421,7 @@ impl<R: BufRead> Lines<R> {
         }
         self.number += 1;
         self.at += read as u64;
+        self.seal = look_at_seal(&self.text, &mut self.crc32);
         Ok(true)
     }
 
@@ -377,25 +432,15 @@ impl<R: BufRead> Lines<R> {
                 path: self.path.clone(),
             });
         }
-        self.crc32.update(&self.text);
         read_head(&self.path, &self.text)
     }
 
-    /// Reads the next line; `None` at the end of the file. The end of a plan has to be that of the lines before it.
+    /// Reads the next line; `None` at the end of the file.
     pub(super) fn next(&mut self) -> Result<Option<Line>, ChangesError> {
         if !self.next_text()? {
             return Ok(None);
         }
         let line = read_line(&self.text).map_err(|why| self.malformed(why))?;
-        if let Line::End(End::Planned { crc32, .. }) = &line
-            && *crc32 != self.checksum()
-        {
-            return Err(ChangesError::NotWhole {
-                path: self.path.clone(),
-                why: "it was changed after it was written",
-            });
-        }
-        self.crc32.update(&self.text);
         Ok(Some(line))
     }
 

@@ -16,7 +16,7 @@ mod table;
 mod undo;
 
 pub use error::ChangesError;
-pub use execute::{Executor, Never, Replan, Seen, Tally};
+pub use execute::{AT_ONCE, Executor, Never, Replan, Seen, Tally};
 pub use folder::{Listed, list, prune};
 pub use line::{Head, Left, Outcome};
 pub use plan::{Plan, PlanWriter, Summary};

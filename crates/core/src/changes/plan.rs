@@ -6,7 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::ChangesError;
-use super::line::{End, Head, Line, Lines, end_line, head_line, step_line};
+use super::line::{
+    End, Head, Line, Lines, MAX_ACTIONS, Seal, end_line, head_line, sealed, step_line,
+};
 use super::step::Step;
 use crate::item::Kind;
 
@@ -86,24 +88,35 @@ impl PlanWriter {
             summary: Summary::default(),
             head,
         };
-        plan.write(&head_line(&plan.head))?;
+        plan.write_whole(&head_line(&plan.head))?;
         Ok(plan)
     }
 
     fn write(&mut self, line: &[u8]) -> Result<(), ChangesError> {
-        self.crc32.update(line);
         let written = self.file.write_all(line);
         written.map_err(ChangesError::unwritable(&self.path))
+    }
+
+    /// Writes a line that has no checksum.
+    fn write_whole(&mut self, line: &[u8]) -> Result<(), ChangesError> {
+        self.crc32.update(line);
+        self.write(line)
     }
 
     /// Adds a step.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written.
+    /// Where it cannot be written, or no transaction holds it.
     pub fn push(&mut self, step: &Step) -> Result<(), ChangesError> {
+        if step.changes.len() > MAX_ACTIONS {
+            return Err(ChangesError::TooLarge {
+                why: step.why.to_string(),
+                changes: step.changes.len(),
+            });
+        }
         self.summary.add(step);
-        self.write(&step_line(self.summary.steps, step))
+        self.write_whole(&step_line(self.summary.steps, step))
     }
 
     /// Ends the plan.
@@ -112,11 +125,9 @@ impl PlanWriter {
     ///
     /// Where it cannot be written.
     pub fn end(mut self) -> Result<Plan, ChangesError> {
-        let end = End::Planned {
-            steps: self.summary.steps,
-            crc32: format!("{:08x}", self.crc32.clone().finalize()),
-        };
-        self.write(&end_line(&end))?;
+        let steps = self.summary.steps;
+        let end = sealed(end_line(&End::Planned { steps }), &mut self.crc32);
+        self.write(&end)?;
         let path = self.path;
         let file = self.file.into_inner().map_err(|error| error.into_error());
         Ok(Plan {
@@ -147,7 +158,14 @@ impl Plan {
             match lines.next()? {
                 Some(Line::Step(number, step)) if number == summary.steps + 1 => summary.add(&step),
                 Some(Line::Step(..)) => return Err(lines.malformed("its steps are not in order")),
-                Some(Line::End(End::Planned { steps, .. })) if steps == summary.steps => break,
+                Some(Line::End(End::Planned { steps }))
+                    if steps == summary.steps && lines.seal() == Seal::Whole =>
+                {
+                    break;
+                }
+                Some(Line::End(End::Planned { .. })) => {
+                    return Err(not_whole("it was changed after it was written"));
+                }
                 Some(Line::Outcome(..) | Line::End(_)) => {
                     return Err(not_whole("it is a receipt and not a plan"));
                 }

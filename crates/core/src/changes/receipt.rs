@@ -7,7 +7,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::ChangesError;
-use super::line::{End, Head, Line, Lines, Outcome, end_line, head_line, outcome_line, step_line};
+use super::line::{
+    End, Head, Line, Lines, Outcome, Seal, end_line, head_line, outcome_line, sealed, step_line,
+};
 use super::step::Step;
 
 /// Where a receipt is kept.
@@ -36,6 +38,8 @@ pub struct Started {
 #[derive(Debug)]
 pub struct Receipt {
     file: Option<(PathBuf, File)>,
+    /// The checksum of what was written.
+    crc32: crc32fast::Hasher,
     steps: u64,
     started: Option<Started>,
 }
@@ -51,9 +55,12 @@ pub(super) struct Contents {
     pub(super) steps: u64,
     /// Steps that were done.
     pub(super) done: u64,
+    /// The checksum of its lines.
+    crc32: crc32fast::Hasher,
 }
 
-/// Reads a receipt. Of its steps, those without an outcome are kept.
+/// Reads a receipt. Of its steps, those without an outcome are kept. One that somebody changed is refused: what is in it
+/// is put back into a table.
 pub(super) fn read(path: &Path, file: &File) -> Result<Contents, ChangesError> {
     let mut lines = Lines::new(path, BufReader::new(file));
     let mut contents = Contents {
@@ -63,11 +70,21 @@ pub(super) fn read(path: &Path, file: &File) -> Result<Contents, ChangesError> {
         length: 0,
         steps: 0,
         done: 0,
+        crc32: crc32fast::Hasher::new(),
     };
+    // A plan has no checksums but at its end.
+    let mut first_broken = None;
+    let look = |lines: &Lines<_>, broken: &mut Option<ChangesError>| {
+        if lines.seal() != Seal::Whole && broken.is_none() {
+            *broken = Some(lines.broken());
+        }
+    };
+    look(&lines, &mut first_broken);
     while let Some(line) = lines.next()? {
         if contents.end.is_some() {
             return Err(lines.malformed("it goes on after its end"));
         }
+        look(&lines, &mut first_broken);
         match line {
             Line::Step(number, step) if number == contents.steps + 1 => {
                 contents.steps = number;
@@ -92,7 +109,8 @@ pub(super) fn read(path: &Path, file: &File) -> Result<Contents, ChangesError> {
         }
     }
     contents.length = lines.at();
-    Ok(contents)
+    contents.crc32 = lines.crc32();
+    first_broken.map_or(Ok(contents), Err)
 }
 
 /// Takes the file for this process alone. `None` where another process has it.
@@ -151,7 +169,7 @@ impl Receipt {
     /// Where it cannot be written.
     pub fn begin(keep: &Keep, head: &Head) -> Result<Self, ChangesError> {
         let (path, new) = match keep {
-            Keep::Nowhere => return Ok(Self::of(None)),
+            Keep::Nowhere => return Ok(Self::of(None, crc32fast::Hasher::new())),
             Keep::At(path) => (path.clone(), false),
             Keep::In(folder) => {
                 let mut making = DirBuilder::new();
@@ -172,19 +190,22 @@ impl Receipt {
         if lock(&path, &file)?.is_none() {
             return Err(ChangesError::InUse { path });
         }
-        file.write_all(&head_line(head)).map_err(failed())?;
+        let mut crc32 = crc32fast::Hasher::new();
+        let head = sealed(head_line(head), &mut crc32);
+        file.write_all(&head).map_err(failed())?;
         file.sync_all().map_err(failed())?;
         // The file's name has to be on disk, too.
         if let Some(folder) = path.parent().filter(|folder| folder.is_dir()) {
             let folder = File::open(folder).and_then(|folder| folder.sync_all());
             folder.map_err(failed())?;
         }
-        Ok(Self::of(Some((path, file))))
+        Ok(Self::of(Some((path, file)), crc32))
     }
 
-    fn of(file: Option<(PathBuf, File)>) -> Self {
+    fn of(file: Option<(PathBuf, File)>, crc32: crc32fast::Hasher) -> Self {
         Self {
             file,
+            crc32,
             steps: 0,
             started: None,
         }
@@ -213,24 +234,26 @@ impl Receipt {
             .unwrap_or_default()
     }
 
-    fn write(&mut self, line: &[u8]) -> Result<(), ChangesError> {
-        match &mut self.file {
-            Some((path, file)) => file.write_all(line).map_err(ChangesError::unwritable(path)),
-            None => Ok(()),
-        }
+    fn write(&mut self, line: Vec<u8>) -> Result<(), ChangesError> {
+        let Some((path, file)) = &mut self.file else {
+            return Ok(());
+        };
+        let line = sealed(line, &mut self.crc32);
+        file.write_all(&line)
+            .map_err(ChangesError::unwritable(path))
     }
 
     /// Writes a step, and returns its number. It is on disk after the next [`Receipt::sync`].
     pub(super) fn step(&mut self, step: &Step) -> Result<u64, ChangesError> {
         let number = self.steps + 1;
-        self.write(&step_line(number, step))?;
+        self.write(step_line(number, step))?;
         self.steps = number;
         Ok(number)
     }
 
     /// Writes what became of a step.
     pub(super) fn outcome(&mut self, step: u64, outcome: &Outcome) -> Result<(), ChangesError> {
-        self.write(&outcome_line(step, outcome))
+        self.write(outcome_line(step, outcome))
     }
 
     /// Has all that was written on disk.
@@ -244,7 +267,7 @@ impl Receipt {
     /// Ends it.
     pub(super) fn end(&mut self, all_done: bool) -> Result<(), ChangesError> {
         let end = if all_done { End::Done } else { End::Partly };
-        self.write(&end_line(&end))?;
+        self.write(end_line(&end))?;
         self.sync()
     }
 }
@@ -281,6 +304,7 @@ fn go_on(path: &Path, mut file: File, head: &Head) -> Result<GoOn, ChangesError>
     std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(failed())?;
     Ok(GoOn::Receipt(Receipt {
         file: Some((path.to_owned(), file)),
+        crc32: contents.crc32,
         steps: contents.steps,
         started: Some(contents.started),
     }))

@@ -50,7 +50,8 @@ impl Step {
 /// Takes the steps of a plan.
 pub type Sink<'a> = &'a mut (dyn FnMut(Step) -> Result<(), ChangesError> + Send);
 
-/// How large a step may be.
+/// How large a step may be. Changes that belong together stay in one step, even where they take more units than that: the
+/// newest message and its rows, or all rows of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepSize {
     units: Option<NonZeroU32>,
@@ -110,5 +111,68 @@ impl Packer {
     /// Returns the last step.
     pub fn finish(&mut self) -> Option<Step> {
         self.step.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::RawItem;
+    use crate::sample;
+
+    fn put(second: usize, bytes: usize) -> ItemChange {
+        let sk = format!("2026-03-22T08:35:{second:02}.123456+00:00");
+        let message = sample::message(&sk, &"x".repeat(bytes));
+        ItemChange::new(None, Some(RawItem::from(&message))).unwrap()
+    }
+
+    /// Returns how many changes each step has.
+    fn pack(units: Option<u32>, groups: Vec<Vec<ItemChange>>) -> Vec<usize> {
+        let mut packer = Packer::new(StepSize::new(units.and_then(NonZeroU32::new)));
+        let add = |group| packer.add(None, "test", group);
+        let mut steps: Vec<Step> = groups.into_iter().filter_map(add).collect();
+        steps.extend(packer.finish());
+        steps.iter().map(|step| step.changes.len()).collect()
+    }
+
+    #[test]
+    fn a_step_has_ten_changes_or_the_units_of_a_second() {
+        let singles = |count: usize| (0..count).map(|n| vec![put(n, 10)]).collect::<Vec<_>>();
+        let pairs = |count: usize| {
+            let pair = |n: usize| vec![put(2 * n, 10), put(2 * n + 1, 10)];
+            (0..count).map(pair).collect::<Vec<_>>()
+        };
+        for (units, groups, steps) in [
+            (None, singles(25), vec![10, 10, 5]),
+            (Some(1_000), singles(25), vec![10, 10, 5]),
+            // A change of a small item takes two units.
+            (Some(5), singles(5), vec![2, 2, 1]),
+            (Some(1), singles(2), vec![1, 1]),
+            (None, pairs(6), vec![10, 2]),
+            // What belongs together is never parted.
+            (Some(6), pairs(3), vec![2, 2, 2]),
+            (Some(2), pairs(2), vec![2, 2]),
+            (None, vec![singles(12).concat()], vec![12]),
+            (
+                Some(5),
+                vec![vec![put(1, 1_500)], vec![put(2, 10)]],
+                vec![1, 1],
+            ),
+            (None, Vec::new(), vec![]),
+        ] {
+            assert_eq!(pack(units, groups), steps, "{units:?}");
+        }
+    }
+
+    #[test]
+    fn steps_are_of_one_conversation_and_one_reason() {
+        let mut packer = Packer::new(StepSize::new(None));
+        let one = Some(sample::message("2026-03-22T08:35:09.123456+00:00", "x").conversation);
+        assert!(packer.add(one, "a", vec![put(1, 1)]).is_none());
+        assert!(packer.add(one, "b", vec![put(2, 1)]).is_some());
+        assert!(packer.add(None, "b", vec![put(3, 1)]).is_some());
+        assert!(packer.add(None, "b", vec![put(4, 1)]).is_none());
+        assert_eq!(packer.finish().unwrap().changes.len(), 2);
+        assert!(packer.finish().is_none());
     }
 }

@@ -130,7 +130,7 @@ impl Replan for DeleteAgain<'_> {
             return Ok(None);
         };
         if let Some((id, at)) = &self.message {
-            let found = find_message(self.store, conversation, *id, Some(at)).await?;
+            let found = find_message(self.store, conversation, *id, Some(at), &mut 0.0).await?;
             let Some((item, message)) = found else {
                 return Ok(Some(Vec::new()));
             };
@@ -157,7 +157,8 @@ impl Replan for DeleteAgain<'_> {
     }
 }
 
-/// Finds a message of a conversation by its id: at a key, or by reading the conversation, the newest first.
+/// Finds a message of a conversation by its id: at a key, or by reading the conversation, the newest first. What that
+/// reading took, in read capacity units, is added to `units`.
 ///
 /// # Errors
 ///
@@ -167,6 +168,7 @@ pub async fn find_message(
     conversation: ConversationId,
     id: MessageId,
     at: Option<&SortKey>,
+    units: &mut f64,
 ) -> Result<Option<(RawItem, Message)>, CallError> {
     let partition = PartitionKey::Messages(conversation);
     let wanted = |item: RawItem| match Item::decode(item.clone()) {
@@ -181,6 +183,7 @@ pub async fn find_message(
         .consistent();
     let mut pages = std::pin::pin!(store.query(query));
     while let Some(page) = pages.try_next().await? {
+        *units += page.consumed.unwrap_or_default();
         if let Some(found) = page.items.into_iter().find_map(wanted) {
             return Ok(Some(found));
         }

@@ -24,7 +24,7 @@ pub use delete::{
     plan_deletion,
 };
 pub use filter::{Filter, Needle, NothingToFind, Verdict};
-pub use mend::{Mending, RowRules, StalePeople, rename};
+pub use mend::{Mending, Planned, RowRules, StalePeople, rename};
 pub use name::{ConversationName, FirstDigits, NameError, find_conversations};
 pub use read::{Slice, has_items, newest_message, query, read};
 pub(crate) use rows::row_changes_to;

@@ -310,6 +310,79 @@ fn items_without_ids(items: Vec<RawItem>) -> Vec<RawItem> {
     items
 }
 
+/// Somebody changes the row just before each transaction.
+#[tokio::test]
+async fn a_step_is_planned_anew_five_times_and_then_left() {
+    let (sandbox, found) = faulty().await;
+    let sandbox = Arc::new(sandbox);
+    let (engine, other) = (sandbox.url(), Arc::clone(&sandbox));
+    let sent = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&sent);
+    let server = Server::start(move |request| {
+        let body = String::from_utf8_lossy(&request.body);
+        if request.operation == "TransactWriteItems" && body.contains(EARLIER) {
+            let mut count = count.lock().unwrap();
+            *count += 1;
+            let text = format!("changed {count}");
+            let changed = raw(&row(conversation(1), at(EARLIER), (2, 1), &text));
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(other.put(changed));
+        }
+        forward(request, &engine)
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("1.jsonl");
+    let writer = sandbox.writer_at(&server.url());
+    let done = repair(&writer, &found, &Keep::At(path.clone())).await;
+    let done = done.unwrap();
+    assert_eq!((done.done, done.left), (2, 1), "the others are not held up");
+    assert_eq!(*sent.lock().unwrap(), 6);
+    let written = lines(&path);
+    assert_eq!(written.last().unwrap()["end"], "partly");
+    let is_left = |line: &&Value| !line["left"].is_null();
+    assert_eq!(written.iter().filter(is_left).count(), 6);
+    // Undo takes back what was done, and the rest was never there.
+    let undone = undo(&sandbox.writer(), &path, &Keep::Nowhere)
+        .await
+        .unwrap();
+    assert_eq!((undone.done, undone.left), (2, 0));
+}
+
+#[tokio::test]
+async fn changes_that_no_transaction_holds_are_refused_before_anything_is_changed() {
+    let sandbox = Sandbox::with_table().await;
+    let writer = sandbox.writer();
+    let put = |n: i64| {
+        let item = raw(&message(
+            conversation(1),
+            at(T).plus_micros(n).unwrap(),
+            1,
+            "x",
+        ));
+        ddb_core::store::ItemChange::new(None, Some(item)).unwrap()
+    };
+    let step = |changes: i64| ddb_core::changes::Step {
+        conversation: Some(conversation(1)),
+        why: "test".into(),
+        changes: (0..changes).map(put).collect(),
+    };
+    let mut plan = PlanWriter::begin(head(&writer, &["test"]).await.unwrap()).unwrap();
+    plan.push(&step(100)).unwrap();
+    let error = plan.push(&step(101)).unwrap_err();
+    assert!(
+        matches!(error, ChangesError::TooLarge { changes: 101, .. }),
+        "{error}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan");
+    plan.end().unwrap().save(&path).unwrap();
+    let done = carry_out(&writer, &Plan::open(&path).unwrap(), &Keep::Nowhere, None).await;
+    assert_eq!(done.unwrap().changes, 100);
+    assert_eq!(sandbox.items().await.len(), 100);
+}
+
 #[tokio::test]
 async fn p31_a_plan_that_is_not_as_it_was_written_is_refused() {
     let (sandbox, found) = faulty().await;
@@ -383,6 +456,37 @@ async fn a_receipt_of_another_table_or_a_torn_one_is_told_from_its_own() {
     let error = undo(&writer, &path, &Keep::Nowhere).await.unwrap_err();
     assert!(error.to_string().contains("line 3"), "{error}");
     assert_eq!(list(folder.path()).unwrap().1.len(), 1);
+    // What somebody changed, added or took out is never put back into a table.
+    let after = sandbox.items().await;
+    let at_line = |nth: usize| whole.lines().nth(nth).unwrap();
+    let (first, second) = (at_line(1), at_line(2));
+    for (edited, line) in [
+        (whole.replacen("\"old\"", "\"evil\"", 1), "line 2"),
+        (whole.replacen("check-conv", "delete-conv", 1), "line 1"),
+        (whole.replacen(&format!("{first}\n"), "", 1), "line 2"),
+        (
+            whole.replacen(first, &format!("{first}\n{first}"), 1),
+            "line 3",
+        ),
+        (
+            whole.replacen(&second[second.len() - 20..], "}", 1),
+            "line 3",
+        ),
+        (
+            whole.replacen("\"end\":\"done\"", "\"end\":\"partly\"", 1),
+            "changed",
+        ),
+        (format!("{whole}{first}\n"), "goes on after its end"),
+        (format!("\n{whole}"), "neither a plan nor a receipt"),
+    ] {
+        fs::write(&path, edited).unwrap();
+        let error = undo(&writer, &path, &Keep::Nowhere).await.unwrap_err();
+        assert!(error.to_string().contains(line), "{line}: {error}");
+        // Nobody goes on with it, either.
+        let gone_on = repair(&writer, &found, &Keep::At(path.clone())).await;
+        assert!(gone_on.is_err(), "{line}");
+        assert_eq!(sandbox.items().await, after, "{line}");
+    }
     fs::write(&path, torn).unwrap();
     undo(&writer, &path, &Keep::Nowhere).await.unwrap();
     assert_eq!(sandbox.items().await, before);

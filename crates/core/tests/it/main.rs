@@ -25,3 +25,4 @@ mod storm;
 mod streams;
 mod tables;
 mod times;
+mod times_beside;

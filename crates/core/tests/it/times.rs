@@ -1,10 +1,12 @@
 //! Older times written anew: whatever a reader looks at, and whenever, is whole.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
-use ddb_core::changes::{ChangesError, Keep, PlanWriter, StepSize, Tally};
-use ddb_core::conversation::{Mending, Pass, RowRules, inspect};
+use ddb_core::changes::{AT_ONCE, ChangesError, Keep, PlanWriter, StepSize, Tally};
+use ddb_core::conversation::{Mending, Pass, Planned, RowRules, inspect};
 use ddb_core::environment::Environment;
 use ddb_core::item::{Item, Message, RawItem};
 use ddb_core::key::SortKey;
@@ -12,6 +14,8 @@ use ddb_core::store::Writer;
 use ddb_core::timezone::{Zone, ZoneName};
 use ddb_test_support::http::{Server, forward};
 use ddb_test_support::{Sandbox, is_deep};
+use futures::StreamExt;
+use serde_json::Value;
 
 use crate::changes::{carry_out, head, undo};
 use crate::data::{conversation, message, raw, row};
@@ -24,12 +28,20 @@ fn named(zone: &str) -> Zone {
 }
 
 /// Brings rows and times of a whole table up to date, as `check-conversations --repair --times` does.
-async fn migrate(writer: &Writer, zone: &str, keep: &Keep) -> Result<Tally, ChangesError> {
+pub async fn migrate(writer: &Writer, zone: &str, keep: &Keep) -> Result<Tally, ChangesError> {
+    migrate_by(writer, zone, keep, StepSize::new(None)).await
+}
+
+async fn migrate_by(
+    writer: &Writer,
+    zone: &str,
+    keep: &Keep,
+    size: StepSize,
+) -> Result<Tally, ChangesError> {
     let zone = named(zone);
     let mut pass = Pass::default();
     let items = scan(writer).await.map_err(|_| writer_gone())?;
     items.iter().for_each(|item| pass.take(&item.into()));
-    let size = StepSize::new(None);
     let mending = Mending::new(writer, &(), RowRules::ALL, size, HashMap::new());
     let mut mending = mending.with_times(zone);
     let mut plan = PlanWriter::begin(head(writer, &["migrate"]).await?)?;
@@ -41,9 +53,15 @@ async fn migrate(writer: &Writer, zone: &str, keep: &Keep) -> Result<Tally, Chan
             }
         }
     }
-    for id in pass.with_older_times() {
-        let mut sink = |step| plan.push(&step);
-        mending.times(id, &pass.owners(id), zone, &mut sink).await?;
+    let older = pass.with_older_times();
+    let older: Vec<_> = older.map(|id| (id, pass.owners(id))).collect();
+    let mut pieces = std::pin::pin!(mending.times(&older, zone));
+    while let Some(piece) = pieces.next().await {
+        match piece {
+            Planned::Step(step) => plan.push(&step)?,
+            Planned::Failed(_, error) => return Err(error.into()),
+            Planned::Whole(_) | Planned::NeverWas { .. } => {}
+        }
     }
     Box::pin(carry_out(writer, &plan.end()?, keep, Some(&mending))).await
 }
@@ -59,7 +77,7 @@ fn key(sk: &str) -> SortKey {
 }
 
 /// A message whose id follows from its text: two sandboxes have the same.
-fn said(n: u128, sk: &str, from: u128, text: &str) -> Message {
+pub fn said(n: u128, sk: &str, from: u128, text: &str) -> Message {
     let mut message = message(conversation(n), key(sk), from, text);
     let sender = message.sender.id;
     message.id = ddb_core::key::MessageId::derive(&conversation(n), 0, &sender, text);
@@ -68,7 +86,7 @@ fn said(n: u128, sk: &str, from: u128, text: &str) -> Message {
 
 /// Two conversations as old scripts and the backend left them: naive times, one with microseconds, one with another
 /// offset, filler rows a day in the future, a doubled row, and two messages at one instant.
-fn old_table() -> Vec<RawItem> {
+pub fn old_table() -> Vec<RawItem> {
     let mut items = Vec::new();
     for (n, day) in [(1, "01"), (2, "02")] {
         for minute in 0..7 {
@@ -102,16 +120,16 @@ fn old_table() -> Vec<RawItem> {
     items
 }
 
-async fn old_sandbox() -> Sandbox {
+pub async fn old_sandbox() -> Sandbox {
     let sandbox = Sandbox::with_table().await;
     sandbox.fill(&old_table()).await;
     sandbox
 }
 
 /// Returns the texts of each conversation's messages, by their ids, and the owners of its rows.
-type Contents = (BTreeMap<String, String>, BTreeMap<(String, String), usize>);
+pub type Contents = (BTreeMap<String, String>, BTreeMap<(String, String), usize>);
 
-fn contents(items: &[RawItem]) -> Contents {
+pub fn contents(items: &[RawItem]) -> Contents {
     let (mut messages, mut rows) = (BTreeMap::new(), BTreeMap::new());
     for item in items {
         match Item::decode(item.clone()) {
@@ -132,7 +150,7 @@ fn contents(items: &[RawItem]) -> Contents {
     (messages, rows)
 }
 
-fn all_written(items: &[RawItem]) -> bool {
+pub fn all_written(items: &[RawItem]) -> bool {
     let key = |item: &RawItem| key(item["sk"].as_s().unwrap());
     items.iter().all(|item| key(item).is_written_form())
 }
@@ -216,6 +234,115 @@ async fn p35_a_migration_that_is_ended_anywhere_loses_and_doubles_nothing() {
             break;
         }
     }
+}
+
+/// What was in flight: how many conversations at once, and the messages that were deleted, in order.
+#[derive(Default)]
+struct Flights {
+    now: BTreeSet<String>,
+    most: usize,
+    deleted: BTreeMap<String, Vec<String>>,
+}
+
+/// Takes down transactions that move messages. Each waits until as many are in flight as there may be, once.
+fn watching(sandbox: &Sandbox, flights: &Arc<(Mutex<Flights>, Condvar)>) -> Server {
+    let (engine, flights) = (sandbox.url(), Arc::clone(flights));
+    Server::start(move |request| {
+        let body = match request.operation.as_str() {
+            "TransactWriteItems" => serde_json::from_slice(&request.body).unwrap(),
+            _ => Value::Null,
+        };
+        let no_actions = Vec::new();
+        let actions = body["TransactItems"].as_array().unwrap_or(&no_actions);
+        let deleted: Vec<(String, String)> = actions
+            .iter()
+            .filter_map(|action| {
+                let part = |name: &str| action["Delete"]["Key"][name]["S"].as_str();
+                Some((part("pk")?.to_owned(), part("sk")?.to_owned()))
+            })
+            .filter(|(pk, _)| pk.starts_with("MSG#"))
+            .collect();
+        let Some((conversation, _)) = deleted.first().cloned() else {
+            return forward(request, &engine);
+        };
+        let (state, more) = &*flights;
+        {
+            let mut flights = state.lock().unwrap();
+            let is_new = flights.now.insert(conversation.clone());
+            assert!(is_new, "two steps of one conversation at once");
+            flights.most = flights.most.max(flights.now.len());
+            let keys = deleted.into_iter().map(|(_, sk)| sk);
+            flights
+                .deleted
+                .entry(conversation.clone())
+                .or_default()
+                .extend(keys);
+            more.notify_all();
+            // At the end of the work there are fewer. Where so many never come, the test fails by their number.
+            let patience = Duration::from_secs(2);
+            let is_alone =
+                |flights: &mut Flights| flights.most < AT_ONCE && flights.deleted.len() >= AT_ONCE;
+            drop(
+                more.wait_timeout_while(flights, patience, is_alone)
+                    .unwrap(),
+            );
+        }
+        let answer = forward(request, &engine);
+        state.lock().unwrap().now.remove(&conversation);
+        answer
+    })
+}
+
+/// More conversations than are sent at once, each of several steps.
+#[tokio::test]
+async fn several_conversations_are_brought_up_to_date_at_once_each_in_its_order() {
+    const CONVERSATIONS: u128 = AT_ONCE as u128 + 3;
+    let mut items = Vec::new();
+    for n in 1..=CONVERSATIONS {
+        // Some are done before others.
+        for minute in 0..6 + n % 3 {
+            let sk = format!("2023-05-01T10:{minute:02}:00.{n:06}");
+            items.push(raw(&said(
+                n,
+                &sk,
+                1 + minute % 2,
+                &format!("line {minute}"),
+            )));
+        }
+        let newest = format!("2023-05-01T10:{:02}:00.{n:06}", 5 + n % 3);
+        let text = format!("line {}", 5 + n % 3);
+        for people in [(1, 2), (2, 1)] {
+            items.push(raw(&row(conversation(n), key(&newest), people, &text)));
+        }
+    }
+    let sandbox = Sandbox::with_table().await;
+    sandbox.fill(&items).await;
+    let before = sandbox.items().await;
+    let folder = tempfile::tempdir().unwrap();
+    let receipt = folder.path().join("r");
+    // Two changes a step: one message.
+    let size = StepSize::new(NonZeroU32::new(4));
+    for is_undo in [false, true] {
+        let flights = Arc::default();
+        let server = watching(&sandbox, &flights);
+        let writer = sandbox.writer_at(&server.url());
+        let done = match is_undo {
+            false => migrate_by(&writer, "UTC", &Keep::At(receipt.clone()), size).await,
+            true => undo(&writer, &receipt, &Keep::Nowhere).await,
+        };
+        assert_eq!(done.unwrap().left, 0);
+        let flights = flights.0.lock().unwrap();
+        assert_eq!(flights.most, AT_ONCE, "undo: {is_undo}");
+        assert_eq!(flights.deleted.len() as u128, CONVERSATIONS);
+        // These times move later, so that the newest go first; taken back, they go last.
+        for (conversation, deleted) in &flights.deleted {
+            let mut sorted = deleted.clone();
+            sorted.sort_by(|a, b| if is_undo { a.cmp(b) } else { b.cmp(a) });
+            assert!(deleted.len() >= 6, "{deleted:?}");
+            assert_eq!(deleted, &sorted, "{conversation}");
+        }
+    }
+    assert_eq!(sandbox.items().await, before);
 }
 
 /// A reader looks after every transaction.
@@ -318,7 +445,7 @@ async fn p35_writers_beside_a_migration_lose_nothing() {
 
 /// What the course's own Lambda does at each record of a table's stream: where a message was put, it deletes the rows
 /// that the index shows, and puts both at the key of that message.
-async fn course_lambda(sandbox: &Sandbox, inserted: &Message) {
+pub async fn course_lambda(sandbox: &Sandbox, inserted: &Message) {
     let index = sandbox.items().await.into_iter();
     let rows: Vec<_> = index
         .filter_map(|item| match Item::decode(item) {
@@ -338,7 +465,7 @@ async fn course_lambda(sandbox: &Sandbox, inserted: &Message) {
 }
 
 /// Messages of a table that another one does not have under their key: those are INSERT records.
-fn inserted(before: &[RawItem], after: &[RawItem]) -> Vec<Message> {
+pub fn inserted(before: &[RawItem], after: &[RawItem]) -> Vec<Message> {
     let keys = |item: &RawItem| [item["pk"].clone(), item["sk"].clone()];
     let is_new = |item: &&RawItem| !before.iter().any(|old| keys(old) == keys(item));
     let messages = after.iter().filter(is_new);
@@ -349,7 +476,7 @@ fn inserted(before: &[RawItem], after: &[RawItem]) -> Vec<Message> {
     messages.collect()
 }
 
-fn suspects(items: &[RawItem]) -> usize {
+pub fn suspects(items: &[RawItem]) -> usize {
     let mut pass = Pass::default();
     items.iter().for_each(|item| pass.take(&item.into()));
     pass.suspects().len()
@@ -397,16 +524,12 @@ async fn a_time_that_never_was_is_named_and_left() {
     let zone = named("Europe/Berlin");
     let mending = Mending::new(&writer, &(), RowRules::ALL, size, HashMap::new());
     let mending = mending.with_times(zone);
-    let mut steps = Vec::new();
-    let mut sink = |step| {
-        steps.push(step);
-        Ok(())
-    };
-    let left = mending
-        .times(conversation(1), &[], zone, &mut sink)
-        .await
-        .unwrap();
-    assert_eq!(left.len(), 1);
-    assert_eq!(left[0].1, gap);
-    assert_eq!(steps.len(), 1);
+    let older = [(conversation(1), Vec::new())];
+    let pieces: Vec<Planned> = mending.times(&older, zone).collect().await;
+    let is_gap = |piece: &&Planned| matches!(piece, Planned::NeverWas { sk, .. } if sk == gap);
+    assert_eq!(pieces.iter().filter(is_gap).count(), 1);
+    let is_step = |piece: &&Planned| matches!(piece, Planned::Step(_));
+    assert_eq!(pieces.iter().filter(is_step).count(), 1);
+    assert!(matches!(pieces.last(), Some(Planned::Whole(_))));
+    assert_eq!(pieces.len(), 3);
 }

@@ -49,7 +49,13 @@ impl Command for Args {
         let words = [DELETE_MESSAGE, &self.message.to_string()].map(str::to_owned);
         let ground = Ground::of(store, words.to_vec()).await?;
         let at = self.at.as_deref().map(SortKey::verbatim);
-        let found = find_message(store, self.group, self.message, at.as_ref()).await?;
+        let mut units = 0.0;
+        let found = find_message(store, self.group, self.message, at.as_ref(), &mut units).await?;
+        if at.is_none() {
+            ui.note(&format!(
+                "finding the message took {units} read capacity units; --at SK finds it without reading the conversation"
+            ));
+        }
         let mut plan = ground.plan()?;
         let mut deletion = Deletion::default();
         let mut at = SortKey::verbatim("");

@@ -2,6 +2,7 @@
 
 mod names;
 mod times;
+mod turns;
 mod zone;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -17,6 +18,7 @@ use crate::timezone::Zone;
 
 pub use super::rows::RowRules;
 pub use names::{StalePeople, rename};
+pub use turns::Planned;
 
 /// Mends conversations of a table.
 #[derive(Debug)]

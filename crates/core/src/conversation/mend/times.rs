@@ -11,8 +11,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures::TryStreamExt;
 
 use super::Mending;
+use super::turns::{Out, Planned};
 use super::zone::{Written, written};
-use crate::changes::{ChangesError, Packer, Sink, Step};
+use crate::changes::{Packer, Step};
 use crate::conversation::check::{FindPerson, Rule, rows_of};
 use crate::conversation::read::newest_message;
 use crate::conversation::rows::{free_row_key, is_at_target, look};
@@ -24,6 +25,8 @@ use crate::store::{Direction, ItemChange, MAX_BUMP_MICROS, Partition, Query};
 use crate::timezone::Zone;
 
 const WHY: &str = Rule::TimeForm.as_str();
+/// Messages that are read at once. Several conversations are planned side by side, each with a page in memory.
+const PAGE: u32 = 1_000;
 
 /// The times of one conversation on their way to the written form.
 struct Times<'m, 'a, F> {
@@ -44,19 +47,15 @@ struct Times<'m, 'a, F> {
 }
 
 impl<F: FindPerson + Sync> Mending<'_, F> {
-    /// Plans to write the older times of a conversation anew. `rows` are its rows as the plan leaves them; where they are
-    /// not known, they are read. Returns the keys of items whose time never was in the zone: these are left.
-    ///
-    /// # Errors
-    ///
-    /// When a request fails, or the sink does.
-    pub async fn times(
+    /// Plans to write the older times of a conversation anew. Its rows are as the plan leaves them; where that is not
+    /// known, they are read. Steps, and items whose time never was in the zone, go out one by one.
+    pub(super) async fn times_of(
         &self,
         conversation: ConversationId,
         owners: &[UserId],
         zone: Zone,
-        sink: Sink<'_>,
-    ) -> Result<Vec<(String, String)>, ChangesError> {
+        out: &Out,
+    ) -> Result<(), Error> {
         let rows = match self.rows_then.get(&conversation) {
             Some(rows) => rows.clone(),
             None => match look(self.store, conversation, owners).await? {
@@ -65,12 +64,20 @@ impl<F: FindPerson + Sync> Mending<'_, F> {
             },
         };
         let mut times = Times::new(self, conversation, zone, rows);
-        Box::pin(times.pass(Direction::Descending, sink)).await?;
-        Box::pin(times.pass(Direction::Ascending, sink)).await?;
+        Box::pin(times.pass(Direction::Descending, out)).await?;
+        Box::pin(times.pass(Direction::Ascending, out)).await?;
         for step in times.rest().await? {
-            sink(step)?;
+            out.put(Planned::Step(step)).await;
         }
-        Ok(times.never_was)
+        for (pk, sk) in times.never_was {
+            out.put(Planned::NeverWas {
+                conversation,
+                pk,
+                sk,
+            })
+            .await;
+        }
+        Ok(())
     }
 
     /// Plans a step again whose items changed: what is left of its messages, and of its rows.
@@ -125,9 +132,12 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
     }
 
     /// Goes over all messages in one direction, and plans those that move that way.
-    async fn pass(&mut self, direction: Direction, sink: Sink<'_>) -> Result<(), ChangesError> {
+    async fn pass(&mut self, direction: Direction, out: &Out) -> Result<(), Error> {
         let partition = Partition::Table(PartitionKey::Messages(self.conversation));
-        let query = Query::new(partition).direction(direction).consistent();
+        let query = Query::new(partition)
+            .direction(direction)
+            .consistent()
+            .page_size(PAGE);
         let mut pages = std::pin::pin!(self.mending.store.query(query));
         while let Some(page) = pages.try_next().await? {
             for item in page.items {
@@ -139,12 +149,12 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
                     Direction::Ascending => Box::pin(self.take_up(message, item)).await?,
                 };
                 for step in steps {
-                    sink(step)?;
+                    out.put(Planned::Step(step)).await;
                 }
             }
         }
         if let Some(step) = self.packer.finish() {
-            sink(step)?;
+            out.put(Planned::Step(step)).await;
         }
         Ok(())
     }

@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ddb_core::changes::{ChangesError, Outcome, Packer, PlanWriter, Seen, Step};
-use ddb_core::conversation::{Finding, Mending, RowRules, Rule, rename};
+use ddb_core::changes::{Outcome, Packer, PlanWriter, Seen, Step};
+use ddb_core::conversation::{Finding, Mending, Planned, RowRules, Rule, rename};
 use ddb_core::item::{ItemView, RawItem};
 use ddb_core::key::{ConversationId, UserId};
 use ddb_core::timezone::Zone;
 use ddb_people::users::Users;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use super::{Check, Found};
 use crate::changes::{Ground, Job};
@@ -192,36 +192,39 @@ impl Check<'_> {
         plan: &mut PlanWriter,
         repaired: &mut Repaired,
     ) -> Result<(), Failure> {
-        let mut progress = self
-            .ui
-            .progress("conversations", Some(conversations.len() as u64));
-        for (done, (conversation, owners)) in (1..).zip(conversations) {
-            let mut sink = |step: Step| {
-                repaired.plan(&step);
-                plan.push(&step)
-            };
-            let left = match mending.times(*conversation, owners, zone, &mut sink).await {
-                Ok(left) => left,
-                Err(ChangesError::Store(error)) if error.is_of_one_conversation() => {
-                    self.ui
-                        .warn(&format!("{conversation} is left as it is: {error}"));
-                    repaired.left.insert(About::Times(*conversation));
+        let total = conversations.len() as u64;
+        let (mut progress, mut ended) = (self.ui.progress("conversations", Some(total)), 0);
+        let mut pieces = std::pin::pin!(mending.times(conversations, zone));
+        while let Some(piece) = pieces.next().await {
+            match piece {
+                Planned::Step(step) => {
+                    repaired.plan(&step);
+                    plan.push(&step)?;
                     continue;
                 }
-                Err(error) => return Err(error.into()),
-            };
-            repaired
-                .open
-                .entry(About::Times(*conversation))
-                .or_default();
-            for (pk, sk) in &left {
-                self.ui.warn(&format!(
-                    "{pk} {sk} is left as it is: the clocks of {} never showed that time",
-                    zone
-                ));
-                repaired.left.insert(About::Times(*conversation));
+                Planned::NeverWas {
+                    conversation,
+                    pk,
+                    sk,
+                } => {
+                    self.ui.warn(&format!(
+                        "{pk} {sk} is left as it is: the clocks of {zone} never showed that time"
+                    ));
+                    repaired.left.insert(About::Times(conversation));
+                    continue;
+                }
+                Planned::Whole(conversation) => {
+                    repaired.open.entry(About::Times(conversation)).or_default();
+                }
+                Planned::Failed(conversation, error) if error.is_of_one_conversation() => {
+                    self.ui
+                        .warn(&format!("{conversation} is left as it is: {error}"));
+                    repaired.left.insert(About::Times(conversation));
+                }
+                Planned::Failed(_, error) => return Err(error.into()),
             }
-            progress.set(done);
+            ended += 1;
+            progress.set(ended);
         }
         drop(progress);
         Ok(())

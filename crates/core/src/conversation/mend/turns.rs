@@ -1,0 +1,127 @@
+//! Several conversations in turn: one step of each, and again, so that steps which may be sent at once stand side by side
+//! in a plan. The plan is the same whenever it is made of the same items.
+
+use std::collections::VecDeque;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{Stream, unfold};
+use tokio::sync::mpsc;
+
+use super::Mending;
+use crate::changes::{AT_ONCE, Step};
+use crate::conversation::check::FindPerson;
+use crate::error::Error;
+use crate::key::{ConversationId, UserId};
+use crate::timezone::Zone;
+
+/// A piece of a plan that writes the older times of conversations anew.
+#[derive(Debug)]
+pub enum Planned {
+    /// A step.
+    Step(Step),
+    /// An item is left: its time never was in the zone.
+    NeverWas {
+        /// Its conversation.
+        conversation: ConversationId,
+        /// Its partition key.
+        pk: String,
+        /// Its sort key: the time.
+        sk: String,
+    },
+    /// All steps of a conversation were planned.
+    Whole(ConversationId),
+    /// No more can be planned of a conversation.
+    Failed(ConversationId, Error),
+}
+
+/// Where the pieces of one conversation go: as fast as they are taken.
+#[derive(Debug)]
+pub(super) struct Out(mpsc::Sender<Planned>);
+
+impl Out {
+    pub(super) async fn put(&self, planned: Planned) {
+        // Whoever takes no more drops this work, too.
+        let _ = self.0.send(planned).await;
+    }
+}
+
+/// A conversation that is being planned.
+struct Lane<'m> {
+    conversation: ConversationId,
+    planning: Option<BoxFuture<'m, Result<(), Error>>>,
+    planned: mpsc::Receiver<Planned>,
+    failed: Option<Error>,
+}
+
+impl<'m> Lane<'m> {
+    fn new<F: FindPerson + Sync>(
+        mending: &'m Mending<'_, F>,
+        conversation: ConversationId,
+        owners: &'m [UserId],
+        zone: Zone,
+    ) -> Self {
+        let (out, planned) = mpsc::channel(1);
+        let planning = async move {
+            let out = Out(out);
+            mending.times_of(conversation, owners, zone, &out).await
+        };
+        Self {
+            conversation,
+            planning: Some(planning.boxed()),
+            planned,
+            failed: None,
+        }
+    }
+
+    /// Returns the next piece; `None` after the last.
+    async fn next(&mut self) -> Option<Planned> {
+        while let Some(planning) = &mut self.planning {
+            tokio::select! {
+                biased;
+                Some(planned) = self.planned.recv() => return Some(planned),
+                done = planning => {
+                    self.failed = done.err();
+                    self.planning = None;
+                }
+            }
+        }
+        self.planned.recv().await
+    }
+
+    fn end(self) -> Planned {
+        match self.failed {
+            Some(error) => Planned::Failed(self.conversation, error),
+            None => Planned::Whole(self.conversation),
+        }
+    }
+}
+
+impl<F: FindPerson + Sync> Mending<'_, F> {
+    /// Plans to write the older times of conversations anew, as many at a time as are sent at once, a step of each in
+    /// turn. The steps of one conversation come in the order in which they are to be carried out. In memory is a page
+    /// of messages for each of those, and the instants of their messages.
+    pub fn times<'m>(
+        &'m self,
+        conversations: &'m [(ConversationId, Vec<UserId>)],
+        zone: Zone,
+    ) -> impl Stream<Item = Planned> + 'm {
+        let start = (conversations.iter(), VecDeque::with_capacity(AT_ONCE));
+        unfold(start, move |(mut waiting, mut lanes)| async move {
+            while lanes.len() < AT_ONCE
+                && let Some((conversation, owners)) = waiting.next()
+            {
+                lanes.push_back(Lane::new(self, *conversation, owners, zone));
+            }
+            let mut lane = lanes.pop_front()?;
+            let planned = match lane.next().await {
+                Some(planned) => {
+                    lanes.push_back(lane);
+                    planned
+                }
+                None => lane.end(),
+            };
+            Some((planned, (waiting, lanes)))
+        })
+    }
+}
