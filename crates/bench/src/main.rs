@@ -2,6 +2,7 @@
 
 mod floor;
 mod measure;
+mod served;
 mod suite;
 
 use std::io::{self, Write};

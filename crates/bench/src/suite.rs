@@ -8,8 +8,11 @@ use comfy_table::{CellAlignment, ColumnConstraint, Table, presets};
 use serde::Serialize;
 
 use crate::measure::{self, Cost, Spread};
+use crate::served;
 
 const TABLE: &str = "cruddur-messages";
+/// The conversation that `seed` loads.
+const SEEDED: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// A server that ends with this value.
@@ -110,6 +113,7 @@ pub struct Suite {
     home: Home,
     rounds: usize,
     has_boto3: bool,
+    has_flask: bool,
     has_aws: bool,
 }
 
@@ -123,17 +127,24 @@ impl Suite {
             home: Home::new()?,
             rounds: rounds.max(1),
             has_boto3: false,
+            has_flask: false,
             has_aws: false,
         };
         let works = |mut command: Command| measure::run(&mut command).is_ok();
-        let mut python = suite.command("python3", "");
-        python.args(["-c", "import boto3"]);
-        suite.has_boto3 = works(python);
+        let imports = |modules: &str| {
+            let mut python = suite.command("python3", "");
+            python.args(["-c", &format!("import {modules}")]);
+            works(python)
+        };
+        let (has_boto3, has_flask) = (imports("boto3"), imports("boto3, flask"));
+        suite.has_boto3 = has_boto3;
+        suite.has_flask = has_flask;
         let mut aws = suite.command("aws", "");
         aws.arg("--version");
         suite.has_aws = works(aws);
         for (there, what) in [
             (suite.has_boto3, "python3 with boto3"),
+            (suite.has_flask, "python3 with Flask"),
             (suite.has_aws, "the AWS CLI"),
         ] {
             if !there {
@@ -245,6 +256,7 @@ impl Suite {
         let mut report = Report::default();
         self.start_up(&mut report)?;
         self.conversation(&mut report)?;
+        self.served(&mut report)?;
         self.on_the_engine(&mut report)?;
         for items in ["2000", "10000", "100000", "1000000"] {
             if !(quick && items == "1000000") {
@@ -296,6 +308,36 @@ impl Suite {
             contenders,
         };
         self.measure(report, case, self.rounds)
+    }
+
+    /// The newest messages of a conversation, as the application's pages ask for them.
+    fn served(&self, report: &mut Report) -> io::Result<()> {
+        const REQUESTS: u64 = 600;
+        const WHAT: &str = "GET /api/messages/ID, 200 a second";
+        let engine = self.engine()?;
+        let url = engine.url.as_str();
+        self.prepare(url, "schema-load", &[])?;
+        self.prepare(url, "seed", &[])?;
+        let mut own = self.command(self.binaries.join("ddb"), url);
+        own.args(["serve", "--me", "andrewbrown", "--port", "0", "-ojsonl"]);
+        let mut servers = vec![("ours", Server::start(&mut own)?)];
+        if self.has_flask {
+            let mut flask = self.command("python3", url);
+            flask.arg(self.peers.join("serve.py")).args([url, TABLE]);
+            servers.push(("Flask, boto3", Server::start(&mut flask)?));
+        }
+        say(WHAT);
+        let mut costs = vec![Vec::new(); servers.len()];
+        for _ in 0..self.rounds.min(3) {
+            for ((_, server), costs) in servers.iter().zip(&mut costs) {
+                let page = format!("{}/api/messages/{SEEDED}", server.url);
+                costs.push(served::ask(server.child.id(), &page, REQUESTS)?);
+            }
+        }
+        for ((who, _), own) in servers.iter().zip(&costs) {
+            report.add(WHAT, who, Some(REQUESTS), own, &costs[0]);
+        }
+        Ok(())
     }
 
     fn on_the_engine(&self, report: &mut Report) -> io::Result<()> {
