@@ -72,10 +72,16 @@ pub(super) fn read(path: &Path, file: &File) -> Result<Contents, ChangesError> {
         done: 0,
         crc32: crc32fast::Hasher::new(),
     };
-    // A plan has no checksums but at its end.
+    // A plan has no checksums but at its end, and a receipt of 0.1.0 has none at all.
+    let has_seals = lines.seal() != Seal::Missing;
     let mut first_broken = None;
     let look = |lines: &Lines<_>, broken: &mut Option<ChangesError>| {
-        if lines.seal() != Seal::Whole && broken.is_none() {
+        let is_whole = match lines.seal() {
+            Seal::Whole => true,
+            Seal::Broken => false,
+            Seal::Missing => !has_seals,
+        };
+        if !is_whole && broken.is_none() {
             *broken = Some(lines.broken());
         }
     };
