@@ -9,8 +9,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::source::Part;
-
 const SUMMARY: &str = "manifest-summary.json";
 const FILES: &str = "manifest-files.json";
 const DATA: &str = "data";
@@ -64,8 +62,16 @@ struct Listed {
     data_file: Option<String>,
 }
 
+/// A file with items of an export.
+#[derive(Debug)]
+pub(super) struct DataFile {
+    pub path: PathBuf,
+    /// The MD5 that the manifest says it has.
+    pub md5: Option<[u8; 16]>,
+}
+
 /// Finds the files of an export, in the order of their names.
-pub(super) fn parts_of(folder: &Path) -> Result<Vec<Part>, ExportFault> {
+pub(super) fn files_of(folder: &Path) -> Result<Vec<DataFile>, ExportFault> {
     if let Some(summary) = read(folder, SUMMARY)? {
         let summary: Summary = parse(SUMMARY, &summary)?;
         if summary
@@ -91,10 +97,13 @@ pub(super) fn parts_of(folder: &Path) -> Result<Vec<Part>, ExportFault> {
         return Err(ExportFault::NoData);
     }
     let Some(listed) = read(folder, FILES)? else {
-        let parts = there.iter().map(|name| Part::new(data.join(name), None));
-        return Ok(parts.collect());
+        let files = there.iter().map(|name| DataFile {
+            path: data.join(name),
+            md5: None,
+        });
+        return Ok(files.collect());
     };
-    let mut parts = Vec::new();
+    let mut files = Vec::new();
     let mut named = BTreeSet::new();
     for line in listed.lines().filter(|line| !line.trim().is_empty()) {
         let file: Listed = parse(FILES, line)?;
@@ -103,12 +112,15 @@ pub(super) fn parts_of(folder: &Path) -> Result<Vec<Part>, ExportFault> {
         if !there.contains(&name_of_file) {
             return Err(ExportFault::Missing(name.to_owned()));
         }
-        parts.push(Part::new(data.join(name), file.md5()?));
+        files.push(DataFile {
+            path: data.join(name),
+            md5: file.md5()?,
+        });
         named.insert(name_of_file);
     }
     match there.difference(&named).next() {
         Some(name) => Err(ExportFault::Surplus(name.to_string_lossy().into_owned())),
-        None => Ok(parts),
+        None => Ok(files),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 use md5::{Digest, Md5};
 
-use super::export::{ExportFault, parts_of};
+use super::export::{ExportFault, files_of};
 use super::fault::Fault;
 
 /// No item has a longer line: one of 400 KB that consists of control characters, or of the shortest values, has 3 MB.
@@ -72,7 +72,7 @@ impl LinesRead {
 
 /// One file.
 #[derive(Debug)]
-pub(super) struct Part {
+struct Part {
     name: String,
     content: Content,
     /// The MD5 that it has to have.
@@ -86,7 +86,7 @@ enum Content {
 }
 
 impl Part {
-    pub(super) fn new(path: PathBuf, md5: Option<[u8; 16]>) -> Self {
+    fn new(path: PathBuf, md5: Option<[u8; 16]>) -> Self {
         Self {
             name: path.display().to_string(),
             content: Content::Path(path),
@@ -136,11 +136,12 @@ impl Source {
                     parts.push(spool(stdin).map_err(SourceError::Spool)?);
                 }
             } else if file.is_dir() {
-                let found = parts_of(file).map_err(|fault| SourceError::Export {
+                let found = files_of(file).map_err(|fault| SourceError::Export {
                     folder: file.display().to_string(),
                     fault,
                 })?;
-                parts.extend(found);
+                let found = found.into_iter();
+                parts.extend(found.map(|file| Part::new(file.path, file.md5)));
             } else {
                 parts.push(Part::new(file.clone(), None));
             }
