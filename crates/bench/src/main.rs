@@ -2,6 +2,7 @@
 
 mod floor;
 mod measure;
+mod report;
 mod served;
 mod suite;
 
