@@ -11,6 +11,7 @@ mod compare;
 mod export;
 mod fault;
 mod marks;
+mod reader;
 mod source;
 mod write;
 
@@ -19,4 +20,4 @@ pub use compare::Compared;
 pub use export::ExportFault;
 pub use fault::Fault;
 pub use source::{LinesRead, Source, SourceError};
-pub use write::{Import, ImportError, Left, Tally};
+pub use write::{Import, ImportError, Left, Tally, WhyLeft};

@@ -5,25 +5,19 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
-use super::check::{Checked, Line};
+use super::check::Checked;
+use super::reader::{self, Chunk, Piece, Reading, Turn};
 use super::source::{LinesRead, Source, SourceError};
 use crate::error::{CallError, Error};
 use crate::guard::Guarded;
-use crate::item::{ItemView, Kind, Known, RawItem, Typed, Value};
+use crate::item::{Known, RawItem};
 use crate::key::{ConversationId, PartitionKey, UserId};
 use crate::rate_limit::{ConcurrencyLimit, Rate};
 use crate::schema::attribute;
 use crate::store::{Batch, Encoded, Partition, Query, Store, Writer, write_units};
 
-/// The most items that are looked for in one request: BatchGetItem in the API reference.
-const CHUNK: usize = 100;
-/// The most bytes of JSON in a chunk, so that those in flight are not large.
-const CHUNK_BYTES: usize = 1024 * 1024;
 /// The most chunks in flight.
 const CHUNKS: usize = 8;
 /// The most puts in flight.
@@ -50,21 +44,24 @@ impl From<CallError> for ImportError {
 
 /// An item that was left as it is in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Left {
-    /// Its key has another content there.
-    OtherContent {
-        /// The partition key.
-        pk: String,
-        /// The sort key.
-        sk: String,
-    },
+pub struct Left {
+    /// The partition key.
+    pub pk: String,
+    /// The sort key.
+    pub sk: String,
+    /// Why it was left.
+    pub why: WhyLeft,
+}
+
+/// Says why an item was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WhyLeft {
+    /// Its key has another content in the table.
+    #[error("the key has another content")]
+    OtherContent,
     /// It is a row, and its owner has another one of that conversation.
-    OtherRow {
-        /// The partition key.
-        pk: String,
-        /// The sort key.
-        sk: String,
-    },
+    #[error("this person has another row of the conversation")]
+    OtherRow,
 }
 
 /// Counts items; it can be asked at any time.
@@ -100,11 +97,12 @@ impl Tally {
             .clone()
     }
 
-    fn leave(&self, left: Left) {
+    fn leave(&self, piece: &Piece, why: WhyLeft) {
         self.different.fetch_add(1, Ordering::Relaxed);
         let mut named = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         if named.len() < NAMED {
-            named.push(left);
+            let [pk, sk] = piece.key().map(str::to_owned);
+            named.push(Left { pk, sk, why });
         }
     }
 }
@@ -128,36 +126,6 @@ pub struct Import<'a> {
     pub tally: &'a Tally,
 }
 
-/// An item on its way.
-#[derive(Debug)]
-struct Piece {
-    pk: String,
-    sk: String,
-    /// As DynamoDB JSON.
-    json: String,
-    /// Its size as the service bills it.
-    bytes: usize,
-    /// Whose row of which conversation it is.
-    row: Option<(UserId, ConversationId)>,
-}
-
-type Chunk = Vec<Piece>;
-
-/// What a reading is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    Others,
-    Rows,
-}
-
-/// What a reading came to.
-#[derive(Debug, Clone, Copy, Default)]
-struct Counts {
-    items: u64,
-    /// Items that were there before in the files, as they are.
-    copies: u64,
-}
-
 impl Import<'_> {
     /// Puts what is not there: all but rows first, then the rows, each of them only where its owner has no other one of that
     /// conversation. What is there is never changed.
@@ -173,12 +141,12 @@ impl Import<'_> {
             import: self,
             limit: ConcurrencyLimit::new(IN_FLIGHT),
         };
-        let (chunks, reading) = self.chunks(Turn::Others);
+        let (chunks, reading) = self.read(Turn::Others);
         let put = chunks.map(|chunk| work.put(chunk)).buffer_unordered(CHUNKS);
         put.try_for_each(|()| async { Ok(()) }).await?;
         let mut items = self.end(reading).await?;
         if self.checked.has_rows {
-            let (chunks, reading) = self.chunks(Turn::Rows);
+            let (chunks, reading) = self.read(Turn::Rows);
             // One after the other, so that two rows of one owner and conversation see each other.
             let put = chunks.then(|chunk| work.put_rows(chunk));
             put.try_for_each(|()| async { Ok(()) }).await?;
@@ -190,37 +158,13 @@ impl Import<'_> {
         }
     }
 
-    /// Reads the items that a turn is about, on a thread of its own, which ends where nobody takes them any more.
-    fn chunks(
-        &self,
-        turn: Turn,
-    ) -> (
-        impl Stream<Item = Chunk> + use<>,
-        JoinHandle<Result<Counts, SourceError>>,
-    ) {
-        let (sender, receiver) = mpsc::channel(2);
-        let reader = Reader {
-            checked: Arc::clone(self.checked),
-            turn,
-            chunks: sender,
-            chunk: Chunk::new(),
-            bytes: 0,
-            copies: HashSet::new(),
-            counts: Counts::default(),
-        };
-        let (source, read) = (Arc::clone(self.source), Arc::clone(self.read));
-        let reading = tokio::task::spawn_blocking(move || reader.run(&source, &read));
-        let chunks = stream::unfold(receiver, |mut chunks| async {
-            chunks.recv().await.map(|chunk| (chunk, chunks))
-        });
-        (chunks, reading)
+    /// Reads the items that a turn is about.
+    fn read(&self, turn: Turn) -> (impl Stream<Item = Chunk> + use<>, Reading) {
+        reader::start(self.source, self.checked, self.read, turn)
     }
 
     /// Waits for the end of a reading; returns how many items it came upon.
-    async fn end(
-        &self,
-        reading: JoinHandle<Result<Counts, SourceError>>,
-    ) -> Result<u64, ImportError> {
+    async fn end(&self, reading: Reading) -> Result<u64, ImportError> {
         let counts = match reading.await {
             Ok(counts) => counts?,
             Err(fault) => std::panic::resume_unwind(fault.into_panic()),
@@ -229,124 +173,6 @@ impl Import<'_> {
             .unchanged
             .fetch_add(counts.copies, Ordering::Relaxed);
         Ok(counts.items)
-    }
-}
-
-/// Reads items into chunks.
-struct Reader {
-    checked: Arc<Checked>,
-    turn: Turn,
-    chunks: mpsc::Sender<Chunk>,
-    chunk: Chunk,
-    bytes: usize,
-    /// The marks of keys with several equal items, of which one was read.
-    copies: HashSet<u64>,
-    counts: Counts,
-}
-
-/// Ends a reading.
-enum End {
-    /// Nobody takes chunks any more: why is known there.
-    Alone,
-    By(SourceError),
-}
-
-impl From<SourceError> for End {
-    fn from(error: SourceError) -> Self {
-        Self::By(error)
-    }
-}
-
-impl Reader {
-    fn run(mut self, source: &Source, read: &LinesRead) -> Result<Counts, SourceError> {
-        let ended = source.each_line(read, |place, line| {
-            // What is wrong with lines was counted before.
-            let Ok(line) = Line::read(line, &self.checked.marker) else {
-                return Ok(());
-            };
-            let is_row = line.kind == Kind::Group;
-            if is_row != (self.turn == Turn::Rows) || self.checked.marks.is_doubled(line.mark.key) {
-                return Ok(());
-            }
-            match self.checked.marks.find(line.mark) {
-                Some((_, true)) => {}
-                _ => return Err(source.changed(place).into()),
-            }
-            self.counts.items += 1;
-            let has_copies = self.checked.marks.has_copies(line.mark.key);
-            if has_copies && !self.copies.insert(line.mark.key) {
-                self.counts.copies += 1;
-                return Ok(());
-            }
-            self.take(&line.item)
-        });
-        match ended.and_then(|()| self.send()) {
-            Ok(()) | Err(End::Alone) => Ok(self.counts),
-            Err(End::By(error)) => Err(error),
-        }
-    }
-
-    fn take(&mut self, item: &ItemView<'_>) -> Result<(), End> {
-        let piece = Piece::of(item, self.turn);
-        self.bytes += piece.json.len();
-        self.chunk.push(piece);
-        match self.chunk.len() == CHUNK || self.bytes >= CHUNK_BYTES {
-            true => self.send(),
-            false => Ok(()),
-        }
-    }
-
-    fn send(&mut self) -> Result<(), End> {
-        self.bytes = 0;
-        let chunk = std::mem::take(&mut self.chunk);
-        if chunk.is_empty() {
-            return Ok(());
-        }
-        self.chunks.blocking_send(chunk).map_err(|_| End::Alone)
-    }
-}
-
-impl Piece {
-    fn of(item: &ItemView<'_>, turn: Turn) -> Self {
-        let text = |name: &str| match item.get(name) {
-            Some(Value::S(text)) => text.clone().into_owned(),
-            _ => String::new(),
-        };
-        let row = match (turn, Known::of(item)) {
-            (Turn::Rows, Ok(Known::ConversationRow(row))) => Some((row.owner, row.conversation)),
-            _ => None,
-        };
-        Self {
-            pk: text(attribute::PK),
-            sk: text(attribute::SK),
-            // Only a map whose keys are no strings cannot be written.
-            json: serde_json::to_string(&Typed(item)).unwrap_or_default(),
-            bytes: item.size(),
-            row,
-        }
-    }
-
-    fn item(&self) -> ItemView<'_> {
-        serde_json::from_str(&self.json).unwrap_or_default()
-    }
-
-    fn is(&self, there: &RawItem) -> bool {
-        self.item().normalized() == ItemView::from(there).normalized()
-    }
-
-    fn key(&self) -> [&str; 2] {
-        [&self.pk, &self.sk]
-    }
-
-    fn raw_key(&self) -> RawItem {
-        let names = [attribute::PK, attribute::SK].map(str::to_owned);
-        let texts = self.key().map(str::to_owned).map(AttributeValue::S);
-        names.into_iter().zip(texts).collect()
-    }
-
-    fn left_for_content(&self) -> Left {
-        let [pk, sk] = self.key().map(str::to_owned);
-        Left::OtherContent { pk, sk }
     }
 }
 
@@ -377,15 +203,20 @@ impl Work<'_> {
                 Some(item) if piece.is(item) => {
                     tally.unchanged.fetch_add(1, Ordering::Relaxed);
                 }
-                Some(_) => tally.leave(piece.left_for_content()),
+                Some(_) => tally.leave(piece, WhyLeft::OtherContent),
             }
             false
         });
         Ok(chunk)
     }
 
+    /// Puts what is not there of a chunk.
     async fn put(&self, chunk: Chunk) -> Result<(), ImportError> {
-        let chunk = self.absent(chunk).await?;
+        self.put_absent(self.absent(chunk).await?).await
+    }
+
+    /// Puts the items of a chunk whose keys were free just now.
+    async fn put_absent(&self, chunk: Chunk) -> Result<(), ImportError> {
         let Some(writer) = self.import.writer else {
             self.count(chunk.len() as u64);
             return Ok(());
@@ -433,7 +264,7 @@ impl Work<'_> {
         };
         match is_there {
             true => self.count(1),
-            false => self.import.tally.leave(piece.left_for_content()),
+            false => self.import.tally.leave(&piece, WhyLeft::OtherContent),
         }
         Ok(())
     }
@@ -457,17 +288,13 @@ impl Work<'_> {
                     Entry::Vacant(entry) => entry.insert(self.conversations_of(owner).await?),
                 };
                 if !rows.insert(conversation) {
-                    let Piece { pk, sk, .. } = piece;
-                    self.import.tally.leave(Left::OtherRow { pk, sk });
+                    self.import.tally.leave(&piece, WhyLeft::OtherRow);
                     continue;
                 }
             }
             free.push(piece);
         }
-        match free.is_empty() {
-            true => Ok(()),
-            false => self.put(free).await,
-        }
+        self.put_absent(free).await
     }
 
     /// Returns the conversations of which somebody has a row, strongly consistent.

@@ -92,13 +92,11 @@ impl fmt::Display for Number {
 /// Returns the size in bytes: one for two significant digits, one more, and another one where the number is negative.
 /// See "DynamoDB item sizes and formats" in the AWS developer guide.
 pub(super) fn size(text: &str) -> usize {
-    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
-    let digits = || mantissa.bytes().filter(u8::is_ascii_digit);
-    let is_zero = |byte: &u8| *byte == b'0';
-    let leading = digits().take_while(is_zero).count();
-    let trailing = digits().rev().take_while(is_zero).count();
-    let significant = digits().count().saturating_sub(leading + trailing);
-    significant.div_ceil(2) + 1 + usize::from(mantissa.starts_with('-'))
+    match Number::read(text) {
+        Ok(number) => number.digits.len().div_ceil(2) + 1 + usize::from(number.negative),
+        // The service takes none such; its text is the safe side for a limit.
+        Err(_) => text.len(),
+    }
 }
 
 #[cfg(test)]

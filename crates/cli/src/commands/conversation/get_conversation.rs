@@ -197,7 +197,7 @@ impl Command for Args {
             }
             None => None,
         };
-        let follow = async |printer: &mut Printer<Entry<Messages>>, shown: HashSet<String>| {
+        let after = async |printer: &mut Printer<Entry<Messages>>, shown: HashSet<String>| {
             if self.with_rows {
                 let found = look(&store, conversation, &[]).await?;
                 for row in found.into_iter().flat_map(|(_, rows)| rows) {
@@ -221,7 +221,7 @@ impl Command for Args {
                 ui,
                 ("message", "messages"),
                 absent,
-                follow,
+                after,
             )
             .await?;
         Ok(Outcome::Done)

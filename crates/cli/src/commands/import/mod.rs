@@ -203,17 +203,11 @@ impl Args {
         };
         let readings = if checked.has_rows { 2 } else { 1 };
         let written = watch(readings, source, &read, ui, import.write()).await;
-        for left in tally.left() {
-            ui.note(&match left {
-                Left::OtherContent { pk, sk } => {
-                    format!("left: {pk} {sk}: the key has another content")
-                }
-                Left::OtherRow { pk, sk } => {
-                    format!("left: {pk} {sk}: this person has another row of the conversation")
-                }
-            });
+        let named = tally.left();
+        for Left { pk, sk, why } in &named {
+            ui.note(&format!("left: {pk} {sk}: {why}"));
         }
-        let unnamed = tally.different() - tally.left().len() as u64;
+        let unnamed = tally.different() - named.len() as u64;
         if unnamed > 0 {
             ui.note(&format!("left: {} more", plural(unnamed, "item", "items")));
         }
@@ -269,30 +263,18 @@ impl Args {
 
 /// Says what was written before a failure, and how to go on.
 fn cut_short(error: ImportError, tally: &Tally) -> Failure {
-    let failure = match error {
-        ImportError::Source(error) => Failure::from(error),
+    let failure: Failure = match error {
+        ImportError::Source(error) => error.into(),
         ImportError::Store(error) => error.into(),
     };
-    let Failure::Error {
-        exit,
-        message,
-        hint,
-    } = failure
-    else {
-        return failure;
-    };
     let written = tally.written();
-    let message = format!(
-        "{message}; {} written",
+    let failure = failure.before(&format!(
+        "{} written",
         plural(written, "item was", "items were")
-    );
-    match written {
-        0 => Failure::Error {
-            exit,
-            message,
-            hint,
-        },
-        _ => Failure::new(Exit::Partly, message)
+    ));
+    match failure {
+        Failure::Error { message, .. } if written > 0 => Failure::new(Exit::Partly, message)
             .hint("run the same command again: it goes on, and changes nothing that is there"),
+        failure => failure,
     }
 }
