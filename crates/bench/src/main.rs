@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ddb_bench::replay;
+use report::Report;
 use suite::Suite;
 
 #[derive(Debug, Parser)]
@@ -42,6 +43,9 @@ enum Task {
         /// Leave out what takes minutes
         #[arg(long)]
         quick: bool,
+        /// Show what changed since an earlier result, kept with `-o json`
+        #[arg(long, value_name = "FILE")]
+        compare: Option<PathBuf>,
         /// Form of the result
         #[arg(short, long, value_enum, default_value_t = Form::Table)]
         output: Form,
@@ -82,8 +86,11 @@ fn work(task: Task) -> Result<(), Fault> {
             project,
             rounds,
             quick,
+            compare,
             output,
         } => {
+            // It is read first: a run takes minutes.
+            let earlier = compare.as_deref().map(Report::read).transpose()?;
             let own = std::env::current_exe()?;
             let binaries = own.parent().ok_or("no folder")?;
             let report = Suite::new(binaries, &project.canonicalize()?, rounds)?.run(quick)?;
@@ -91,7 +98,11 @@ fn work(task: Task) -> Result<(), Fault> {
                 Form::Table => report.table(),
                 Form::Json => serde_json::to_string_pretty(&report)?,
             };
-            Ok(writeln!(io::stdout(), "{text}")?)
+            writeln!(io::stdout(), "{text}")?;
+            if let Some(earlier) = earlier {
+                writeln!(io::stderr(), "\n{}", report.beside(&earlier))?;
+            }
+            Ok(())
         }
         Task::Replay { port, items } => {
             let listening = |url: &str| {

@@ -1,5 +1,6 @@
 //! A server that replays canned pages: just enough DynamoDB that the client, and not an engine, is measured.
 
+use std::cmp::Ordering;
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -18,7 +19,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 /// The conversation that all canned messages belong to.
-const PARTITION: &str = "MSG#7d9a5b1c-6f7e-4b0a-9c55-0f3f5e1d2a10";
+pub const CONVERSATION: &str = "7d9a5b1c-6f7e-4b0a-9c55-0f3f5e1d2a10";
 /// The bytes of an item, as the service bills them.
 const ITEM_BYTES: usize = 400;
 /// The bytes of a page, as the service cuts it.
@@ -37,12 +38,14 @@ pub fn page_of(items: u64) -> Vec<u8> {
     page
 }
 
-/// The pages of a table with a given number of items. They are all the same but for the last, which may
-/// be shorter.
+/// The pages of a table with a given number of messages. They are all the same but for the last, which may
+/// be shorter, and has the two rows of their conversation.
 struct Pages {
     full: Bytes,
     last: Bytes,
     last_count: u64,
+    /// What the last page of a scan has besides.
+    rows: Bytes,
     /// How many pages there are.
     count: u64,
 }
@@ -56,32 +59,87 @@ impl Pages {
             full: canned(per_page),
             last: canned(last_count),
             last_count,
+            rows: [",", &rows(items.min(per_page)).join(",")].concat().into(),
             count,
         }
     }
 
-    /// Returns the items of a page and how many they are.
-    fn page(&self, number: u64) -> (Bytes, u64) {
-        if number + 1 < self.count {
-            (self.full.clone(), items_per_page())
-        } else {
-            (self.last.clone(), self.last_count)
+    /// Returns the items of a page and how many they are; a scan sees the rows, too.
+    fn page(&self, number: u64, is_scan: bool) -> (Vec<Bytes>, u64) {
+        let last = self.last.clone();
+        match (number + 1).cmp(&self.count) {
+            Ordering::Less => (vec![self.full.clone()], items_per_page()),
+            Ordering::Equal if is_scan && self.last_count > 0 => {
+                (vec![last, self.rows.clone()], self.last_count + 2)
+            }
+            Ordering::Equal => (vec![last], self.last_count),
+            Ordering::Greater => (Vec::new(), 0),
         }
     }
 }
 
-/// Writes an item as the service does: attributes in no order, one in ten with characters that JSON escapes.
-fn item(number: u64) -> String {
+/// The two people of the conversation: id, handle, display name.
+const PEOPLE: [[&str; 3]; 2] = [
+    [
+        "e2c1a9d8-3b57-4f63-9a40-7e6f1d2b3c48",
+        "andrewbrown",
+        "Andrew Brown",
+    ],
+    [
+        "0b8e6f6e-1c55-4a3d-8f0e-94d5b1c6a7f2",
+        "bayko",
+        "Andrew Bayko",
+    ],
+];
+
+/// The text of a message, as JSON has it: one in ten has characters that JSON escapes.
+fn text(number: u64) -> String {
     let spice = match number % 10 {
         0 => "he said \\\"no\\\"\\n",
         1 => "früh, 早い 🙂 ",
         _ => "",
     };
+    format!("{spice}{}", "a message of middling length, ".repeat(6))
+}
+
+/// The sort key of a message: no two in an hour have the same.
+fn time(number: u64) -> String {
     let (minute, second) = (number / 60 % 60, number % 60);
+    format!("2026-03-22T08:{minute:02}:{second:02}.{number:06}+00:00")
+}
+
+/// Writes a message as the service does: its attributes are in no order.
+fn message(number: u64) -> String {
+    let [id, handle, name] = PEOPLE[(number % 2) as usize];
     format!(
-        r#"{{"user_handle":{{"S":"andrewbrown"}},"message":{{"S":"{spice}{}"}},"pk":{{"S":"{PARTITION}"}},"user_display_name":{{"S":"Andrew Brown"}},"sk":{{"S":"2026-03-22T08:{minute:02}:{second:02}.{number:06}+00:00"}},"message_uuid":{{"S":"00000000-0000-5000-8000-{number:012x}"}},"user_uuid":{{"S":"e2c1a9d8-3b57-4f63-9a40-7e6f1d2b3c48"}}}}"#,
-        "a message of middling length, ".repeat(6),
+        r#"{{"user_handle":{{"S":"{handle}"}},"message":{{"S":"{}"}},"pk":{{"S":"MSG#{CONVERSATION}"}},"user_display_name":{{"S":"{name}"}},"sk":{{"S":"{}"}},"message_uuid":{{"S":"00000000-0000-5000-8000-{number:012x}"}},"user_uuid":{{"S":"{id}"}}}}"#,
+        text(number),
+        time(number),
     )
+}
+
+/// Returns the message with the latest time among so many.
+fn newest(messages: u64) -> u64 {
+    let hour = 3600;
+    match messages / hour {
+        0 => messages.saturating_sub(1),
+        hours => hours * hour - 1,
+    }
+}
+
+/// Writes the rows of the conversation: they are at the newest of so many messages.
+fn rows(messages: u64) -> [String; 2] {
+    let newest = newest(messages);
+    let row = |owner: usize| {
+        let [id, handle, name] = PEOPLE[1 - owner];
+        format!(
+            r#"{{"user_handle":{{"S":"{handle}"}},"message":{{"S":"{}"}},"pk":{{"S":"GRP#{}"}},"user_display_name":{{"S":"{name}"}},"sk":{{"S":"{}"}},"message_group_uuid":{{"S":"{CONVERSATION}"}},"user_uuid":{{"S":"{id}"}}}}"#,
+            text(newest),
+            PEOPLE[owner][0],
+            time(newest),
+        )
+    };
+    [row(0), row(1)]
 }
 
 fn canned(count: u64) -> Bytes {
@@ -90,22 +148,22 @@ fn canned(count: u64) -> Bytes {
         if number > 0 {
             text.push(',');
         }
-        text.push_str(&item(number));
+        text.push_str(&message(number));
     }
     text.into()
 }
 
-/// Writes items for an import, each with a key of its own.
-pub fn write_lines(path: &Path, items: u64) -> std::io::Result<()> {
+/// Writes so many messages and their two rows for an import, each with a key of its own.
+pub fn write_lines(path: &Path, messages: u64) -> std::io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    for number in 0..items {
-        writeln!(file, "{{\"Item\":{}}}", item(number))?;
+    for item in (0..messages).map(message).chain(rows(messages)) {
+        writeln!(file, "{{\"Item\":{item}}}")?;
     }
     file.flush()
 }
 
-/// The description of a table with the keys of the store.
-const TABLE: &str = r#"{"Table":{"TableName":"cruddur-messages","TableStatus":"ACTIVE","CreationDateTime":1.0,"ItemCount":0,"TableSizeBytes":0,"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"ProvisionedThroughput":{"ReadCapacityUnits":5,"WriteCapacityUnits":5}}}"#;
+/// The description of the store's table.
+const TABLE: &str = r#"{"Table":{"TableName":"cruddur-messages","TableStatus":"ACTIVE","CreationDateTime":1.0,"ItemCount":0,"TableSizeBytes":0,"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"},{"AttributeName":"message_group_uuid","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"ProvisionedThroughput":{"ReadCapacityUnits":5,"WriteCapacityUnits":5},"GlobalSecondaryIndexes":[{"IndexName":"message-group-sk-index","IndexStatus":"ACTIVE","KeySchema":[{"AttributeName":"message_group_uuid","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"Projection":{"ProjectionType":"ALL"},"ProvisionedThroughput":{"ReadCapacityUnits":5,"WriteCapacityUnits":5}}],"StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_IMAGE"},"LatestStreamArn":"arn:aws:dynamodb:us-east-1:000000000000:table/cruddur-messages/stream/2026-01-01T00:00:00.000"}}"#;
 
 /// What the server reads of a request.
 #[derive(Deserialize, Default)]
@@ -142,14 +200,10 @@ fn answer(parts: Vec<Bytes>) -> Response<Body> {
     response
 }
 
-fn page(pages: &Pages, asked: &Asked) -> Response<Body> {
+fn page(pages: &Pages, asked: &Asked, is_scan: bool) -> Response<Body> {
     let number = asked.page();
     let step = asked.total_segments.unwrap_or(1).max(1);
-    let (items, count) = if number < pages.count {
-        pages.page(number)
-    } else {
-        (Bytes::new(), 0)
-    };
+    let (items, count) = pages.page(number, is_scan);
     let units = count as f64 * ITEM_BYTES as f64 / 8192.0;
     let capacity =
         format!(r#""ConsumedCapacity":{{"CapacityUnits":{units},"TableName":"replay"}}"#);
@@ -163,11 +217,9 @@ fn page(pages: &Pages, asked: &Asked) -> Response<Body> {
         let body = format!(r#"{{{capacity},"Count":{count},{last}"ScannedCount":{count}}}"#);
         return answer(vec![body.into()]);
     }
-    answer(vec![
-        format!(r#"{{{capacity},"Count":{count},"Items":["#).into(),
-        items,
-        format!(r#"],{last}"ScannedCount":{count}}}"#).into(),
-    ])
+    let head = format!(r#"{{{capacity},"Count":{count},"Items":["#);
+    let foot = format!(r#"],{last}"ScannedCount":{count}}}"#);
+    answer([vec![head.into()], items, vec![foot.into()]].concat())
 }
 
 fn respond(pages: &Pages, operation: &str, body: &[u8]) -> Response<Body> {
@@ -175,12 +227,18 @@ fn respond(pages: &Pages, operation: &str, body: &[u8]) -> Response<Body> {
     match operation {
         "BatchWriteItem" => said(r#"{"UnprocessedItems":{}}"#),
         "BatchGetItem" => said(r#"{"Responses":{},"UnprocessedKeys":{}}"#),
-        "Scan" => page(pages, &serde_json::from_slice(body).unwrap_or_default()),
+        "Scan" => page(
+            pages,
+            &serde_json::from_slice(body).unwrap_or_default(),
+            true,
+        ),
         "Query" => {
             let asked: Asked = serde_json::from_slice(body).unwrap_or_default();
-            let canned = asked.expression_attribute_values[":partition"]["S"] == PARTITION;
+            let partition = asked.expression_attribute_values[":partition"]["S"].as_str();
+            let conversation = partition.and_then(|partition| partition.strip_prefix("MSG#"));
+            let canned = conversation == Some(CONVERSATION);
             if canned {
-                page(pages, &asked)
+                page(pages, &asked, false)
             } else {
                 said(r#"{"Count":0,"Items":[],"ScannedCount":0}"#)
             }
@@ -248,7 +306,7 @@ mod tests {
                     }
                 }
             }
-            assert_eq!(items, 10_000);
+            assert_eq!(items, 10_002, "the messages, and two rows");
         }
     }
 
@@ -258,7 +316,10 @@ mod tests {
         let query = |pk: &str| {
             serde_json::json!({"ExpressionAttributeValues": {":partition": {"S": pk}}}).to_string()
         };
-        assert_eq!(ask(&pages, "Query", &query(PARTITION)).await["Count"], 3);
+        assert_eq!(
+            ask(&pages, "Query", &query(&format!("MSG#{CONVERSATION}"))).await["Count"],
+            3
+        );
         assert_eq!(ask(&pages, "Query", &query("MSG#x")).await["Count"], 0);
     }
 }

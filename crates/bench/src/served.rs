@@ -4,8 +4,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Empty};
-use hyper::Uri;
 use hyper::body::Bytes;
+use hyper::header::{COOKIE, SET_COOKIE};
+use hyper::{Request, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
@@ -49,6 +50,59 @@ async fn send(url: &Uri, requests: u64) -> io::Result<()> {
         answer.collect().await.map_err(io::Error::other)?;
     }
     Ok(())
+}
+
+/// Opens a conversation of `ddb web` by its link and waits for news as a page does. Returns what that time cost some
+/// processes, each by its id.
+///
+/// # Errors
+///
+/// Where the page or its events are refused, and where the system does not say what a process costs.
+pub fn watch(
+    link: &str,
+    conversation: &str,
+    processes: &[u32],
+    span: Duration,
+) -> io::Result<Vec<Cost>> {
+    let link: Uri = link.parse().map_err(io::Error::other)?;
+    let host = link.authority().map(|host| host.as_str());
+    let events = format!(
+        "http://{}/c/{conversation}/events",
+        host.unwrap_or_default()
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+        let entry = client.get(link).await.map_err(io::Error::other)?;
+        let cookie = entry.headers().get(SET_COOKIE);
+        let cookie = cookie.and_then(|cookie| cookie.to_str().ok()?.split(';').next());
+        let cookie = cookie.ok_or_else(|| io::Error::other("a link that gives no cookie"))?;
+        let request = Request::get(&events).header(COOKIE, cookie);
+        let request = request.body(Empty::new()).map_err(io::Error::other)?;
+        let open = client.request(request).await.map_err(io::Error::other)?;
+        if !open.status().is_success() {
+            return Err(io::Error::other(format!("{events}: {}", open.status())));
+        }
+        // The first look at what is there.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let now = || processes.iter().map(|process| cpu(*process));
+        let before = now().collect::<io::Result<Vec<_>>>()?;
+        tokio::time::sleep(span).await;
+        let after = now().collect::<io::Result<Vec<_>>>()?;
+        drop(open);
+        let costs = before.into_iter().zip(after).zip(processes);
+        costs
+            .map(|((before, after), process)| {
+                Ok(Cost {
+                    wall: span,
+                    cpu: after.saturating_sub(before),
+                    peak: peak(*process)?,
+                })
+            })
+            .collect()
+    })
 }
 
 /// Returns the CPU time of a process so far: `utime` and `stime` of proc_pid_stat(5).

@@ -8,7 +8,8 @@ impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let message = error.to_string();
         match error {
-            SourceError::Unopened { error, .. } => Self::new(exit_of_file(&error), message),
+            SourceError::Unopened { error, .. } => Self::new(exit_of_file(&error), message)
+                .hint("`ddb scan -o ddb-json > FILE` writes such a file; - reads standard input"),
             SourceError::Unreadable { .. } => {
                 Self::refused(message).hint("is the file whole? A copy may have been cut")
             }

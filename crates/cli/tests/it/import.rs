@@ -248,6 +248,8 @@ fn what_cannot_be_read_is_refused() {
     tool.run(&["import", "nothing.jsonl"])
         .fails(4, "nothing.jsonl: No such file");
     tool.run(&["import"]).fails(2, "<FILE>...");
+    tool.run(&["import", "absent.jsonl"])
+        .fails_with_hint(4, "absent.jsonl: No such file");
     let cut = &gzip(&odd_items(""))[..2000];
     tool.file("cut.gz", cut);
     tool.run(&["import", "cut.gz"])

@@ -378,9 +378,9 @@ impl Work<'_> {
         }
         if total.different > 0 {
             let message = format!(
-                "{}: {} as in the source, and was left",
+                "{}: {} left, not as in the source",
                 self.copy.destination(),
-                plural(total.different, "item is not", "items are not")
+                plural(total.different, "item was", "items were")
             );
             let hint = "delete the conversation from the copy, then run the same command again";
             return Err(Failure::new(Exit::Partly, message).hint(hint));

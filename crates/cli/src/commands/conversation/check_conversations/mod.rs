@@ -318,10 +318,12 @@ impl Check<'_> {
             }
         }
         if strangers > 0 {
-            let names = plural(strangers, "name", "names");
-            self.ui.note(&format!(
-                "{names} of people who are not among the users were not checked"
-            ));
+            let not_checked = plural(
+                strangers,
+                "name was not checked: its person is not among the users",
+                "names were not checked: their people are not among the users",
+            );
+            self.ui.note(&not_checked);
         }
         Ok(())
     }

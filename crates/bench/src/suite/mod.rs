@@ -1,0 +1,241 @@
+//! What is measured: each case with its contenders, in turn, several times.
+
+mod cases;
+mod processes;
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::measure;
+use crate::report::{Measured, Report};
+pub use processes::Home;
+use processes::Server;
+
+const TABLE: &str = "cruddur-messages";
+
+/// Makes the command of one run.
+type Make<'a> = Box<dyn Fn() -> Command + 'a>;
+
+struct Contender<'a> {
+    who: &'static str,
+    make: Make<'a>,
+}
+
+struct Case<'a> {
+    what: String,
+    /// How many items one run handles.
+    items: Option<u64>,
+    /// Whether system calls are counted, too.
+    traced: bool,
+    /// The first one is what the others are compared with.
+    contenders: Vec<Contender<'a>>,
+}
+
+/// Which peers are here.
+#[derive(Debug, Default)]
+struct Peers {
+    boto3: bool,
+    flask: bool,
+    aws: bool,
+    dynein: bool,
+    strace: bool,
+}
+
+/// The programs, and where they run.
+pub struct Suite {
+    binaries: PathBuf,
+    scripts: PathBuf,
+    conversation: PathBuf,
+    home: Home,
+    rounds: usize,
+    peers: Peers,
+}
+
+impl Suite {
+    /// Looks for the peers.
+    pub fn new(binaries: &Path, project: &Path, rounds: usize) -> io::Result<Self> {
+        let mut suite = Self {
+            binaries: binaries.to_owned(),
+            scripts: project.join("crates/bench/peers"),
+            conversation: project.join("seed-data/conversations/late-train.txt"),
+            home: Home::new()?,
+            rounds: rounds.max(1),
+            peers: Peers::default(),
+        };
+        let works = |program: &str, options: &[&str], what: &str| {
+            let there = measure::run(suite.command(program, "").args(options)).is_ok();
+            if !there {
+                say(&format!("{what} is not here: measured without it"));
+            }
+            there
+        };
+        suite.peers = Peers {
+            boto3: works("python3", &["-c", "import boto3"], "python3 with boto3"),
+            flask: works(
+                "python3",
+                &["-c", "import boto3, flask"],
+                "python3 with Flask",
+            ),
+            aws: works("aws", &["--version"], "the AWS CLI"),
+            dynein: works("dy", &["--version"], "dynein"),
+            strace: works("strace", &["--version"], "strace"),
+        };
+        Ok(suite)
+    }
+
+    /// A command in an environment of its own: dummy credentials, an empty home.
+    fn command(&self, program: impl AsRef<OsStr>, url: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs([
+                ("AWS_ACCESS_KEY_ID", "local"),
+                ("AWS_SECRET_ACCESS_KEY", "local"),
+                ("AWS_REGION", "us-east-1"),
+                // What boto3 reads.
+                ("AWS_DEFAULT_REGION", "us-east-1"),
+                ("AWS_ENDPOINT_URL_DYNAMODB", url),
+                ("AWS_PAGER", ""),
+            ])
+            .env("HOME", &self.home.0)
+            .current_dir(&self.home.0);
+        command
+    }
+
+    fn own(&self, utility: &str, url: &str) -> Command {
+        self.command(self.binaries.join(utility), url)
+    }
+
+    /// A utility of ours with its options, under a name in the result.
+    fn named<'a>(
+        &'a self,
+        who: &'static str,
+        url: &'a str,
+        utility: &'static str,
+        options: &'a [&'a str],
+    ) -> Contender<'a> {
+        Contender {
+            who,
+            make: Box::new(move || {
+                let mut command = self.own(utility, url);
+                command.args(options);
+                command
+            }),
+        }
+    }
+
+    fn ours<'a>(
+        &'a self,
+        url: &'a str,
+        utility: &'static str,
+        options: &'a [&'a str],
+    ) -> Contender<'a> {
+        self.named("ours", url, utility, options)
+    }
+
+    fn boto3<'a>(
+        &'a self,
+        url: &'a str,
+        script: &'a str,
+        more: &'a [&'a str],
+    ) -> Option<Contender<'a>> {
+        self.peers.boto3.then(|| Contender {
+            who: "boto3",
+            make: Box::new(move || {
+                let mut command = self.command("python3", url);
+                command.arg(self.scripts.join(script)).arg(url).args(more);
+                command
+            }),
+        })
+    }
+
+    fn aws<'a>(&'a self, url: &'a str, arguments: &'a [&'a str]) -> Option<Contender<'a>> {
+        self.peers.aws.then(|| Contender {
+            who: "AWS CLI",
+            make: Box::new(move || {
+                let mut command = self.command("aws", url);
+                command.arg("dynamodb").args(arguments);
+                command
+            }),
+        })
+    }
+
+    /// It takes a port of this machine in place of a URL.
+    fn dynein<'a>(&'a self, url: &'a str, arguments: &'a [&'a str]) -> Option<Contender<'a>> {
+        let port = url.rsplit(':').next()?;
+        self.peers.dynein.then(|| Contender {
+            who: "dynein",
+            make: Box::new(move || {
+                let mut command = self.command("dy", url);
+                command.args(["--region", "local", "--port", port]);
+                command.args(arguments);
+                command
+            }),
+        })
+    }
+
+    /// A program with the SDK that ours have, too.
+    fn plain_sdk<'a>(&'a self, url: &'a str) -> Contender<'a> {
+        Contender {
+            who: "plain SDK",
+            make: Box::new(move || {
+                let mut command = self.own("ddb-bench-sdk", url);
+                command.args([url, TABLE]);
+                command
+            }),
+        }
+    }
+
+    fn measure(&self, report: &mut Report, case: Case<'_>, rounds: usize) -> io::Result<()> {
+        say(&case.what);
+        let mut measured = Vec::new();
+        for contender in &case.contenders {
+            let calls = if case.traced && self.peers.strace {
+                Some(measure::system_calls(&(contender.make)(), &self.home.0)?)
+            } else {
+                None
+            };
+            measured.push(Measured {
+                who: contender.who.into(),
+                costs: Vec::new(),
+                calls,
+            });
+        }
+        for round in 0..=rounds {
+            for (contender, measured) in case.contenders.iter().zip(&mut measured) {
+                let cost = measure::run(&mut (contender.make)())?;
+                // The first round warms up.
+                if round > 0 {
+                    measured.costs.push(cost);
+                }
+            }
+        }
+        report.add(&case.what, case.items, &measured);
+        Ok(())
+    }
+
+    /// Runs a command of ours once, as a case of its own.
+    fn once(
+        &self,
+        report: &mut Report,
+        what: &str,
+        items: u64,
+        command: &mut Command,
+    ) -> io::Result<()> {
+        say(what);
+        let measured = Measured {
+            who: "ours".into(),
+            costs: vec![measure::run(command)?],
+            calls: None,
+        };
+        report.add(what, Some(items), &[measured]);
+        Ok(())
+    }
+}
+
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}

@@ -1,0 +1,72 @@
+//! What the contenders run beside: servers that end with their value, and a folder that goes with it.
+
+use std::io::{self, BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// A server that ends with this value.
+pub struct Server {
+    child: Child,
+    /// Where it is.
+    pub url: String,
+    _stdin: Option<ChildStdin>,
+}
+
+impl Server {
+    /// Starts a command whose output holds its URL.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().map(BufReader::new);
+        let lines = stdout.into_iter().flat_map(BufRead::lines);
+        let url = lines.map_while(Result::ok).find_map(|line| {
+            let words = line.split(|c: char| c == '"' || c.is_whitespace());
+            words
+                .filter(|word| word.starts_with("http://"))
+                .map(str::to_owned)
+                .next()
+        });
+        let url = url.ok_or_else(|| io::Error::other("a server that does not say where it is"))?;
+        Ok(Self {
+            child,
+            url,
+            _stdin: stdin,
+        })
+    }
+
+    /// Returns its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An empty folder, gone at the end. (The crate for that wants more of `rustix` than the tools do, and they would
+/// be built anew for the bench.)
+pub struct Home(pub PathBuf);
+
+impl Home {
+    /// Makes it among the temporary ones.
+    pub fn new() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("ddb-bench-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // What cannot be removed stays where the system clears up.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
