@@ -22,6 +22,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower::Service;
 
+/// The header that names the operation: see "Programming with the low-level API" in the AWS developer guide.
+const OPERATION: &str = "x-amz-target";
+
+/// Returns the operation that a request names.
+pub(crate) fn operation(request: &Request) -> Option<&str> {
+    let target = request.headers().get(OPERATION)?.to_str().ok()?;
+    target.rsplit('.').next()
+}
+
 /// A client of the engine in this process.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
@@ -92,6 +101,68 @@ async fn greet(stream: &mut TcpStream) -> io::Result<()> {
         head.push(stream.read_u8().await?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! An engine with a table, and what is sent to it.
+
+    use super::*;
+    use axum::body::to_bytes;
+    use axum::http::StatusCode;
+    use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+    use serde_json::{Value, json};
+
+    pub(crate) fn request(operation: &str, body: &str) -> Request {
+        Request::post("http://engine/")
+            .header(OPERATION, format!("DynamoDB_20120810.{operation}"))
+            .header(CONTENT_TYPE, "application/x-amz-json-1.0")
+            .header("x-amz-date", "20260101T000000Z")
+            .header(
+                AUTHORIZATION,
+                "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
+            )
+            .header(CONTENT_LENGTH, body.len())
+            .body(Body::from(body.to_owned()))
+            .unwrap()
+    }
+
+    /// Reads an answer that is none of a failure.
+    pub(crate) async fn json(response: Response) -> Value {
+        let status = response.status();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    /// Makes an engine in memory with an empty table. It ends with the sender.
+    pub(crate) async fn engine() -> (Engine, watch::Sender<()>) {
+        let (ending, ended) = watch::channel(());
+        let engine = Engine::new(Database::memory().unwrap(), ended);
+        let create = json!({
+            "TableName": "the-table", "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        });
+        let create = request("CreateTable", &create.to_string());
+        json(engine.answer(create).await.unwrap()).await;
+        (engine, ending)
+    }
+
+    /// Puts so many items of a size.
+    pub(crate) async fn put_items(engine: &Engine, items: usize, bytes: usize) {
+        let numbers: Vec<usize> = (0..items).collect();
+        for chunk in numbers.chunks(25) {
+            let put = |n: &usize| {
+                let item = json!({"pk": {"S": n.to_string()}, "text": {"S": "x".repeat(bytes)}});
+                json!({"PutRequest": {"Item": item}})
+            };
+            let puts: Vec<Value> = chunk.iter().map(put).collect();
+            let batch = json!({"RequestItems": {"the-table": puts}});
+            let batch = request("BatchWriteItem", &batch.to_string());
+            json(engine.answer(batch).await.unwrap()).await;
+        }
+    }
 }
 
 #[cfg(test)]

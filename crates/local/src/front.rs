@@ -21,6 +21,7 @@ use ddb_loopback::{Origin, is_loopback, is_loopback_origin};
 
 use crate::engine::Engine;
 use crate::pages::Pages;
+use crate::tokens::Tokens;
 
 /// Between two neighbours only, by RFC 9110, section 7.6.1; and `Expect`, which the front has met already.
 const OF_THE_HOP: [HeaderName; 5] = [
@@ -42,6 +43,7 @@ pub(crate) fn router(engine: Engine, allowed: Vec<Origin>) -> Router {
         engine,
         allowed,
         pages: Pages::default(),
+        tokens: Tokens::default(),
     }))
 }
 
@@ -49,6 +51,7 @@ struct Front {
     engine: Engine,
     allowed: Vec<Origin>,
     pages: Pages,
+    tokens: Tokens,
 }
 
 /// Who asks.
@@ -120,7 +123,7 @@ impl Front {
         drop_those_of_the_hop(request.headers_mut());
         // The engine would answer every origin.
         request.headers_mut().remove(ORIGIN);
-        match self.answer_page(request).await {
+        match self.answer(request).await {
             Ok(mut response) => {
                 drop_those_of_the_hop(response.headers_mut());
                 response
@@ -129,7 +132,11 @@ impl Front {
         }
     }
 
-    async fn answer_page(&self, request: Request) -> Result<Response, BoxError> {
+    /// Has the engine answer, without what takes it longer the more there is.
+    async fn answer(&self, request: Request) -> Result<Response, BoxError> {
+        if Tokens::may_be_in(&request) {
+            return self.tokens.answer(&self.engine, request).await;
+        }
         let (request, limited) = self.pages.limit(request).await?;
         let response = self.engine.answer(request).await?;
         match limited {

@@ -8,6 +8,7 @@ mod engine;
 mod front;
 mod pages;
 mod storage;
+mod tokens;
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};

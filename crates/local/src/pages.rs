@@ -16,8 +16,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-/// The header that names the operation: see "Programming with the low-level API" in the AWS developer guide.
-const OPERATION: &str = "x-amz-target";
+use crate::engine::operation;
+
 /// The first page of a table has at most so many items.
 const FIRST: u32 = 1_000;
 /// The most items of a page: 1 MB of items of 100 bytes.
@@ -121,10 +121,9 @@ fn next(limit: u32, scanned: u32) -> u32 {
 }
 
 fn reads_pages(request: &Request) -> bool {
-    let operation = request.headers().get(OPERATION);
-    let operation = operation.and_then(|target| target.to_str().ok()?.rsplit('.').next());
     let size = request.body().size_hint().upper();
-    matches!(operation, Some("Scan" | "Query")) && size.is_some_and(|size| size <= LARGEST_REQUEST)
+    matches!(operation(request), Some("Scan" | "Query"))
+        && size.is_some_and(|size| size <= LARGEST_REQUEST)
 }
 
 /// Returns what a request without a limit reads. What is malformed is left to the engine to refuse.
@@ -143,67 +142,13 @@ fn unlimited(body: &[u8]) -> Option<Source> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
-    use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-    use dynoxide::Database;
     use serde_json::json;
-    use tokio::sync::watch;
 
     use crate::engine::Engine;
+    use crate::engine::testing::{self, engine, json, put_items};
 
     fn request(operation: &str, body: &Value) -> Request {
-        let body = body.to_string();
-        Request::post("http://engine/")
-            .header(OPERATION, format!("DynamoDB_20120810.{operation}"))
-            .header(CONTENT_TYPE, "application/x-amz-json-1.0")
-            .header("x-amz-date", "20260101T000000Z")
-            .header(
-                AUTHORIZATION,
-                "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
-            )
-            .header(CONTENT_LENGTH, body.len())
-            .body(Body::from(body))
-            .unwrap()
-    }
-
-    async fn json(response: Response) -> Value {
-        let status = response.status();
-        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
-        serde_json::from_slice(&body).unwrap()
-    }
-
-    /// Makes a table of so many items of a size.
-    async fn table(engine: &Engine, items: usize, bytes: usize) {
-        let key = |name, kind| json!({"AttributeName": name, "KeyType": kind});
-        let create = json!({
-            "TableName": "the-table", "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-            "KeySchema": [key("pk", "HASH")],
-        });
-        json(
-            engine
-                .answer(request("CreateTable", &create))
-                .await
-                .unwrap(),
-        )
-        .await;
-        let numbers: Vec<usize> = (0..items).collect();
-        for chunk in numbers.chunks(25) {
-            let put = |n: &usize| {
-                let item = json!({"pk": {"S": n.to_string()}, "text": {"S": "x".repeat(bytes)}});
-                json!({"PutRequest": {"Item": item}})
-            };
-            let puts: Vec<Value> = chunk.iter().map(put).collect();
-            let batch = json!({"RequestItems": {"the-table": puts}});
-            json(
-                engine
-                    .answer(request("BatchWriteItem", &batch))
-                    .await
-                    .unwrap(),
-            )
-            .await;
-        }
+        testing::request(operation, &body.to_string())
     }
 
     /// Scans the table, and returns how many items came, and for how many the engine was asked.
@@ -230,10 +175,9 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_whole_scan_asks_for_few_more_items_than_there_are() {
         for (items, bytes) in [(9_000, 10), (6_000, 700), (300, 40_000)] {
-            let (_ending, ended) = watch::channel(());
-            let engine = Engine::new(Database::memory().unwrap(), ended);
+            let (engine, _ending) = engine().await;
             let pages = Pages::default();
-            table(&engine, items, bytes).await;
+            put_items(&engine, items, bytes).await;
             for run in 0..2 {
                 let (found, asked) = scan(&engine, &pages, json!({})).await;
                 assert_eq!(found, items);
