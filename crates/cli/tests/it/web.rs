@@ -3,7 +3,10 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ddb_test_support::http::{Server, forward};
 use ddb_test_support::{Door, Sandbox, Tool};
 use serde_json::Value;
 
@@ -196,6 +199,27 @@ fn it_shows_conversations_messages_and_items() {
         assert_eq!(answer.status, status, "{path}: {}", answer.body);
         assert_eq!(answer.header("set-cookie"), None, "{path}");
     }
+}
+
+#[test]
+fn a_page_of_a_long_conversation_is_one_query_of_its_messages() {
+    let sandbox = seeded();
+    let queries = Arc::new(AtomicUsize::new(0));
+    let (engine, seen) = (sandbox.url(), Arc::clone(&queries));
+    let server = Server::start(move |request| {
+        let body = String::from_utf8_lossy(&request.body);
+        seen.fetch_add(body.matches("MSG#").count(), Ordering::SeqCst);
+        forward(request, &engine)
+    });
+    let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front).on(&sandbox);
+    let url = server.url();
+    let served = Served::start(&tool, &["web", "--endpoint-url", &url], "link");
+    let cookie = served.enter();
+    let before = queries.load(Ordering::SeqCst);
+    let page = served.get(&format!("/c/{GROUP}"), &[&cookie]);
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("?before="), "there are older messages");
+    assert_eq!(queries.load(Ordering::SeqCst) - before, 1);
 }
 
 #[test]
