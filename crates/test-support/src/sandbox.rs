@@ -167,6 +167,19 @@ impl Sandbox {
             .expect("a local endpoint asks nobody")
     }
 
+    /// Returns such a client that waits for an answer as long as that takes: what stands before the engine may do
+    /// much at each request, on a machine where every core is busy.
+    ///
+    /// # Panics
+    ///
+    /// Never: nothing is asked at a local endpoint.
+    pub fn patient_writer_at(&self, url: &str) -> Writer {
+        let local = local_at(url).with_attempt_timeout(Duration::from_secs(3600));
+        let store = Target::Local(local).store(self.table.clone());
+        guard::allow_writing(store, "here", false, &mut Nobody)
+            .expect("a local endpoint asks nobody")
+    }
+
     /// Returns the table with the permission to change it.
     ///
     /// # Panics
@@ -343,6 +356,10 @@ pub fn streams_at(url: &str) -> Streams {
 }
 
 fn target_at(url: &str) -> Target {
+    Target::Local(local_at(url))
+}
+
+fn local_at(url: &str) -> Local {
     let options = TargetOptions {
         endpoint_url: Some(Given {
             origin: "the test",
@@ -351,7 +368,7 @@ fn target_at(url: &str) -> Target {
         ..TargetOptions::default()
     };
     let local = Local::resolve(&options, &Environment::default());
-    Target::Local(local.expect("the URL is a local endpoint"))
+    local.expect("the URL is a local endpoint")
 }
 
 /// Nobody answers in a test.

@@ -36,6 +36,7 @@ pub struct Local {
     endpoint: Endpoint,
     origin: &'static str,
     region: String,
+    attempt: Duration,
 }
 
 impl fmt::Display for Local {
@@ -82,7 +83,15 @@ impl Local {
             endpoint,
             origin,
             region: region.to_owned(),
+            attempt: ATTEMPT,
         })
+    }
+
+    /// Gives one attempt of a request so much time, in place of 30 seconds.
+    #[must_use]
+    pub fn with_attempt_timeout(mut self, attempt: Duration) -> Self {
+        self.attempt = attempt;
+        self
     }
 
     /// Finds the endpoint of DynamoDB that copies go to: the one that was given, then `DDB_ENDPOINT_URL`, then
@@ -149,11 +158,18 @@ impl Local {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .credentials_provider(SharedCredentialsProvider::new(credentials()))
             .region(Region::new(self.region.clone()))
-            .timeout_config(timeouts())
+            .timeout_config(self.timeouts())
             .retry_config(retries())
             .http_client(http_client)
             .build();
         Connection::new(config, Some(self.endpoint.clone()), DeadIsDead::LOCAL)
+    }
+
+    fn timeouts(&self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(self.attempt)
+            .build()
     }
 
     /// Without TLS no root certificates need loading.
@@ -167,13 +183,6 @@ impl Local {
 
 fn credentials() -> Credentials {
     Credentials::new(DUMMY_KEY, DUMMY_KEY, None, None, "local")
-}
-
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .build()
 }
 
 fn retries() -> RetryConfig {

@@ -197,7 +197,7 @@ async fn p35_a_foreign_function_between_any_two_steps_is_mended_by_the_order_of_
                 state.2 += due.len();
                 answer
             });
-            let writer = sandbox.writer_at(&server.url());
+            let writer = sandbox.patient_writer_at(&server.url());
             Box::pin(migrate(&writer, ZONE, &Keep::Nowhere))
                 .await
                 .unwrap();
