@@ -22,15 +22,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower::Service;
 
-/// The header that names the operation: see "Programming with the low-level API" in the AWS developer guide.
-const OPERATION: &str = "x-amz-target";
-
-/// Returns the operation that a request names.
-pub(crate) fn operation(request: &Request) -> Option<&str> {
-    let target = request.headers().get(OPERATION)?.to_str().ok()?;
-    target.rsplit('.').next()
-}
-
 /// A client of the engine in this process.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
@@ -108,6 +99,7 @@ pub(crate) mod testing {
     //! An engine with a table, and what is sent to it.
 
     use super::*;
+    use crate::exchange::OPERATION;
     use axum::body::to_bytes;
     use axum::http::StatusCode;
     use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};

@@ -6,13 +6,12 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
-    TRANSFER_ENCODING, UPGRADE, VARY,
+    CONNECTION, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, TRANSFER_ENCODING,
+    UPGRADE, VARY,
 };
 use axum::http::{Method, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +19,7 @@ use axum::{BoxError, Router};
 use ddb_loopback::{Origin, is_loopback, is_loopback_origin};
 
 use crate::engine::Engine;
+use crate::exchange::error;
 use crate::pages::Pages;
 use crate::tokens::Tokens;
 
@@ -179,7 +179,6 @@ fn granted(origin: HeaderValue, asked: &HeaderMap) -> Response {
 }
 
 impl IntoResponse for Refusal {
-    /// Answers as DynamoDB does, so that an SDK shows the message.
     fn into_response(self) -> Response {
         let (status, kind, message) = match self {
             Self::Host => (
@@ -203,11 +202,7 @@ impl IntoResponse for Refusal {
                 "the engine did not answer",
             ),
         };
-        let body = format!(
-            r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{kind}","message":"{message}"}}"#
-        );
-        let kind = HeaderValue::from_static("application/x-amz-json-1.0");
-        (status, [(CONTENT_TYPE, kind)], Body::from(body)).into_response()
+        error(status, kind, message)
     }
 }
 

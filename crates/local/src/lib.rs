@@ -5,6 +5,7 @@
 //! asks for a password there. Web pages are kept out by what stands before the engine.
 
 mod engine;
+mod exchange;
 mod front;
 mod pages;
 mod storage;

@@ -7,16 +7,15 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use axum::body::{HttpBody, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use crate::engine::operation;
+use crate::exchange::{is_for, with_body};
 
 /// The first page of a table has at most so many items.
 const FIRST: u32 = 1_000;
@@ -63,10 +62,10 @@ impl Pages {
         &self,
         request: Request,
     ) -> Result<(Request, Option<Limited>), axum::Error> {
-        if !reads_pages(&request) {
+        if !is_for(&request, &["Scan", "Query"], LARGEST_REQUEST) {
             return Ok((request, None));
         }
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let body = to_bytes(body, LARGEST_REQUEST as usize).await?;
         let Some(source) = unlimited(&body) else {
             return Ok((Request::from_parts(head, body.into()), None));
@@ -75,10 +74,7 @@ impl Pages {
         let mut limited = format!(r#"{{"Limit":{limit},"#).into_bytes();
         let begin = body.iter().position(|byte| *byte == b'{').unwrap_or(0) + 1;
         limited.extend_from_slice(&body[begin..]);
-        head.headers
-            .insert(CONTENT_LENGTH, HeaderValue::from(limited.len()));
-        let request = Request::from_parts(head, limited.into());
-        Ok((request, Some(Limited { source, limit })))
+        Ok((with_body(head, limited), Some(Limited { source, limit })))
     }
 
     /// Learns from a page how many items the next one may have.
@@ -120,12 +116,6 @@ fn next(limit: u32, scanned: u32) -> u32 {
     }
 }
 
-fn reads_pages(request: &Request) -> bool {
-    let size = request.body().size_hint().upper();
-    matches!(operation(request), Some("Scan" | "Query"))
-        && size.is_some_and(|size| size <= LARGEST_REQUEST)
-}
-
 /// Returns what a request without a limit reads. What is malformed is left to the engine to refuse.
 fn unlimited(body: &[u8]) -> Option<Source> {
     let fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
@@ -142,6 +132,7 @@ fn unlimited(body: &[u8]) -> Option<Source> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::header::CONTENT_LENGTH;
     use serde_json::json;
 
     use crate::engine::Engine;

@@ -5,21 +5,20 @@
 //! through all tokens of the last ten minutes, so the time of many grows with the square of their number. So tokens are
 //! remembered here, the oldest first to go, and the engine gets transactions without one.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use axum::BoxError;
-use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::body::{Bytes, to_bytes};
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
-use serde_json::Value;
-use serde_json::value::RawValue;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
-use crate::engine::{Engine, operation};
+use crate::engine::Engine;
+use crate::exchange::{self, is_for, operation, with_body};
 
 const TOKEN: &str = "ClientRequestToken";
 /// A transaction takes 4 MB. A larger request is handed on as it is.
@@ -66,11 +65,8 @@ struct Transaction {
 impl Tokens {
     /// Tells whether a request is of a kind that may have a token.
     pub(crate) fn may_be_in(request: &Request) -> bool {
-        let size = request.body().size_hint().upper();
-        matches!(
-            operation(request),
-            Some("TransactWriteItems" | "ExecuteTransaction")
-        ) && size.is_some_and(|size| size <= LARGEST_REQUEST)
+        let operations = ["TransactWriteItems", "ExecuteTransaction"];
+        is_for(request, &operations, LARGEST_REQUEST)
     }
 
     /// Has a transaction carried out, or answers it as it was answered before.
@@ -84,7 +80,7 @@ impl Tokens {
         request: Request,
     ) -> Result<Response, BoxError> {
         let name = operation(&request).unwrap_or_default().to_owned();
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let body = to_bytes(body, LARGEST_REQUEST as usize).await?;
         let Some(transaction) = Transaction::read(name, &body) else {
             let request = Request::from_parts(head, body.into());
@@ -93,14 +89,19 @@ impl Tokens {
         let mut seen = self.seen.lock().await;
         seen.forget(Instant::now());
         match seen.done.get(&transaction.key) {
-            Some(done) if done.digest == transaction.digest => return Ok(again(&done.answer)),
-            Some(_) => return Ok(mismatch()),
+            Some(done) if done.digest == transaction.digest => {
+                return Ok(exchange::answer(StatusCode::OK, done.answer.clone()));
+            }
+            Some(_) => {
+                return Ok(exchange::error(
+                    StatusCode::BAD_REQUEST,
+                    "IdempotentParameterMismatchException",
+                    "the token was used for another transaction in the last ten minutes",
+                ));
+            }
             None => {}
         }
-        let length = HeaderValue::from(transaction.body.len());
-        head.headers.insert(CONTENT_LENGTH, length);
-        let request = Request::from_parts(head, transaction.body.into());
-        let response = engine.answer(request).await?;
+        let response = engine.answer(with_body(head, transaction.body)).await?;
         if response.status() != StatusCode::OK {
             return Ok(response);
         }
@@ -135,24 +136,20 @@ impl Seen {
 impl Transaction {
     /// Takes the token out of a request. `None` where there is none, or what the engine is to refuse.
     fn read(operation: String, body: &[u8]) -> Option<Self> {
-        let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).ok()?;
-        let token: String = serde_json::from_str(fields.remove(TOKEN)?.get()).ok()?;
+        let mut fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
+        let Value::String(token) = fields.remove(TOKEN)? else {
+            return None;
+        };
         if token.is_empty() || token.chars().count() > LONGEST {
             return None;
         }
+        let body = serde_json::to_vec(&fields).ok()?;
         // It may ask for the capacity in one attempt and not in the other.
-        let does = fields
-            .iter()
-            .filter(|(name, _)| *name != "ReturnConsumedCapacity");
-        let mut hasher = DefaultHasher::new();
-        for (name, value) in does {
-            let value = serde_json::from_str(value.get()).ok()?;
-            (name, digest(&value)).hash(&mut hasher);
-        }
+        fields.remove("ReturnConsumedCapacity");
         Some(Self {
             key: (operation, token),
-            digest: hasher.finish(),
-            body: serde_json::to_vec(&fields).ok()?,
+            digest: digest(&Value::Object(fields)),
+            body,
         })
     }
 }
@@ -173,22 +170,6 @@ fn digest(value: &Value) -> u64 {
         plain => plain.to_string().hash(&mut hasher),
     }
     hasher.finish()
-}
-
-const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
-
-fn again(answer: &Bytes) -> Response {
-    ([(CONTENT_TYPE, JSON)], Body::from(answer.clone())).into_response()
-}
-
-fn mismatch() -> Response {
-    let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException","message":"the token was used for another transaction in the last ten minutes"}"#;
-    (
-        StatusCode::BAD_REQUEST,
-        [(CONTENT_TYPE, JSON)],
-        Body::from(body),
-    )
-        .into_response()
 }
 
 #[cfg(test)]

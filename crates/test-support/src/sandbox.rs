@@ -163,8 +163,7 @@ impl Sandbox {
     ///
     /// Never: nothing is asked at a local endpoint.
     pub fn writer_at(&self, url: &str) -> Writer {
-        guard::allow_writing(self.store_at(url), "here", false, &mut Nobody)
-            .expect("a local endpoint asks nobody")
+        writer_of(self.store_at(url))
     }
 
     /// Returns such a client that waits for an answer as long as that takes: what stands before the engine may do
@@ -175,9 +174,7 @@ impl Sandbox {
     /// Never: nothing is asked at a local endpoint.
     pub fn patient_writer_at(&self, url: &str) -> Writer {
         let local = local_at(url).with_attempt_timeout(Duration::from_secs(3600));
-        let store = Target::Local(local).store(self.table.clone());
-        guard::allow_writing(store, "here", false, &mut Nobody)
-            .expect("a local endpoint asks nobody")
+        writer_of(Target::Local(local).store(self.table.clone()))
     }
 
     /// Returns the table with the permission to change it.
@@ -369,6 +366,10 @@ fn local_at(url: &str) -> Local {
     };
     let local = Local::resolve(&options, &Environment::default());
     local.expect("the URL is a local endpoint")
+}
+
+fn writer_of(store: Store) -> Writer {
+    guard::allow_writing(store, "here", false, &mut Nobody).expect("a local endpoint asks nobody")
 }
 
 /// Nobody answers in a test.

@@ -3,13 +3,13 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Case, Contender, Server, Suite, TABLE, say};
+use super::{Case, Contender, Process, Server, Suite, TABLE, say};
+use crate::measure;
 use crate::report::{Measured, Report};
 use crate::served;
 
 /// The conversation that `seed` loads.
 const SEEDED: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
-const GENERATED: [&str; 3] = ["--ends-at", "2026-01-01", "-q"];
 
 impl Suite {
     /// Runs everything, and returns the lines of the result; `quick` leaves out what takes minutes.
@@ -51,14 +51,14 @@ impl Suite {
     /// Starts an engine with the store's table in it.
     fn store(&self) -> io::Result<Server> {
         let engine = self.engine()?;
-        crate::measure::run(&mut self.own("schema-load", &engine.url))?;
+        measure::run(&mut self.own("schema-load", &engine.url))?;
         Ok(engine)
     }
 
     /// Starts an engine with the built-in conversation in it.
     fn seeded(&self) -> io::Result<Server> {
         let engine = self.store()?;
-        crate::measure::run(&mut self.own("seed", &engine.url))?;
+        measure::run(&mut self.own("seed", &engine.url))?;
         Ok(engine)
     }
 
@@ -143,19 +143,12 @@ impl Suite {
         let engine = self.seeded()?;
         let url = engine.url.as_str();
         let mut follow = self.own("get-conversation", url);
-        let mut follow = follow
-            .args([SEEDED, "--follow", "-ojsonl"])
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()?;
+        let follow = Process::start(follow.args([SEEDED, "--follow", "-ojsonl"]))?;
         let mut web = self.own("ddb", url);
         let web = Server::start(web.args(["web", "-ojsonl"]))?;
-        let costs = served::watch(&web.url, SEEDED, &[follow.id(), web.id()], SPAN);
-        follow.kill()?;
-        follow.wait()?;
+        let costs = served::watch(&web.url, SEEDED, &[follow.id(), web.id()], SPAN)?;
         let mut measured = vec![named("--follow"), named("a page of ddb web")];
-        for (measured, cost) in measured.iter_mut().zip(costs?) {
+        for (measured, cost) in measured.iter_mut().zip(costs) {
             measured.costs.push(cost);
         }
         report.add(WHAT, None, &measured);
@@ -166,10 +159,14 @@ impl Suite {
         let engine = self.store()?;
         let url = engine.url.as_str();
         let mut seed = self.own("seed", url);
-        seed.args(["--generate", "60000"]).args(GENERATED);
+        seed.args(["--generate", "60000", "--ends-at", "2026-01-01", "-q"]);
         let what = "seed --generate 60000, embedded engine";
         self.once(report, what, 60_000, &mut seed)?;
-        let mut contenders = vec![self.ours(url, "scan", &["-ojsonl"]), self.plain_sdk(url)];
+        let of_sdk = [url, TABLE];
+        let mut contenders = vec![
+            self.ours(url, "scan", &["-ojsonl"]),
+            self.named("plain SDK", url, "ddb-bench-sdk", &of_sdk),
+        ];
         contenders.extend(self.boto3(url, "scan.py", &[TABLE]));
         contenders.extend(self.aws(url, &["scan", "--table-name", TABLE, "--output", "json"]));
         let case = Case {
@@ -185,7 +182,7 @@ impl Suite {
         let server = self.replay(items)?;
         let url = server.url.as_str();
         let count = items.parse().ok();
-        let floor = ["floor", url, items];
+        let (of_sdk, of_floor) = ([url, TABLE], ["floor", url, items]);
         let contenders = vec![
             self.ours(url, "scan", &["-ojsonl"]),
             self.named(
@@ -204,8 +201,8 @@ impl Suite {
             self.named("ours, --count", url, "scan", &["--count"]),
             self.named("stats", url, "stats", &[]),
             self.named("check-conversations", url, "check-conversations", &[]),
-            self.plain_sdk(url),
-            self.named("floor", url, "ddb-bench", &floor),
+            self.named("plain SDK", url, "ddb-bench-sdk", &of_sdk),
+            self.named("floor", url, "ddb-bench", &of_floor),
         ];
         let case = Case {
             what: format!("scan {items}, replay"),

@@ -11,7 +11,7 @@ use std::process::Command;
 use crate::measure;
 use crate::report::{Measured, Report};
 pub use processes::Home;
-use processes::Server;
+use processes::{Process, Server};
 
 const TABLE: &str = "cruddur-messages";
 
@@ -175,18 +175,6 @@ impl Suite {
                 command
             }),
         })
-    }
-
-    /// A program with the SDK that ours have, too.
-    fn plain_sdk<'a>(&'a self, url: &'a str) -> Contender<'a> {
-        Contender {
-            who: "plain SDK",
-            make: Box::new(move || {
-                let mut command = self.own("ddb-bench-sdk", url);
-                command.args([url, TABLE]);
-                command
-            }),
-        }
     }
 
     fn measure(&self, report: &mut Report, case: Case<'_>, rounds: usize) -> io::Result<()> {

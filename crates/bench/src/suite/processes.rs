@@ -1,12 +1,35 @@
-//! What the contenders run beside: servers that end with their value, and a folder that goes with it.
+//! What the contenders run beside: processes that end with their value, and a folder that goes with it.
 
 use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+/// A process that ends with this value.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts a command; what it prints is thrown away.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null());
+        Ok(Self(command.stderr(Stdio::null()).spawn()?))
+    }
+
+    /// Returns its id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A server that ends with this value.
 pub struct Server {
-    child: Child,
+    process: Process,
     /// Where it is.
     pub url: String,
     _stdin: Option<ChildStdin>,
@@ -15,13 +38,10 @@ pub struct Server {
 impl Server {
     /// Starts a command whose output holds its URL.
     pub fn start(command: &mut Command) -> io::Result<Self> {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let stdin = child.stdin.take();
-        let stdout = child.stdout.take().map(BufReader::new);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process(command.stderr(Stdio::null()).spawn()?);
+        let stdin = process.0.stdin.take();
+        let stdout = process.0.stdout.take().map(BufReader::new);
         let lines = stdout.into_iter().flat_map(BufRead::lines);
         let url = lines.map_while(Result::ok).find_map(|line| {
             let words = line.split(|c: char| c == '"' || c.is_whitespace());
@@ -32,7 +52,7 @@ impl Server {
         });
         let url = url.ok_or_else(|| io::Error::other("a server that does not say where it is"))?;
         Ok(Self {
-            child,
+            process,
             url,
             _stdin: stdin,
         })
@@ -40,14 +60,7 @@ impl Server {
 
     /// Returns its process id.
     pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.id()
     }
 }
 
