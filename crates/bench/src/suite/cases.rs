@@ -69,6 +69,7 @@ impl Suite {
             self.ours(url, "list-tables", &[]),
             self.named("ours, as ddb", url, "ddb", &["list-tables"]),
         ];
+        contenders.extend(self.curl(url, "ListTables"));
         contenders.extend(self.dynein(url, &["list"]));
         contenders.extend(self.boto3(url, "list_tables.py", &[]));
         contenders.extend(self.aws(url, &["list-tables"]));

@@ -39,6 +39,7 @@ struct Peers {
     boto3: bool,
     flask: bool,
     aws: bool,
+    curl: bool,
     dynein: bool,
     strace: bool,
 }
@@ -79,6 +80,7 @@ impl Suite {
                 "python3 with Flask",
             ),
             aws: works("aws", &["--version"], "the AWS CLI"),
+            curl: works("curl", &["--version"], "curl"),
             dynein: works("dy", &["--version"], "dynein"),
             strace: works("strace", &["--version"], "strace"),
         };
@@ -158,6 +160,26 @@ impl Suite {
             make: Box::new(move || {
                 let mut command = self.command("aws", url);
                 command.arg("dynamodb").args(arguments);
+                command
+            }),
+        })
+    }
+
+    /// One request with a canned signature, and nothing made of the answer: the floor of what starts and asks.
+    fn curl<'a>(&'a self, url: &'a str, operation: &'a str) -> Option<Contender<'a>> {
+        self.peers.curl.then(|| Contender {
+            who: "curl",
+            make: Box::new(move || {
+                let mut command = self.command("curl", url);
+                command.args(["--silent", "--fail", "--data", "{}", url, "--header"]);
+                command.arg("Content-Type: application/x-amz-json-1.0");
+                command.arg("--header");
+                command.arg(format!("X-Amz-Target: DynamoDB_20120810.{operation}"));
+                command.args(["--header", "X-Amz-Date: 20260101T000000Z", "--header"]);
+                command.arg(
+                    "Authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
+                     SignedHeaders=host, Signature=0",
+                );
                 command
             }),
         })
