@@ -10,10 +10,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use ddb_bench::replay;
 use report::Report;
-use suite::Suite;
+use suite::{Part, Suite};
 
 #[derive(Debug, Parser)]
 #[command(name = "ddb-bench")]
@@ -43,6 +43,9 @@ enum Task {
         /// Leave out what takes minutes
         #[arg(long)]
         quick: bool,
+        /// Measure only this; once for each part
+        #[arg(long, value_enum, value_name = "PART")]
+        only: Vec<Part>,
         /// Show what changed since an earlier result, kept with `-o json`
         #[arg(long, value_name = "FILE")]
         compare: Option<PathBuf>,
@@ -86,6 +89,7 @@ fn work(task: Task) -> Result<(), Fault> {
             project,
             rounds,
             quick,
+            only,
             compare,
             output,
         } => {
@@ -93,7 +97,14 @@ fn work(task: Task) -> Result<(), Fault> {
             let earlier = compare.as_deref().map(Report::read).transpose()?;
             let own = std::env::current_exe()?;
             let binaries = own.parent().ok_or("no folder")?;
-            let report = Suite::new(binaries, &project.canonicalize()?, rounds)?.run(quick)?;
+            let parts = match only.as_slice() {
+                [] => Part::value_variants(),
+                only => only,
+            };
+            let mut report = Report::default();
+            let suite = Suite::new(binaries, &project.canonicalize()?, rounds)?;
+            // What was measured before a run failed took minutes, too.
+            let ran = suite.run(parts, quick, &mut report);
             let text = match output {
                 Form::Table => report.table(),
                 Form::Json => serde_json::to_string_pretty(&report)?,
@@ -102,7 +113,7 @@ fn work(task: Task) -> Result<(), Fault> {
             if let Some(earlier) = earlier {
                 writeln!(io::stderr(), "\n{}", report.beside(&earlier))?;
             }
-            Ok(())
+            Ok(ran?)
         }
         Task::Replay { port, items } => {
             let listening = |url: &str| {

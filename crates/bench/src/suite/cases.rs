@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Case, Contender, Process, Server, Suite, TABLE, say};
+use super::{Case, Contender, Part, Process, Server, Suite, TABLE, say};
 use crate::measure;
 use crate::report::{Measured, Report};
 use crate::served;
@@ -12,29 +12,38 @@ use crate::served;
 const SEEDED: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
 
 impl Suite {
-    /// Runs everything, and returns the lines of the result; `quick` leaves out what takes minutes.
+    /// Adds what is measured to a report; `quick` leaves out what takes minutes.
     ///
     /// # Errors
     ///
-    /// Where a run fails.
-    pub fn run(&self, quick: bool) -> io::Result<Report> {
-        let mut report = Report::default();
-        self.start_up(&mut report)?;
-        self.conversation(&mut report)?;
-        self.served(&mut report)?;
-        self.idle(&mut report)?;
-        self.beside_peers(&mut report)?;
-        for items in ["2000", "10000", "100000", "1000000"] {
-            if !(quick && items == "1000000") {
-                self.on_replay(&mut report, items)?;
+    /// Where a run fails. What was measured before it is in the report.
+    pub fn run(&self, parts: &[Part], quick: bool, report: &mut Report) -> io::Result<()> {
+        const SIZES: [&str; 4] = ["2000", "10000", "100000", "1000000"];
+        const LARGER: [&str; 4] = ["10000", "100000", "300000", "1000000"];
+        let sizes = &SIZES[..if quick { 3 } else { 4 }];
+        for part in parts {
+            match part {
+                Part::StartUp => self.start_up(report)?,
+                Part::Seed => self.conversation(report)?,
+                Part::Serve => self.served(report)?,
+                Part::Idle => self.idle(report)?,
+                Part::Peers => self.beside_peers(report)?,
+                Part::Scan => sizes
+                    .iter()
+                    .try_for_each(|items| self.scan(report, items))?,
+                Part::Load => sizes
+                    .iter()
+                    .try_for_each(|items| self.load(report, items))?,
+                Part::Import => sizes
+                    .iter()
+                    .try_for_each(|items| self.import(report, items))?,
+                Part::Engine if quick => {}
+                Part::Engine => LARGER
+                    .iter()
+                    .try_for_each(|items| self.on_the_engine(report, items))?,
             }
         }
-        for items in ["10000", "100000", "300000", "1000000"] {
-            if !quick {
-                self.on_the_engine(&mut report, items)?;
-            }
-        }
-        Ok(report)
+        Ok(())
     }
 
     fn replay(&self, items: &str) -> io::Result<Server> {
@@ -179,10 +188,9 @@ impl Suite {
         self.measure(report, case, self.rounds)
     }
 
-    fn on_replay(&self, report: &mut Report, items: &str) -> io::Result<()> {
+    fn scan(&self, report: &mut Report, items: &str) -> io::Result<()> {
         let server = self.replay(items)?;
         let url = server.url.as_str();
-        let count = items.parse().ok();
         let (of_sdk, of_floor) = ([url, TABLE], ["floor", url, items]);
         let contenders = vec![
             self.ours(url, "scan", &["-ojsonl"]),
@@ -207,26 +215,34 @@ impl Suite {
         ];
         let case = Case {
             what: format!("scan {items}, replay"),
-            items: count,
+            items: items.parse().ok(),
             traced: true,
             contenders,
         };
-        self.measure(report, case, self.rounds)?;
+        self.measure(report, case, self.rounds)
+    }
 
+    fn load(&self, report: &mut Report, items: &str) -> io::Result<()> {
+        let server = self.replay(items)?;
+        let url = server.url.as_str();
         let load = ["--generate", items, "--ends-at", "2026-01-01"];
         let case = Case {
             what: format!("seed --generate {items}, replay"),
-            items: count,
+            items: items.parse().ok(),
             traced: true,
             contenders: vec![self.ours(url, "seed", &load)],
         };
-        self.measure(report, case, self.rounds.min(3))?;
+        self.measure(report, case, self.rounds.min(3))
+    }
 
+    fn import(&self, report: &mut Report, items: &str) -> io::Result<()> {
+        let server = self.replay(items)?;
+        let url = server.url.as_str();
         let file = self.items(items)?;
         let (put, look) = ([&*file], [&*file, "--dry-run"]);
         let case = Case {
             what: format!("import {items}, replay"),
-            items: count,
+            items: items.parse().ok(),
             traced: true,
             contenders: vec![
                 self.ours(url, "import", &put),

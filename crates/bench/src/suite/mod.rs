@@ -15,6 +15,29 @@ use processes::{Process, Server};
 
 const TABLE: &str = "cruddur-messages";
 
+/// A part of what is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Starting, asking once and ending.
+    StartUp,
+    /// A conversation that is seeded.
+    Seed,
+    /// The application's pages.
+    Serve,
+    /// What waits for news.
+    Idle,
+    /// A scan of the embedded engine, beside other tools.
+    Peers,
+    /// Reading a whole table of pages that are replayed.
+    Scan,
+    /// `seed --generate`, to a server that takes everything.
+    Load,
+    /// `import`, to the same server.
+    Import,
+    /// How `ddb local` grows. It takes half an hour.
+    Engine,
+}
+
 /// Makes the command of one run.
 type Make<'a> = Box<dyn Fn() -> Command + 'a>;
 
