@@ -188,21 +188,22 @@ impl Suite {
         })
     }
 
-    /// One request with a canned signature, and nothing made of the answer: the floor of what starts and asks.
+    /// One request with a canned signature, and nothing made of the answer.
     fn curl<'a>(&'a self, url: &'a str, operation: &'a str) -> Option<Contender<'a>> {
         self.peers.curl.then(|| Contender {
             who: "curl",
             make: Box::new(move || {
                 let mut command = self.command("curl", url);
-                command.args(["--silent", "--fail", "--data", "{}", url, "--header"]);
-                command.arg("Content-Type: application/x-amz-json-1.0");
-                command.arg("--header");
-                command.arg(format!("X-Amz-Target: DynamoDB_20120810.{operation}"));
-                command.args(["--header", "X-Amz-Date: 20260101T000000Z", "--header"]);
-                command.arg(
+                command.args(["--silent", "--fail", "--data", "{}", url]);
+                for header in [
+                    "Content-Type: application/x-amz-json-1.0",
+                    &format!("X-Amz-Target: DynamoDB_20120810.{operation}"),
+                    "X-Amz-Date: 20260101T000000Z",
                     "Authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
                      SignedHeaders=host, Signature=0",
-                );
+                ] {
+                    command.args(["--header", header]);
+                }
                 command
             }),
         })

@@ -1,6 +1,7 @@
 //! What a client of a service is made of, whichever service it is.
 
 use aws_config::SdkConfig;
+use aws_sdk_dynamodb::config::StalledStreamProtectionConfig;
 use aws_sdk_dynamodb::config::retry::RetryPartition;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::retries::classifiers::ClassifyRetry;
@@ -36,6 +37,11 @@ pub struct Connection {
 
 impl Connection {
     pub(super) fn new(config: SdkConfig, endpoint: Option<Endpoint>, retries: DeadIsDead) -> Self {
+        // An attempt has a bound, and its answer is in memory when the SDK sees it: nothing can stall there.
+        let config = config
+            .into_builder()
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build();
         Self {
             config,
             endpoint,

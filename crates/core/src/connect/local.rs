@@ -6,7 +6,6 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_dynamodb::config::StalledStreamProtectionConfig;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -161,8 +160,6 @@ impl Local {
             .region(Region::new(self.region.clone()))
             .timeout_config(self.timeouts())
             .retry_config(retries())
-            // An attempt has a bound, and its answer is in memory when the SDK sees it.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(http_client)
             .build();
         Connection::new(config, Some(self.endpoint.clone()), DeadIsDead::LOCAL)

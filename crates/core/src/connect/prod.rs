@@ -8,7 +8,6 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_dynamodb::config::StalledStreamProtectionConfig;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_types::os_shim_internal::Env;
@@ -236,8 +235,6 @@ async fn load(
         .env(Env::from(variables))
         .http_client(http)
         .timeout_config(timeouts)
-        // An attempt has a bound, and its answer is in memory when the SDK sees it.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(RetryConfig::standard().with_max_attempts(5))
         .profile_name(profile);
     if let Some(region) = options.region {
