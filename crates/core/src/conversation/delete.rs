@@ -130,11 +130,10 @@ impl Replan for DeleteAgain<'_> {
             return Ok(None);
         };
         if let Some((id, at)) = &self.message {
-            let found = find_message(self.store, conversation, *id, Some(at), &mut 0.0).await?;
-            let Some((item, message)) = found else {
+            let Some(found) = message_at(self.store, conversation, *id, at).await? else {
                 return Ok(Some(Vec::new()));
             };
-            let (step, _) = message_step(self.store, item, message).await?;
+            let (step, _) = message_step(self.store, found).await?;
             return Ok(Some(vec![step]));
         }
         let mut changes = Vec::new();
@@ -157,38 +156,76 @@ impl Replan for DeleteAgain<'_> {
     }
 }
 
-/// Finds a message of a conversation by its id: at a key, or by reading the conversation, the newest first. What that
-/// reading took, in read capacity units, is added to `units`.
+/// A message that was found in a table.
+#[derive(Debug, Clone)]
+pub struct FoundMessage {
+    /// The item, as it was read.
+    pub item: RawItem,
+    /// What it says.
+    pub message: Message,
+}
+
+impl FoundMessage {
+    /// Takes the item where it is the message with this id.
+    fn new(item: RawItem, id: MessageId) -> Option<Self> {
+        match Item::decode(item.clone()) {
+            Item::Message(message) if message.id == id => Some(Self { item, message }),
+            _ => None,
+        }
+    }
+}
+
+/// What a search through a conversation came to.
+#[derive(Debug, Clone)]
+pub struct MessageSearch {
+    /// The message, where it was found.
+    pub found: Option<FoundMessage>,
+    /// Read capacity units that the search took.
+    pub consumed: f64,
+}
+
+/// Reads the message with this id at its key. `None` where something else or nothing is there.
+///
+/// # Errors
+///
+/// When the request fails.
+pub async fn message_at(
+    store: &Store,
+    conversation: ConversationId,
+    id: MessageId,
+    at: &SortKey,
+) -> Result<Option<FoundMessage>, CallError> {
+    let item = store.get(&PartitionKey::Messages(conversation), at).await?;
+    Ok(item.and_then(|item| FoundMessage::new(item, id)))
+}
+
+/// Searches a conversation for the message with this id, the newest first.
 ///
 /// # Errors
 ///
 /// When a request fails.
-pub async fn find_message(
+pub async fn search_message(
     store: &Store,
     conversation: ConversationId,
     id: MessageId,
-    at: Option<&SortKey>,
-    units: &mut f64,
-) -> Result<Option<(RawItem, Message)>, CallError> {
-    let partition = PartitionKey::Messages(conversation);
-    let wanted = |item: RawItem| match Item::decode(item.clone()) {
-        Item::Message(message) if message.id == id => Some((item, message)),
-        _ => None,
-    };
-    if let Some(at) = at {
-        return Ok(store.get(&partition, at).await?.and_then(wanted));
-    }
-    let query = Query::new(Partition::Table(partition))
+) -> Result<MessageSearch, CallError> {
+    let query = Query::new(Partition::Table(PartitionKey::Messages(conversation)))
         .direction(Direction::Descending)
         .consistent();
     let mut pages = std::pin::pin!(store.query(query));
+    let mut search = MessageSearch {
+        found: None,
+        consumed: 0.0,
+    };
     while let Some(page) = pages.try_next().await? {
-        *units += page.consumed.unwrap_or_default();
-        if let Some(found) = page.items.into_iter().find_map(wanted) {
-            return Ok(Some(found));
+        search.consumed += page.consumed.unwrap_or_default();
+        let mut items = page.items.into_iter();
+        search.found = items.find_map(|item| FoundMessage::new(item, id));
+        if search.found.is_some() {
+            break;
         }
     }
-    Ok(None)
+    Ok(search)
 }
 
 /// Plans to delete one message, in one transaction. Where it is the newest, the rows move to the newest that is left, or
@@ -199,8 +236,7 @@ pub async fn find_message(
 /// When a request fails, or there is no free key for a row.
 pub async fn message_step(
     store: &Store,
-    item: RawItem,
-    message: Message,
+    FoundMessage { item, message }: FoundMessage,
 ) -> Result<(Step, Deletion), Error> {
     let conversation = message.conversation;
     let mut step = Step {

@@ -20,8 +20,8 @@ pub use create::{
     MAX_TEXT, Membership, Text, TextError, create_conversation, create_message, membership,
 };
 pub use delete::{
-    DELETE_CONVERSATION, DELETE_MESSAGE, DeleteAgain, Deletion, find_message, message_step,
-    plan_deletion,
+    DELETE_CONVERSATION, DELETE_MESSAGE, DeleteAgain, Deletion, FoundMessage, MessageSearch,
+    message_at, message_step, plan_deletion, search_message,
 };
 pub use filter::{Filter, Needle, NothingToFind, Verdict};
 pub use mend::{Mending, Planned, RowRules, StalePeople, rename};

@@ -26,3 +26,4 @@ mod streams;
 mod tables;
 mod times;
 mod times_beside;
+mod wire;

@@ -8,7 +8,7 @@ use ddb_core::conversation::DELETE_CONVERSATION;
 
 use super::steps::Steps;
 use crate::args::{TableArgs, WriteArgs};
-use crate::changes::{CarryOutArgs, Ground, Job};
+use crate::changes::{CarryOutArgs, Ground, Job, PlanKind};
 use crate::commands::conversation::delete_conversation::first_digits;
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
@@ -56,8 +56,7 @@ impl Command for Args {
                 Some(digits) => target.allow_deleting_from(digits, self.confirm.as_deref()),
                 None => target.allow_writing(&self.write),
             },
-            is_fixed: true,
-            is_undo: false,
+            kind: PlanKind::Saved,
             ui,
             context: &context,
         };

@@ -7,7 +7,7 @@ use ddb_core::changes::{Never, undo_plan};
 
 use super::steps::Steps;
 use crate::args::{TableArgs, WriteArgs};
-use crate::changes::{Ground, Job, PlanArgs, folder};
+use crate::changes::{Ground, Job, PlanArgs, PlanKind, folder};
 use crate::failure::{Failure, Outcome};
 use crate::help::examples;
 use crate::output::Format;
@@ -52,8 +52,7 @@ impl Command for Args {
             ground: &ground,
             plan: &plan,
             allow: &|| target.allow_writing(&self.write),
-            is_fixed: true,
-            is_undo: true,
+            kind: PlanKind::Undo,
             ui,
             context: &context,
         };

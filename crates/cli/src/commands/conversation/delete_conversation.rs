@@ -10,7 +10,7 @@ use ddb_core::store::Store;
 
 use super::deleted::{report, see};
 use crate::args::{Asked, Me, TableArgs, UsersArgs, me};
-use crate::changes::{Ground, Job, PlanArgs};
+use crate::changes::{Ground, Job, PlanArgs, PlanKind};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::output::Format;
@@ -85,8 +85,7 @@ impl Command for Args {
             ground: &ground,
             plan: &plan,
             allow: &|| target.allow_deleting_from(&digits, self.confirm.as_deref()),
-            is_fixed: false,
-            is_undo: false,
+            kind: PlanKind::Made,
             ui,
             context: &context,
         };

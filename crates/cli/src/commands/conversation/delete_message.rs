@@ -1,12 +1,14 @@
 //! `delete-message`: deletes one message, and brings the rows to the newest that is left.
 
 use clap::Parser;
-use ddb_core::conversation::{DELETE_MESSAGE, DeleteAgain, Deletion, find_message, message_step};
+use ddb_core::conversation::{
+    DELETE_MESSAGE, DeleteAgain, Deletion, message_at, message_step, search_message,
+};
 use ddb_core::key::{ConversationId, MessageId, SortKey};
 
 use super::deleted::{report, see};
 use crate::args::{TableArgs, WriteArgs, id};
-use crate::changes::{Ground, Job, PlanArgs};
+use crate::changes::{Ground, Job, PlanArgs, PlanKind};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::help::examples;
 use crate::output::Format;
@@ -49,20 +51,24 @@ impl Command for Args {
         let words = [DELETE_MESSAGE, &self.message.to_string()].map(str::to_owned);
         let ground = Ground::of(store, words.to_vec()).await?;
         let at = self.at.as_deref().map(SortKey::verbatim);
-        let mut units = 0.0;
-        let found = find_message(store, self.group, self.message, at.as_ref(), &mut units).await?;
-        if at.is_none() {
-            ui.note(&format!(
-                "finding the message took {units} read capacity units; --at SK finds it without reading the conversation"
-            ));
-        }
+        let found = match &at {
+            Some(at) => message_at(store, self.group, self.message, at).await?,
+            None => {
+                let search = search_message(store, self.group, self.message).await?;
+                ui.note(&format!(
+                    "finding the message took {} read capacity units; --at SK finds it without reading the conversation",
+                    search.consumed
+                ));
+                search.found
+            }
+        };
         let mut plan = ground.plan()?;
         let mut deletion = Deletion::default();
         let mut at = SortKey::verbatim("");
         match found {
-            Some((item, message)) => {
-                at = message.created_at.clone();
-                let planned = message_step(store, item, message).await?;
+            Some(found) => {
+                at = found.message.created_at.clone();
+                let planned = message_step(store, found).await?;
                 plan.push(&planned.0)?;
                 deletion = planned.1;
             }
@@ -88,8 +94,7 @@ impl Command for Args {
             ground: &ground,
             plan: &plan,
             allow: &|| target.allow_writing(&self.write),
-            is_fixed: false,
-            is_undo: false,
+            kind: PlanKind::Made,
             ui,
             context: &context,
         };

@@ -2,34 +2,32 @@
 
 mod generate;
 mod replace;
+mod row;
+mod script;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use ddb_core::conversation::SyncedRows;
 use ddb_core::handle::PersonName;
-use ddb_core::item::{ConversationRow, Message};
-use ddb_core::key::{ConversationId, SortKey, UserId};
-use ddb_core::seed::{Prepared, Script, Seed, Side, Speakers, Synthetic, prepare};
+use ddb_core::item::ConversationRow;
+use ddb_core::key::ConversationId;
+use ddb_core::seed::{Seed, Synthetic, prepare};
 use ddb_core::timestamp::Timestamp;
 use ddb_core::timezone::Zone;
 use ddb_people::users::Users;
-use serde::Serialize;
 
-use crate::args::SEEDED_GROUP;
 use crate::args::{TableArgs, UsersArgs, When, WriteArgs, duration, id, me, no_instant};
 use crate::changes::PlanArgs;
-use crate::failure::{Failure, Outcome, exit_of_file};
+use crate::failure::{Failure, Outcome};
 use crate::help::examples;
-use crate::output::{Cell, Column, Format, Record};
+use crate::output::Format;
 use crate::runner::{Command, Context};
 use crate::ui::Ui;
-use crate::wording::{plural, short, span};
+use crate::wording::plural;
 use generate::GenerateArgs;
-
-const BUILT_IN: &str = include_str!("../../../seed-data/conversations/late-train.txt");
-const BUILT_IN_NAME: &str = "the built-in conversation";
+use row::{Row, text};
 
 /// Loads a conversation between two users.
 ///
@@ -88,54 +86,6 @@ pub struct Args {
     write: WriteArgs,
     #[command(flatten)]
     table: TableArgs,
-}
-
-/// What came of it.
-#[derive(Debug, Serialize)]
-pub(super) struct Row {
-    group_uuid: String,
-    messages: u64,
-    written: u64,
-    unchanged: u64,
-    first_at: String,
-    last_at: String,
-    users_source: String,
-    #[serde(skip)]
-    people: Option<String>,
-    #[serde(skip)]
-    dry_run: bool,
-}
-
-impl Record for Row {
-    type Of<'a> = Self;
-    const COLUMNS: &'static [Column<Self>] = &[
-        Column::id("group_uuid", |row| Cell::text(&row.group_uuid)),
-        Column::kept("messages", |row| Cell::number(row.messages)),
-        Column::kept("written", |row| Cell::number(row.written)),
-        Column::kept("unchanged", |row| Cell::number(row.unchanged)),
-        Column::time("first", |row| Cell::time(&row.first_at)),
-        Column::time("last", |row| Cell::time(&row.last_at)),
-        Column::new("users", |row| Cell::text(&row.users_source)),
-    ];
-
-    fn sentence(row: &Self, zone: Zone) -> Option<String> {
-        let times = span(&row.first_at, &row.last_at, zone);
-        let all = plural(row.messages, "message", "messages");
-        let people = row.people.as_deref().unwrap_or(&row.users_source);
-        let place = format!("{} ({people})", short(&row.group_uuid));
-        let rest = match row.unchanged {
-            0 => String::new(),
-            some => format!(", {some} unchanged"),
-        };
-        Some(match (row.dry_run, row.written) {
-            (true, written) => format!("would seed {written} of {all} into {place}, {times}"),
-            (false, 0) => format!("{place} has all {all} already, {times}"),
-            (false, written) => {
-                let written = plural(written, "message", "messages");
-                format!("seeded {written} into {place}, {times}{rest}")
-            }
-        })
-    }
 }
 
 impl Command for Args {
@@ -276,7 +226,7 @@ impl Args {
                 plural(prepared.others(), "other message", "other messages")
             ));
         }
-        let mut row = row(&prepared, &seed, &users);
+        let mut row = Row::new(&seed, &users, prepared.messages(), prepared.absent());
         if self.plan.is_dry_run() {
             row.dry_run = true;
             say_dry_run(ui);
@@ -311,53 +261,6 @@ impl Args {
         Ok(Some(row))
     }
 
-    fn script(&self, me: &PersonName) -> Result<Script, Failure> {
-        let mut speakers = Speakers::new(&me.to_string(), &self.with.to_string());
-        for speaker in &self.speakers {
-            let (name, handle) = speaker.split_once('=').ok_or_else(|| {
-                Failure::refused(format!("--speaker {speaker}: write it as NAME=HANDLE"))
-            })?;
-            let is = |person: &PersonName| {
-                handle
-                    .parse()
-                    .is_ok_and(|named: PersonName| named == *person)
-            };
-            let side = if is(me) {
-                Side::Me
-            } else if is(&self.with) {
-                Side::Other
-            } else {
-                return Err(Failure::refused(format!(
-                    "--speaker {speaker}: `{handle}` is neither --me `{me}` nor --with `{}`",
-                    self.with
-                )));
-            };
-            speakers.map(name, side);
-        }
-        let Some(path) = &self.conversation else {
-            return Ok(Script::parse(
-                BUILT_IN_NAME,
-                BUILT_IN.as_bytes(),
-                &speakers,
-            )?);
-        };
-        let bytes = read(path)?;
-        Ok(Script::parse(
-            &path.display().to_string(),
-            &bytes,
-            &speakers,
-        )?)
-    }
-
-    /// Returns the id of the conversation.
-    fn id(&self, people: [UserId; 2]) -> Result<ConversationId, Failure> {
-        match (self.group_uuid, &self.conversation) {
-            (Some(id), _) => Ok(id),
-            (None, None) => Ok(SEEDED_GROUP),
-            (None, Some(path)) => id_of_file(path, people),
-        }
-    }
-
     async fn seed(
         &self,
         me: &PersonName,
@@ -389,56 +292,6 @@ impl Args {
             ends_at,
             interval: self.interval,
         })
-    }
-}
-
-/// Returns the id of the conversation that a file is, between two people.
-fn id_of_file(path: &Path, people: [UserId; 2]) -> Result<ConversationId, Failure> {
-    let name = path.file_name().and_then(|name| name.to_str());
-    // What is behind /dev/stdin may be a file, but `stdin` is not its name.
-    let is_stream = ["/dev", "/proc"]
-        .iter()
-        .any(|folder| path.starts_with(folder));
-    match name {
-        Some(name) if path.is_file() && !is_stream => {
-            Ok(ConversationId::derive(&SEEDED_GROUP, people, name))
-        }
-        _ => Err(Failure::refused(format!(
-            "{}: no regular file, so no id follows from its name; nothing was written",
-            path.display()
-        ))
-        .hint("--group-uuid names the conversation")),
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| {
-        Failure::new(
-            exit_of_file(&error),
-            format!("{}: {error}; nothing was written", path.display()),
-        )
-        .hint("--conversation names a text file; without it, the built-in conversation is loaded")
-    })
-}
-
-fn text(time: Option<&SortKey>) -> String {
-    time.map_or_else(String::new, SortKey::to_string)
-}
-
-fn row(prepared: &Prepared<'_>, seed: &Seed, users: &Users) -> Row {
-    let messages = prepared.messages();
-    let at = |message: Option<&Message>| text(message.map(|message| &message.created_at));
-    let total = messages.len() as u64;
-    Row {
-        group_uuid: seed.conversation.to_string(),
-        messages: total,
-        written: prepared.absent(),
-        unchanged: total - prepared.absent(),
-        first_at: at(messages.first()),
-        last_at: at(messages.last()),
-        users_source: users.source().to_string(),
-        people: Some(format!("{}, {}", seed.me.handle, seed.other.handle)),
-        dry_run: false,
     }
 }
 

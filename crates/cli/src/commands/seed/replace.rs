@@ -1,13 +1,14 @@
 //! `seed --replace`: makes an edited file what is in the table, by a plan that can be taken back.
 
-use ddb_core::item::Message;
+use ddb_core::changes::Seen;
 use ddb_core::seed::{ReplaceAgain, Replacement, Script, Seed, plan_replacement};
 use ddb_core::timestamp::Timestamp;
 use ddb_people::users::Users;
 
-use super::{Args, Row, text};
+use super::Args;
+use super::row::Row;
 use crate::args::{TableTarget, When};
-use crate::changes::{Ground, Job};
+use crate::changes::{Ground, Job, PlanKind};
 use crate::failure::Failure;
 use crate::runner::Context;
 use crate::ui::Ui;
@@ -45,14 +46,13 @@ impl Args {
             ground: &ground,
             plan: &plan,
             allow: &|| target.allow_writing(&self.write),
-            is_fixed: false,
-            is_undo: false,
+            kind: PlanKind::Made,
             ui,
             context,
         };
         let again = ReplaceAgain::new(store, seed, script, size);
-        let see = |seen: ddb_core::changes::Seen<'_>| {
-            if let ddb_core::changes::Seen::PlannedAnew(_) = seen {
+        let see = |seen: Seen<'_>| {
+            if let Seen::PlannedAnew(_) = seen {
                 ui.note("the conversation changed meanwhile; it is planned anew");
             }
         };
@@ -60,7 +60,12 @@ impl Args {
             return Ok(None);
         };
         carried_out.all_done()?;
-        Ok(Some(row(&replacement, seed, users)))
+        Ok(Some(Row::new(
+            seed,
+            users,
+            &replacement.messages,
+            replacement.written,
+        )))
     }
 }
 
@@ -71,21 +76,4 @@ fn say(replacement: &Replacement, ui: &Ui) {
         plural(replacement.removed, "message", "messages"),
         plural(replacement.others, "message", "messages"),
     ));
-}
-
-fn row(replacement: &Replacement, seed: &Seed, users: &Users) -> Row {
-    let messages = &replacement.messages;
-    let at = |message: Option<&Message>| text(message.map(|message| &message.created_at));
-    let total = messages.len() as u64;
-    Row {
-        group_uuid: seed.conversation.to_string(),
-        messages: total,
-        written: replacement.written,
-        unchanged: total - replacement.written,
-        first_at: at(messages.first()),
-        last_at: at(messages.last()),
-        users_source: users.source().to_string(),
-        people: Some(format!("{}, {}", seed.me.handle, seed.other.handle)),
-        dry_run: false,
-    }
 }

@@ -12,7 +12,7 @@ use ddb_people::users::Users;
 use futures::{StreamExt, TryStreamExt};
 
 use super::{Check, Found};
-use crate::changes::{Ground, Job};
+use crate::changes::{Ground, Job, PlanKind};
 use crate::failure::Failure;
 use crate::runner::Context;
 use crate::ui::Ui;
@@ -173,8 +173,7 @@ impl Check<'_> {
             ground: &ground,
             plan: &plan,
             allow: &|| self.target.allow_writing(&options.write),
-            is_fixed: false,
-            is_undo: false,
+            kind: PlanKind::Made,
             ui: self.ui,
             context,
         };

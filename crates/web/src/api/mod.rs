@@ -1,5 +1,7 @@
 //! `ddb serve`: the application's own API, for its React pages.
 
+mod posted;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,8 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use ddb_core::conversation::{
-    Membership, Text, TextError, create_conversation, create_message, find_conversations,
-    membership,
+    Membership, create_conversation, create_message, find_conversations, membership,
 };
 use ddb_core::handle::Handle;
 use ddb_core::item::Message;
@@ -28,11 +29,12 @@ use ddb_core::{CallError, Error};
 use ddb_loopback::Origin;
 use ddb_people::users::{User, Users, UsersError};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::front::{Names, collected, dressed};
 use crate::read::{self, Entry, Stretch};
 use crate::tokens::{TokenError, Tokens};
+use posted::{To, Wanted, wanted};
 
 /// Messages in an answer, as the application's pages expect them.
 const MESSAGES: usize = 20;
@@ -370,59 +372,6 @@ async fn short(State(api): State<Api>, path: AtPath) -> Response {
     api.answer(answered.await)
 }
 
-/// What a client wants written, once it keeps the rules.
-struct Wanted {
-    text: Text,
-    to: To,
-}
-
-enum To {
-    Conversation(ConversationId),
-    Person(Handle),
-}
-
-/// Takes what was posted. A field that is no text counts as blank.
-fn wanted(body: &[u8]) -> Result<Wanted, Fault> {
-    let posted: Value = serde_json::from_slice(body).map_err(|_| Fault::NoJson)?;
-    let posted = posted.as_object().ok_or(Fault::NoJson)?;
-    let field = |name: &str| {
-        posted
-            .get(name)
-            .map(|value| value.as_str().unwrap_or_default().trim())
-    };
-    let text = posted
-        .get("message")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let mut words = Vec::new();
-    let text = text.parse::<Text>().map_err(|error| match error {
-        TextError::Blank => words.push("message_blank"),
-        TextError::TooLong(_) => words.push("message_exceed_max_chars"),
-    });
-    let to = match (field("message_group_uuid"), field("handle")) {
-        (Some(""), None) | (None, None) | (Some(""), Some("")) => {
-            words.push("message_group_uuid_blank");
-            None
-        }
-        (None, Some(handle)) | (Some(""), Some(handle)) => match handle.parse() {
-            Ok(handle) => Some(To::Person(handle)),
-            Err(_) => {
-                words.push("user_reciever_handle_blank");
-                None
-            }
-        },
-        (Some(id), _) => match id.parse() {
-            Ok(id) => Some(To::Conversation(id)),
-            Err(_) if words.is_empty() => return Err(Fault::NotFound),
-            Err(_) => None,
-        },
-    };
-    match (text, to) {
-        (Ok(text), Some(to)) => Ok(Wanted { text, to }),
-        _ => Err(Fault::Rules(words)),
-    }
-}
-
 async fn write(
     State(api): State<Api>,
     Extension(user): Extension<Arc<User>>,
@@ -468,78 +417,4 @@ async fn write(
         Ok(with_json(StatusCode::OK, &said))
     };
     api.answer(answered.await)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ID: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
-
-    fn rules(body: &Value) -> Vec<&'static str> {
-        match wanted(body.to_string().as_bytes()) {
-            Err(Fault::Rules(words)) => words,
-            Err(other) => panic!("{body}: {other:?}"),
-            Ok(_) => panic!("{body}"),
-        }
-    }
-
-    #[test]
-    fn rules_are_said_in_the_words_of_the_application() {
-        let long = "é".repeat(1025);
-        for (body, words) in [
-            (
-                json!({}),
-                &["message_blank", "message_group_uuid_blank"][..],
-            ),
-            (
-                json!({"message": " ", "message_group_uuid": ID}),
-                &["message_blank"],
-            ),
-            (
-                json!({"message": 5, "message_group_uuid": ID}),
-                &["message_blank"],
-            ),
-            (
-                json!({"message": null, "handle": "bayko"}),
-                &["message_blank"],
-            ),
-            (
-                json!({"message": long, "handle": "bayko"}),
-                &["message_exceed_max_chars"],
-            ),
-            (json!({"message": "a"}), &["message_group_uuid_blank"]),
-            (
-                json!({"message": "a", "message_group_uuid": ""}),
-                &["message_group_uuid_blank"],
-            ),
-            (
-                json!({"message": "a", "handle": " "}),
-                &["user_reciever_handle_blank"],
-            ),
-            (
-                json!({"message": "a", "handle": ["x"]}),
-                &["user_reciever_handle_blank"],
-            ),
-        ] {
-            assert_eq!(rules(&body), words, "{body}");
-        }
-        let whole = "é".repeat(1024);
-        let sound = json!({"message": whole, "handle": "@Bayko"}).to_string();
-        assert!(matches!(
-            wanted(sound.as_bytes()),
-            Ok(Wanted {
-                to: To::Person(_),
-                ..
-            })
-        ));
-        let nowhere = json!({"message": "a", "message_group_uuid": "x"}).to_string();
-        assert!(matches!(wanted(nowhere.as_bytes()), Err(Fault::NotFound)));
-        for body in ["", "{", "[]", "5", "message=a"] {
-            assert!(
-                matches!(wanted(body.as_bytes()), Err(Fault::NoJson)),
-                "{body}"
-            );
-        }
-    }
 }
