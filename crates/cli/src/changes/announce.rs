@@ -29,9 +29,13 @@ pub(super) fn announce(plan: &Plan, ground: &Ground, ui: &Ui) {
         ui.announce(&format!("  and {more}; --plan FILE saves all of them"));
     }
     if ground.puts_into_stream(summary) {
-        let messages = plural(summary.messages_put, "message", "messages");
+        let put = plural(
+            summary.messages_put,
+            "message is put again",
+            "messages are put again",
+        );
         ui.announce(&format!(
-            "{messages} are put anew, and the table has a stream: each is an INSERT there, for whoever reads it"
+            "{put}, and the table has a stream: its readers see each as an INSERT"
         ));
     }
 }

@@ -760,7 +760,7 @@ async fn p35_a_table_of_the_old_scripts_is_brought_up_to_date_and_back() {
         let plan = tool.run(&[&migrate[..], &["--dry-run"]].concat());
         assert!(
             plan.stderr
-                .contains("25 messages are put anew, and the table has a stream"),
+                .contains("25 messages are put again, and the table has a stream"),
             "{plan:?}"
         );
         assert_eq!(sandbox.items().await, before);

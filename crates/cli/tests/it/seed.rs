@@ -312,12 +312,11 @@ async fn an_edited_file_is_brought_into_the_table_and_back() {
         let replace = [&seed[..], &["--replace"]].concat();
         let dry = tool.run(&[&replace[..], &["--dry-run"]].concat());
         assert!(
-            dry.stderr
-                .contains("2 messages that the file does not have any more"),
+            dry.stderr.contains("no longer in the file: 2 messages"),
             "{dry:?}"
         );
         assert!(
-            dry.stderr.contains("1 message that others wrote"),
+            dry.stderr.contains("written by others, and kept: 1 message"),
             "{dry:?}"
         );
         // Two messages, and both rows go to the message by hand, where nothing else has brought them yet.

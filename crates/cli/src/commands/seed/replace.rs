@@ -72,7 +72,7 @@ impl Args {
 /// Says what goes and what stays.
 fn say(replacement: &Replacement, ui: &Ui) {
     ui.note(&format!(
-        "{} that the file does not have any more; {} that others wrote, which stay",
+        "no longer in the file: {}; written by others, and kept: {}",
         plural(replacement.removed, "message", "messages"),
         plural(replacement.others, "message", "messages"),
     ));
