@@ -2,7 +2,7 @@
 
 use ddb_core::CallError;
 use ddb_core::conversation::{Filter, Needle, Verdict};
-use ddb_core::item::{ConversationRow, Item, Message, RawItem};
+use ddb_core::item::{Attributes, ConversationRow, ItemView, Known, Message};
 use ddb_core::key::{ConversationId, PartitionKey, SortKey, UserId};
 use ddb_core::schema::attribute;
 use ddb_core::store::{Direction, Partition, Query, Store};
@@ -35,15 +35,15 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
-    fn of(raw: RawItem) -> Self {
-        match Item::decode(raw) {
-            Item::Message(message) => Self::Message(message),
-            Item::ConversationRow(row) => Self::Unknown {
+    fn of(item: &ItemView<'_>) -> Self {
+        match Known::of(item) {
+            Ok(Known::Message(message)) => Self::Message(message),
+            Ok(Known::ConversationRow(row)) => Self::Unknown {
                 sk: row.last_message_at,
                 why: "a row among the messages".to_owned(),
             },
-            Item::Unknown { raw, reason } => Self::Unknown {
-                sk: sort_key(&raw),
+            Err(reason) => Self::Unknown {
+                sk: sort_key(item),
                 why: reason.to_string(),
             },
         }
@@ -67,15 +67,21 @@ pub(crate) struct Transcript {
     pub newer: bool,
 }
 
-pub(crate) fn sort_key(item: &RawItem) -> SortKey {
-    let text = item.get(attribute::SK).and_then(|value| value.as_s().ok());
-    SortKey::verbatim(text.map_or("", String::as_str))
+/// Returns the sort key of an item; the empty one where it is not a string.
+pub(crate) fn sort_key(item: &impl Attributes) -> SortKey {
+    let text = item.text(attribute::SK).and_then(Result::ok);
+    SortKey::verbatim(text.unwrap_or_default())
 }
 
 /// Reads the first items of a query: one request, unless the service gives less than it was asked for.
-async fn first(store: &Store, query: Query, most: usize) -> Result<Vec<RawItem>, CallError> {
+async fn first<T: Send + 'static>(
+    store: &Store,
+    query: Query,
+    most: usize,
+    read: fn(&ItemView<'_>) -> T,
+) -> Result<Vec<T>, CallError> {
     let query = query.page_size(u32::try_from(most).unwrap_or(u32::MAX));
-    let mut pages = std::pin::pin!(store.query(query));
+    let mut pages = std::pin::pin!(store.query_as(query, read));
     let mut items = Vec::new();
     while items.len() < most
         && let Some(page) = pages.try_next().await?
@@ -107,8 +113,8 @@ pub(crate) async fn transcript(
             .direction(Direction::Descending);
         // The one that is excluded, and one more that says whether there is more.
         let most = page + 1 + usize::from(key.is_some());
-        let mut items = first(store, back, most).await?;
-        items.retain(|item| key.is_none_or(|key| sort_key(item) != *key));
+        let mut items = first(store, back, most, Entry::of).await?;
+        items.retain(|item| key.is_none_or(|key| item.sk() != key));
         let older = items.len() > page;
         items.truncate(page);
         items.reverse();
@@ -116,7 +122,7 @@ pub(crate) async fn transcript(
     };
     let from = async |key: &SortKey, page: usize| {
         let on = query.clone().range(Some(key.as_str().to_owned()), None);
-        let mut items = first(store, on, page + 1).await?;
+        let mut items = first(store, on, page + 1, Entry::of).await?;
         let newer = items.len() > page;
         items.truncate(page);
         Ok::<_, CallError>((items, newer))
@@ -142,7 +148,7 @@ pub(crate) async fn transcript(
         }
     };
     Ok(Transcript {
-        entries: items.into_iter().map(Entry::of).collect(),
+        entries: items,
         older,
         newer,
     })
@@ -158,17 +164,17 @@ pub(crate) async fn rows(
     let query = Query::new(Partition::Table(PartitionKey::Rows(me)))
         .range(None, high)
         .direction(Direction::Descending);
-    let mut items = first(store, query, ROWS + 1 + usize::from(before.is_some())).await?;
-    items.retain(|item| before.is_none_or(|key| sort_key(item) != *key));
+    let most = ROWS + 1 + usize::from(before.is_some());
+    let keyed = |item: &ItemView<'_>| (sort_key(item), Known::of(item).ok());
+    let mut items = first(store, query, most, keyed).await?;
+    items.retain(|(key, _)| before != Some(key));
     let more = items.len() > ROWS;
     items.truncate(ROWS);
-    let next = items.last().filter(|_| more).map(sort_key);
-    let rows = items
-        .into_iter()
-        .filter_map(|item| match Item::decode(item) {
-            Item::ConversationRow(row) => Some(row),
-            _ => None,
-        });
+    let next = items.last().filter(|_| more).map(|(key, _)| key.clone());
+    let rows = items.into_iter().filter_map(|(_, known)| match known {
+        Some(Known::ConversationRow(row)) => Some(row),
+        _ => None,
+    });
     Ok((rows.collect(), next))
 }
 
@@ -199,17 +205,21 @@ pub(crate) async fn search(
         .range(None, before.map(|key| key.as_str().to_owned()))
         .direction(Direction::Descending)
         .growing_pages(200);
-    let mut pages = std::pin::pin!(store.query(query));
+    let keyed = move |item: &ItemView<'_>| {
+        let found = match filter.judge(item) {
+            Verdict::Kept => Known::of(item).ok(),
+            _ => None,
+        };
+        (sort_key(item), found)
+    };
+    let mut pages = std::pin::pin!(store.query_as(query, keyed));
     while let Some(page) = pages.try_next().await? {
-        for item in page.items {
-            let key = sort_key(&item);
-            if before.is_some_and(|before| key == *before) {
+        for (key, found) in page.items {
+            if before == Some(&key) {
                 continue;
             }
             search.read += 1;
-            if filter.judge(&item) == Verdict::Kept
-                && let Item::Message(message) = Item::decode(item)
-            {
+            if let Some(Known::Message(message)) = found {
                 search.found.push(message);
             }
             if search.found.len() == PAGE || search.read == SEARCHED {

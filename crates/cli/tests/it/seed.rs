@@ -316,7 +316,8 @@ async fn an_edited_file_is_brought_into_the_table_and_back() {
             "{dry:?}"
         );
         assert!(
-            dry.stderr.contains("written by others, and kept: 1 message"),
+            dry.stderr
+                .contains("written by others, and kept: 1 message"),
             "{dry:?}"
         );
         // Two messages, and both rows go to the message by hand, where nothing else has brought them yet.

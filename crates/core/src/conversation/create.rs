@@ -99,8 +99,8 @@ pub async fn membership(
     conversation: ConversationId,
     user: UserId,
 ) -> Result<Membership, CallError> {
-    let rows = Query::new(Partition::ConversationIndex(conversation));
-    let rows = conversation_rows(store.query(rows)).await?;
+    let hinted = Query::new(Partition::ConversationIndex(conversation));
+    let rows = conversation_rows(store, hinted).await?;
     let people: HashSet<UserId> = rows.iter().map(|row| row.owner).collect();
     if people.contains(&user) {
         return Ok(Membership::Member);
@@ -128,9 +128,9 @@ async fn is_in_own_rows(
         .of_conversation(conversation)
         .direction(Direction::Descending)
         .consistent();
-    let mut pages = std::pin::pin!(store.query(own));
+    let mut pages = std::pin::pin!(store.query_as(own, Item::of));
     while let Some(page) = pages.try_next().await? {
-        let mut items = page.items.into_iter().map(Item::decode);
+        let mut items = page.items.into_iter();
         if items.any(|item| matches!(item, Item::ConversationRow(_))) {
             return Ok(true);
         }

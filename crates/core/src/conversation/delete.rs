@@ -38,8 +38,8 @@ async fn all_rows(
     store: &Store,
     conversation: ConversationId,
 ) -> Result<Vec<ConversationRow>, CallError> {
-    let hints = store.query(Query::new(Partition::ConversationIndex(conversation)));
-    let hints = conversation_rows(hints).await?;
+    let hinted = Query::new(Partition::ConversationIndex(conversation));
+    let hints = conversation_rows(store, hinted).await?;
     let mut people: BTreeSet<UserId> = BTreeSet::new();
     people.extend(hints.iter().flat_map(|row| [row.owner, row.other.id]));
     if let Some((newest, rows)) = look(store, conversation, &[]).await? {

@@ -4,7 +4,7 @@ use futures::{Stream, TryStreamExt};
 
 use super::filter::{Filter, Verdict};
 use crate::error::CallError;
-use crate::item::{ConversationRow, Item, Message, RawItem};
+use crate::item::{ConversationRow, Item, ItemView, Message, RawItem};
 use crate::key::{ConversationId, PartitionKey, SortKey};
 use crate::schema::attribute;
 use crate::store::{Direction, Page, Partition, Query, Store};
@@ -73,10 +73,10 @@ pub async fn newest_message(
         .direction(Direction::Descending)
         .consistent()
         .page_size(5);
-    let mut pages = std::pin::pin!(store.query(query));
+    let mut pages = std::pin::pin!(store.query_as(query, Item::of));
     while let Some(page) = pages.try_next().await? {
         for item in page.items {
-            if let Item::Message(message) = Item::decode(item) {
+            if let Item::Message(message) = item {
                 return Ok(Some(message));
             }
         }
@@ -96,20 +96,19 @@ pub async fn has_items(store: &Store, partition: PartitionKey) -> Result<bool, C
     Ok(false)
 }
 
-/// Collects the rows of a query; other items are passed over.
+/// Collects the rows that a query finds; other items are passed over.
 pub(super) async fn conversation_rows(
-    pages: impl Stream<Item = Result<Page, CallError>>,
+    store: &Store,
+    query: Query,
 ) -> Result<Vec<ConversationRow>, CallError> {
+    let row = |item: &ItemView<'_>| match Item::of(item) {
+        Item::ConversationRow(row) => Some(row),
+        _ => None,
+    };
+    let pages = store.query_as(query, row);
     pages
         .try_fold(Vec::new(), |mut rows, page| async move {
-            rows.extend(
-                page.items
-                    .into_iter()
-                    .filter_map(|item| match Item::decode(item) {
-                        Item::ConversationRow(row) => Some(row),
-                        _ => None,
-                    }),
-            );
+            rows.extend(page.items.into_iter().flatten());
             Ok(rows)
         })
         .await

@@ -332,9 +332,28 @@ impl Item {
     /// Judges an item; whatever is neither a message nor a row keeps all that it had.
     pub fn decode(raw: RawItem) -> Self {
         match Known::of(&raw) {
-            Ok(Known::Message(message)) => Self::Message(message),
-            Ok(Known::ConversationRow(row)) => Self::ConversationRow(row),
+            Ok(known) => known.into(),
             Err(reason) => Self::Unknown { raw, reason },
+        }
+    }
+
+    /// Judges an item of a page. A map of it is made only where it is neither a message nor a row.
+    pub fn of(item: &ItemView<'_>) -> Self {
+        match Known::of(item) {
+            Ok(known) => known.into(),
+            Err(reason) => Self::Unknown {
+                raw: item.to_raw(),
+                reason,
+            },
+        }
+    }
+}
+
+impl From<Known> for Item {
+    fn from(known: Known) -> Self {
+        match known {
+            Known::Message(message) => Self::Message(message),
+            Known::ConversationRow(row) => Self::ConversationRow(row),
         }
     }
 }

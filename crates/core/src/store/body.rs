@@ -16,16 +16,11 @@ use bytes::Bytes;
 use crate::error::Cause;
 use crate::item::{RawItem, restore};
 
-/// A place for the body of one answer.
+/// A place for the body of one answer, and what takes it out of the answer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ResponseBody(Arc<Mutex<Option<SdkBody>>>);
 
 impl ResponseBody {
-    /// Returns what takes the body out of the answer.
-    pub(super) fn interceptor(&self) -> impl Intercept + use<> {
-        self.clone()
-    }
-
     /// Returns the body. It is in memory: the HTTP client has read it to its end.
     pub(super) fn get(self) -> Result<SdkBody, Cause> {
         let body = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -115,8 +115,8 @@ pub(in crate::conversation) async fn rows_of(
     let mut rows = Vec::new();
     for owner in owners.iter().collect::<BTreeSet<_>>() {
         let query = Query::new(Partition::Table(PartitionKey::Rows(*owner)));
-        let found = store.query(query.of_conversation(conversation).consistent());
-        rows.extend(conversation_rows(found).await?);
+        let query = query.of_conversation(conversation).consistent();
+        rows.extend(conversation_rows(store, query).await?);
     }
     Ok(rows)
 }

@@ -246,9 +246,8 @@ async fn find_rows(
     known: &[UserId],
     search: Search,
 ) -> Result<Vec<ConversationRow>, CallError> {
-    let hints =
-        conversation_rows(store.query(Query::new(Partition::ConversationIndex(conversation))))
-            .await?;
+    let hinted = Query::new(Partition::ConversationIndex(conversation));
+    let hints = conversation_rows(store, hinted).await?;
     let mut rows: Vec<ConversationRow> = Vec::new();
     let mut seen: HashSet<(UserId, SortKey)> = HashSet::new();
     for hint in &hints {
@@ -281,7 +280,7 @@ async fn find_rows(
             .of_conversation(conversation)
             .consistent();
         rows.retain(|row| row.owner != owner);
-        for row in conversation_rows(store.query(query)).await? {
+        for row in conversation_rows(store, query).await? {
             to_search.push(row.other.id);
             rows.push(row);
         }

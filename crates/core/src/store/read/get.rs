@@ -3,9 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::{ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity};
 
-use super::units;
 use crate::error::CallError;
 use crate::item::{RawItem, primary_key};
 use crate::key::{PartitionKey, SortKey};
@@ -46,7 +45,9 @@ impl Store {
         }
         let answer = self.ask(OPERATION, || request.clone().send()).await?;
         if let Some(rate) = &self.rate {
-            let used = units(answer.consumed_capacity());
+            let used = answer
+                .consumed_capacity()
+                .and_then(ConsumedCapacity::capacity_units);
             let end = rate.end(reserved, 1, used);
             end.map_err(|fault| self.garbled(OPERATION, &fault))?;
         }

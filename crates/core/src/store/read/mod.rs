@@ -5,8 +5,13 @@ mod query;
 mod rate;
 mod scan;
 
-use aws_sdk_dynamodb::types::ConsumedCapacity;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::body::SdkBody;
 
+use super::Store;
+use super::body::{OwnText, ResponseBody};
+use crate::error::CallError;
 use crate::item::RawItem;
 pub use query::{Direction, Partition, Query, QueryWords};
 pub(super) use rate::ReadRate;
@@ -14,9 +19,9 @@ pub use scan::{Folded, Scan, Segment, Segments};
 
 /// One page of the answer to a query.
 #[derive(Debug, Clone, Default)]
-pub struct Page {
-    /// The items.
-    pub items: Vec<RawItem>,
+pub struct Page<T = RawItem> {
+    /// The items, or what was made of each.
+    pub items: Vec<T>,
     /// How many items matched.
     pub count: u64,
     /// How many items the service read.
@@ -32,12 +37,28 @@ fn unless_empty(last: LastKey) -> LastKey {
     last.filter(|last| !last.is_empty())
 }
 
-fn units(consumed: Option<&ConsumedCapacity>) -> Option<f64> {
-    consumed.and_then(ConsumedCapacity::capacity_units)
-}
-
-fn natural(count: i32) -> u64 {
-    u64::try_from(count).unwrap_or_default()
+impl Store {
+    /// Asks for the page after `last`, and returns its body unread. `send` sends the request, with what it is given as
+    /// interceptors.
+    async fn page_body<T, E, F>(
+        &self,
+        operation: &'static str,
+        last: &LastKey,
+        send: impl Fn(ResponseBody, OwnText) -> F,
+    ) -> Result<SdkBody, CallError>
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let body = ResponseBody::default();
+        self.ask(operation, || send(body.clone(), OwnText::of(last.as_ref())))
+            .await?;
+        body.get().map_err(|cause| CallError {
+            operation,
+            destination: self.destination.clone(),
+            cause,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,17 @@
 //! Queries: one partition, in the order of its sort keys.
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures::stream::Stream;
 
-use super::{LastKey, Page, natural, units, unless_empty};
+use super::{LastKey, Page, unless_empty};
 use crate::error::CallError;
+use crate::item::{ItemView, read_page};
 use crate::key::{ConversationId, PartitionKey};
 use crate::pages::pages;
 use crate::schema::{GROUP_INDEX, attribute};
 use crate::store::Store;
-use crate::store::body::OwnText;
+use crate::store::body::{OwnText, ResponseBody};
 
 const QUERY: &str = "Query";
 
@@ -191,31 +193,62 @@ impl Store {
         &self,
         query: Query,
     ) -> impl Stream<Item = Result<Page, CallError>> + Send + use<> {
+        self.query_as(query, |item: &ItemView<'_>| item.to_raw())
+    }
+
+    /// Streams the pages of a query with what `read` makes of each item, without a map per item.
+    pub fn query_as<T, F>(
+        &self,
+        query: Query,
+        read: F,
+    ) -> impl Stream<Item = Result<Page<T>, CallError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(&ItemView<'_>) -> T + Clone + Send + 'static,
+    {
         let store = self.clone();
         let mut asked = 0;
         pages(QUERY, &self.destination, move |last: LastKey| {
-            let (store, query) = (store.clone(), query.clone());
+            let (store, query, read) = (store.clone(), query.clone(), read.clone());
             let size = query.page_size.of(asked);
             asked += 1;
-            async move { store.query_page(&query, size, last).await }
+            async move {
+                let (size, reserved) = match &store.rate {
+                    Some(rate) => {
+                        let wanted = size.and_then(|size| u32::try_from(size).ok());
+                        let (size, reserved) = rate.begin(wanted).await;
+                        (size.map(items), reserved)
+                    }
+                    None => (size, 0.0),
+                };
+                let request = store.query_request(&query, size);
+                let request = request.set_exclusive_start_key(last.clone());
+                let send = |body: ResponseBody, own: OwnText| {
+                    let request = request.clone().customize();
+                    request.interceptor(body).interceptor(own).send()
+                };
+                let body = store.page_body(QUERY, &last, send).await?;
+                let mut items = Vec::new();
+                let meta = read_page(body.bytes().unwrap_or_default(), |item| {
+                    items.push(read(item));
+                })
+                .map_err(|fault| store.garbled(QUERY, &fault))?;
+                let page = Page {
+                    items,
+                    count: meta.count,
+                    scanned: meta.scanned,
+                    consumed: meta.consumed,
+                };
+                if let Some(rate) = &store.rate {
+                    let end = rate.end(reserved, page.scanned, page.consumed);
+                    end.map_err(|fault| store.garbled(QUERY, &fault))?;
+                }
+                Ok((page, unless_empty(meta.last)))
+            }
         })
     }
 
-    async fn query_page(
-        &self,
-        query: &Query,
-        size: Option<i32>,
-        last: LastKey,
-    ) -> Result<(Page, LastKey), CallError> {
-        let own = || OwnText::of(last.as_ref());
-        let (size, reserved) = match &self.rate {
-            Some(rate) => {
-                let wanted = size.and_then(|size| u32::try_from(size).ok());
-                let (size, reserved) = rate.begin(wanted).await;
-                (size.map(items), reserved)
-            }
-            None => (size, 0.0),
-        };
+    fn query_request(&self, query: &Query, size: Option<i32>) -> QueryFluentBuilder {
         let words = query.words();
         let mut request = self
             .client
@@ -227,7 +260,6 @@ impl Store {
             .scan_index_forward(words.forward)
             .set_consistent_read(words.consistent.then_some(true))
             .set_limit(size)
-            .set_exclusive_start_key(last.clone())
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         for (placeholder, name) in words.names {
             request = request.expression_attribute_names(placeholder, name);
@@ -235,21 +267,6 @@ impl Store {
         for (placeholder, value) in words.values {
             request = request.expression_attribute_values(placeholder, AttributeValue::S(value));
         }
-        let answer = self
-            .ask(QUERY, || {
-                request.clone().customize().interceptor(own()).send()
-            })
-            .await?;
-        let page = Page {
-            count: natural(answer.count),
-            scanned: natural(answer.scanned_count),
-            consumed: units(answer.consumed_capacity()),
-            items: answer.items.unwrap_or_default(),
-        };
-        if let Some(rate) = &self.rate {
-            let end = rate.end(reserved, page.scanned, page.consumed);
-            end.map_err(|fault| self.garbled(QUERY, &fault))?;
-        }
-        Ok((page, unless_empty(answer.last_evaluated_key)))
+        request
     }
 }

@@ -2,7 +2,6 @@
 
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, Select};
-use aws_smithy_types::body::SdkBody;
 use futures::stream::{self, Stream, StreamExt};
 
 use super::rate::ReadRate;
@@ -165,7 +164,14 @@ impl Store {
                     None => (page_size, 0.0),
                 };
                 let limit = page_size.map(|size| i32::try_from(size).unwrap_or(i32::MAX));
-                let body = store.scan_body(request.set_limit(limit), last).await?;
+                let request = request
+                    .set_limit(limit)
+                    .set_exclusive_start_key(last.clone());
+                let send = |body: ResponseBody, own: OwnText| {
+                    let request = request.clone().customize();
+                    request.interceptor(body).interceptor(own).send()
+                };
+                let body = store.page_body(SCAN, &last, send).await?;
                 let read = tokio::task::spawn_blocking(move || {
                     let mut value = T::default();
                     read_page(body.bytes().unwrap_or_default(), |item| {
@@ -211,28 +217,6 @@ impl Store {
             request = request.select(Select::Count);
         }
         request
-    }
-
-    /// Asks for the page after `last`, and returns its body unread.
-    async fn scan_body(
-        &self,
-        request: ScanFluentBuilder,
-        last: LastKey,
-    ) -> Result<SdkBody, CallError> {
-        let body = ResponseBody::default();
-        let request = request.set_exclusive_start_key(last.clone());
-        self.ask(SCAN, || {
-            let request = request.clone().customize();
-            let own = OwnText::of(last.as_ref());
-            let request = request.interceptor(body.interceptor()).interceptor(own);
-            request.send()
-        })
-        .await?;
-        body.get().map_err(|cause| CallError {
-            operation: SCAN,
-            destination: self.destination.clone(),
-            cause,
-        })
     }
 }
 
