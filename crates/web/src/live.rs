@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use ddb_core::CallError;
 use ddb_core::conversation::Arrivals;
+use ddb_core::item::sort_key;
 use ddb_core::key::{ConversationId, SortKey};
 use ddb_core::store::Store;
 use ddb_core::stream::{Begin, Lost, News, PollIntervals, Streams, TableFollower, TableStream};
 use ddb_core::timestamp::Timestamp;
 use tokio::sync::{Notify, broadcast};
-
-use crate::read::sort_key;
 
 /// How often the stream is read.
 const POLL: Duration = Duration::from_millis(500);

@@ -2,9 +2,8 @@
 
 use ddb_core::CallError;
 use ddb_core::conversation::{Filter, Needle, Verdict};
-use ddb_core::item::{Attributes, ConversationRow, ItemView, Known, Message};
+use ddb_core::item::{ConversationRow, ItemView, Known, Message, sort_key};
 use ddb_core::key::{ConversationId, PartitionKey, SortKey, UserId};
-use ddb_core::schema::attribute;
 use ddb_core::store::{Direction, Partition, Query, Store};
 use futures::TryStreamExt;
 
@@ -65,12 +64,6 @@ pub(crate) struct Transcript {
     pub older: bool,
     /// Whether there is more after it.
     pub newer: bool,
-}
-
-/// Returns the sort key of an item; the empty one where it is not a string.
-pub(crate) fn sort_key(item: &impl Attributes) -> SortKey {
-    let text = item.text(attribute::SK).and_then(Result::ok);
-    SortKey::verbatim(text.unwrap_or_default())
 }
 
 /// Reads the first items of a query: one request, unless the service gives less than it was asked for.

@@ -164,10 +164,13 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds what a page consumed, where the service said so.
-    pub fn consume(&mut self, units: Option<f64>) {
-        if let Some(units) = units {
+    /// Adds what the service read for a page, and the units that it says this took. Returns how many items it read so far.
+    pub fn add_page(&mut self, scanned: u64, consumed: Option<f64>) -> u64 {
+        if let Some(units) = consumed {
             *self.consumed_capacity.get_or_insert(0.0) += units;
         }
+        let all = self.scanned_count.get_or_insert(0);
+        *all += scanned;
+        *all
     }
 }

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 
-use super::read::sort_key;
 use crate::error::CallError;
-use crate::item::RawItem;
+use crate::item::{RawItem, sort_key};
 use crate::key::{ConversationId, PartitionKey, SortKey};
 use crate::store::{Direction, Partition, Query, Store};
 use crate::timestamp::Timestamp;

@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 
 use super::read::conversation_rows;
 use crate::error::{CallError, Error};
-use crate::item::{ConversationRow, Item, Message, Person};
+use crate::item::{ConversationRow, ItemView, Kind, Message, Person};
 use crate::key::{ConversationId, MessageId, PartitionKey, SortKey, UserId};
 use crate::store::{
     Action, Direction, MAX_BUMP_MICROS, Partition, Query, Store, Transacted, Writer,
@@ -128,10 +128,9 @@ async fn is_in_own_rows(
         .of_conversation(conversation)
         .direction(Direction::Descending)
         .consistent();
-    let mut pages = std::pin::pin!(store.query_as(own, Item::of));
+    let mut pages = std::pin::pin!(store.query_as(own, |item: &ItemView<'_>| Kind::of(item)));
     while let Some(page) = pages.try_next().await? {
-        let mut items = page.items.into_iter();
-        if items.any(|item| matches!(item, Item::ConversationRow(_))) {
+        if page.items.contains(&Kind::Group) {
             return Ok(true);
         }
     }

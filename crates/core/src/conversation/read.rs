@@ -4,9 +4,8 @@ use futures::{Stream, TryStreamExt};
 
 use super::filter::{Filter, Verdict};
 use crate::error::CallError;
-use crate::item::{ConversationRow, Item, ItemView, Message, RawItem};
-use crate::key::{ConversationId, PartitionKey, SortKey};
-use crate::schema::attribute;
+use crate::item::{ConversationRow, ItemView, Known, Message};
+use crate::key::{ConversationId, PartitionKey};
 use crate::store::{Direction, Page, Partition, Query, Store};
 use crate::timestamp::TimeRange;
 
@@ -57,12 +56,6 @@ fn cut(mut page: Page, filter: &Filter) -> Slice {
     Slice { page, undated }
 }
 
-/// Returns the sort key of an item; the empty one where it is not a string.
-pub(super) fn sort_key(item: &RawItem) -> SortKey {
-    let text = item.get(attribute::SK).and_then(|value| value.as_s().ok());
-    SortKey::verbatim(text.map_or("", String::as_str))
-}
-
 /// Finds the newest message of a conversation: the highest sort key as text among the messages, read
 /// consistently. Items that are no messages are passed over.
 pub async fn newest_message(
@@ -73,12 +66,14 @@ pub async fn newest_message(
         .direction(Direction::Descending)
         .consistent()
         .page_size(5);
-    let mut pages = std::pin::pin!(store.query_as(query, Item::of));
+    let message = |item: &ItemView<'_>| match Known::of(item) {
+        Ok(Known::Message(message)) => Some(message),
+        _ => None,
+    };
+    let mut pages = std::pin::pin!(store.query_as(query, message));
     while let Some(page) = pages.try_next().await? {
-        for item in page.items {
-            if let Item::Message(message) = item {
-                return Ok(Some(message));
-            }
+        if let Some(message) = page.items.into_iter().flatten().next() {
+            return Ok(Some(message));
         }
     }
     Ok(None)
@@ -101,8 +96,8 @@ pub(super) async fn conversation_rows(
     store: &Store,
     query: Query,
 ) -> Result<Vec<ConversationRow>, CallError> {
-    let row = |item: &ItemView<'_>| match Item::of(item) {
-        Item::ConversationRow(row) => Some(row),
+    let row = |item: &ItemView<'_>| match Known::of(item) {
+        Ok(Known::ConversationRow(row)) => Some(row),
         _ => None,
     };
     let pages = store.query_as(query, row);
@@ -117,6 +112,7 @@ pub(super) async fn conversation_rows(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::item::{RawItem, sort_key};
     use crate::sample;
     use crate::timestamp::TimeRange;
 

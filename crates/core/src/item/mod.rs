@@ -332,30 +332,17 @@ impl Item {
     /// Judges an item; whatever is neither a message nor a row keeps all that it had.
     pub fn decode(raw: RawItem) -> Self {
         match Known::of(&raw) {
-            Ok(known) => known.into(),
+            Ok(Known::Message(message)) => Self::Message(message),
+            Ok(Known::ConversationRow(row)) => Self::ConversationRow(row),
             Err(reason) => Self::Unknown { raw, reason },
-        }
-    }
-
-    /// Judges an item of a page. A map of it is made only where it is neither a message nor a row.
-    pub fn of(item: &ItemView<'_>) -> Self {
-        match Known::of(item) {
-            Ok(known) => known.into(),
-            Err(reason) => Self::Unknown {
-                raw: item.to_raw(),
-                reason,
-            },
         }
     }
 }
 
-impl From<Known> for Item {
-    fn from(known: Known) -> Self {
-        match known {
-            Known::Message(message) => Self::Message(message),
-            Known::ConversationRow(row) => Self::ConversationRow(row),
-        }
-    }
+/// Returns the sort key of an item; the empty one where it is not a string.
+pub fn sort_key(item: &impl Attributes) -> SortKey {
+    let text = item.text(name::SK).and_then(Result::ok);
+    SortKey::verbatim(text.unwrap_or_default())
 }
 
 /// Makes the item of a primary key alone.

@@ -321,8 +321,8 @@ impl Reading {
 
 impl Read {
     fn count(&mut self, slice: &Slice) {
-        self.totals.consume(slice.page.consumed);
-        *self.totals.scanned_count.get_or_insert(0) += slice.page.scanned;
+        self.totals
+            .add_page(slice.page.scanned, slice.page.consumed);
         self.undated += slice.undated;
     }
 

@@ -177,14 +177,20 @@ impl Args {
         })
     }
 
-    /// Streams what `fold` makes of each page of all segments, some of them at once. Nothing but one page of each
-    /// of these is held.
+    /// Streams what `keep` makes of the wanted items of each page of all segments, some of them at once. Nothing but one
+    /// page of each of these is held.
     fn pages<T: Default + Send + 'static>(
         &self,
         store: &Store,
         wanted: &Wanted,
-        fold: impl Fn(&mut T, &ItemView<'_>) + Clone + Send + 'static,
-    ) -> impl Stream<Item = Result<Folded<T>, CallError>> {
+        keep: impl Fn(&mut T, &ItemView<'_>) + Clone + Send + 'static,
+    ) -> impl Stream<Item = Result<Folded<Shown<T>>, CallError>> {
+        let judge = wanted.clone();
+        let fold = move |page: &mut Shown<T>, item: &ItemView<'_>| match judge.judge(item) {
+            Verdict::Kept => keep(&mut page.items, item),
+            Verdict::LeftOut => {}
+            Verdict::Undated => page.undated += 1,
+        };
         store.scan(self.scan(wanted), fold)
     }
 
@@ -227,17 +233,12 @@ impl Args {
         format: Format,
         ui: &Ui,
     ) -> Result<Outcome, Failure> {
-        let judge = wanted.clone();
         let pages = self.pages(
             store,
             &wanted,
-            move |page: &mut Shown<Sheet<Items>>, item: &ItemView<'_>| match judge.judge(item) {
-                Verdict::Kept => {
-                    let kind = Kind::of(item);
-                    page.items.add(format, &Row { kind, item });
-                }
-                Verdict::LeftOut => {}
-                Verdict::Undated => page.undated += 1,
+            move |sheet: &mut Sheet<Items>, item: &ItemView<'_>| {
+                let kind = Kind::of(item);
+                sheet.add(format, &Row { kind, item });
             },
         );
         self.print::<Items, _>(pages, ui, |printer, mut sheet, left| {
@@ -254,16 +255,8 @@ impl Args {
         wanted: Wanted,
         ui: &Ui,
     ) -> Result<Outcome, Failure> {
-        let judge = wanted.clone();
-        let pages = self.pages(
-            store,
-            &wanted,
-            move |page: &mut Shown<Vec<Seen>>, item: &ItemView<'_>| match judge.judge(item) {
-                Verdict::Kept => page.items.push(item.into()),
-                Verdict::LeftOut => {}
-                Verdict::Undated => page.undated += 1,
-            },
-        );
+        let see = |seen: &mut Vec<Seen>, item: &ItemView<'_>| seen.push(item.into());
+        let pages = self.pages(store, &wanted, see);
         let mut handles = Handles::default();
         self.print::<Line, _>(pages, ui, |printer, seen, left| {
             let items = seen.len() as u64;
@@ -295,10 +288,7 @@ impl Args {
         let mut undated = 0;
         let mut pages = std::pin::pin!(pages);
         while let Some(page) = pages.try_next().await? {
-            totals.consume(page.consumed);
-            let scanned = totals.scanned_count.get_or_insert(0);
-            *scanned += page.scanned;
-            progress.set(*scanned);
+            progress.set(totals.add_page(page.scanned, page.consumed));
             let left = limit - printer.printed();
             undated += page.value.undated;
             let items = show(&mut printer, page.value.items, left)?;
@@ -321,30 +311,20 @@ impl Args {
         wanted: Wanted,
         ui: &Ui,
     ) -> Result<Outcome, Failure> {
-        let judge = wanted.clone();
-        let pages = self.pages(
-            store,
-            &wanted,
-            move |counted: &mut (u64, u64), item: &ItemView<'_>| match judge.judge(item) {
-                Verdict::Kept => counted.0 += 1,
-                Verdict::LeftOut => {}
-                Verdict::Undated => counted.1 += 1,
-            },
-        );
+        let pages = self.pages(store, &wanted, |kept: &mut u64, _: &ItemView<'_>| {
+            *kept += 1
+        });
         let mut pages = std::pin::pin!(pages);
         let (mut count, mut undated) = (0, 0);
         let mut totals = Totals::default();
         let mut progress = ui.progress("items", None);
         while let Some(page) = pages.try_next().await? {
-            totals.consume(page.consumed);
-            let scanned = totals.scanned_count.get_or_insert(0);
-            *scanned += page.scanned;
-            progress.set(*scanned);
-            undated += page.value.1;
+            progress.set(totals.add_page(page.scanned, page.consumed));
+            undated += page.value.undated;
             count += if wanted.is_everything() {
                 page.count
             } else {
-                page.value.0
+                page.value.items
             };
         }
         drop(progress);

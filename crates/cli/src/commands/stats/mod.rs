@@ -106,10 +106,7 @@ impl Args {
         let mut statistics = Statistics::default();
         let mut pages = std::pin::pin!(store.scan(self.scan(), Statistics::add));
         while let Some(page) = pages.try_next().await? {
-            totals.consume(page.consumed);
-            let scanned = totals.scanned_count.get_or_insert(0);
-            *scanned += page.scanned;
-            progress.set(*scanned);
+            progress.set(totals.add_page(page.scanned, page.consumed));
             statistics.merge(page.value);
         }
         Ok(statistics)

@@ -11,9 +11,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use futures::TryStreamExt;
 
-use super::read::{conversation_rows, newest_message, sort_key};
+use super::read::{conversation_rows, newest_message};
 use crate::error::{CallError, Error};
-use crate::item::{ConversationRow, Item, Message, Person, RawItem};
+use crate::item::{ConversationRow, Item, Message, Person, RawItem, sort_key};
 use crate::key::{ConversationId, PartitionKey, SortKey, UserId};
 use crate::retry::Backoff;
 use crate::store::{Action, MAX_BUMP_MICROS, Partition, Query, Store, Transacted, Writer};
