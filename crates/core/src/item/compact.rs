@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::de::{Deserialize, Error as _};
 use serde_json::{Deserializer, Error};
 
-use super::view::Orders;
+use super::wire::Text;
 use super::{ItemView, Value};
 
 /// A place in a page.
@@ -132,44 +132,15 @@ impl<'p> Cursor<'p> {
         self.json.get(from..to)
     }
 
-    /// Reads an attribute and what ends it.
-    fn attribute(&mut self) -> Option<(Cow<'p, str>, Value<'p>)> {
-        self.exactly(b"\"")?;
-        let name = Cow::Borrowed(self.plain()?);
-        self.exactly(b":")?;
-        let start = self.at;
-        let value = match self.rest() {
-            [b'{', b'"', kind @ (b'S' | b'N'), b'"', b':', b'"', ..] => {
-                self.at += 6;
-                self.plain().and_then(|text| {
-                    self.exactly(b"}")?;
-                    Some(match kind {
-                        b'S' => Value::S(text.into()),
-                        _ => Value::number(text.into()),
-                    })
-                })
-            }
-            _ => None,
-        };
-        let value = match value {
-            Some(value) => value,
-            None => {
-                self.at = start;
-                self.value().ok()?
-            }
-        };
-        Some((name, value))
-    }
-
-    /// Reads the attributes of an item that is in the compact form.
-    fn attributes(&mut self, attributes: &mut Vec<(Cow<'p, str>, Value<'p>)>) -> Option<()> {
-        self.exactly(b"{")?;
-        loop {
-            attributes.push(self.attribute()?);
-            if self.exactly(b",").is_none() {
-                return self.exactly(b"}");
-            }
+    /// Reads a string, after its first quote; passes over the last one.
+    fn text(&mut self) -> Option<Cow<'p, str>> {
+        let from = self.at;
+        if let Some(plain) = self.plain() {
+            return Some(Cow::Borrowed(plain));
         }
+        self.at = from - 1;
+        let Text(text) = self.value().ok()?;
+        Some(text)
     }
 
     /// Reads one item alone.
@@ -180,9 +151,8 @@ impl<'p> Cursor<'p> {
     pub(super) fn item(&mut self) -> Result<ItemView<'p>, Error> {
         self.space();
         let start = self.at;
-        let mut attributes = Vec::new();
-        match self.attributes(&mut attributes) {
-            Some(()) => Ok(attributes.into_iter().collect()),
+        match Form::of_next(self) {
+            Some(form) => Ok(form.item),
             None => {
                 self.at = start;
                 self.value()
@@ -191,15 +161,114 @@ impl<'p> Cursor<'p> {
     }
 }
 
+/// What a value is read as.
+#[derive(Debug, Clone, Copy)]
+enum Reading {
+    /// The text of a string.
+    S,
+    /// The text of a number.
+    N,
+    /// A value of any type, with its type.
+    Any,
+}
+
+impl Reading {
+    /// Finds out how the next value is read, and passes over its type where only the text is read.
+    fn of_next(page: &mut Cursor<'_>) -> Self {
+        if page.exactly(br#"{"S":""#).is_some() {
+            Self::S
+        } else if page.exactly(br#"{"N":""#).is_some() {
+            Self::N
+        } else {
+            Self::Any
+        }
+    }
+
+    fn value<'p>(self, page: &mut Cursor<'p>) -> Option<Value<'p>> {
+        Some(match self {
+            Self::S => Value::S(page.text()?),
+            Self::N => Value::number(page.text()?),
+            Self::Any => page.value().ok()?,
+        })
+    }
+}
+
+/// What items of one shape have in common: everything but the values. A service writes them in one order, or in a few, so
+/// that most items are read by comparing what stands between the values with what stood there before: no name is
+/// looked at, and nothing is sorted.
+#[derive(Debug)]
+struct Form<'p> {
+    /// What comes before each value, in the order of the page: `{"pk":{"S":"`, then `},"likes":{"N":"`.
+    before: Vec<&'p str>,
+    /// How each value is read, and its place in our order.
+    values: Vec<(Reading, usize)>,
+    /// What comes after the last value.
+    after: &'p str,
+    /// The item that was read last. Its names are those of the next one.
+    item: ItemView<'p>,
+}
+
+impl<'p> Form<'p> {
+    /// Reads the next item, and the form with it; `None` where it is in no compact form, or has a name twice.
+    fn of_next(page: &mut Cursor<'p>) -> Option<Self> {
+        let (mut before, mut readings, mut attributes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut from = page.at;
+        page.exactly(b"{")?;
+        loop {
+            page.exactly(b"\"")?;
+            let name = page.plain()?;
+            page.exactly(b":")?;
+            let reading = Reading::of_next(page);
+            before.push(&page.json[from..page.at]);
+            readings.push((reading, name));
+            attributes.push((Cow::Borrowed(name), reading.value(page)?));
+            from = page.at;
+            if !matches!(reading, Reading::Any) {
+                page.exactly(b"}")?;
+            }
+            if page.exactly(b",").is_none() {
+                page.exactly(b"}")?;
+                break;
+            }
+        }
+        let item: ItemView<'_> = attributes.into_iter().collect();
+        let place =
+            |(reading, name)| Some((reading, item.iter().position(|(own, _)| own == name)?));
+        let values = readings
+            .into_iter()
+            .map(place)
+            .collect::<Option<Vec<_>>>()?;
+        (item.len() == values.len()).then_some(Self {
+            before,
+            values,
+            after: &page.json[from..page.at],
+            item,
+        })
+    }
+
+    /// Reads the next item, where it has this form.
+    fn read(&mut self, page: &mut Cursor<'p>) -> Option<()> {
+        for (before, (reading, place)) in self.before.iter().zip(&self.values) {
+            page.exactly(before.as_bytes())?;
+            *self.item.value_mut(*place)? = reading.value(page)?;
+        }
+        page.exactly(self.after.as_bytes())
+    }
+}
+
 /// The items of a page.
 #[derive(Debug, Default)]
 pub(super) struct Items<'p> {
-    /// One view for all of them: its room is used again.
-    view: ItemView<'p>,
-    orders: Orders<'p>,
+    /// The forms that are known, with that of the last item first.
+    forms: Vec<Form<'p>>,
+    /// An item of no form.
+    odd: ItemView<'p>,
 }
 
 impl<'p> Items<'p> {
+    /// The most forms that are known. A table has messages and rows, each in an order or two, and a few items of other shapes.
+    const MOST: usize = 8;
+
     /// Reads the next item.
     ///
     /// # Errors
@@ -207,14 +276,27 @@ impl<'p> Items<'p> {
     /// Where it is none.
     pub(super) fn next(&mut self, page: &mut Cursor<'p>) -> Result<&ItemView<'p>, Error> {
         let start = page.at;
-        let read = self
-            .view
-            .refill(&mut self.orders, |attributes| page.attributes(attributes));
-        if read.is_none() {
+        let known = self.forms.iter_mut().position(|form| {
             page.at = start;
-            self.view = page.value()?;
+            form.read(page).is_some()
+        });
+        if let Some(known) = known {
+            self.forms.swap(0, known);
+            return Ok(&self.forms[0].item);
         }
-        Ok(&self.view)
+        page.at = start;
+        match Form::of_next(page) {
+            Some(form) => {
+                self.forms.truncate(Self::MOST - 1);
+                self.forms.insert(0, form);
+                Ok(&self.forms[0].item)
+            }
+            None => {
+                page.at = start;
+                self.odd = page.value()?;
+                Ok(&self.odd)
+            }
+        }
     }
 }
 

@@ -123,20 +123,9 @@ impl<'a> ItemView<'a> {
         }
     }
 
-    /// Takes the attributes of another item out of the service's order; the room of those that were there is used again.
-    ///
-    /// Returns `None` where `fill` does, which is where an attribute cannot be read.
-    pub(super) fn refill(
-        &mut self,
-        orders: &mut Orders<'a>,
-        fill: impl FnOnce(&mut Vec<(Cow<'a, str>, Value<'a>)>) -> Option<()>,
-    ) -> Option<()> {
-        self.attributes.clear();
-        fill(&mut self.attributes)?;
-        if !orders.apply(&mut self.attributes) {
-            sort(&mut self.attributes);
-        }
-        Some(())
+    /// Returns the value at a place, to be replaced.
+    pub(super) fn value_mut(&mut self, place: usize) -> Option<&mut Value<'a>> {
+        self.attributes.get_mut(place).map(|(_, value)| value)
     }
 }
 
@@ -150,74 +139,6 @@ fn sort(attributes: &mut Vec<(Cow<'_, str>, Value<'_>)>) {
         }
         same
     });
-}
-
-/// The orders in which items had their attributes, and what puts each of them into ours. A service writes items of one
-/// shape in one order, or in a few, so most items need no sorting.
-#[derive(Debug, Default)]
-pub(super) struct Orders<'a> {
-    known: Vec<KnownOrder<'a>>,
-}
-
-#[derive(Debug)]
-struct KnownOrder<'a> {
-    names: Vec<Cow<'a, str>>,
-    /// Exchanged one after the other, these places put the names in order.
-    swaps: Vec<(usize, usize)>,
-}
-
-impl<'a> Orders<'a> {
-    /// The most that are kept: a message and a row in two orders each.
-    const MOST: usize = 4;
-
-    /// Puts attributes in order, where their order is known or can be remembered.
-    fn apply(&mut self, attributes: &mut [(Cow<'a, str>, Value<'a>)]) -> bool {
-        let is_that = |known: &KnownOrder<'_>| {
-            known.names.len() == attributes.len()
-                && known
-                    .names
-                    .iter()
-                    .eq(attributes.iter().map(|(name, _)| name))
-        };
-        let place = match self.known.iter().position(is_that) {
-            Some(place) => place,
-            // What cannot be kept is not worth finding out: sorting costs less.
-            None if self.known.len() == Self::MOST => return false,
-            None => match KnownOrder::of(attributes) {
-                Some(order) => {
-                    self.known.push(order);
-                    self.known.len() - 1
-                }
-                None => return false,
-            },
-        };
-        for &(one, other) in &self.known[place].swaps {
-            attributes.swap(one, other);
-        }
-        true
-    }
-}
-
-impl<'a> KnownOrder<'a> {
-    /// Finds out how attributes come into order; `None` where a name is there twice.
-    fn of(attributes: &[(Cow<'a, str>, Value<'a>)]) -> Option<Self> {
-        let names: Vec<_> = attributes.iter().map(|(name, _)| name.clone()).collect();
-        let mut sorted: Vec<_> = names.iter().collect();
-        sorted.sort_by(|a, b| order(a, b));
-        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
-            return None;
-        }
-        let mut now: Vec<_> = names.iter().collect();
-        let mut swaps = Vec::new();
-        for (place, name) in sorted.into_iter().enumerate() {
-            let found = now.iter().position(|other| *other == name)?;
-            if found != place {
-                now.swap(place, found);
-                swaps.push((place, found));
-            }
-        }
-        Some(Self { names, swaps })
-    }
 }
 
 impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for ItemView<'a> {
