@@ -11,7 +11,7 @@ use crate::output::Format;
 
 const OUTPUT: &str = "Output and time";
 
-/// When to use colours.
+/// When to use colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ColorChoice {
     /// On a terminal; NO_COLOR and CLICOLOR_FORCE are heeded.
@@ -25,7 +25,7 @@ pub enum ColorChoice {
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct CommonArgs {
-    /// Form of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORM", help_heading = OUTPUT, hide_possible_values = true)]
     output: Format,
     /// The same as --output json, as many tools have it
@@ -37,25 +37,25 @@ pub struct CommonArgs {
     /// The same as --output csv
     #[arg(long, hide = true, conflicts_with = "output")]
     csv: bool,
-    /// Say nothing but errors
+    /// Print only errors
     #[arg(short, long, help_heading = OUTPUT)]
     pub quiet: bool,
-    /// Say more about what is done
+    /// Print more details
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = OUTPUT)]
     pub verbose: u8,
-    /// When to use colours: auto, always, never
+    /// When to use colors: auto, always, never
     #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", help_heading = OUTPUT, hide_possible_values = true)]
     pub color: ColorChoice,
-    /// Show an answer that is longer than the screen without DDB_PAGER, PAGER or less
+    /// Do not send long output to a pager (DDB_PAGER, PAGER or less)
     #[arg(long, help_heading = OUTPUT)]
     pub no_pager: bool,
-    /// Show no progress bars
+    /// Do not show progress bars
     #[arg(long, help_heading = OUTPUT)]
     pub no_progress: bool,
     /// Give up after this time, such as 90s or 1m30s
     #[arg(long, value_parser = duration, value_name = "DURATION", help_heading = OUTPUT)]
     pub timeout: Option<Duration>,
-    /// Time zone of what is typed and shown: utc, local, or a name such as Europe/Berlin [env: DDB_TZ] [default: local]
+    /// Time zone for input and output: utc, local, or a name such as Europe/Berlin [env: DDB_TZ] [default: local]
     #[arg(long, value_name = "ZONE", help_heading = OUTPUT)]
     tz: Option<ZoneName>,
 }

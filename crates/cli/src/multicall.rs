@@ -18,7 +18,7 @@ First steps, in two terminals:
   ddb seed                     load a conversation
   ddb get-conversation         read it
 
-Lost? `ddb doctor` says what is not right, and which command to type next.";
+Lost? `ddb doctor` checks your setup and shows which command to type next.";
 
 const DDB: Program = Program {
     command: catalog,

@@ -121,7 +121,7 @@ pub fn parse(
 /// Makes the command line of a command: its own options, and those that all commands have, without those that mean
 /// nothing for it. It names the forms of output that the command has.
 pub fn command_line<C: Command>() -> clap::Command {
-    let forms = format!("Form of the output: {}", names(C::FORMATS));
+    let forms = format!("Output format: {}", names(C::FORMATS));
     let common = common_options().map(|option| match option.get_id().as_str() {
         id if C::WITHOUT.contains(&id) => option.hide(true),
         "output" => option.help(forms.clone()).hide(C::FORMATS.len() < 2),
@@ -381,7 +381,7 @@ fn timed_out(timeout: Option<Duration>) -> Failure {
         Exit::Failed,
         format!("not done within --timeout {}", after.unwrap_or_default()),
     )
-    .hint("what was done so far stays done; give it more time, or look at the endpoint")
+    .hint("what was done so far stays done; allow more time, or check the endpoint")
 }
 
 /// Looks whether files and connections can be opened: tokio panics where it cannot have those that signals
@@ -409,7 +409,7 @@ fn system(error: io::Error) -> Failure {
 
 fn unknown_format(format: Format, known: &[Format]) -> Failure {
     Failure::refused(format!(
-        "--output {} is not a form of this command",
+        "--output {} is not a format of this command",
         names(&[format])
     ))
     .hint(format!("it has {}", names(known)))

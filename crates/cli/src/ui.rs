@@ -23,7 +23,7 @@ pub struct Ui {
     quiet: bool,
     verbose: bool,
     choice: ColorChoice,
-    /// Whether stderr shows colours.
+    /// Whether stderr shows colors.
     color: bool,
     progress: bool,
     line: LastLine,
@@ -287,7 +287,7 @@ impl Ui {
         let (ui, said) = (self.clone(), AtomicBool::new(false));
         ThrottleListener::new(move || {
             if !said.swap(true, Ordering::Relaxed) {
-                ui.warn("the service throttles the requests; waiting, and trying again");
+                ui.warn("the service is throttling requests; waiting before trying again");
                 ui.hint(Hint::Throttled);
             }
         })
@@ -365,7 +365,7 @@ fn for_people(text: &str) -> String {
     escape::line(&escape::without_passwords(text)).into_owned()
 }
 
-/// Tells whether a stream shows colours. Left to itself, one that is a terminal does, unless NO_COLOR,
+/// Tells whether a stream shows colors. Left to itself, one that is a terminal does, unless NO_COLOR,
 /// CLICOLOR_FORCE, CLICOLOR or TERM say otherwise: see https://no-color.org and
 /// https://bixense.com/clicolors.
 fn shows_colors(choice: ColorChoice, stream: &impl RawStream) -> bool {

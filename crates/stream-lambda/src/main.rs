@@ -43,15 +43,13 @@ async fn handle(writer: &Writer, records: &[EventRecord]) -> DynamoDbEventRespon
         match sync_rows(writer, &request).await {
             Ok(synced) if synced.newest.is_some() && synced.missing > 0 => {
                 log(&format!(
-                    "{conversation} has {} rows too few; passed over",
+                    "{conversation} has {} rows too few; skipped",
                     synced.missing
                 ));
             }
             Ok(_) => {}
             // It would come again with every try, and hold up the records behind it.
-            Err(error) if error.is_lasting() => {
-                log(&format!("{conversation}: passed over: {error}"))
-            }
+            Err(error) if error.is_lasting() => log(&format!("{conversation}: skipped: {error}")),
             Err(error) => {
                 log(&format!("{conversation}: {error}"));
                 let mut failure = DynamoDbBatchItemFailure::default();

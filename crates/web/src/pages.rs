@@ -81,8 +81,8 @@ impl<S> Clone for Pages<S> {
 /// Says why a message was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Who writes takes no part in the conversation.
-    #[error("{0} takes no part in this conversation; nothing was written")]
+    /// Who writes is not in the conversation.
+    #[error("{0} is not in this conversation; nothing was written")]
     Stranger(String),
     /// There is no such conversation.
     #[error("there is no such conversation; nothing was written")]
@@ -199,7 +199,7 @@ impl<S: Readable> Pages<S> {
             Ok(None) => refused(
                 StatusCode::GONE,
                 "This link is used up",
-                "A link is good once. Press Enter at the terminal of `ddb web`: it prints a new one.",
+                "A link works once. Press Enter at the terminal of `ddb web` for a new one.",
             ),
             Err(error) => refused(
                 StatusCode::SERVICE_UNAVAILABLE,

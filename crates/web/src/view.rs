@@ -47,8 +47,8 @@ fn day(zone: Zone, key: &SortKey) -> String {
     clock(zone, key, "%A, %-d %B %Y").unwrap_or_else(|| "No time that can be read".to_owned())
 }
 
-/// One of eight colours, the same for a person everywhere.
-fn colour(id: UserId) -> String {
+/// One of eight colors, the same for a person everywhere.
+fn color(id: UserId) -> String {
     let last = id
         .uuid()
         .as_bytes()
@@ -58,7 +58,7 @@ fn colour(id: UserId) -> String {
 }
 
 fn avatar(person: &Person) -> Markup {
-    let class = format!("avatar {}", colour(person.id));
+    let class = format!("avatar {}", color(person.id));
     html! { span class=(class) aria-hidden="true" { (initial(&person.display_name)) } }
 }
 
@@ -317,7 +317,7 @@ impl Frame<'_> {
             "m{}{} {}",
             if mine { " mine" } else { "" },
             if run { " run" } else { "" },
-            colour(message.sender.id)
+            color(message.sender.id)
         );
         let stored = line(key.as_str());
         html! {

@@ -21,7 +21,7 @@ pub use time::When;
 /// Options of every command that reads the whole table.
 #[derive(Debug, Clone, Args)]
 pub struct ReadArgs {
-    /// Use at most N read capacity units a second, by what the service reports
+    /// Use at most N read capacity units a second, as the service reports them
     #[arg(long, value_name = "N")]
     max_rcu: Option<NonZeroU32>,
 }

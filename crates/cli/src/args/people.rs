@@ -25,7 +25,8 @@ pub struct PoolArgs {
     /// User pool [env: AWS_COGNITO_USER_POOL_ID, AWS_USER_POOLS_ID]
     #[arg(long, value_name = "ID", help_heading = TARGET)]
     user_pool_id: Option<PoolId>,
-    /// Endpoint of Cognito; the word `aws` means the real service, without --prod [env: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER] [default: http://localhost:9229]
+    /// Endpoint of Cognito; the word `aws` means the real service, without --prod [env:
+    /// AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER] [default: http://localhost:9229]
     #[arg(long, value_name = "URL", help_heading = TARGET)]
     cognito_endpoint_url: Option<String>,
 }
@@ -94,7 +95,8 @@ pub struct Pool {
 /// Options that name a database of users.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseArgs {
-    /// PostgreSQL database of users [env: DATABASE_URL, CONNECTION_URL; with --prod: PROD_DATABASE_URL, PROD_CONNECTION_URL]
+    /// PostgreSQL database of users [env: DATABASE_URL, CONNECTION_URL; with --prod: PROD_DATABASE_URL,
+    /// PROD_CONNECTION_URL]
     #[arg(long, value_name = "URL", help_heading = USERS)]
     database_url: Option<String>,
     /// File of root certificates for the database, instead of the system's

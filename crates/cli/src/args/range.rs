@@ -49,7 +49,7 @@ impl SpanArgs {
             (Some(since), Some(until)) if since > until => Err(Failure::refused(format!(
                 "--since {since} is later than --until {until}"
             ))
-            .hint("turn them round")),
+            .hint("swap them")),
             _ => Ok(range),
         }
     }
@@ -94,7 +94,7 @@ impl RangeArgs {
 /// Options that choose messages by what they say, and by who sent them.
 #[derive(Debug, Clone, Args)]
 pub struct FilterArgs {
-    /// Only messages that have this text in them, in any case
+    /// Only messages that contain this text, ignoring case
     #[arg(long, value_name = "TEXT", help_heading = RANGE)]
     contains: Option<Needle>,
     /// Only messages that this person sent

@@ -19,7 +19,7 @@ pub(super) const TARGET: &str = "Target";
 /// Options of every command that can act on AWS.
 #[derive(Debug, Clone, Args)]
 pub struct AwsArgs {
-    /// Act on AWS: the one switch to production
+    /// Use AWS: the only switch to production
     #[arg(long, help_heading = TARGET)]
     prod: bool,
     /// Region [env: AWS_REGION, AWS_DEFAULT_REGION] [default: us-east-1, or the profile's with --prod]
@@ -307,7 +307,7 @@ pub fn show(production: bool, shown: &str, ui: &Ui) {
 /// Options of every command that writes.
 #[derive(Debug, Clone, Args)]
 pub struct WriteArgs {
-    /// Write to production without being asked
+    /// Write to production without asking
     #[arg(long, help_heading = TARGET)]
     yes: bool,
 }

@@ -42,7 +42,7 @@ impl When {
             Self::Shown(shown) => match zone.instants(shown).first() {
                 Some(time) => Ok(Some(time)),
                 None if zone.start_of(shown.date()).is_some() => Err(format!(
-                    "{shown} never was in {zone}: the clocks were put forward"
+                    "{shown} did not exist in {zone}: the clocks went forward"
                 )),
                 None => Err(OUTSIDE.to_owned()),
             },
@@ -182,7 +182,7 @@ mod tests {
         );
         assert_eq!(
             at("2026-03-29 02:30", "Europe/Berlin").unwrap_err(),
-            "2026-03-29 02:30:00 never was in Europe/Berlin: the clocks were put forward"
+            "2026-03-29 02:30:00 did not exist in Europe/Berlin: the clocks went forward"
         );
     }
 

@@ -26,7 +26,7 @@ pub struct CarryOutArgs {
     /// Make more than 100 changes in production even if point-in-time recovery is off
     #[arg(long, help_heading = HEADING)]
     pub(super) without_recovery: bool,
-    /// Put messages in production though the table has a stream: its readers are stopped, or do not mind
+    /// Put messages in production although the table has a stream: its readers are stopped, or can take them
     #[arg(long, help_heading = HEADING)]
     pub(super) stream_readers_ready: bool,
 }
@@ -34,7 +34,7 @@ pub struct CarryOutArgs {
 /// Options of every command that makes a plan and carries it out.
 #[derive(Debug, Clone, Args)]
 pub struct PlanArgs {
-    /// Say what would be changed, and change nothing
+    /// Show what would change, and change nothing
     #[arg(long, help_heading = HEADING)]
     pub(super) dry_run: bool,
     /// Save the plan in a new file (`-`: stdout) for `ddb apply`, and change nothing

@@ -15,14 +15,14 @@ const MESSAGES: &str = "8";
 
 /// Shows a conversation, and what to type next.
 ///
-/// It starts an endpoint in memory, creates the table there, loads the built-in conversation and shows its end. No
-/// variable and no file is looked at, and none is written. It runs until Ctrl-C or SIGTERM; then all of it is gone.
+/// It starts an endpoint in memory, creates the table, loads the built-in conversation and shows the end of it. It
+/// reads no variables, and reads and writes no files. It runs until Ctrl-C or SIGTERM, and leaves nothing behind.
 #[derive(Debug, Parser)]
 #[command(name = "demo", version, after_help = examples(&[
     ("Look at it from other programs, at a port of your choice", "ddb demo --port 8001"),
 ]))]
 pub struct Args {
-    /// Port to listen on; 0 takes any free one
+    /// Port to listen on; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
 }
@@ -64,7 +64,7 @@ impl Command for Args {
         for line in next(&url) {
             ui.note(&format!("  {line}"));
         }
-        ui.note("Nothing is kept; Ctrl-C ends it");
+        ui.note("Nothing is kept; press Ctrl-C to stop");
         context.stopped().await;
         endpoint.stop()?;
         ui.note("ended");

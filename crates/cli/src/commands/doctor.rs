@@ -1,4 +1,4 @@
-//! `ddb doctor`: what is not right, and which command to type next.
+//! `ddb doctor`: what is wrong with the setup, and which command to type next.
 
 use std::time::Duration;
 
@@ -20,8 +20,7 @@ use crate::wording::plural;
 
 /// Checks the setup and shows what to run next.
 ///
-/// It checks, side by side, all that the other commands need.
-/// The exit code is 3 when something is not right.
+/// It checks everything that the other commands need, all at once. The exit code is 3 if there is a problem.
 #[derive(Debug, Parser)]
 #[command(name = "doctor", version, after_help = examples(&[
     ("Look at everything", "ddb doctor"),
@@ -244,10 +243,10 @@ impl Args {
             }));
         }
         if is_empty(&store).await? {
-            let detail = format!("{} is as it should be, and empty", store.table());
+            let detail = format!("{} matches the schema, and is empty", store.table());
             return Ok(Found::ok(detail).hint("`ddb seed` loads a conversation"));
         }
-        Ok(Found::ok(format!("{} is as it should be", store.table())))
+        Ok(Found::ok(format!("{} matches the schema", store.table())))
     }
 
     fn plan(&self, context: &Context) -> Result<UsersPlan, Failure> {
@@ -268,7 +267,7 @@ impl Args {
 
     async fn user_ids(&self, context: &Context) -> Result<Found, Failure> {
         let UsersPlan::Postgres(address) = self.plan(context)? else {
-            return Ok(Found::ok("there is no database to look into"));
+            return Ok(Found::ok("there is no database to check"));
         };
         let has_pool = self.pool.pool(&context.environment)?.is_some();
         user_ids(&address, has_pool).await
@@ -330,7 +329,7 @@ async fn user_ids(address: &Address, has_pool: bool) -> Result<Found, Failure> {
     if !doubled.is_empty() {
         return Ok(
             Found::warn(format!("handles of several users: {}", doubled.join(", ")))
-                .hint("delete the rows that are too many"),
+                .hint("delete the surplus rows"),
         );
     }
     // A `sub` is a uuid; anything else is a placeholder.

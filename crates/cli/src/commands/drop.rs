@@ -16,19 +16,19 @@ use crate::ui::Ui;
 
 /// Deletes the named table and waits until it is gone.
 ///
-/// A deletion protection is reported, never lifted.
+/// Deletion protection is reported, never turned off.
 #[derive(Debug, Parser)]
 #[command(name = "drop", version, after_help = examples(&[
-    ("Begin again with an empty table", "ddb drop cruddur-messages && ddb schema-load"),
+    ("Start over with an empty table", "ddb drop cruddur-messages && ddb schema-load"),
 ]))]
 pub struct Args {
-    /// The table; there is no default
+    /// Table to delete; there is no default
     #[arg(value_name = "TABLE")]
     name: TableName,
     /// Succeed if there is no such table
     #[arg(long)]
     if_exists: bool,
-    /// Name of the table once more, instead of typing it; for production
+    /// Name of the table again, instead of typing it; for production
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
     #[command(flatten)]

@@ -16,7 +16,7 @@ use crate::wording::plural;
 /// The option that asks for the requests.
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
-    /// Show the requests that this would make, as lines of the AWS CLI, and make none but DescribeTable
+    /// Show the requests that this would make, as AWS CLI commands, and send none but DescribeTable
     #[arg(long)]
     explain: bool,
 }

@@ -15,7 +15,7 @@ use crate::runner::{Command, Context};
 use crate::ui::Ui;
 use crate::wording::plural;
 
-/// Lists the tables, all pages.
+/// Lists all tables.
 #[derive(Debug, Parser)]
 #[command(name = "list-tables", version, after_help = examples(&[
     ("Status, size, billing, stream and indexes of each table", "ddb list-tables --details"),

@@ -18,21 +18,21 @@ const DEFAULT_PORT: u16 = 8000;
 
 /// Runs a DynamoDB endpoint on this machine.
 ///
-/// It needs no Docker and no JVM, listens on 127.0.0.1 and [::1] only, and ends on Ctrl-C or SIGTERM.
-/// Data is in memory and gone at the end, unless --data names a folder. Web pages cannot use it, unless
-/// --allow-origin names where they come from.
+/// It needs no Docker and no JVM, listens on 127.0.0.1 and [::1] only, and stops on Ctrl-C or SIGTERM. Data is
+/// kept in memory and lost when it stops, unless --data names a folder. Web pages can use it only if
+/// --allow-origin names their origin.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, after_help = examples(&[
     ("Keep the data in a folder, on another port", "ddb local --data ddb-data --port 8001"),
 ]))]
 pub struct Args {
-    /// Port to listen on; 0 takes any free one
+    /// Port to listen on; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
     port: u16,
-    /// Folder to keep the data in; made where it is missing
+    /// Folder to keep the data in; created if missing
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Answer web pages of this origin, such as http://localhost:5173; may be repeated
+    /// Allow web pages of this origin, such as http://localhost:5173; may be repeated
     #[arg(long, value_name = "URL")]
     allow_origin: Vec<Origin>,
 }
@@ -61,7 +61,7 @@ pub fn listening(addresses: &[SocketAddr]) -> String {
         _ => "",
     };
     format!(
-        "listening on {}{missing}; Ctrl-C ends it",
+        "listening on {}{missing}; press Ctrl-C to stop",
         places.join(" and ")
     )
 }
@@ -109,11 +109,11 @@ mod tests {
         let v6 = "[::1]:8000".parse().unwrap();
         assert_eq!(
             listening(&[v4, v6]),
-            "listening on 127.0.0.1:8000 and [::1]:8000; Ctrl-C ends it"
+            "listening on 127.0.0.1:8000 and [::1]:8000; press Ctrl-C to stop"
         );
         assert_eq!(
             listening(&[v4]),
-            "listening on 127.0.0.1:8000, and not on [::1], which this machine does not have; Ctrl-C ends it"
+            "listening on 127.0.0.1:8000, and not on [::1], which this machine does not have; press Ctrl-C to stop"
         );
     }
 }

@@ -72,7 +72,7 @@ table! {
         utility::<list_users::Args>(),
         utility::<update_cognito_user_ids::Args>(),
     ],
-    "Watch and mend:": [
+    "Watch and repair:": [
         only_in_ddb::<doctor::Args>(),
         utility::<stats::Args>(),
         utility::<sync_conversations::Args>(),

@@ -24,19 +24,19 @@ enum BillingArg {
     OnDemand,
 }
 
-/// Creates the table, or says how it differs.
+/// Creates the table, or shows how it differs.
 ///
-/// It waits until the table and its index are ACTIVE. An equal table is left alone. A different one is
-/// not touched either: the differences are shown, field by field, and the exit code is 3. With --apply,
-/// those that DynamoDB can mend in place are mended; if one cannot be, none is.
+/// It waits until the table and its index are ACTIVE. A table that matches is left alone. If it differs, the
+/// differences are shown field by field, nothing is changed, and the exit code is 3. --apply makes the changes
+/// that DynamoDB can make in place; if one of them cannot be made in place, none is made.
 ///
-/// With --prod the differences are shown before the question. Deleting an index that is not wanted, and
-/// turning a stream off (also to turn it on with another view, which gives it a new ARN), takes the name of
-/// the table, typed or with --confirm.
+/// With --prod, the differences are shown before you are asked. To delete an index that is not in the schema, or
+/// to turn a stream off (another view needs that, too, and gives it a new ARN), type the name of the table, or
+/// give it with --confirm.
 #[derive(Debug, Parser)]
 #[command(name = "schema-load", version, after_help = examples(&[
     ("Print what would be sent to DynamoDB, and do nothing", "ddb schema-load --print"),
-    ("Mend a table that differs, as far as that can be done in place", "ddb schema-load --apply"),
+    ("Update a table that differs, where that can be done in place", "ddb schema-load --apply"),
 ]))]
 pub struct Args {
     /// Change the table where it differs
@@ -45,10 +45,10 @@ pub struct Args {
     /// Name of the table, instead of typing it; for --apply in production that deletes an index or ends a stream
     #[arg(long, value_name = "NAME", requires = "apply")]
     confirm: Option<String>,
-    /// Print the CreateTable JSON for `aws dynamodb create-table --cli-input-json`, and do nothing
+    /// Print the CreateTable JSON for `aws dynamodb create-table --cli-input-json`, and exit
     #[arg(long)]
     print: bool,
-    /// How the table is paid for
+    /// Billing mode of the table
     #[arg(long, value_enum, default_value = "provisioned", value_name = "MODE")]
     billing: BillingArg,
     /// Read capacity units of the table and of the index [default: 5]
@@ -57,7 +57,7 @@ pub struct Args {
     /// Write capacity units of the table and of the index [default: 5]
     #[arg(long, value_name = "N")]
     write_capacity: Option<NonZeroU32>,
-    /// Have no stream
+    /// Do not use a stream
     #[arg(long)]
     no_stream: bool,
     #[command(flatten)]
@@ -152,7 +152,7 @@ impl Record for Row {
         let fields: Vec<&str> = fields.map(|field| field.field.as_str()).collect();
         match line.row.action {
             Action::Created => Some(format!("created {table}")),
-            Action::Unchanged => Some(format!("{table} is there, and as it should be")),
+            Action::Unchanged => Some(format!("{table} exists and matches the schema")),
             Action::Updated => Some(format!("updated {table}: {}", fields.join(", "))),
             Action::Drift => None,
         }

@@ -99,7 +99,7 @@ impl Guide {
                 "the role may not do {action}; {} in the repository has all that this command needs",
                 self.policy_file()
             ),
-            Hint::NoCredentials => "`aws configure` stores keys, and `aws sso login --profile NAME` begins an SSO session; --profile or AWS_PROFILE chooses a profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY hold keys".to_owned(),
+            Hint::NoCredentials => "`aws configure` stores keys, and `aws sso login --profile NAME` starts an SSO session; --profile or AWS_PROFILE chooses a profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY hold keys".to_owned(),
             Hint::BadCredentials => self.bad_credentials(),
             Hint::Unreachable(fault) => self.unreachable(*fault).to_owned(),
             Hint::NoService => self.no_service().to_owned(),
@@ -137,10 +137,10 @@ impl Guide {
             Some(profile) => {
                 let profile = quote(profile);
                 format!(
-                    "`aws sso login --profile {profile}` begins a new SSO session; without SSO, `aws configure list --profile {profile}` shows where the credentials come from"
+                    "`aws sso login --profile {profile}` starts a new SSO session; without SSO, `aws configure list --profile {profile}` shows where the credentials come from"
                 )
             }
-            None => "`aws sso login` begins a new SSO session; without SSO, `aws configure list` shows where the credentials come from".to_owned(),
+            None => "`aws sso login` starts a new SSO session; without SSO, `aws configure list` shows where the credentials come from".to_owned(),
         }
     }
 
@@ -165,7 +165,7 @@ impl Guide {
         if self.0.target.production {
             "is a proxy or a firewall between here and AWS? -v shows where the request went"
         } else {
-            "is that a DynamoDB endpoint, and is it well? `ddb local` starts one"
+            "is that a DynamoDB endpoint, and is it healthy? `ddb local` starts one"
         }
     }
 
@@ -174,7 +174,9 @@ impl Guide {
         if self.has_option(&self.command(), "max-rcu") {
             text.push_str("--max-rcu N reads more slowly; ");
         }
-        text.push_str("`ddb schema-load --billing on-demand --apply` takes the table's limit away");
+        text.push_str(
+            "`ddb schema-load --billing on-demand --apply` removes the limit of the table",
+        );
         text
     }
 

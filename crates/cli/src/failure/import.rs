@@ -11,16 +11,16 @@ impl From<SourceError> for Failure {
             SourceError::Unopened { error, .. } => Self::new(exit_of_file(&error), message)
                 .hint("`ddb scan -o ddb-json > FILE` writes such a file; - reads standard input"),
             SourceError::Unreadable { .. } => {
-                Self::refused(message).hint("is the file whole? A copy may have been cut")
+                Self::refused(message).hint("is the file complete? A copy may have been cut short")
             }
             SourceError::Spool(_) => Self::new(Exit::Failed, message)
-                .hint("TMPDIR names the folder for it; a file that is named needs none"),
+                .hint("TMPDIR names the folder for it; a named file needs none"),
             SourceError::Export { .. } => {
                 Self::refused(message).hint("download the whole folder of the export")
             }
             SourceError::Checksum(_) => Self::refused(message).hint("download it again"),
             SourceError::Changed(_) => Self::new(Exit::Failed, message)
-                .hint("let nothing write to the file, then run the command again"),
+                .hint("make sure that nothing writes to the file, then run the command again"),
         }
     }
 }

@@ -61,7 +61,7 @@ fn next_step_with_pool(error: &CallError) -> Option<Hint> {
         Cause::Service { .. } if error.is_throttling() => {
             "wait a little, then run the command again"
         }
-        Cause::TimedOut(_) | Cause::Garbled(_) => "is that a Cognito endpoint, and is it well?",
+        Cause::TimedOut(_) | Cause::Garbled(_) => "is that a Cognito endpoint, and is it healthy?",
         _ => return None,
     };
     Some(hint.into())
@@ -79,7 +79,7 @@ impl From<Error> for Failure {
                 Self::new(Exit::Failed, message).hint(TABLE_STATES)
             }
             Error::DeletionProtected { .. } => Self::refused(message).hint(
-                "this tool never lifts it: `aws dynamodb update-table --no-deletion-protection-enabled` does",
+                "this tool never turns it off: `aws dynamodb update-table --no-deletion-protection-enabled` does",
             ),
             Error::NoSuchTable { .. } => Self::new(Exit::NotFound, message).hint(NO_TABLE),
             Error::Contended { .. }

@@ -85,9 +85,9 @@ impl From<GuardError> for Failure {
                 };
                 refused.hint(format!("run it at a terminal, or give {option}"))
             }
-            GuardError::Declined { .. } => refused.hint("only `yes` goes on"),
+            GuardError::Declined { .. } => refused.hint("only `yes` continues"),
             GuardError::OtherName { .. } => {
-                refused.hint("the name has to be that of what is destroyed")
+                refused.hint("type the exact name of what is to be destroyed")
             }
         }
     }

@@ -17,7 +17,7 @@ impl From<UsersError> for Failure {
                 })
             }
             UsersError::Doubled { .. } => {
-                Self::refused(message).hint("name the user by id, or mend the users first")
+                Self::refused(message).hint("name the user by id, or fix the users first")
             }
             UsersError::Unreadable { error, .. } => {
                 Self::new(exit_of_file(&error), message).hint("--users names a CSV file of users")

@@ -16,7 +16,7 @@ use super::{escape, width};
 
 /// The variables that name a pager, the first one that is set.
 const VARIABLES: [&str; 2] = ["DDB_PAGER", "PAGER"];
-/// The pager where none is named: it ends by itself where all fits the screen, shows colours, and leaves what it showed.
+/// The pager where none is named: it ends by itself where all fits the screen, shows colors, and leaves what it showed.
 const DEFAULT: &str = "less -FRX";
 /// How long what was found is held back at most, where more of it is slow to come.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -5,6 +5,6 @@
 pub struct Screen {
     /// How many columns it has.
     pub columns: usize,
-    /// Whether it shows colours.
+    /// Whether it shows colors.
     pub colored: bool,
 }

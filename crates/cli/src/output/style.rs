@@ -1,4 +1,4 @@
-//! Colours that mean something. What they say stands in the text, too: they only help to find it.
+//! Colors that mean something. What they say stands in the text, too: they only help to find it.
 
 use clap::builder::styling::{Ansi256Color, Style};
 
@@ -20,7 +20,7 @@ pub enum Tone {
     Bad,
 }
 
-/// The gray of the 256 colours that has a contrast of 4.5 on black and on white.
+/// The gray of the 256 colors that has a contrast of 4.5 on black and on white.
 const GRAY: u8 = 243;
 const GREEN: u8 = 28;
 const ORANGE: u8 = 130;
@@ -55,7 +55,7 @@ const fn colored(color: u8) -> Style {
     ))))
 }
 
-/// Returns the contrast of one of the 256 colours on white and on black, as WCAG 2 defines it.
+/// Returns the contrast of one of the 256 colors on white and on black, as WCAG 2 defines it.
 #[cfg(test)]
 pub(super) fn contrasts(color: u8) -> [f64; 2] {
     const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_tone_has_no_colour() {
+    fn what_has_no_tone_has_no_color() {
         assert_eq!(Tone::Plain.paint("text"), "text");
         assert_eq!(Tone::Strong.paint(""), "");
         assert_eq!(

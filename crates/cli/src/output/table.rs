@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tone_colours_the_text_alone() {
+    fn a_tone_colors_the_text_alone() {
         let screen = Some(Screen {
             columns: 40,
             colored: true,

@@ -13,7 +13,7 @@ use super::{escape, width};
 /// One message.
 #[derive(Debug, Clone, Copy)]
 pub struct ChatLine<'a> {
-    /// The id of whoever said it; it decides about the colour.
+    /// The id of whoever said it; it decides about the color.
     pub speaker: &'a str,
     /// The name that is shown.
     pub name: &'a str,
@@ -57,7 +57,7 @@ const GAP: &str = "  ";
 /// The width of `08:35`.
 const CLOCK: usize = 5;
 
-/// Colours of the 256 that stand out from white and from black alike.
+/// Colors of the 256 that stand out from white and from black alike.
 const PALETTE: [u8; 8] = [28, 130, 27, 163, 30, 161, 98, 100];
 const FAINT: Style = Tone::Faint.style();
 
@@ -105,7 +105,7 @@ impl Transcript {
         Ok(())
     }
 
-    /// Chooses the colour of a person: it follows from the id, so it is the same every time. Only where
+    /// Chooses the color of a person: it follows from the id, so it is the same every time. Only where
     /// somebody else here has it already, the next free one is taken.
     fn color(&mut self, speaker: &str) -> usize {
         if let Some(color) = self.speakers.get(speaker) {
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_has_one_colour_and_nobody_else_has_it() {
+    fn a_person_has_one_color_and_nobody_else_has_it() {
         let mut transcript = Transcript::new(80, true);
         let first = transcript.color("ann");
         assert_eq!(transcript.color("ann"), first);
@@ -297,7 +297,7 @@ mod tests {
 
     /// Contrast as WCAG 2 defines it, on black and on white: 3 is what it asks of bold text.
     #[test]
-    fn every_colour_can_be_read_on_dark_and_on_light() {
+    fn every_color_can_be_read_on_dark_and_on_light() {
         for color in PALETTE {
             for contrast in style::contrasts(color) {
                 assert!(contrast > 3.7, "{color}: {contrast}");
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_only_where_they_are_wanted() {
+    fn colors_only_where_they_are_wanted() {
         let message = [("ann", "2026-03-22T08:35:09Z", "Hello")];
         let plain = drawn(40, false, &message);
         assert!(!plain.contains('\u{1b}'));

@@ -462,7 +462,7 @@ async fn a_rule_narrows_the_report_and_the_repair_and_the_last_line_says_what_me
             .map(|rule| ran.stdout.find(rule).unwrap())
             .to_vec();
         assert!(rules.is_sorted(), "the worst first: {ran:?}");
-        let whole = format!("--endpoint-url {url} --table {table}` mends what can be mended");
+        let whole = format!("--endpoint-url {url} --table {table}` repairs what can be repaired");
         assert!(ran.stderr.contains(&whole), "{ran:?}");
         let narrow = tool.run(&["check-conversations", "--rule", "row-missing"]);
         assert_eq!(narrow.code, Some(0), "{narrow:?}");
@@ -503,7 +503,7 @@ fn a_step_whose_items_change_is_planned_anew() {
     });
     let tool = tool(Door::Own, &sandbox);
     let ran = tool.run(&[&REPAIR[..], &["--endpoint-url", &server.url()]].concat());
-    assert!(ran.stderr.contains("it is planned anew"), "{ran:?}");
+    assert!(ran.stderr.contains("it is planned again"), "{ran:?}");
     ran.ok();
     assert_eq!(tool.run(&["check-conversations"]).code, Some(0));
 }

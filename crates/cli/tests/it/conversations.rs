@@ -426,7 +426,7 @@ async fn a_conversation_is_handed_over_as_a_file() {
         );
         // Other commands have no such form.
         tool.run(&["scan", "-o", "html"])
-            .fails_with_hint(2, "html is not a form of this command");
+            .fails_with_hint(2, "html is not a format of this command");
     })
     .await;
 }

@@ -101,7 +101,7 @@ async fn what_cannot_be_written_is_refused() {
             (
                 vec!["create-message", "--group", GROUP, "--from", "londo", "hi"],
                 2,
-                "`londo` takes no part",
+                "`londo` is not in",
             ),
             (
                 vec!["create-message", "--group", none, "--from", "londo", "hi"],

@@ -24,7 +24,7 @@ fn follow(tool: &Tool, options: &[&str], signal: &str) -> (Ran, Ran) {
     let mut child = tool.spawn(&[&["demo"], options].concat());
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
-    while !said.ends_with("Ctrl-C ends it\n") {
+    while !said.ends_with("press Ctrl-C to stop\n") {
         assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
     }
     let script = to_type(&said).join("\n");
@@ -80,7 +80,7 @@ fn it_leaves_nothing_behind() {
 fn at_a_terminal_it_is_one_screen_and_ends_on_ctrl_c() {
     let tool = front();
     let mut terminal = tool.at_terminal(&["demo"], 80);
-    terminal.expect("Ctrl-C ends it");
+    terminal.expect("press Ctrl-C to stop");
     terminal.enter("\u{3}");
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(0), "{shown}");

@@ -62,7 +62,7 @@ goes_on() {
   exec 3< <(exec ddb "$@" 2>&1)
   local pid=$!
   while read -r line <&3; do
-    case $line in *'Ctrl-C ends it') said=yes; kill "$pid" ;; esac
+    case $line in *'press Ctrl-C to stop') said=yes; kill "$pid" ;; esac
   done
   wait "$pid" && [ -n "$said" ]
 }

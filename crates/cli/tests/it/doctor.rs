@@ -97,7 +97,7 @@ async fn a_fresh_machine_and_each_step_from_there() {
         0,
         [
             ("ok", "answers"),
-            ("ok", "as it should be"),
+            ("ok", "matches the schema"),
             built_in,
             nothing,
             no_pool,
@@ -117,7 +117,7 @@ async fn a_fresh_machine_and_each_step_from_there() {
         3,
         [
             ("ok", "answers"),
-            ("ok", "as it should be"),
+            ("ok", "matches the schema"),
             refused,
             refused,
             refused,

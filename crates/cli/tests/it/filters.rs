@@ -239,7 +239,7 @@ async fn what_is_malformed_is_said_with_an_example() {
         (&["--by", "@"], "use one such as bayko or @bayko"),
         (
             &["--since", "2026-03-29 02:30", "--tz", "Europe/Berlin"],
-            "--since: 2026-03-29 02:30:00 never was in Europe/Berlin",
+            "--since: 2026-03-29 02:30:00 did not exist in Europe/Berlin",
         ),
         (
             &["--since", "2026-03-22", "--until", "2026-03-21"],

@@ -84,7 +84,7 @@ fn help_fits_a_terminal_of_80_columns_and_24_lines() {
     let forms = |command: &str| {
         let help = help(&tool, &[command]);
         let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        let (_, forms) = words.split_once("Form of the output: ").unwrap_or(("", ""));
+        let (_, forms) = words.split_once("Output format: ").unwrap_or(("", ""));
         forms.split(" [default").next().unwrap().to_owned()
     };
     assert_eq!(forms("drop"), "table, wide, json, jsonl");
@@ -145,7 +145,7 @@ fn stop_where_it_goes_on(child: &mut Child) -> String {
     let mut said = String::new();
     for line in lines {
         let line = line.unwrap();
-        if line.ends_with("Ctrl-C ends it") {
+        if line.ends_with("press Ctrl-C to stop") {
             kill(child, "TERM");
         }
         said.push_str(&line);

@@ -245,7 +245,7 @@ async fn throttling_is_said_while_it_waits() {
     let ran = tool.run(&["scan"]);
     let said = ran
         .stderr
-        .matches("the service throttles the requests")
+        .matches("the service is throttling requests")
         .count();
     assert_eq!(said, 1, "{ran:?}");
     assert!(hint(&ran).starts_with("--max-rcu N"), "{ran:?}");

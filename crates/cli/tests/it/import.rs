@@ -311,7 +311,7 @@ fn production_is_asked_for_and_wants_its_stream_to_be_thought_of() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(
         ran.stderr
-            .contains("106 items will be put where their keys are free"),
+            .contains("106 items will be written where their keys are free"),
         "{ran:?}"
     );
     assert_eq!(aws.writes(), Vec::<String>::new());

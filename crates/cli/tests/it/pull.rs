@@ -192,12 +192,12 @@ fn what_cannot_be_a_copy_is_refused() {
         for place in [&url, &by_name] {
             let same = ["pull", GROUP, "--into", place];
             tool.run(&same)
-                .fails_with_hint(2, "it is the source and the copy");
+                .fails_with_hint(2, "it is both the source and the copy");
         }
         // A proxy before the same table has another port, but the table is the same one.
         let proxy = Proxy::start(&url, |_, _| None);
         tool.run(&["pull", GROUP, "--into", &proxy.url()])
-            .fails_with_hint(2, "it is the source and the copy");
+            .fails_with_hint(2, "it is both the source and the copy");
         let aws = "https://dynamodb.eu-central-1.amazonaws.com";
         tool.run(&["pull", GROUP, "--into", aws])
             .fails_with_hint(2, "--into: https://dynamodb");
@@ -317,7 +317,7 @@ fn a_masked_pull_that_is_cut_says_how_to_delete_the_half() {
     // The same line was said before anything was copied: who is killed says nothing.
     let before = ran.stderr.split("error: ").next().unwrap();
     assert!(
-        before.contains(&format!("`ddb {line}` deletes the half copy")),
+        before.contains(&format!("`ddb {line}` deletes the partial copy")),
         "{ran:?}"
     );
     let line = line.replace(&proxy.url(), &copy.url());

@@ -412,7 +412,7 @@ fn who_asks_has_to_be_said() {
     let sandbox = seeded();
     let tool = tool(&sandbox);
     tool.run(&["serve"])
-        .fails_with_hint(2, "nothing says who asks");
+        .fails_with_hint(2, "nothing identifies users");
     tool.run(&["serve", "--me", "nobody"])
         .fails_with_hint(4, "nobody");
     tool.run(&["serve", "--me", "bayko", "--user-pool-id", POOL])

@@ -243,5 +243,5 @@ fn names_that_are_none_are_refused() {
         .fails_with_hint(2, "`doctor` is no binary of its own");
     tool.run(&["completions"]).fails_with_hint(2, "<SHELL>");
     tool.run(&["completions", "bash", "-o", "json"])
-        .fails_with_hint(2, "json is not a form of this command");
+        .fails_with_hint(2, "json is not a format of this command");
 }

@@ -227,7 +227,7 @@ fn session(tool: &Tool, typed: &[&str], hidden: &[(&str, &str)]) -> String {
 /// Replaces what differs from run to run: ids that are made anew, and the time now.
 fn normalised(text: &str) -> String {
     // A new conversation is said with its first digits.
-    const BEGAN: &str = "\nbegan ";
+    const BEGAN: &str = "\nstarted ";
     let text = match text.split_once(BEGAN) {
         Some((before, after)) => format!("{before}{BEGAN}ffffffff{}", &after[8..]),
         None => text.to_owned(),

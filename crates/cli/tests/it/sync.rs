@@ -200,7 +200,7 @@ async fn rows_that_are_not_there_are_never_invented() {
         ran.stderr
     );
     assert!(
-        ran.stderr.contains("0 conversations synced, 1 passed over"),
+        ran.stderr.contains("0 conversations synced, 1 skipped"),
         "{}",
         ran.stderr
     );

@@ -179,7 +179,7 @@ async fn p28_p29_a_conversation_reads_like_a_chat() {
 }
 
 #[tokio::test]
-async fn a_transcript_has_colours_unless_they_are_not_wanted() {
+async fn a_transcript_has_colors_unless_they_are_not_wanted() {
     let sandbox = Sandbox::with_table().await;
     let colored = |tool: &Tool, options: &[&str]| {
         let options = [&["get-conversation", "-q"], options].concat();
@@ -220,12 +220,12 @@ async fn a_followed_conversation_goes_on_as_a_chat() {
     assert_eq!(terminal.end().0, Some(0));
 }
 
-/// Colours are for terminals, and for those who want them.
+/// Colors are for terminals, and for those who want them.
 #[test]
-fn errors_are_coloured_at_a_terminal_only() {
+fn errors_are_colored_at_a_terminal_only() {
     let sandbox = Sandbox::new();
     let red = "\u{1b}[1;31merror: \u{1b}[0m";
-    let coloured = |tool: &Tool, options: &[&str]| {
+    let colored = |tool: &Tool, options: &[&str]| {
         let (code, shown) = tool
             .at_terminal(&[&["seed", "--me", "nobody"], options].concat(), 80)
             .end();
@@ -233,9 +233,9 @@ fn errors_are_coloured_at_a_terminal_only() {
         shown.contains(red)
     };
     let plain = tool(Door::Own, &sandbox);
-    assert!(coloured(&plain, &[]));
-    assert!(!coloured(&plain, &["--color", "never"]));
-    assert!(!coloured(
+    assert!(colored(&plain, &[]));
+    assert!(!colored(&plain, &["--color", "never"]));
+    assert!(!colored(
         &tool(Door::Own, &sandbox).with("NO_COLOR", "1"),
         &[]
     ));

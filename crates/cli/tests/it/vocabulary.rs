@@ -65,7 +65,7 @@ async fn what_people_expect_is_understood() {
         tool.run(&["scan", "--json", "-o", "csv"])
             .fails(2, "cannot be used with");
         tool.run(&["drop", "--csv", "nothing"])
-            .fails(2, "--output csv is not a form of this command");
+            .fails(2, "--output csv is not a format of this command");
     })
     .await;
 }
@@ -185,5 +185,5 @@ fn a_command_offers_only_what_means_something_for_it() {
     }
     assert!(tool.run(&["scan", "--help"]).ok().contains("--tz"));
     tool.run(&["man", "-o", "json"])
-        .fails(2, "not a form of this command");
+        .fails(2, "not a format of this command");
 }

@@ -440,7 +440,11 @@ fn with_write_the_page_writes_as_me_and_nobody_else() {
     let (cookie, own) = (stranger.enter(), stranger.own_origin());
     let refused = stranger.post(&path, &[&cookie, &own, form], "text=a");
     assert_eq!(refused.status, 403, "{}", refused.body);
-    assert!(refused.body.contains("takes no part"), "{}", refused.body);
+    assert!(
+        refused.body.contains("is not in this conversation"),
+        "{}",
+        refused.body
+    );
 }
 
 #[test]

@@ -19,14 +19,14 @@ use crate::runner::{Command, Context, Program};
 ///   bash  ~/.local/share/bash-completion/completions/ddb
 ///   zsh   a folder of $fpath, as _ddb, before compinit runs
 ///   fish  ~/.config/fish/completions/ddb.fish
-/// A new shell has them. Without a file: eval "$(ddb completions bash)"
+/// Start a new shell to use them. Without a file: eval "$(ddb completions bash)"
 /// They look up tables, conversations and people at the local endpoint, for 300 ms at most, and never with --prod.
 #[derive(Debug, Parser)]
 #[command(name = "completions", version, verbatim_doc_comment, after_help = help::examples(&[
     ("Install them for bash", "mkdir -p ~/.local/share/bash-completion/completions\n    \
         ddb completions bash > ~/.local/share/bash-completion/completions/ddb"),
-    ("Those of a command that is a binary of its own", "ddb completions fish get-conversation"),
-    ("Those of every shell and every binary, for a package", "ddb completions --dir completions"),
+    ("For a command with its own binary", "ddb completions fish get-conversation"),
+    ("For every shell and every binary, for a package", "ddb completions --dir completions"),
 ]))]
 pub struct Args {
     /// The shell
@@ -35,7 +35,7 @@ pub struct Args {
     /// The binary
     #[arg(value_name = "BINARY", default_value = "ddb")]
     binary: String,
-    /// Write one file for each shell and each binary into this folder, made where it is missing
+    /// Write one file for each shell and each binary into this folder, created if missing
     #[arg(long, value_name = "DIR", conflicts_with_all = ["shell", "binary"])]
     dir: Option<PathBuf>,
 }

@@ -14,17 +14,17 @@ use crate::help;
 use crate::output::Format;
 use crate::runner::{Command, Context, Program};
 
-/// Prints a manual page, in the form that man reads
+/// Prints a manual page, in the format of man
 #[derive(Debug, Parser)]
 #[command(name = "man", version, after_help = help::examples(&[
     ("Read a page", "ddb man get-conversation | man -l -"),
     ("All pages, for a package", "ddb man --dir man1"),
 ]))]
 pub struct Args {
-    /// The command; `ddb` itself where none is given
+    /// The command; without one, `ddb` itself
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
-    /// Write all pages into this folder, made where it is missing
+    /// Write all pages into this folder, created if missing
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     dir: Option<PathBuf>,
 }

@@ -17,8 +17,8 @@ use crate::runner::{Command, Context};
 
 /// Carries out a plan that was saved with --plan.
 ///
-/// A step whose items were changed since the plan was made is left as it is and named, and the exit code is 5. A plan
-/// that was changed, or is of another table, is refused.
+/// If the items of a step have changed since the plan was made, the step is left alone and reported, and the exit
+/// code is 5. A plan that was edited, or made for another table, is refused.
 #[derive(Debug, Parser)]
 #[command(name = "apply", version, after_help = examples(&[
     ("Save a plan, read it, carry it out", "ddb check-conversations --repair --plan repair.plan\n    ddb apply repair.plan"),
@@ -27,7 +27,7 @@ pub struct Args {
     /// Plan to carry out
     #[arg(value_name = "PLAN")]
     plan: PathBuf,
-    /// First 8 digits of the id of the conversation that is deleted, in place of typing them; for production
+    /// First 8 digits of the id of the conversation to delete, instead of typing them; for production
     #[arg(long, value_name = "DIGITS")]
     confirm: Option<String>,
     #[command(flatten)]

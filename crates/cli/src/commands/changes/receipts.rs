@@ -17,14 +17,15 @@ use crate::wording::plural;
 
 /// Lists the receipts of changes, the oldest first.
 ///
-/// They are in $XDG_STATE_HOME/ddb/receipts, and hold texts of messages. `ddb undo` takes back what one of them says.
+/// They are in $XDG_STATE_HOME/ddb/receipts, and contain texts of messages. `ddb undo` takes back the changes of
+/// one of them.
 #[derive(Debug, Parser)]
 #[command(name = "receipts", version, after_help = examples(&[
     ("List them", "ddb receipts"),
     ("Delete those that are older than 90 days", "ddb receipts --prune 90d"),
 ]))]
 pub struct Args {
-    /// Delete receipts that are older, such as 90d; they can no longer be undone
+    /// Delete receipts older than this, such as 90d; their changes can no longer be undone
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     prune: Option<Duration>,
 }

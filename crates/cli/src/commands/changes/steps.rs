@@ -124,7 +124,7 @@ impl<'a> Steps<'a> {
         let printed = printed.and_then(|()| self.printer.finish(Totals::default()));
         if tally.left > 0 {
             let left = plural(tally.left, "step was left", "steps were left");
-            let message = format!("{left}: the items were changed since; {} done", tally.done);
+            let message = format!("{left}: the items have changed since; {} done", tally.done);
             return Err(Failure::new(Exit::Partly, message).hint("the warnings name the items"));
         }
         self.failed.map_or(Ok(()), Err)?;

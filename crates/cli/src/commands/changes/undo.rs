@@ -15,8 +15,8 @@ use crate::runner::{Command, Context};
 
 /// Takes back what a command changed, by its receipt.
 ///
-/// Steps are taken back one by one, the last first. A step whose items were changed since is left as it is and named,
-/// and the exit code is 5. Undo writes a receipt of its own, so it can be undone.
+/// Steps are undone one by one, the last first. If the items of a step have changed since, the step is left alone
+/// and reported, and the exit code is 5. Undo writes its own receipt, so it can be undone, too.
 #[derive(Debug, Parser)]
 #[command(name = "undo", version, after_help = examples(&[
     ("Take back a deletion", "ddb delete-conversation 5ae290ed-55d1-47a0-bc6d-fe2bc2700399 \\\n      \
@@ -25,7 +25,7 @@ use crate::runner::{Command, Context};
     ("See what would be taken back", "ddb undo deleted.jsonl --dry-run"),
 ]))]
 pub struct Args {
-    /// Receipt of the command to take back; a bare name is looked for where `ddb receipts` lists them, too
+    /// Receipt of the command to undo; a bare name is also looked up among those that `ddb receipts` lists
     #[arg(value_name = "RECEIPT")]
     undo: PathBuf,
     #[command(flatten)]

@@ -15,9 +15,9 @@ use crate::output::{Cell, Column, Format, Record};
 use crate::runner::{Command, Context};
 use crate::wording::{in_zone, short};
 
-/// Begins a conversation between two people.
+/// Starts a conversation between two people.
 ///
-/// Both rows and the first message are written in one transaction, or nothing is.
+/// Both rows and the first message are written in one transaction.
 #[derive(Debug, Parser)]
 #[command(name = "create-conversation", version, after_help = examples(&[
     ("Write to somebody for the first time", "ddb create-conversation --me londo --with altbrown 'Seen the viaduct?'"),
@@ -26,7 +26,7 @@ pub struct Args {
     /// Text of the first message: 1 to 1024 characters; `-` reads it from stdin
     #[arg(value_name = "TEXT")]
     text: TextArg,
-    /// Who begins it [env: DDB_ME] [default: andrewbrown]
+    /// Who starts it [env: DDB_ME] [default: andrewbrown]
     #[arg(long, alias = "from", value_name = "HANDLE")]
     me: Option<PersonName>,
     /// With whom
@@ -62,7 +62,7 @@ impl Record for Row {
 
     fn sentence(row: &Self, zone: Zone) -> Option<String> {
         Some(format!(
-            "began {} with {}, {} {zone}",
+            "started {} with {}, {} {zone}",
             short(&row.group_uuid),
             row.handle,
             in_zone(&row.last_message_at, zone)

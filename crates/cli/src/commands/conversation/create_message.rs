@@ -17,12 +17,12 @@ use crate::wording::{in_zone, short};
 
 /// Writes a message into a conversation.
 ///
-/// The sender is one of its two people. The rows of the conversation follow by `ddb sync-conversations`
-/// or by the Lambda function, as they do for what the application writes.
+/// The sender must be one of its two people. The rows of the conversation are updated by `ddb sync-conversations`
+/// or by the Lambda function, as they are when the application writes.
 #[derive(Debug, Parser)]
 #[command(name = "create-message", version, allow_missing_positional = true, after_help = examples(&[
     ("Answer bayko", "ddb create-message bayko 'And the 19:10?'"),
-    ("Answer as somebody else, with a text from a file", "echo 'Cake?' | ddb create-message 5ae290ed - --me bayko"),
+    ("Answer as somebody else, with text from another command", "echo 'Cake?' | ddb create-message 5ae290ed - --me bayko"),
 ]))]
 pub struct Args {
     #[command(flatten)]
@@ -106,7 +106,7 @@ impl Command for Args {
             Membership::Member => {}
             Membership::Stranger => {
                 return Err(Failure::refused(format!(
-                    "{}: `{name}` takes no part in the conversation {conversation}; nothing was written",
+                    "{}: `{name}` is not in the conversation {conversation}; nothing was written",
                     store.destination(),
                 ))
                 .hint(format!("`ddb list-conversations {name}` shows theirs")));
@@ -116,7 +116,7 @@ impl Command for Args {
                     Exit::NotFound,
                     format!("{}: no conversation {conversation}", store.destination()),
                 )
-                .hint("`ddb create-conversation` begins one"));
+                .hint("`ddb create-conversation` starts one"));
             }
         }
         let writer = site.allow_writing(&self.write)?;

@@ -19,8 +19,8 @@ use ddb_core::handle::PersonName;
 
 /// Deletes a conversation, its rows first.
 ///
-/// The receipt has all of them: `ddb undo` brings them back. In production the first 8 digits of the conversation's id
-/// are typed, or given with --confirm.
+/// The receipt holds all of it, so `ddb undo` can bring it back. In production, type the first 8 digits of the
+/// conversation's id, or give them with --confirm.
 #[derive(Debug, Parser)]
 #[command(name = "delete-conversation", version, after_help = examples(&[
     ("See what would be deleted", "ddb delete-conversation 5ae290ed-55d1-47a0-bc6d-fe2bc2700399 --dry-run"),
@@ -35,7 +35,7 @@ pub struct Args {
     /// Whose conversation with @handle it is [env: DDB_ME] [default: andrewbrown]
     #[arg(long, value_name = "HANDLE")]
     me: Option<PersonName>,
-    /// First 8 digits of the conversation's id, in place of typing them; for production
+    /// First 8 digits of the conversation's id, instead of typing them; for production
     #[arg(long, value_name = "DIGITS")]
     confirm: Option<String>,
     #[command(flatten)]
@@ -51,7 +51,8 @@ impl Command for Args {
 
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
-        let wanted = "what deletes takes a whole uuid, or the @handle of the other person";
+        let wanted =
+            "to delete a conversation, give its whole uuid, or the @handle of the other person";
         let named: ConversationName = self
             .conversation
             .parse()

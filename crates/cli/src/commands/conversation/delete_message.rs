@@ -16,8 +16,8 @@ use crate::runner::{Command, Context};
 
 /// Deletes one message of a conversation.
 ///
-/// If it is the newest, both rows are brought to the newest that is left, or are deleted with the last message. All of it
-/// is one transaction. To find the message, the conversation is read, the newest first; --at skips that.
+/// If it is the newest message, both rows are updated to the newest one that is left, or deleted if none is left,
+/// in one transaction. To find the message, the conversation is read, the newest first; --at skips that.
 #[derive(Debug, Parser)]
 #[command(name = "delete-message", version, after_help = examples(&[
     ("Delete the last message of the seeded conversation", "ddb delete-message 8a6362b4-6bc3-588d-bd6e-73ce06f84403 \\\n      \

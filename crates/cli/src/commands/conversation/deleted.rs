@@ -44,7 +44,7 @@ impl Record for Deleted {
 pub(super) fn see(seen: &Seen<'_>, ui: &Ui) {
     if let Seen::PlannedAnew(step) = seen {
         ui.note(&format!(
-            "{}: its items changed; it is planned anew",
+            "{}: its items changed; it is planned again",
             step.why
         ));
     }

@@ -36,14 +36,14 @@ enum Order {
 #[command(name = "get-conversation", version, after_help = examples(&[
     ("What bayko wrote yesterday about cake", "ddb get-conversation bayko --by bayko --since yesterday --until today \\\n      \
         --contains cake"),
-    ("What bayko and you wrote since yesterday, as it comes", "ddb get-conversation bayko --since yesterday --follow"),
+    ("What bayko and you wrote since yesterday, and what comes next", "ddb get-conversation bayko --since yesterday --follow"),
     ("All of it, for a spreadsheet", "ddb get-conversation --all -o csv > conversation.csv"),
-    ("All of it, as one page to hand over", "ddb get-conversation --all -o html > conversation.html"),
+    ("All of it, as one web page to share", "ddb get-conversation --all -o html > conversation.html"),
 ]))]
 pub struct Args {
     #[command(flatten)]
     conversation: ConversationArgs,
-    /// Whose conversations a short name is looked up in [env: DDB_ME] [default: andrewbrown]
+    /// Person whose conversations short names refer to [env: DDB_ME] [default: andrewbrown]
     #[arg(long, value_name = "HANDLE")]
     me: Option<PersonName>,
     /// Order of the messages: asc, the oldest first, or desc
@@ -55,13 +55,13 @@ pub struct Args {
         hide_possible_values = true
     )]
     order: Order,
-    /// Go on showing new messages as they come, until Ctrl-C
+    /// Keep showing new messages as they come, until Ctrl-C
     #[arg(long, conflicts_with_all = ["year", "until", "order", "explain"])]
     follow: bool,
     /// Add the rows of both people, for `ddb import`; with -o ddb-json
     #[arg(long, conflicts_with_all = ["follow", "explain"])]
     with_rows: bool,
-    /// Show the plain table at a terminal, too
+    /// Show the plain table even at a terminal
     #[arg(long)]
     no_transcript: bool,
     #[command(flatten)]
@@ -125,7 +125,7 @@ impl Command for Args {
         let explain = self.explain.is_wanted(ui)?;
         if self.with_rows && ui.format() != Format::DdbJson {
             return Err(Failure::refused("--with-rows is for -o ddb-json")
-                .hint("the other forms have messages alone: add -o ddb-json"));
+                .hint("the other formats have messages only: add -o ddb-json"));
         }
         let now = Timestamp::now();
         let filter = self.filter.within(&self.range, now, context.zones)?;
@@ -206,7 +206,7 @@ impl Command for Args {
             }
             match following {
                 Some(following) => {
-                    context.ui.note("following; Ctrl-C ends it");
+                    context.ui.note("following; press Ctrl-C to stop");
                     following
                         .go_on::<Messages>(printer, &reading.filter, shown, &context)
                         .await

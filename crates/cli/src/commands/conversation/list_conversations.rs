@@ -17,11 +17,11 @@ use crate::runner::{Command, Context};
 
 /// Lists the conversations of a user, the newest first.
 ///
-/// Each is shown by the other person and the last message.
+/// Each is shown with the other person and the last message.
 #[derive(Debug, Parser)]
 #[command(name = "list-conversations", version, after_help = examples(&[
     ("Those of somebody else", "ddb list-conversations bayko"),
-    ("Those with a message of today", "ddb list-conversations --since today --all"),
+    ("Those with a message from today", "ddb list-conversations --since today --all"),
     ("The newest one, for a script", "ddb list-conversations --limit 1 -o jsonl"),
 ]))]
 pub struct Args {
@@ -31,7 +31,7 @@ pub struct Args {
     /// The same as HANDLE, as the other commands have it
     #[arg(long, hide = true, value_name = "HANDLE", conflicts_with_all = ["handle", "user_uuid"])]
     me: Option<PersonName>,
-    /// Whose conversations, by id, without looking the handle up
+    /// Whose conversations, by id instead of handle
     #[arg(long, value_name = "UUID", value_parser = id::<UserId>)]
     user_uuid: Option<UserId>,
     #[command(flatten)]

@@ -22,25 +22,25 @@ use crate::runner::{Command, Context};
 /// The port of the application's backend.
 const DEFAULT_PORT: u16 = 4567;
 
-/// Serves the application's API for its pages.
+/// Serves the application's API to its pages.
 ///
-/// Who asks is known by an access token of the user pool, or is always --me. Pages of another origin are answered
-/// where --allow-origin names it.
+/// Users are identified by access tokens of the user pool; with --me, every request is from that person. Pages of
+/// another origin need --allow-origin.
 #[derive(Debug, Parser)]
 #[command(name = "serve", version, after_help = examples(&[
     ("For React pages at port 3000, always as andrewbrown", "ddb serve --me andrewbrown --allow-origin http://localhost:3000"),
 ]))]
 pub struct Args {
-    /// Serve this one person without a token, where there is no user pool
+    /// Treat every request as one from this person, without tokens
     #[arg(long, value_name = "HANDLE")]
     me: Option<PersonName>,
-    /// Port to listen on; 0 takes any free one
+    /// Port to listen on; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
     port: u16,
-    /// Answer web pages of this origin, such as http://localhost:3000; may be repeated
+    /// Allow web pages of this origin, such as http://localhost:3000; may be repeated
     #[arg(long, value_name = "URL")]
     allow_origin: Vec<Origin>,
-    /// Take tokens of this client of the user pool only
+    /// Accept only tokens of this client of the user pool
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
     #[command(flatten)]
@@ -122,13 +122,13 @@ impl Args {
             (_, Some(_)) if production => Err(Failure::refused(
                 "--me would let anybody in as that person, with --prod",
             )
-            .hint("--user-pool-id names the pool whose tokens say who asks")),
+            .hint("--user-pool-id names the pool whose tokens identify users")),
             (Some(_), Some(_)) => Err(Failure::refused(
-                "a user pool and --me are both given, and either says who asks",
+                "a user pool and --me are both given; only one of them can identify users",
             )
             .hint("leave --me out, or --user-pool-id and the variable AWS_COGNITO_USER_POOL_ID")),
             (None, None) => Err(Failure::refused(
-                "nothing says who asks: no user pool, and no --me",
+                "nothing identifies users: no user pool, and no --me",
             )
             .hint("name the pool with --user-pool-id, or type `ddb serve --me andrewbrown`")),
             (Some(pool), None) => Ok(Asks::Pool(pool)),

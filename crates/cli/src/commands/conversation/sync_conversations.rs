@@ -22,18 +22,18 @@ use crate::wording::{plural, short};
 
 /// Follows the stream and syncs rows.
 ///
-/// It follows the stream until Ctrl-C. A record only names a conversation; its newest message is read from the table. So nothing goes back,
-/// and reading the stream again changes nothing.
+/// It follows the stream until Ctrl-C. A record only says which conversation changed; its newest message is read
+/// from the table. So rows never go back to older messages, and reading the stream again changes nothing.
 #[derive(Debug, Parser)]
 #[command(name = "sync-conversations", version, after_help = examples(&[
-    ("Catch up with the stream, and end", "ddb sync-conversations --once"),
-    ("Go on, and begin next time where this one ended", "ddb sync-conversations --checkpoint stream.json"),
+    ("Catch up with the stream, and stop", "ddb sync-conversations --once"),
+    ("Follow it, and continue next time where this run stopped", "ddb sync-conversations --checkpoint stream.json"),
 ]))]
 pub struct Args {
-    /// End when all that is in the stream now has been read
+    /// Stop when everything in the stream has been read
     #[arg(long)]
     once: bool,
-    /// File that keeps how far the stream was read; without it, it is read from its oldest record
+    /// File that keeps the position in the stream; without it, reading starts at the oldest record
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
     #[command(flatten)]
@@ -123,7 +123,7 @@ impl Command for Args {
             failed: 0,
         };
         if !self.once {
-            ui.note("following the stream; Ctrl-C ends it");
+            ui.note("following the stream; press Ctrl-C to stop");
         }
         let mut printer = ui.printer::<Row>();
         self.follow(&mut sync, &mut printer, poll(&target), &context)
@@ -277,9 +277,8 @@ impl Sync<'_> {
     fn say_odd(&mut self, conversation: ConversationId, synced: &SyncedRows) {
         if synced.newest.is_some() && synced.missing == 2 {
             self.passed_over += 1;
-            self.ui.warn(&format!(
-                "{conversation} has messages and no rows; passed over"
-            ));
+            self.ui
+                .warn(&format!("{conversation} has messages and no rows; skipped"));
         } else if synced.newest.is_some() && synced.missing == 1 {
             self.ui.warn(&format!(
                 "{conversation} has a row for one of its people only"
@@ -296,7 +295,7 @@ impl Sync<'_> {
         let synced = plural(self.updated, "conversation synced", "conversations synced");
         let passed_over = match self.passed_over {
             0 => String::new(),
-            some => format!(", {some} passed over"),
+            some => format!(", {some} skipped"),
         };
         self.ui.note(&format!(
             "{}, {synced}{passed_over}",

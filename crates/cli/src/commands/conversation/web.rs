@@ -21,12 +21,11 @@ use crate::runner::{Command, Context};
 
 /// Shows conversations in the browser.
 ///
-/// It prints a link that is good once; Enter prints a new one, and Ctrl-C ends it. The page shows the conversations
-/// of --me, new messages as they come, a search, and each item as it is stored. It cannot write, unless --write is
-/// given.
+/// It prints a link that works once; press Enter for a new one, and Ctrl-C to stop. The page shows the conversations
+/// of --me, new messages as they come, a search, and each item as it is stored. It can write only with --write.
 #[derive(Debug, Parser)]
 #[command(name = "web", version, after_help = examples(&[
-    ("Begin with the conversation with bayko", "ddb web bayko"),
+    ("Open the conversation with bayko", "ddb web bayko"),
     ("Write in the browser as bayko", "ddb web --me bayko --write"),
 ]))]
 pub struct Args {
@@ -35,7 +34,7 @@ pub struct Args {
     /// Whose conversations are shown, and who writes [env: DDB_ME] [default: andrewbrown]
     #[arg(long, value_name = "HANDLE")]
     me: Option<PersonName>,
-    /// Port to listen on; 0 takes any free one
+    /// Port to listen on; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
     /// Let the page write messages
@@ -108,7 +107,7 @@ impl Command for Args {
             return show(server, pages, router, &context).await;
         }
         let users = users.ok_or_else(|| {
-            Failure::refused("who writes has to be in the users source, and there is none")
+            Failure::refused("the writer has to be among the users, and no users are named")
                 .hint("--users or --database-url names one")
         })?;
         let sender = users.named(&me.name).await?.person();
@@ -136,7 +135,7 @@ async fn show<S: Readable>(
     printer.finish(Totals::default())?;
     let enter = lines_of_terminal();
     if enter.is_some() {
-        ui.note("the link is good once; Enter prints a new one");
+        ui.note("the link works once; press Enter for a new one");
     }
     ui.note(&listening(server.addresses()));
     let renewing = async {

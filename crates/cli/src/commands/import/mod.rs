@@ -26,31 +26,32 @@ const TICK: Duration = Duration::from_millis(100);
 /// The bytes of the unit in which progress is shown.
 const KILOBYTE: u64 = 1000;
 
-/// Brings items back from files that `scan -o ddb-json` or an export to S3 wrote.
+/// Imports items from files that `scan -o ddb-json` or an export to S3 wrote.
 ///
-/// Each line is `{"Item": {...}}`, as DynamoDB JSON; the files may be compressed with gzip. The folder of an export to S3 is
-/// read as a whole, and held against its checksums.
+/// Each line is `{"Item": {...}}`, in DynamoDB JSON; the files may be compressed with gzip. The folder of an
+/// export to S3 is read as a whole and checked against its checksums.
 ///
-/// The files are read twice: nothing is written before every line was looked at. What is in the table is never changed.
-/// Items that are there as in the files are unchanged; where a key has another content, or a person has another row of a
-/// conversation, the item is left, counted as different, and the exit code is 5. A second run goes on where one was cut.
+/// The files are read twice: nothing is written until every line has been checked. Items in the table are never
+/// changed. An item that is already there counts as unchanged. If its key holds other content, or the person has
+/// another row for the conversation, it is skipped and counts as different, and the exit code is 5. To continue an
+/// import that was interrupted, run it again.
 #[derive(Debug, Parser)]
 #[command(name = "import", version, after_help = examples(&[
-    ("Back up, and bring it back", "ddb scan -o ddb-json | gzip > backup.jsonl.gz\n    \
+    ("Back up, and restore", "ddb scan -o ddb-json | gzip > backup.jsonl.gz\n    \
         ddb import backup.jsonl.gz"),
-    ("Is all of it there, and nothing else?", "ddb import backup.jsonl.gz --check"),
+    ("Check that the table has all of it, and nothing else", "ddb import backup.jsonl.gz --check"),
 ]))]
 pub struct Args {
-    /// Files with a line an item, folders of exports to S3, or - for standard input
+    /// Files with one item a line, folders of exports to S3, or - for standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Compare the whole table with the files, both ways, and write nothing; exit 3 where they differ
+    /// Compare the whole table with the files, both ways, and write nothing; exit 3 if they differ
     #[arg(long, conflicts_with_all = ["dry_run", "max_wcu", "stream_readers_ready", "yes"])]
     check: bool,
-    /// Say what would be written, and write nothing
+    /// Show what would be written, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Leave out lines that cannot be imported, and count them
+    /// Skip lines that cannot be imported, and count them
     #[arg(long)]
     skip_bad: bool,
     /// Use at most N write capacity units a second
@@ -59,7 +60,7 @@ pub struct Args {
     /// Use at most N read capacity units a second for --check
     #[arg(long, value_name = "N", requires = "check")]
     max_rcu: Option<NonZeroU32>,
-    /// Put messages in production though the table has a stream: its readers are stopped, or do not mind
+    /// Put messages in production although the table has a stream: its readers are stopped, or can take them
     #[arg(long)]
     stream_readers_ready: bool,
     #[command(flatten)]
@@ -150,7 +151,7 @@ impl Args {
             checked.refused,
             plural(checked.read, "line", "lines")
         );
-        Err(Failure::refused(message).hint("mend the files, or leave these out with --skip-bad"))
+        Err(Failure::refused(message).hint("fix the files, or skip these lines with --skip-bad"))
     }
 
     async fn compare(
@@ -230,7 +231,7 @@ impl Args {
             target.store.destination(),
             plural(left, "item was", "items were")
         );
-        Err(Failure::new(Exit::Partly, message).hint("what was in the table is as it was"))
+        Err(Failure::new(Exit::Partly, message).hint("what was in the table is unchanged"))
     }
 
     /// Says what is about to be written to production, and holds what is asked of that.
@@ -246,12 +247,12 @@ impl Args {
         }
         let items = checked.read - checked.refused;
         ui.announce(&format!(
-            "{} will be put where their keys are free; what is there stays as it is",
+            "{} will be written where their keys are free; existing items stay as they are",
             plural(items, "item", "items")
         ));
         if table.shape.stream.is_some() && !self.stream_readers_ready {
             return Err(Failure::refused(
-                "the table has a stream, whose readers take each message for a new one; nothing was written",
+                "the table has a stream, whose readers treat each message as a new one; nothing was written",
             )
             .hint(
                 "stop what reads the stream, as the how-to says, then add --stream-readers-ready",
@@ -273,8 +274,9 @@ fn cut_short(error: ImportError, tally: &Tally) -> Failure {
         plural(written, "item was", "items were")
     ));
     match failure {
-        Failure::Error { message, .. } if written > 0 => Failure::new(Exit::Partly, message)
-            .hint("run the same command again: it goes on, and changes nothing that is there"),
+        Failure::Error { message, .. } if written > 0 => Failure::new(Exit::Partly, message).hint(
+            "run the same command again: it continues, and changes nothing that is already there",
+        ),
         failure => failure,
     }
 }

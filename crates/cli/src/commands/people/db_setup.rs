@@ -20,22 +20,22 @@ use crate::ui::Ui;
 
 /// Creates the users database and fills it.
 ///
-/// It creates the database where it is missing, applies the users schema, and inserts or updates the seed
-/// users with their fixed ids. It may be run again and again. The Cognito id of a row that is there is never touched, and what an
-/// older database has otherwise is said and left.
+/// It creates the database if it is missing, applies the users schema, and inserts or updates the seed users with
+/// their fixed ids. You can run it again at any time. Cognito ids of rows that exist are never changed. Where an
+/// older database differs, that is reported and left as it is.
 #[derive(Debug, Parser)]
 #[command(name = "db-setup", version, after_help = examples(&[
     ("Wait for a server that is still starting", "ddb db-setup --wait 30s"),
     ("Copy the ids of the Cognito pool, too", "ddb db-setup --with-cognito"),
 ]))]
 pub struct Args {
-    /// Copy the Cognito ids after it, as `update-cognito-user-ids` does
+    /// Then copy the Cognito ids, as `update-cognito-user-ids` does
     #[arg(long)]
     with_cognito: bool,
     /// Wait this long for a server that is still starting
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s", default_missing_value = "30s", num_args = 0..=1)]
     wait: Duration,
-    /// Drop the database first, with all that is in it
+    /// Drop the database first, with everything in it
     #[arg(long)]
     reset: bool,
     /// Name of the database, instead of typing it; for --reset in production

@@ -12,7 +12,7 @@ use crate::output::{Cell, Column, Format, Record, Tone, Totals};
 use crate::runner::{Command, Context};
 use crate::wording::plural;
 
-/// Lists the users of the Cognito pool, every page.
+/// Lists all users of the Cognito pool.
 #[derive(Debug, Parser)]
 #[command(name = "list-users", version, after_help = examples(&[
     ("Those whose address begins with ann", "ddb list-users --filter 'email^=ann'"),

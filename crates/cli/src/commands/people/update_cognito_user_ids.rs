@@ -16,21 +16,22 @@ use crate::wording::plural;
 
 /// Copies the ids of the Cognito pool into the database.
 ///
-/// It sets users.cognito_user_id by handle, in one transaction. Both sides are read and matched first. A handle that several users of the pool or several rows have
-/// is never guessed: it is named, and nothing is written, unless --skip-ambiguous.
+/// It sets users.cognito_user_id by handle, in one transaction. Both sides are read and matched first. If several
+/// users of the pool or several rows have the same handle, it is reported and nothing is written, unless
+/// --skip-ambiguous is given.
 #[derive(Debug, Parser)]
 #[command(name = "update-cognito-user-ids", version, after_help = examples(&[
     ("See what would change", "ddb update-cognito-user-ids --dry-run"),
-    ("Tell a script whether anything would, by exit code 3", "ddb update-cognito-user-ids --check --quiet"),
+    ("Find out in a script, by exit code 3", "ddb update-cognito-user-ids --check --quiet"),
 ]))]
 pub struct Args {
-    /// Say what would change, and write nothing
+    /// Show what would change, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Write nothing, and exit with 3 when something would change
+    /// Write nothing, and exit with 3 if something would change
     #[arg(long, conflicts_with = "dry_run")]
     check: bool,
-    /// Leave handles out that several users have
+    /// Leave out handles that several users have
     #[arg(long)]
     skip_ambiguous: bool,
     #[command(flatten)]
@@ -208,7 +209,7 @@ fn refuse_ambiguous(found: &Reconciliation) -> Result<(), Failure> {
         "{handles} several users in the pool or several rows: {}; nothing was written",
         found.ambiguous.join(", ")
     ))
-    .hint("mend them, or leave them out with --skip-ambiguous"))
+    .hint("fix them, or leave them out with --skip-ambiguous"))
 }
 
 /// Shows what is about to change, before it is asked for.

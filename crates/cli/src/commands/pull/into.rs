@@ -20,10 +20,10 @@ const COPY: &str = "Copy";
 /// Options that say where the copy goes.
 #[derive(Debug, Clone, Args)]
 pub(super) struct IntoArgs {
-    /// Local endpoint that the copy goes to [env: DDB_ENDPOINT_URL] [default: http://localhost:8000]
+    /// Local endpoint to copy to [env: DDB_ENDPOINT_URL] [default: http://localhost:8000]
     #[arg(long, value_name = "URL", help_heading = COPY)]
     into: Option<String>,
-    /// Table that the copy goes to, made where it is missing [default: the source's name]
+    /// Table to copy to, created if missing [default: the source's name]
     #[arg(long, value_name = "NAME", help_heading = COPY)]
     into_table: Option<TableName>,
 }
@@ -115,7 +115,7 @@ impl Copy {
     }
 
     fn same(&self) -> Failure {
-        let message = format!("{}: it is the source and the copy", self.destination());
+        let message = format!("{}: it is both the source and the copy", self.destination());
         Failure::refused(message)
             .hint("name another table with --into-table, or another endpoint with --into")
     }
@@ -159,7 +159,7 @@ impl Copy {
                     difference.wanted
                 );
                 Err(Failure::new(Exit::Difference, message)
-                    .hint("name another table with --into-table: it is made where it is missing"))
+                    .hint("name another table with --into-table: it is created if missing"))
             }
             None => Ok(()),
         }

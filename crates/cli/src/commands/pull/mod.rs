@@ -26,18 +26,19 @@ use into::{Copy, IntoArgs};
 
 /// Copies conversations into a local table.
 ///
-/// It reads where --prod or --endpoint-url leads, and writes to a local endpoint only: --into, else DDB_ENDPOINT_URL, else
-/// http://localhost:8000. The table is made where it is missing. A second pull brings what is new.
+/// It reads from the target of --prod or --endpoint-url, and writes to a local endpoint only: --into, else
+/// DDB_ENDPOINT_URL, else http://localhost:8000. The table is created if it is missing. A second pull brings what
+/// is new.
 ///
-/// With --mask, ids, handles and names become invented ones, and texts become words of the same lengths. Times stay, so
-/// the copy is pseudonymous, not anonymous. Without --mask-key, the key is made anew and kept nowhere: each pull makes a
-/// copy of its own. Items of unknown shape are left out of a masked copy.
+/// With --mask, ids, handles and names are replaced by invented ones, and texts by words of the same lengths.
+/// Times stay, so the copy is pseudonymous, not anonymous. Without --mask-key, each pull uses a new key and forgets
+/// it, so no two copies match. Items of unknown shape are left out of a masked copy.
 #[derive(Debug, Parser)]
 #[command(name = "pull", version, after_help = examples(&[
-    ("A conversation of production, without the people in it", "ddb pull 5ae290ed-55d1-47a0-bc6d-fe2bc2700399 --prod \\\n      \
+    ("A conversation from production, without the people in it", "ddb pull 5ae290ed-55d1-47a0-bc6d-fe2bc2700399 --prod \\\n      \
         --mask --users-out people.csv --into-table cruddur-messages-copy"),
-    ("The one that you have with bayko, as it is", "ddb pull bayko --into-table cruddur-messages-bayko"),
-    ("All of bayko's, slowly, as a copy that a later pull goes on with", "ddb pull --all-of bayko --max-rcu 50 --mask --mask-key mask.key \\\n      \
+    ("Your conversation with bayko, as it is", "ddb pull bayko --into-table cruddur-messages-bayko"),
+    ("All of bayko's, slowly, into a copy that later pulls update", "ddb pull --all-of bayko --max-rcu 50 --mask --mask-key mask.key \\\n      \
         --into-table cruddur-messages-all"),
 ]))]
 pub struct Args {
@@ -54,13 +55,13 @@ pub struct Args {
     /// All conversations of this person
     #[arg(long, value_name = "HANDLE")]
     all_of: Option<PersonName>,
-    /// Whose conversations a short name is looked up in [env: DDB_ME] [default: andrewbrown]
+    /// Person whose conversations short names refer to [env: DDB_ME] [default: andrewbrown]
     #[arg(long, value_name = "HANDLE")]
     me: Option<PersonName>,
-    /// Invent ids, handles, names and texts in the place of the real ones
+    /// Replace ids, handles, names and texts by invented ones
     #[arg(long)]
     mask: bool,
-    /// File with a secret of 32 bytes or more, by which what is invented stays the same
+    /// File with a secret of 32 bytes or more; with the same one, pulls invent the same
     #[arg(long, value_name = "FILE", requires = "mask")]
     mask_key: Option<PathBuf>,
     /// Write the people of the copy to a CSV file, for --users of other commands
@@ -279,7 +280,7 @@ impl Work<'_> {
                 .copy
                 .line("delete-conversation", &id.to_string(), self.context);
             ui.note(&format!(
-                "copying into {id}; the key is kept nowhere: if this is cut, `{line}` deletes the half copy"
+                "copying into {id}; the key is not kept: if this is interrupted, `{line}` deletes the partial copy"
             ));
         }
         let mut progress = ui.progress_beside_output("items", None);
@@ -299,7 +300,7 @@ impl Work<'_> {
             PullError::Source(error) => error.into(),
             PullError::Copy(error) => self.copy.failure(error),
             PullError::SameHandle(error) => Failure::new(Exit::Failed, error.to_string())
-                .hint("take another key: such a thing happens once in a million"),
+                .hint("use another key: this happens once in a million"),
         };
         let Failure::Error {
             exit,
@@ -333,10 +334,10 @@ impl Work<'_> {
                     .copy
                     .line("delete-conversation", &id.to_string(), self.context);
                 Hint::Whole(format!(
-                    "`{line}` deletes the half copy; with --mask-key FILE, a pull that was cut can go on"
+                    "`{line}` deletes the partial copy; with --mask-key FILE, an interrupted pull can continue"
                 ))
             }
-            false => hint.unwrap_or_else(|| "run the same command again: it goes on".into()),
+            false => hint.unwrap_or_else(|| "run the same command again to continue".into()),
         };
         Failure::Error {
             exit,

@@ -103,7 +103,7 @@ impl Args {
         let (found, stray) = all_of(source, id).await?;
         if stray > 0 {
             context.ui.warn(&format!(
-                "{} without messages: passed over",
+                "{} without messages: skipped",
                 plural(stray, "row is", "rows are")
             ));
         }

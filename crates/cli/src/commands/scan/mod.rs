@@ -68,7 +68,7 @@ pub struct Args {
     /// Read the table in N segments at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(Segment::MAX_TOTAL)), conflicts_with = "segment")]
     segments: u32,
-    /// Read one share out of N, such as 0/4, for spreading over machines
+    /// Read one share of N, such as 0/4, to spread a scan over machines
     #[arg(long, value_name = "I/N")]
     segment: Option<Share>,
     /// Show at most this many items
@@ -84,7 +84,7 @@ pub struct Args {
     span: SpanArgs,
     #[command(flatten)]
     filter: FilterArgs,
-    /// Read strongly consistent, for twice the capacity
+    /// Use strongly consistent reads, at twice the capacity
     #[arg(long)]
     consistent: bool,
     #[command(flatten)]

@@ -21,16 +21,16 @@ const TICK: Duration = Duration::from_millis(100);
 /// Options of a synthetic load.
 #[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
-    /// Load N messages of invented conversations, instead of one conversation; needs --ends-at
+    /// Load N messages in invented conversations, instead of one conversation; needs --ends-at
     #[arg(long, value_name = "N", help_heading = HEADING, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX) * 1000), conflicts_with_all = ["conversation", "me", "with", "speakers", "group_uuid", "replace", "users", "database_url"])]
     generate: Option<u64>,
-    /// Messages of each conversation
+    /// Messages per conversation
     #[arg(long, alias = "messages-per-group", value_name = "N", help_heading = HEADING, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), requires = "generate")]
     messages_per_conversation: u32,
-    /// How many people there are
+    /// Number of people
     #[arg(long, value_name = "N", help_heading = HEADING, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..), requires = "generate")]
     people: u32,
-    /// Another number makes another load; the same one makes the same load
+    /// Seed of the random numbers; the same one makes the same load
     #[arg(long, value_name = "N", help_heading = HEADING, default_value_t = 1, requires = "generate")]
     rng_seed: u64,
 }

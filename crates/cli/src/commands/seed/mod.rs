@@ -34,17 +34,17 @@ use row::{Row, text};
 /// A file is UTF-8 text with one message a line, `Speaker: text`. `Person 1` is --me, `Person 2` is
 /// --with; a handle of the two means that user. Blank lines and lines that start with # are skipped.
 ///
-/// Seeding again changes nothing: messages that are there are found, and only the missing ones are
-/// written, where they belong. After a file was edited, --replace makes it what is in the table: messages
-/// of the file as it was go, what people wrote stays, and `ddb undo` takes that back.
+/// Seeding again changes nothing: messages that are already there are left, and only missing ones are written, in
+/// their places. After you edit a file, --replace makes the table match it: messages that the file no longer has
+/// are removed, and what people wrote stays. `ddb undo` takes that back.
 ///
-/// A file is a conversation of its own. Its id follows from the two people and the name of the file.
+/// Each file is its own conversation. Its id is derived from the two people and the name of the file.
 #[derive(Debug, Parser)]
 #[command(name = "seed", version, after_help = examples(&[
     ("Load another conversation, between two other people", "printf 'londo: Tea?\\nPerson 2: Always.\\n' > tea.txt\n    \
         ddb seed --me londo --with altbrown --conversation tea.txt"),
-    ("After an edit, make the file what is in the table", "ddb seed --me londo --with altbrown --conversation tea.txt --replace"),
-    ("A table to try things on, with invented people", "ddb seed --generate 1000 --ends-at 2026-03-22"),
+    ("After an edit, make the table match the file", "ddb seed --me londo --with altbrown --conversation tea.txt --replace"),
+    ("A table to try things out, with invented people", "ddb seed --generate 1000 --ends-at 2026-03-22"),
 ]))]
 pub struct Args {
     /// Conversation to load, instead of the built-in one
@@ -56,13 +56,13 @@ pub struct Args {
     /// Handle of `Person 2`
     #[arg(long, alias = "other", value_name = "HANDLE", default_value = "bayko")]
     with: PersonName,
-    /// Say who speaks under another name; may be given several times
+    /// Handle of somebody who speaks under another name; may be repeated
     #[arg(long = "speaker", value_name = "NAME=HANDLE")]
     speakers: Vec<String>,
-    /// Id of the conversation [default: a fixed one; for a file, one of its people and its name]
+    /// Id of the conversation [default: a fixed one; for a file, derived from its people and its name]
     #[arg(long, value_name = "UUID", value_parser = id::<ConversationId>)]
     group_uuid: Option<ConversationId>,
-    /// Take out messages that the file had before it was edited; what people wrote stays
+    /// Remove messages that the file no longer has; what people wrote stays
     #[arg(long)]
     replace: bool,
     /// Time of the last message: 2026-03-22, '2026-03-22 10:30', now, -1d; in UTC unless --tz is given

@@ -53,7 +53,7 @@ impl Args {
         let again = ReplaceAgain::new(store, seed, script, size);
         let see = |seen: Seen<'_>| {
             if let Seen::PlannedAnew(_) = seen {
-                ui.note("the conversation changed meanwhile; it is planned anew");
+                ui.note("the conversation changed meanwhile; it is planned again");
             }
         };
         let Some(carried_out) = self.plan.carry_out(job, &again, see).await? else {

@@ -22,18 +22,18 @@ use report::{ConversationRow, CostRow, DayRow, KindRow, Report};
 
 /// Shows what the table holds, and roughly what it costs.
 ///
-/// Items and bytes by kind, messages a day, the biggest conversations, and a month's cost at the list
-/// prices of one region. The whole table is read once; memory stays the same however large it is.
+/// It shows items and bytes by kind, messages a day, the biggest conversations, and the cost of a month at the
+/// list prices of one region. The whole table is read once. Memory use does not grow with the table.
 #[derive(Debug, Parser)]
 #[command(name = "stats", version, after_help = examples(&[
     ("Look at the table", "ddb stats"),
     ("The numbers behind it, for a plot", "ddb stats -o json > stats.json"),
 ]))]
 pub struct Args {
-    /// How many of the biggest conversations are shown
+    /// Number of the biggest conversations to show
     #[arg(long, value_name = "N", default_value_t = 5, alias = "groups")]
     conversations: usize,
-    /// How many days are shown in the table, the newest
+    /// Number of days to show in the table, the newest
     #[arg(long, value_name = "N", default_value_t = 30)]
     days: usize,
     /// Read the table in N segments at once

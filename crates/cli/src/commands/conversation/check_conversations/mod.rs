@@ -29,7 +29,7 @@ use report::Report;
 
 /// Checks that messages and rows agree, and repairs them
 ///
-/// The exit code is 3 if anything is found and not repaired. The rules, and what mends them:
+/// The exit code is 3 if anything is found and not repaired. The rules, and what repairs them:
 ///
 /// row-missing      a conversation has a row for each of its two people     --repair
 /// row-doubled      each person has one row per conversation                --repair
@@ -46,22 +46,22 @@ use report::Report;
     ("Bring a table of the old scripts up to date", "ddb check-conversations --repair --times --assume-zone Europe/Berlin"),
 ]))]
 pub struct Args {
-    /// Repair rows; says what it will change before it asks
+    /// Repair rows; shows the changes before it asks
     #[arg(long)]
     repair: bool,
     /// With --repair, also update names and handles
     #[arg(long, requires = "repair")]
     names: bool,
-    /// With --repair, also write times of older forms anew in the written form
+    /// With --repair, also rewrite times of older forms in the written form
     #[arg(long, requires = "repair")]
     times: bool,
     /// With --times, the zone of times without an offset, such as Europe/Berlin [default: UTC]
     #[arg(long, requires = "times", value_name = "ZONE", value_parser = named_zone)]
     assume_zone: Option<Zone>,
-    /// Look at this rule only; may be given several times
+    /// Check this rule only; may be repeated
     #[arg(long = "rule", value_name = "NAME")]
     rules: Vec<Rule>,
-    /// Show every finding, and not as many as fit on the screen
+    /// Show every finding, even if they do not fit on the screen
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -366,7 +366,7 @@ impl Check<'_> {
             options.insert(0, "--repair");
             let typed = self.options.users.typed();
             self.ui.hint(format!(
-                "`ddb check-conversations {}{typed}` mends what can be mended",
+                "`ddb check-conversations {}{typed}` repairs what can be repaired",
                 options.join(" ")
             ));
         }

@@ -68,7 +68,7 @@ impl Repaired {
             Seen::Ended(_, step, _) => (step, None),
             Seen::PlannedAnew(step) => {
                 ui.note(&format!(
-                    "{}: its items changed; it is planned anew",
+                    "{}: its items changed; it is planned again",
                     name(step)
                 ));
                 (step, None)
