@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::compact::{Cursor, Items};
+use super::compact::{Cursor, Items, Text};
 use super::{ItemView, RawItem, Value};
 
 /// What a page says beside its items.
@@ -173,33 +173,6 @@ impl<'de> Deserialize<'de> for Value<'de> {
 
 fn texts(set: Vec<Text<'_>>) -> Vec<Cow<'_, str>> {
     set.into_iter().map(|Text(text)| text).collect()
-}
-
-/// A string, borrowed where JSON escapes nothing in it.
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Borrow;
-
-        impl<'de> Visitor<'de> for Borrow {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        json.deserialize_str(Borrow)
-    }
 }
 
 /// Binary, which JSON has as base64 (RFC 4648, section 4).
