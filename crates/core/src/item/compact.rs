@@ -5,10 +5,10 @@
 //! where possible, else its item.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
-use serde_json::Error;
+use serde::Deserialize;
+use serde::de::Error as _;
+use serde_json::{Deserializer, Error};
 
 use super::{ItemView, Value};
 
@@ -107,7 +107,7 @@ impl<'p> Cursor<'p> {
     ///
     /// Where it is no such value.
     pub(super) fn value<T: Deserialize<'p>>(&mut self) -> Result<T, Error> {
-        let mut values = serde_json::Deserializer::from_str(&self.json[self.at..]).into_iter();
+        let mut values = Deserializer::from_str(&self.json[self.at..]).into_iter();
         let none = || Err(Error::custom("the page ends where a value is expected"));
         let value = values.next().unwrap_or_else(none)?;
         self.at += values.byte_offset();
@@ -162,31 +162,8 @@ impl<'p> Cursor<'p> {
 }
 
 /// A string, borrowed where JSON escapes nothing in it.
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Borrow;
-
-        impl<'de> Visitor<'de> for Borrow {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        json.deserialize_str(Borrow)
-    }
-}
+#[derive(Deserialize)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// What a value is read as.
 #[derive(Debug, Clone, Copy)]
