@@ -88,7 +88,7 @@ impl Command for Args {
         })?;
         printer.finish(Totals::default())?;
         ui.hint(format!(
-            "`export DDB_ENDPOINT_URL={}` leads the other commands of a shell here",
+            "`export DDB_ENDPOINT_URL={}` points the other commands of this shell here",
             endpoint.url()
         ));
         ui.note(&listening(endpoint.addresses()));
