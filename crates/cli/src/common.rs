@@ -26,7 +26,7 @@ pub enum ColorChoice {
 #[derive(Debug, Clone, Args)]
 pub struct CommonArgs {
     /// Output format
-    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORM", help_heading = OUTPUT, hide_possible_values = true)]
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT", help_heading = OUTPUT, hide_possible_values = true)]
     output: Format,
     /// The same as --output json, as many tools have it
     #[arg(long, hide = true, conflicts_with_all = ["output", "jsonl", "csv"])]

@@ -202,7 +202,7 @@ mod tests {
             (
                 &["ddb", "drop"][..],
                 "the following required arguments were not provided: <TABLE>",
-                "--help shows what there is",
+                "see --help",
             ),
             (
                 &["ddb", "scan", "--sgements", "2"],
@@ -211,13 +211,13 @@ mod tests {
             ),
             (
                 &["ddb", "scan", "-o", "jsn"],
-                "invalid value 'jsn' for '--output <FORM>' [possible values: table, wide, json, jsonl, csv, ddb-json, txt, md, html]",
+                "invalid value 'jsn' for '--output <FORMAT>' [possible values: table, wide, json, jsonl, csv, ddb-json, txt, md, html]",
                 "a similar value exists: 'json'",
             ),
             (
                 &["ddb", "qqqq"],
                 "unrecognized subcommand 'qqqq'",
-                "--help shows what there is",
+                "see --help",
             ),
         ] {
             assert_eq!(said(arguments), (message.to_owned(), hint.to_owned()));

@@ -200,7 +200,7 @@ pub(crate) fn wrong_usage(error: &clap::Error) -> Failure {
     let wrong = wrong.strip_prefix("error: ").unwrap_or(&wrong);
     let hint = match similar(error) {
         Some(similar) => Hint::from(format!("did you mean {similar}?")),
-        None if tips.is_empty() => "--help shows what there is".into(),
+        None if tips.is_empty() => "see --help".into(),
         None => tips.join("; ").into(),
     };
     Failure::refused(wrong).hint(hint)
@@ -381,7 +381,7 @@ fn timed_out(timeout: Option<Duration>) -> Failure {
         Exit::Failed,
         format!("not done within --timeout {}", after.unwrap_or_default()),
     )
-    .hint("what was done so far stays done; allow more time, or check the endpoint")
+    .hint("what was done so far is kept; allow more time, or check the endpoint")
 }
 
 /// Looks whether files and connections can be opened: tokio panics where it cannot have those that signals
@@ -412,7 +412,7 @@ fn unknown_format(format: Format, known: &[Format]) -> Failure {
         "--output {} is not a format of this command",
         names(&[format])
     ))
-    .hint(format!("it has {}", names(known)))
+    .hint(format!("the formats are {}", names(known)))
 }
 
 /// Names forms of output as they are typed.

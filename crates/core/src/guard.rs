@@ -176,7 +176,7 @@ pub enum Wanted {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GuardError {
     /// There is nobody to ask, and no answer was given.
-    #[error("{target}: nobody is there to be asked; nothing was written")]
+    #[error("{target}: this needs confirmation, and there was no answer; nothing was written")]
     NobodyThere {
         /// The target.
         target: String,
@@ -190,7 +190,7 @@ pub enum GuardError {
         target: String,
     },
     /// The name that was given is not that of what is about to be destroyed.
-    #[error("{target}: `{given}` is not its name; nothing was destroyed")]
+    #[error("{target}: `{given}` is not its name; nothing was deleted")]
     OtherName {
         /// The target.
         target: String,
@@ -238,7 +238,7 @@ pub fn allow_deleting_from<P: Guarded>(
     confirm: Option<&str>,
     operator: &mut impl Operator,
 ) -> Result<Writable<P>, GuardError> {
-    let question = format!("Type {name} to go on: ");
+    let question = format!("Type {name} to continue: ");
     check_typed(&resource, shown, name, &question, confirm, operator)?;
     Ok(Writable(resource))
 }
@@ -295,7 +295,7 @@ fn check_yes(
     if !resource.is_production() || yes {
         return Ok(());
     }
-    let answer = operator.ask("Write there? Type yes to go on: ");
+    let answer = operator.ask("Write there? Type yes to continue: ");
     match answer.as_deref().map(str::trim) {
         Some("yes" | "y" | "YES" | "Yes" | "Y") => Ok(()),
         Some(_) => Err(GuardError::Declined {
@@ -315,7 +315,7 @@ fn check_name(
     operator: &mut impl Operator,
 ) -> Result<(), GuardError> {
     let name = resource.name();
-    let question = format!("This cannot be undone. Type {name} to go on: ");
+    let question = format!("This cannot be undone. Type {name} to continue: ");
     check_typed(resource, shown, name, &question, confirm, operator)
 }
 

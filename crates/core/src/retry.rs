@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(start.elapsed(), SECOND * 60);
         assert_eq!(
             error.to_string(),
-            "waited 1m for the table to be gone, in vain"
+            "gave up after 1m, waiting for the table to be gone"
         );
         assert!((60..80).contains(&asked.get()), "{}", asked.get());
     }

@@ -189,7 +189,7 @@ impl IntoResponse for Refusal {
             Self::Origin => (
                 StatusCode::FORBIDDEN,
                 "AccessDeniedException",
-                "this endpoint answers web pages of no origin but those given to it with --allow-origin",
+                "web pages can use this endpoint only from the origins given with --allow-origin",
             ),
             Self::Target => (
                 StatusCode::BAD_REQUEST,

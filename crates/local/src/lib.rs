@@ -41,7 +41,7 @@ pub enum LocalError {
         error: std::io::Error,
     },
     /// Another endpoint holds the data.
-    #[error("{}: another endpoint uses this folder", path.display())]
+    #[error("{}: another endpoint is using this folder", path.display())]
     InUse {
         /// The folder.
         path: PathBuf,

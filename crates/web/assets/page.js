@@ -68,7 +68,7 @@
   };
   // One after the other, so that nothing comes twice.
   let work = Promise.resolve();
-  const queue = (task) => { work = work.then(task).catch((status) => say(status === 401 ? "This page may look no more: `ddb web` was started anew. Press Enter at its terminal for a new link." : "The table or `ddb web` does not answer. This page tries again.")); return work; };
+  const queue = (task) => { work = work.then(task).catch((status) => say(status === 401 ? "This page is signed out: `ddb web` was restarted. Press Enter at its terminal for a new link." : "The table or `ddb web` does not answer. This page tries again.")); return work; };
 
   if (list && box) {
     if (location.hash === "#end" || !location.hash && !location.search) toEnd();

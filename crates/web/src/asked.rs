@@ -46,10 +46,10 @@ impl Fault {
     /// Returns the page that says so.
     pub fn page(&self, setting: &Setting) -> Markup {
         let (title, text) = match self {
-            Self::NotFound => ("Not found", "There is no such page."),
+            Self::NotFound => ("Not found", "There is no page at this address."),
             Self::Malformed => (
                 "Not understood",
-                "The address has something in it that is not understood.",
+                "The address is not complete, or has a typing error in it.",
             ),
             Self::Method => ("Not allowed", "This page cannot do that."),
             Self::Store(why) => ("The table does not answer", why.as_str()),

@@ -61,7 +61,7 @@ impl Refusal {
             Self::Elsewhere => {
                 "The request comes from a page of another site. Copy the link into the address bar instead."
             }
-            Self::Large => "The request is too large: 16 KB are the most.",
+            Self::Large => "The request is too large: the limit is 16 KB.",
             Self::Slow => "The request did not arrive in time.",
         }
     }

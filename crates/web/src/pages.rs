@@ -184,7 +184,7 @@ impl<S: Readable> Pages<S> {
     fn enter(&self, method: &Method, secret: &str) -> Response {
         if method != Method::GET {
             // What only looks ahead does not use it up.
-            let text = "A link is opened, and nothing else.";
+            let text = "This link can only be opened.";
             return refused(StatusCode::FORBIDDEN, "Not allowed", text);
         }
         match self.0.links.enter(secret) {
@@ -192,18 +192,18 @@ impl<S: Readable> Pages<S> {
                 let setting = &self.0.setting;
                 let open = setting.open;
                 let next = open.map_or_else(|| "/".to_owned(), |id| format!("/c/{id}#end"));
-                let text = "This browser may look now. The link is used up.";
+                let text = "This browser is signed in. The link cannot be used again.";
                 let page = view::notice(Some(setting), "Welcome", text, Some(&next));
                 ([(SET_COOKIE, cookie)], html(page)).into_response()
             }
             Ok(None) => refused(
                 StatusCode::GONE,
-                "This link is used up",
+                "This link was used already",
                 "A link works once. Press Enter at the terminal of `ddb web` for a new one.",
             ),
             Err(error) => refused(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "There is no cookie to be had",
+                "Cannot sign in",
                 &error.to_string(),
             ),
         }
@@ -288,7 +288,7 @@ async fn admitted<S: Readable>(pages: &Pages<S>, request: Request, next: Next) -
         return refused(
             StatusCode::UNAUTHORIZED,
             "Open the link from the terminal",
-            "This browser has no leave to look, or `ddb web` was started anew. Press Enter at its terminal: it prints a new link.",
+            "This browser may not see this page, or `ddb web` was restarted. Press Enter at its terminal for a new link.",
         );
     }
     match collected(request).await {

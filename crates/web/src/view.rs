@@ -44,7 +44,7 @@ fn clock(zone: Zone, key: &SortKey, form: &str) -> Option<String> {
 }
 
 fn day(zone: Zone, key: &SortKey) -> String {
-    clock(zone, key, "%A, %-d %B %Y").unwrap_or_else(|| "No time that can be read".to_owned())
+    clock(zone, key, "%A, %-d %B %Y").unwrap_or_else(|| "Unknown time".to_owned())
 }
 
 /// One of eight colors, the same for a person everywhere.
@@ -187,7 +187,7 @@ impl Frame<'_> {
             html! {
                 div.blank {
                     h1 { "Conversations" }
-                    p { "Choose one. " span.keys { kbd { "↓" } " and " kbd { "↑" } " go through them, " kbd { "/" } " searches in one." } }
+                    p { "Choose one. " span.keys { kbd { "↓" } " and " kbd { "↑" } " move through the list, " kbd { "/" } " searches in a conversation." } }
                 }
             },
         )
@@ -294,7 +294,7 @@ impl Frame<'_> {
                     Entry::Unknown { sk, why } => {
                         @let _ = last_sender.take();
                         li.m.unknown id=(format!("u-{}", encoded(sk.as_str()))) data-sk=(encoded(sk.as_str())) data-day=(day) {
-                            p.body { "An item that is no message: " (line(why)) }
+                            p.body { "Not a message: " (line(why)) }
                             (raw_link(id, sk))
                         }
                     }
@@ -348,7 +348,7 @@ impl Frame<'_> {
             "open found",
             html! {
                 (self.heading(id, &title, other.as_ref(), query))
-                div #transcript role="region" aria-label="What was found" tabindex="0" {
+                div #transcript role="region" aria-label="Search results" tabindex="0" {
                     p.count role="status" { (search.found.len()) " found in " (search.read) " messages, newest first" }
                     ol {
                         @for message in &search.found {
@@ -379,7 +379,7 @@ impl Frame<'_> {
                 (self.heading(id, &title, other.as_ref(), ""))
                 div #transcript role="region" aria-label="The stored item" tabindex="0" {
                     p.count { "The item as it is stored, in DynamoDB JSON. "
-                        a href=(format!("/c/{id}?around={}", encoded(key.as_str()))) { "Back to where it stands" } }
+                        a href=(format!("/c/{id}?around={}", encoded(key.as_str()))) { "Back to the conversation" } }
                     pre { (escaped.join("\n")) }
                 }
             },

@@ -178,7 +178,7 @@ impl Short {
                 "the other person and --me are both `{}`: a conversation has two people",
                 me.name
             ))
-            .hint("--me says whose conversations are meant"));
+            .hint("use --me to say whose conversations you mean"));
         }
         let is_meant = |row: &ConversationRow| {
             let digits = self.digits.as_ref();
@@ -211,10 +211,8 @@ impl Short {
             me.name,
             self.with
         );
-        Failure::new(Exit::NotFound, message).hint(format!(
-            "`ddb list-conversations {}` shows what there is",
-            me.name
-        ))
+        Failure::new(Exit::NotFound, message)
+            .hint(format!("`ddb list-conversations {}` lists them", me.name))
     }
 
     fn ambiguous(
@@ -255,7 +253,7 @@ impl Short {
             ),
         };
         Failure::refused(format!("{}: {message}", store.destination()))
-            .hint("type one of the lines above; the newest is the first")
+            .hint("type one of the lines above; the newest comes first")
     }
 }
 

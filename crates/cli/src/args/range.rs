@@ -16,7 +16,7 @@ const YEARS: std::ops::RangeInclusive<i64> = 1000..=9999;
 /// Refuses an option whose time is no instant.
 pub fn no_instant(option: &str, why: &str) -> Failure {
     Failure::refused(format!("{option}: {why}"))
-        .hint("with an offset a time is exact: 2026-03-22T10:30:00+01:00")
+        .hint("an offset makes the time exact: 2026-03-22T10:30:00+01:00")
 }
 
 /// Options that choose a stretch of time.

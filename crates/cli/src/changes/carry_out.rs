@@ -227,7 +227,7 @@ impl CarryOutArgs {
 fn say_started(receipt: &Receipt, ui: &Ui) {
     if let (Some(path), Some(started)) = (receipt.path(), receipt.started()) {
         ui.note(&format!(
-            "going on with {}: {} were carried out, and {} under way",
+            "continuing {}: {} were carried out, and {} under way",
             path.display(),
             plural(started.known, "step", "steps"),
             started.open.len(),
@@ -251,7 +251,7 @@ fn cut_short(error: ChangesError, tally: Tally, receipt: Option<&Path>) -> Failu
     let steps = plural(tally.done, "step", "steps");
     let failure = Failure::new(
         Exit::Partly,
-        format!("{message}; {steps} carried out before it"),
+        format!("{message}; {steps} carried out before that"),
     );
     match receipt {
         Some(receipt) => failure.hint(format!(

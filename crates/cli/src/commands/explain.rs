@@ -30,7 +30,7 @@ impl ExplainArgs {
     pub fn is_wanted(&self, ui: &Ui) -> Result<bool, Failure> {
         if self.explain && !matches!(ui.format(), Format::Table | Format::Wide) {
             return Err(
-                Failure::refused("--explain shows lines for a shell, and no other form")
+                Failure::refused("--explain prints lines for a shell, in no other format")
                     .hint("leave --output out"),
             );
         }

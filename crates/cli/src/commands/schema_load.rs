@@ -242,7 +242,7 @@ impl Command for Args {
         ));
         ui.hint(if self.apply || !spec.is_mendable(&load.shape().await?) {
             Hint::Fixed(
-                "DynamoDB cannot change these in place: drop the table and load it anew, or use another --table",
+                "DynamoDB cannot change these in place: drop the table and create it again, or use another --table",
             )
         } else {
             Hint::Again {
@@ -301,10 +301,10 @@ impl Load<'_> {
         for change in changes.iter() {
             match change {
                 Change::DeleteIndex(name) => self.ui.announce(&format!(
-                    "the index {name} is deleted; queries that use it fail from then on"
+                    "the index {name} will be deleted; queries that use it will fail"
                 )),
                 Change::StreamOff { arn } => self.ui.announce(&format!(
-                    "the stream {} ends; a Lambda function that is mapped to it gets nothing more",
+                    "the stream {} will end; a Lambda function that is mapped to it will get no more records",
                     arn.as_deref().unwrap_or_default()
                 )),
                 Change::StreamOn | Change::Billing { .. } | Change::CreateIndex(_) => {}

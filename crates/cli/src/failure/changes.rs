@@ -11,16 +11,18 @@ impl From<ChangesError> for Failure {
         let message = error.to_string();
         match error {
             ChangesError::Store(error) => error.into(),
-            ChangesError::Unreadable { error, .. } => Self::new(exit_of_file(&error), message)
-                .hint("`ddb receipts` lists the receipts that there are"),
+            ChangesError::Unreadable { error, .. } => {
+                Self::new(exit_of_file(&error), message).hint("`ddb receipts` lists the receipts")
+            }
             ChangesError::Unwritable { path, error }
                 if error.kind() == io::ErrorKind::AlreadyExists =>
             {
-                Self::refused(format!("{}: it is there already", path.display()))
-                    .hint("name a new file; an old plan or receipt is never written over")
+                Self::refused(format!("{}: already exists", path.display()))
+                    .hint("name a new file; existing plans and receipts are never overwritten")
             }
-            ChangesError::Unwritable { .. } => Self::new(Exit::Failed, message)
-                .hint("is there room, and may you write there? --receipt FILE names another file"),
+            ChangesError::Unwritable { .. } => Self::new(Exit::Failed, message).hint(
+                "is the disk full, or the folder read-only? --receipt FILE names another file",
+            ),
             ChangesError::Taken { .. } => {
                 Self::refused(message).hint("name a new file with --receipt")
             }
@@ -36,9 +38,9 @@ impl From<ChangesError> for Failure {
                 Self::refused(message).hint("nothing was changed; make the plan again with --plan")
             }
             ChangesError::Foreign { .. } | ChangesError::Format { .. } => Self::refused(message)
-                .hint("nothing was changed; `ddb receipts` lists the receipts that there are"),
+                .hint("nothing was changed; `ddb receipts` lists the receipts"),
             ChangesError::Malformed { .. } => Self::refused(message)
-                .hint("nothing was changed; the file is not as it was written"),
+                .hint("nothing was changed; the file was changed after it was written"),
         }
     }
 }

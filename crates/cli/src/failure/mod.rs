@@ -117,7 +117,7 @@ impl Failure {
         match self {
             Self::ClosedPipe => Self::ClosedPipe,
             Self::Error { exit, message, .. } => Self::new(exit, format!("{message}; {done}"))
-                .hint("only the output is missing; what was done stays done"),
+                .hint("only the output is incomplete; what was done is kept"),
         }
     }
 

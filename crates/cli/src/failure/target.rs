@@ -87,7 +87,7 @@ impl From<GuardError> for Failure {
             }
             GuardError::Declined { .. } => refused.hint("only `yes` continues"),
             GuardError::OtherName { .. } => {
-                refused.hint("type the exact name of what is to be destroyed")
+                refused.hint("type the exact name of what is to be deleted")
             }
         }
     }

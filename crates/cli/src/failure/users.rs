@@ -13,7 +13,7 @@ impl From<UsersError> for Failure {
                 Self::new(Exit::NotFound, message).hint(match known.as_deref() {
                     None => Hint::from("is the handle spelled as in the database?"),
                     Some([]) => "there are no users at all".into(),
-                    Some(known) => format!("there are: {}", known.join(", ")).into(),
+                    Some(known) => format!("known handles: {}", known.join(", ")).into(),
                 })
             }
             UsersError::Doubled { .. } => {

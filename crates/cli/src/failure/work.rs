@@ -24,7 +24,7 @@ pub(super) fn not_utf8(file: &str) -> String {
     let from = quote(file);
     let to = format!("{file}.utf8");
     format!(
-        "`iconv -f WINDOWS-1252 -t UTF-8 {from} > {}` makes one that is, where the file is from Windows",
+        "`iconv -f WINDOWS-1252 -t UTF-8 {from} > {}` converts it, if the file is from Windows",
         quote(&to)
     )
 }
@@ -35,12 +35,12 @@ impl From<CheckpointError> for Failure {
         match error {
             CheckpointError::File { .. } => Self::new(Exit::Failed, message),
             CheckpointError::InUse(_) => Self::refused(message)
-                .hint("end the other one, or give each a --checkpoint of its own"),
+                .hint("stop the other one, or give each its own --checkpoint"),
             CheckpointError::Malformed { .. } => {
-                Self::refused(message).hint("remove the file to begin at the oldest record")
+                Self::refused(message).hint("remove the file to start at the oldest record")
             }
             CheckpointError::OtherStream { .. } => Self::refused(message).hint(
-                "the table was made anew; remove the file to begin at the oldest record of its stream",
+                "the table was created again; remove the file to start at the oldest record of its stream",
             ),
         }
     }
@@ -70,7 +70,7 @@ impl From<SeedError> for Failure {
         match error {
             SeedError::Store(error) => error.into(),
             SeedError::ChangedMeanwhile { .. } => Self::new(Exit::Partly, error.to_string())
-                .hint("run the same command again: it says what does not fit"),
+                .hint("run the same command again to see what does not match"),
             SeedError::Plan {
                 error: PlanError::EndsInTheFuture(_) | PlanError::OutOfRange,
                 ..
@@ -78,7 +78,7 @@ impl From<SeedError> for Failure {
                 .hint("--ends-at and --interval say when the conversation takes place"),
             SeedError::Plan { .. } => Self::refused(message)
                 .hint(
-                "--replace takes out what the file had before it was edited; --group-uuid seeds another conversation",
+                "--replace removes what the file had before it was edited; --group-uuid seeds another conversation",
             ),
             SeedError::OtherUsers { .. } => Self::refused(message).hint(
                 "name these two with --me and --with, or another conversation with --group-uuid",
@@ -112,7 +112,7 @@ impl From<ListenError> for Failure {
                 failure.hint("the other commands can use that endpoint; --port names another port")
             }
             ListenError::PortTaken { .. } => {
-                failure.hint("end what listens there, or name another port with --port")
+                failure.hint("stop what listens there, or name another port with --port")
             }
             ListenError::Other { .. } => failure,
         }

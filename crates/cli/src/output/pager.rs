@@ -233,7 +233,7 @@ impl Out {
             }
             Err(error) => {
                 let note = format!(
-                    "the pager `{}` does not start ({error}); the answer is shown without it\n",
+                    "cannot start the pager `{}` ({error}); the answer is shown without it\n",
                     held.command.0.join(" ")
                 );
                 let note = escape::line(note.trim_end()).into_owned() + "\n";

@@ -159,7 +159,7 @@ pub struct Totals {
     pub scanned_count: Option<u64>,
     /// Capacity units over all pages.
     pub consumed_capacity: Option<f64>,
-    /// Whether a limit cut the answer.
+    /// Whether a limit ended the answer early.
     pub truncated: Option<bool>,
 }
 

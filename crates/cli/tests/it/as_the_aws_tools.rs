@@ -156,7 +156,7 @@ async fn what_is_no_proxy_and_no_bundle_is_refused_by_name() {
         (
             "AWS_CA_BUNDLE",
             "empty.pem",
-            "AWS_CA_BUNDLE: empty.pem: there is no certificate in it",
+            "AWS_CA_BUNDLE: empty.pem: it contains no certificate",
         ),
         ("AWS_CA_BUNDLE", "bad.pem", "AWS_CA_BUNDLE: bad.pem: "),
     ] {
@@ -356,7 +356,7 @@ async fn p02_aws_is_never_spoken_to_in_the_clear() {
     for flag in ["--endpoint-url", "--sts-endpoint-url"] {
         let tool = with_keys(world.connected()).with("HTTP_PROXY", &world.tunnel.url(""));
         tool.run(&[&COUNT[..], &[flag, url]].concat())
-            .fails_with_hint(2, &format!("{flag}: {url} is AWS in the clear"));
+            .fails_with_hint(2, &format!("{flag}: {url} is AWS without TLS"));
     }
     assert_eq!(world.tunnel.connections(), 0);
 }

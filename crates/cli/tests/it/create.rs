@@ -206,7 +206,7 @@ async fn p05_production_is_asked_first() {
         "users.csv",
     ];
     tool.run(&[&begin, &options[..]].concat())
-        .fails_with_hint(2, "nobody is there to be asked");
+        .fails_with_hint(2, "this needs confirmation, and there was no answer");
     assert_eq!(aws.writes(), [""; 0]);
     tool.run(&[&begin, &options[..], &["--yes"]].concat()).ok();
     assert_eq!(aws.writes(), ["TransactWriteItems"]);
@@ -228,7 +228,7 @@ async fn p05_production_is_asked_first() {
         "users.csv",
     ];
     tool.run(&[&write, &options[..]].concat())
-        .fails_with_hint(2, "nobody is there to be asked");
+        .fails_with_hint(2, "this needs confirmation, and there was no answer");
     tool.run(&[&write, &options[..], &["--yes"]].concat()).ok();
     assert_eq!(aws.writes(), ["TransactWriteItems", "PutItem"]);
 }

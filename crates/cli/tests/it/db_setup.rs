@@ -171,14 +171,14 @@ async fn db_setup_copies_the_ids_on_demand_and_asks_in_production() {
         .with("PROD_DATABASE_URL", &named)
         .with("PGSSLROOTCERT", &Postgres::ca());
     let refused = prod.run(&["db-setup", "--prod"]);
-    refused.fails_with_hint(2, "nobody is there to be asked");
+    refused.fails_with_hint(2, "this needs confirmation, and there was no answer");
     assert!(
         refused.stderr.contains("production postgres localhost:"),
         "{}",
         refused.stderr
     );
     prod.run(&["db-setup", "--prod", "--reset", "--yes"])
-        .fails_with_hint(2, "nobody is there to be asked");
+        .fails_with_hint(2, "this needs confirmation, and there was no answer");
     prod.run(&[
         "db-setup",
         "--prod",
@@ -192,7 +192,7 @@ async fn db_setup_copies_the_ids_on_demand_and_asks_in_production() {
     // The right name, but no permission to write: nothing is destroyed.
     let name = database.name();
     prod.run(&["db-setup", "--prod", "--reset", "--confirm", name])
-        .fails_with_hint(2, "nobody is there to be asked");
+        .fails_with_hint(2, "this needs confirmation, and there was no answer");
     assert_eq!(ids(&database).await, set);
     prod.run(&["db-setup", "--prod", "--yes"]).ok();
     prod.run(&[

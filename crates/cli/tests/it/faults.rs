@@ -97,7 +97,7 @@ fn p23_answers_that_are_none_are_clear_errors() {
     for (answer, part) in [
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello".as_slice(),
-            "the answer makes no sense",
+            "unexpected answer",
         ),
         (
             b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",

@@ -240,7 +240,7 @@ async fn a_checkpoint_is_for_one_sync_at_a_time() {
     assert_eq!(first.shows(), "one");
     for _ in 0..2 {
         tool.run(&once)
-            .fails_with_hint(2, "c.json: another process uses this checkpoint");
+            .fails_with_hint(2, "c.json: another process is using this checkpoint");
     }
     let mut elsewhere = once.clone();
     elsewhere[2] = "./c.json";

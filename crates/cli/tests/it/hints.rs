@@ -256,7 +256,7 @@ async fn throttling_is_said_while_it_waits() {
 #[test]
 fn what_we_write_ourselves_is_not_taken_for_a_password() {
     let ran = bare(Door::Own).run(&["db-setup"]);
-    ran.fails_with_hint(2, "no database of users is named");
+    ran.fails_with_hint(2, "no users database is named");
     assert!(
         hint(&ran).contains("postgres://postgres:password@localhost"),
         "{ran:?}"

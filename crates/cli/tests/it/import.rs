@@ -195,7 +195,7 @@ fn what_is_there_is_left_and_the_exit_says_so() {
     );
     assert!(
         ran.stderr.contains(&format!(
-            "left: MSG#{GROUP} {sk}: the key has another content"
+            "left: MSG#{GROUP} {sk}: the key holds other content"
         )),
         "{ran:?}"
     );

@@ -90,7 +90,7 @@ fn data_in_a_folder_outlives_the_endpoint() {
             client.run(&["schema-load"]).ok();
             client.run(&["seed"]).ok();
             tool.run(&["local", "--port", "0", "--data", "kept/here"])
-                .fails_with_hint(1, "another endpoint uses this folder");
+                .fails_with_hint(1, "another endpoint is using this folder");
         }
         seen.push(client.run(&["scan", "-o", "jsonl"]).ok());
         end(child, "TERM");

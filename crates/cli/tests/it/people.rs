@@ -216,7 +216,7 @@ fn a_database_is_needed_and_named() {
     let tool = people(Door::Front, &cognito.url(), POOL);
     for arguments in [["update-cognito-user-ids"], ["db-setup"]] {
         tool.run(&arguments)
-            .fails_with_hint(2, "no database of users is named");
+            .fails_with_hint(2, "no users database is named");
     }
     assert_eq!(cognito.requests(), 0);
 }

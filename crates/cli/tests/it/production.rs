@@ -106,16 +106,17 @@ async fn p05_p06_without_a_terminal_and_a_flag_nothing_is_written() {
     let aws = Aws::in_front_of(&sandbox, Backups::On);
     let tool = operator(Door::Front, &sandbox);
     with_users(&tool);
-    run(&tool, &aws, &["schema-load"]).fails_with_hint(2, "nobody is there to be asked");
+    run(&tool, &aws, &["schema-load"])
+        .fails_with_hint(2, "this needs confirmation, and there was no answer");
     assert!(sandbox.store().describe().await.unwrap().is_none());
     sandbox.create_table().await;
     let seed = run(&tool, &aws, WRITERS[1]);
-    seed.fails_with_hint(2, "nobody is there to be asked");
+    seed.fails_with_hint(2, "this needs confirmation, and there was no answer");
     assert!(seed.stderr.contains("--yes"), "{}", seed.stderr);
     let drift = run(&tool, &aws, &["schema-load", "--no-stream", "--apply"]);
-    drift.fails_with_hint(2, "nobody is there to be asked");
+    drift.fails_with_hint(2, "this needs confirmation, and there was no answer");
     let drop = run(&tool, &aws, &["drop", sandbox.table().as_str()]);
-    drop.fails_with_hint(2, "nobody is there to be asked");
+    drop.fails_with_hint(2, "this needs confirmation, and there was no answer");
     assert!(drop.stderr.contains("--confirm"), "{}", drop.stderr);
     // --yes is for writing; destroying wants the name.
     assert_eq!(

@@ -38,7 +38,7 @@ fn p05_p06_a_remote_database_is_asked_for_without_prod() {
             // Nothing hides where it would write.
             for quiet in [&[][..], &["--quiet"]] {
                 let ran = tool.run(&[arguments, quiet].concat());
-                ran.fails_with_hint(2, "nobody is there to be asked");
+                ran.fails_with_hint(2, "this needs confirmation, and there was no answer");
                 let banner = "production postgres ";
                 assert!(ran.stderr.starts_with(banner), "{}", ran.stderr);
             }
@@ -54,12 +54,12 @@ fn p05_p06_a_remote_database_is_asked_for_without_prod() {
     by_variable
         .with("PGHOST", "db.example.org")
         .run(&["db-setup"])
-        .fails_with_hint(2, "nobody is there to be asked");
+        .fails_with_hint(2, "this needs confirmation, and there was no answer");
     with_database(&format!(
         "postgres://me@127.0.0.1:{port},db.example.org:{port}/db"
     ))
     .run(&["db-setup", "--reset"])
-    .fails_with_hint(2, "nobody is there to be asked");
+    .fails_with_hint(2, "this needs confirmation, and there was no answer");
     assert_eq!(trap.connections(), 0);
 }
 
@@ -136,7 +136,7 @@ fn p28_a_question_shows_no_control_raw() {
         let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Own).with(variable, url);
         let reset = ["db-setup", "--reset", "--color", "never", "--no-progress"];
         let mut terminal = tool.at_terminal(&[&reset[..], prod].concat(), 200);
-        terminal.expect("Type e\\u{1b}]0;pwn\\u{7}\\u{9b}31m\\u{202e}x\\ny to go on: ");
+        terminal.expect("Type e\\u{1b}]0;pwn\\u{7}\\u{9b}31m\\u{202e}x\\ny to continue: ");
         terminal.enter("e\n");
         let (code, shown) = terminal.end();
         assert_eq!(code, Some(2), "{shown:?}");
@@ -163,7 +163,7 @@ async fn p05_a_remote_database_is_written_to_only_when_that_was_allowed() {
         &["db-setup", "--reset", "--confirm", database.name()],
     ] {
         let ran = tool.run(arguments);
-        ran.fails_with_hint(2, "nobody is there to be asked");
+        ran.fails_with_hint(2, "this needs confirmation, and there was no answer");
         let banner = "production postgres db.tests.example (127.0.0.1):";
         assert!(ran.stderr.starts_with(banner), "{}", ran.stderr);
         assert_eq!(ids(&database).await, before, "{arguments:?}");
@@ -177,7 +177,7 @@ async fn p05_a_remote_database_is_written_to_only_when_that_was_allowed() {
 
     let mut terminal = tool.at_terminal(&["update-cognito-user-ids", "--quiet"], 200);
     terminal.expect(&format!("user1: MOCK becomes {}", sub(1)));
-    terminal.expect("Type yes to go on: ");
+    terminal.expect("Type yes to continue: ");
     terminal.enter("no\n");
     assert_eq!(terminal.end().0, Some(2));
     assert_eq!(ids(&database).await, before);

@@ -59,11 +59,17 @@ async fn p06_an_index_and_a_stream_are_lost_by_the_tables_name_alone() {
     let tool = operator(&sandbox);
     let table = sandbox.table().as_str();
     for (options, refusal) in [
-        (&["--apply"][..], "nobody is there to be asked"),
-        (&["--apply", "--yes"], "nobody is there to be asked"),
+        (
+            &["--apply"][..],
+            "this needs confirmation, and there was no answer",
+        ),
+        (
+            &["--apply", "--yes"],
+            "this needs confirmation, and there was no answer",
+        ),
         (
             &["--apply", "--yes", "--quiet"],
-            "nobody is there to be asked",
+            "this needs confirmation, and there was no answer",
         ),
         (&["--apply", "--confirm", "other"], "is not its name"),
         (&["--apply", "--yes", "--confirm", "yes"], "is not its name"),
@@ -96,7 +102,7 @@ async fn p05_the_question_comes_after_what_it_is_about() {
     let aws = Aws::in_front_of(&sandbox, Backups::On);
     let tool = operator(&sandbox);
     let table = sandbox.table().as_str();
-    let question = format!("Type {table} to go on: ");
+    let question = format!("Type {table} to continue: ");
     let at_terminal = |options: &[&str]| {
         with_options(&aws, options, |arguments| tool.at_terminal(arguments, 250))
     };
@@ -120,7 +126,7 @@ async fn p05_the_question_comes_after_what_it_is_about() {
     // Where nothing is lost, a yes is enough.
     let on_demand = ["--apply", "--billing", "on-demand"];
     let mut terminal = at_terminal(&on_demand);
-    terminal.expect("Type yes to go on: ");
+    terminal.expect("Type yes to continue: ");
     terminal.enter("no\n");
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(2), "{shown}");
@@ -128,7 +134,8 @@ async fn p05_the_question_comes_after_what_it_is_about() {
     let said = "billing: PROVISIONED becomes PAY_PER_REQUEST";
     assert!(before.contains(said), "{before}");
     let written = aws.writes().len();
-    run(&tool, &aws, &on_demand).fails_with_hint(2, "nobody is there to be asked");
+    run(&tool, &aws, &on_demand)
+        .fails_with_hint(2, "this needs confirmation, and there was no answer");
     assert_eq!(aws.writes().len(), written);
     run(&tool, &aws, &[&on_demand[..], &["--yes"]].concat()).ok();
 }
@@ -142,7 +149,7 @@ async fn p06_what_changed_during_a_question_is_not_overwritten() {
     let mut terminal = with_options(&aws, &["--apply", "--no-stream"], |arguments| {
         tool.at_terminal(arguments, 250)
     });
-    terminal.expect("to go on: ");
+    terminal.expect("to continue: ");
     for change in [Change::StreamOff { arn: None }, Change::StreamOn] {
         let request = change.request(sandbox.table());
         request.send_with(&sandbox.client()).await.unwrap();

@@ -125,9 +125,9 @@ async fn p05_production_is_asked_before_anybody_is_served() {
     let of = ["--user-pool-id", POOL, "--cognito-endpoint-url", &keys];
     let serve = [&["serve", "--users", "users.csv"][..], &of, &options].concat();
     let ran = tool.run(&[&serve[..], &["--port", "0"]].concat());
-    ran.fails_with_hint(2, "nobody is there to be asked");
+    ran.fails_with_hint(2, "this needs confirmation, and there was no answer");
     let mut terminal = tool.at_terminal(&[&serve[..], &["--port", "0"]].concat(), 80);
-    terminal.expect("to go on: ");
+    terminal.expect("to continue: ");
     terminal.enter("no\n");
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(2), "{shown}");

@@ -241,7 +241,7 @@ async fn p05_production_is_asked_first() {
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let sync = [&["sync-conversations", "--once"], &options[..]].concat();
     prod.run(&sync)
-        .fails_with_hint(2, "nobody is there to be asked");
+        .fails_with_hint(2, "this needs confirmation, and there was no answer");
     assert_eq!(aws.writes(), [""; 0]);
     prod.run(&[&sync[..], &["--yes"]].concat()).ok();
     assert_eq!(aws.writes(), ["TransactWriteItems"]);

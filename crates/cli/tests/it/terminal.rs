@@ -27,7 +27,7 @@ async fn p06_only_the_typed_name_drops_a_table() {
     let sandbox = Sandbox::with_table().await;
     let table = sandbox.table().to_string();
     let aws = Aws::in_front_of(&sandbox, Backups::Off);
-    let question = format!("Type {table} to go on: ");
+    let question = format!("Type {table} to continue: ");
     for (typed, code) in [
         ("yes\n", 2),
         ("\n", 2),
@@ -61,7 +61,7 @@ async fn p05_what_changed_while_somebody_thought_is_seen() {
     let seed = ["seed", "--users", "users.csv"];
     let (_tool, mut terminal) = at_terminal(&sandbox, &aws, &seed);
     terminal.expect("would be written");
-    terminal.expect("Type yes to go on: ");
+    terminal.expect("Type yes to continue: ");
     tool(Door::Own, &sandbox).run(&["seed"]).ok();
     let seeded = sandbox.items().await;
     terminal.enter("yes\n");
@@ -85,14 +85,14 @@ async fn p05_only_a_yes_writes() {
     ] {
         let (_tool, mut terminal) = at_terminal(&sandbox, &aws, &seed);
         terminal.expect("users file users.csv");
-        terminal.expect("Type yes to go on: ");
+        terminal.expect("Type yes to continue: ");
         terminal.enter(typed);
         let (ended, shown) = terminal.end();
         assert_eq!(ended, Some(code), "{typed:?}: {shown}");
         assert_eq!(aws.writes(), [""; 0], "{typed:?}");
     }
     let (_tool, mut terminal) = at_terminal(&sandbox, &aws, &seed);
-    terminal.expect("Type yes to go on: ");
+    terminal.expect("Type yes to continue: ");
     terminal.enter("yes\n");
     let (ended, shown) = terminal.end();
     assert_eq!(ended, Some(0), "{shown}");

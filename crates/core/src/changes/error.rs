@@ -60,7 +60,7 @@ pub enum ChangesError {
         why: &'static str,
     },
     /// A plan or a receipt is of another table.
-    #[error("{}: it is of {theirs}; this is {ours}", .path.display())]
+    #[error("{}: it belongs to {theirs}; this is {ours}", .path.display())]
     OtherTable {
         /// The file.
         path: PathBuf,
@@ -70,7 +70,7 @@ pub enum ChangesError {
         ours: String,
     },
     /// The file for a receipt holds something else.
-    #[error("{}: it is there already, and is not a receipt that this command can go on with", .path.display())]
+    #[error("{}: already exists, and is not a receipt that this command can continue", .path.display())]
     Taken {
         /// The file.
         path: PathBuf,

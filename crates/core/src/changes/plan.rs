@@ -169,11 +169,11 @@ impl Plan {
                 Some(Line::Outcome(..) | Line::End(_)) => {
                     return Err(not_whole("it is a receipt and not a plan"));
                 }
-                None => return Err(not_whole("it has no end; it was cut off")),
+                None => return Err(not_whole("it is incomplete: its end is missing")),
             }
         }
         if lines.next()?.is_some() || lines.is_torn() {
-            return Err(lines.malformed("it goes on after its end"));
+            return Err(lines.malformed("it continues after its end"));
         }
         drop(lines);
         Ok(Self {

@@ -88,7 +88,7 @@ pub(super) fn read(path: &Path, file: &File) -> Result<Contents, ChangesError> {
     look(&lines, &mut first_broken);
     while let Some(line) = lines.next()? {
         if contents.end.is_some() {
-            return Err(lines.malformed("it goes on after its end"));
+            return Err(lines.malformed("it continues after its end"));
         }
         look(&lines, &mut first_broken);
         match line {

@@ -30,7 +30,7 @@ const CHECKSUM: &str = "x-amz-crc32";
 
 /// The answer is not what the service sent.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer was damaged on its way: its checksum is another one")]
+#[error("the answer was damaged on its way: its checksum does not match")]
 struct Damaged;
 
 /// Reads each answer to its end before anybody sees it.

@@ -15,7 +15,7 @@ pub enum EndpointError {
     #[error("an endpoint is an http or https URL, not {0}")]
     Scheme(String),
     /// The URL holds a user name or a password, which no DynamoDB endpoint takes.
-    #[error("an endpoint holds no user name and no password")]
+    #[error("an endpoint cannot contain a user name or a password")]
     Credentials,
 }
 

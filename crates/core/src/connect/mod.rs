@@ -100,7 +100,7 @@ pub enum TargetError {
         endpoint: String,
     },
     /// The endpoint is AWS, and the connection would not be encrypted.
-    #[error("{origin}: {endpoint} is AWS in the clear; it is reached over https alone")]
+    #[error("{origin}: {endpoint} is AWS without TLS; AWS is reached over https only")]
     Plaintext {
         /// Where it came from.
         origin: &'static str,

@@ -30,7 +30,7 @@ pub(super) fn of_bundle(origin: &str, path: &Path) -> Result<TlsContext, TargetE
             .map_err(|error| refused(error.to_string()))?;
     }
     if roots.is_empty() {
-        return Err(refused("there is no certificate in it".to_owned()));
+        return Err(refused("it contains no certificate".to_owned()));
     }
     TlsContext::builder()
         .with_trust_store(TrustStore::empty().with_pem_certificate(pem))

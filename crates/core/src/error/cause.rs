@@ -39,7 +39,7 @@ pub enum Cause {
     #[error("no answer in time: {0}")]
     TimedOut(String),
     /// The answer was not one of this service.
-    #[error("the answer makes no sense: {0}")]
+    #[error("unexpected answer: {0}")]
     Garbled(String),
     /// The request was never sent.
     #[error("not sent: {0}")]

@@ -45,7 +45,7 @@ pub enum Error {
         cause: Option<Box<CallError>>,
     },
     /// A wait ended at its deadline.
-    #[error("waited {} for {what}, in vain", humantime::format_duration(*after))]
+    #[error("gave up after {}, waiting for {what}", humantime::format_duration(*after))]
     WaitedTooLong {
         /// What was waited for.
         what: String,
@@ -74,7 +74,7 @@ pub enum Error {
     },
     /// Other writers kept changing the rows of a conversation.
     #[error(
-        "conversation {conversation} on {destination}: its rows kept changing under {attempts} attempts to sync them"
+        "conversation {conversation} on {destination}: its rows kept changing during {attempts} attempts to sync them"
     )]
     Contended {
         /// The table, and the target that it is on.

@@ -143,7 +143,7 @@ impl Listed {
         let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
         match bytes {
             Some(bytes) => Ok(Some(bytes)),
-            None => Err(invalid(FILES, "an `md5Checksum` that is none")),
+            None => Err(invalid(FILES, "an invalid `md5Checksum`")),
         }
     }
 }

@@ -14,7 +14,7 @@ const MAX_SORT_KEY: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// It is longer than the JSON of any item.
-    #[error("the line has more than {} MB: no item is as long", .0 / 1024 / 1024)]
+    #[error("the line has more than {} MB; no item is that long", .0 / 1024 / 1024)]
     TooLong(usize),
     /// It is not UTF-8.
     #[error("it is not UTF-8")]
@@ -41,7 +41,7 @@ pub enum Fault {
     #[error("it has {0} bytes; DynamoDB takes at most 409600 an item")]
     TooLarge(usize),
     /// The same key is elsewhere in the files, with another content.
-    #[error("its key is also that of {0}, with another content")]
+    #[error("its key is also that of {0}, with other content")]
     Doubled(String),
 }
 
@@ -61,7 +61,7 @@ pub enum ValueFault {
     #[error("an empty set")]
     EmptySet,
     /// A set has an element twice.
-    #[error("a set with an element twice")]
+    #[error("a set that contains an element twice")]
     DoubledElement,
     /// A map has an attribute without a name.
     #[error("an attribute without a name")]

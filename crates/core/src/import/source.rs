@@ -51,7 +51,7 @@ pub enum SourceError {
     },
     /// The checksum is not that of the manifest.
     #[error(
-        "{0}: its checksum is not the one in manifest-files.json: it is damaged, or of another export"
+        "{0}: its checksum does not match manifest-files.json: it is damaged, or belongs to another export"
     )]
     Checksum(String),
     /// A file has other lines than when it was looked at.

@@ -57,10 +57,10 @@ pub struct Left {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WhyLeft {
     /// Its key has another content in the table.
-    #[error("the key has another content")]
+    #[error("the key holds other content")]
     OtherContent,
     /// It is a row, and its owner has another one of that conversation.
-    #[error("this person has another row of the conversation")]
+    #[error("this person has another row for the conversation")]
     OtherRow,
 }
 

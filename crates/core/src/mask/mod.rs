@@ -33,7 +33,7 @@ pub enum MaskError {
     #[error("a key has {BYTES} bytes or more; this one has {0}")]
     Short(usize),
     /// The system gives no random numbers.
-    #[error("this system gives no random numbers: {0}")]
+    #[error("this system provides no random numbers: {0}")]
     NoRandom(String),
 }
 

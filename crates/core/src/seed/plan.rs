@@ -17,7 +17,7 @@ pub enum PlanError {
     #[error("{0} is later than now")]
     EndsInTheFuture(Timestamp),
     /// A message that is there would have to move.
-    #[error("message {number} of the script is there at {found}, not at {planned}")]
+    #[error("message {number} of the script exists at {found}, not at {planned}")]
     WouldMove {
         /// Its number, from 1.
         number: usize,
@@ -36,7 +36,7 @@ pub enum PlanError {
     },
     /// The key of a message that is not there is held by another message.
     #[error(
-        "the key of message {number} of the script, {planned}, is held by another message: was the file edited?"
+        "the key of message {number} of the script, {planned}, is taken by another message: was the file edited?"
     )]
     Occupied {
         /// Its number, from 1.
@@ -45,7 +45,7 @@ pub enum PlanError {
         planned: Timestamp,
     },
     /// A message of the script is there under a sort key that is not a time.
-    #[error("message {number} of the script is there at `{found}`, which is not a time")]
+    #[error("message {number} of the script exists at `{found}`, which is not a time")]
     NotATime {
         /// Its number, from 1.
         number: usize,

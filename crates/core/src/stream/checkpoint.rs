@@ -21,7 +21,7 @@ pub enum CheckpointError {
         error: std::io::Error,
     },
     /// Another process has it.
-    #[error("{}: another process uses this checkpoint", .0.display())]
+    #[error("{}: another process is using this checkpoint", .0.display())]
     InUse(PathBuf),
     /// The file is not a checkpoint.
     #[error("{}: not a checkpoint: {reason}", path.display())]

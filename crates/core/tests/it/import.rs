@@ -416,7 +416,7 @@ fn each_line_that_is_no_item_is_named() {
         ("{\"SS\":[]}", "its `v` holds an empty set"),
         (
             "{\"NS\":[\"1\",\"1.0\"]}",
-            "its `v` holds a set with an element twice",
+            "its `v` holds a set that contains an element twice",
         ),
         (
             "{\"S\":\"a\",\"N\":\"1\"}",

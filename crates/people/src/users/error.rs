@@ -20,7 +20,7 @@ pub enum FileProblem {
     #[error("{0}")]
     Uuid(KeyError),
     /// Two lines have one id.
-    #[error("the uuid stands on line {0} already")]
+    #[error("the uuid is already on line {0}")]
     DoubledUuid(u64),
     /// The bytes are not UTF-8.
     #[error("not UTF-8")]
@@ -78,7 +78,7 @@ pub enum UsersError {
         error: PostgresError,
     },
     /// A database is needed, and none is named.
-    #[error("no database of users is named")]
+    #[error("no users database is named")]
     NoDatabase {
         /// Whether it would be one of production.
         production: bool,

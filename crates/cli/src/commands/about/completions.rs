@@ -72,10 +72,10 @@ fn check(program: Program, binary: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(match ddb.find_subcommand(binary) {
-        Some(_) => Failure::refused(format!("`{binary}` is no binary of its own"))
-            .hint("the completions of `ddb` have it"),
+        Some(_) => Failure::refused(format!("`{binary}` has no binary of its own"))
+            .hint("the completions of `ddb` include it"),
         None => Failure::refused(format!("there is no binary `{binary}`"))
-            .hint(format!("there are {}", binaries(program).join(", "))),
+            .hint(format!("the binaries are {}", binaries(program).join(", "))),
     })
 }
 

@@ -97,7 +97,7 @@ impl Command for Args {
             .await?;
         if carried_out.is_some() && has_items(store, PartitionKey::Messages(conversation)).await? {
             let message = format!(
-                "{conversation}: it still has items: somebody wrote meanwhile, or their shape is unknown"
+                "{conversation}: it still has items: somebody wrote in the meantime, or their shape is unknown"
             );
             return Err(Failure::new(Exit::Partly, message)
                 .hint("run the same command again, or look with `ddb scan --kind unknown`"));

@@ -249,11 +249,11 @@ impl Reading {
         if self.filter.contains.is_some() || self.filter.by.is_some() {
             explanation.note(
                 "left out here",
-                "messages that --contains and --by do not want",
+                "messages that --contains and --by do not match",
             );
         }
         if !self.filter.range.is_everything() {
-            let said = "what the whole dates of the key condition have and the range has not";
+            let said = "messages of the first and last dates that are outside the range";
             explanation.note("left out here", said);
         }
         if let Some(limit) = self.limit.filter(|_| most.is_none()) {
@@ -352,7 +352,7 @@ impl Read {
         }
         if self.unknown > 0 {
             ui.warn(&format!(
-                "{} of unknown shape; `ddb scan --kind unknown` shows all of it",
+                "{} of unknown shape; `ddb scan --kind unknown` shows them",
                 plural(self.unknown, "item is", "items are")
             ));
         }

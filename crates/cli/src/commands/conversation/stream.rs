@@ -37,7 +37,7 @@ pub fn say_lost(lost: Lost, store: &Store, ui: &Ui, then: &str) {
 /// Says that the table has another stream.
 pub fn say_renewed(store: &Store, ui: &Ui) {
     ui.warn(&format!(
-        "{}: the table has another stream: it was created anew, or its stream was turned off and on; following the new one from its beginning",
+        "{}: the table has another stream: it was created again, or its stream was turned off and on; following the new one from its beginning",
         store.destination()
     ));
 }

@@ -42,7 +42,7 @@ impl TextArg {
             Self::Stdin => io::stdin(),
         };
         if stdin.is_terminal() {
-            ui.note("type the message; Ctrl-D on a line of its own ends it");
+            ui.note("type the message, then press Ctrl-D on an empty line");
         }
         let mut bytes = Vec::new();
         stdin

@@ -180,11 +180,11 @@ impl Args {
 fn say_findings(findings: &Findings, ui: &Ui) {
     for (handle, uuid) in &findings.other_uuids {
         ui.warn(&format!(
-            "`{handle}` is there with the uuid {uuid}, which is not that of the seed users; left as it is"
+            "`{handle}` exists with the uuid {uuid}, which is not that of the seed users; left as it is"
         ));
     }
     for (uuid, handle) in &findings.other_handles {
-        ui.warn(&format!("{uuid} is there as `{handle}`; left as it is"));
+        ui.warn(&format!("{uuid} exists as `{handle}`; left as it is"));
     }
     for handle in &findings.doubled {
         ui.warn(&format!("`{handle}` has several rows; left as they are"));

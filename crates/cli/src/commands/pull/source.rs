@@ -130,7 +130,7 @@ impl Args {
         };
         let message = format!("{}: {found}; nothing was copied", source.destination());
         Failure::new(exit, message).hint(
-            "`ddb list-conversations HANDLE` shows those of a user, with their ids: a whole id is never looked up",
+            "`ddb list-conversations HANDLE` shows those of a user, with their ids: a whole id needs no lookup",
         )
     }
 
@@ -144,7 +144,7 @@ impl Args {
                 exit,
                 "a handle names nobody, or more than one person; nothing was copied",
             )
-            .hint("`ddb list-conversations HANDLE` says more; --mask does not"),
+            .hint("`ddb list-conversations HANDLE` says more than --mask may"),
             failure => failure,
         }
     }

@@ -220,7 +220,10 @@ impl Args {
         let most = self.limit.filter(|_| wanted.is_everything());
         explanation.scan(store, &self.scan(wanted), most).await?;
         if !wanted.is_everything() {
-            explanation.note("left out here", "what is not wanted, after it was read");
+            explanation.note(
+                "left out here",
+                "items that do not match, after they were read",
+            );
         }
         explanation.print(ui)
     }
@@ -355,7 +358,7 @@ impl Args {
             capacity(totals.consumed_capacity)
         ));
         if totals.truncated == Some(true) {
-            ui.note("there are more: --limit cut the answer");
+            ui.note("there are more items: --limit ended the scan");
         }
         if undated > 0 {
             ui.warn(&left_out(undated));

@@ -65,7 +65,7 @@ impl GenerateArgs {
                 "--generate needs --ends-at with a time that does not move",
             )
             .hint(format!(
-                "add --ends-at {}; with the same one a run that was cut goes on",
+                "add --ends-at {}; use the same one to continue an interrupted run",
                 now.date()
             )));
         };

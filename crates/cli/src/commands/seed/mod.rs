@@ -123,7 +123,7 @@ impl Args {
         let now = Timestamp::now();
         if self.interval < Duration::from_micros(1) {
             return Err(Failure::refused(
-                "--interval must be at least 1us: two messages cannot have one time",
+                "--interval must be at least 1us: two messages cannot have the same time",
             ));
         }
         if !self.replace {
@@ -216,7 +216,7 @@ impl Args {
         }
         let prepared = prepare(&site.store, &seed, &script, now).await?;
         if prepared.is_anchored() && self.ends_at != When::Now {
-            ui.note("--ends-at is not used: messages that are there fix the time");
+            ui.note("--ends-at is not used: existing messages fix the time");
         }
 
         if prepared.others() > 0 && !prepared.is_anchored() {

@@ -33,7 +33,7 @@ impl Args {
         let size = self.plan.step_size(&ground);
         let replacement = plan_replacement(store, seed, script, now, size).await?;
         if self.ends_at != When::Now && replacement.written < replacement.messages.len() as u64 {
-            ui.note("--ends-at may not be used: messages that are there fix the time");
+            ui.note("--ends-at cannot be used: existing messages fix the time");
         }
         say(&replacement, ui);
         let mut plan = ground.plan()?;

@@ -75,7 +75,7 @@ fn id_of_file(path: &Path, people: [UserId; 2]) -> Result<ConversationId, Failur
             Ok(ConversationId::derive(&SEEDED_GROUP, people, name))
         }
         _ => Err(Failure::refused(format!(
-            "{}: no regular file, so no id follows from its name; nothing was written",
+            "{}: not a regular file, so its name gives no id; nothing was written",
             path.display()
         ))
         .hint("--group-uuid names the conversation")),

@@ -162,7 +162,7 @@ fn say(report: &Report, totals: &Totals, ui: &Ui) {
         ui.warn(&format!("{undated} a sort key that is not a time"));
     }
     if !report.conversations_exact {
-        ui.warn("there are very many conversations: the counts of the biggest are at least these");
+        ui.warn("there are too many conversations to count each one: the biggest may have more messages than shown");
     }
 }
 

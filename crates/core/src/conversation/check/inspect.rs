@@ -102,7 +102,7 @@ fn stray(conversation: ConversationId, rows: Vec<ConversationRow>) -> Inspection
     let of_conversation = rows.iter().filter(|row| row.conversation == conversation);
     let reason = "the conversation has no messages";
     let findings = of_conversation.map(|row| row_finding(Rule::RowStray, row, reason));
-    let why = "without a message there is nothing that a row could show";
+    let why = "there is no message for a row to show";
     Inspection::new(findings.collect(), Err(why))
 }
 
@@ -163,7 +163,7 @@ async fn people_of(
     }
     Ok(match (people.len(), wanted.len()) {
         (2, 2) => Ok(pair(people.into_values())),
-        (_, 2) => Err("whose row is lost has written no message, and is not among the users"),
+        (_, 2) => Err("whose row is missing has written no message, and is not among the users"),
         _ => Err("its messages do not have exactly two senders"),
     })
 }

@@ -91,7 +91,7 @@ impl Rule {
 /// Says that a text names no rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no rule has that name; there are row-missing, row-doubled, row-behind, row-stray, time-unreadable, time-form and name-stale"
+    "unknown rule; the rules are row-missing, row-doubled, row-behind, row-stray, time-unreadable, time-form and name-stale"
 )]
 pub struct UnknownRule;
 

@@ -204,7 +204,7 @@ fn sort_key_finding(
     let (rule, reason) = match sk.time() {
         Ok(time) => (
             Rule::TimeForm,
-            format!("the time is written in another form than {time}, and may sort wrongly"),
+            format!("the time is not written like {time}, and may sort wrongly"),
         ),
         Err(_) => (
             Rule::TimeUnreadable,

@@ -27,13 +27,13 @@ pub enum UrlError {
     #[error("its parameter `{0}` is not known")]
     Parameter(String),
     /// The parameter `sslmode` has another value.
-    #[error("its sslmode is none of disable, allow, prefer, require, verify-ca, verify-full")]
+    #[error("its sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full")]
     SslMode,
     /// It leads to AWS, and production was not asked for.
-    #[error("its host is AWS; a local command never goes there")]
+    #[error("its host is AWS; local commands never connect to AWS")]
     Aws,
     /// Production, and the URL forbids encryption.
-    #[error("it says sslmode=disable; production is never plaintext")]
+    #[error("it says sslmode=disable; connections to production always use TLS")]
     Plaintext,
     /// A variable that fills what the URL leaves open is no text.
     #[error(transparent)]

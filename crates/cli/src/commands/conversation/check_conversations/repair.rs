@@ -207,7 +207,7 @@ impl Check<'_> {
                     sk,
                 } => {
                     self.ui.warn(&format!(
-                        "{pk} {sk} is left as it is: the clocks of {zone} never showed that time"
+                        "{pk} {sk} is left as it is: that time did not exist in {zone}"
                     ));
                     repaired.left.insert(About::Times(conversation));
                     continue;
