@@ -37,7 +37,7 @@ fn no_page_has_a_barrier_in_the_light_or_in_the_dark() {
         (&format!("/c/{GROUP}/search?q=nowhere"), ".count", "0 found"),
         (raw.as_str().unwrap(), "pre", "MSG#"),
         ("/nothing", "main", "Not found"),
-        ("/enter/0", "main", "used up"),
+        ("/enter/0", "main", "used already"),
     ];
     let mut found = Vec::new();
     for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {

@@ -133,7 +133,7 @@ async fn a_dry_run_and_a_plan_change_nothing_and_leave_no_receipt() {
         assert_eq!(sandbox.items().await, before);
         assert!(receipts(tool).is_empty());
         tool.run(&[&REPAIR[..], &["--plan", "p"]].concat())
-            .fails(2, "it is there already");
+            .fails(2, "p: already exists");
         tool.run(&["check-conversations", "--dry-run"])
             .fails_with_hint(2, "only with --repair");
     })
@@ -253,7 +253,8 @@ fn p31_a_plan_of_another_table_or_an_edited_one_is_refused() {
         "--table",
         other.table().as_str(),
     ];
-    tool.run(&elsewhere).fails_with_hint(2, "it is of local");
+    tool.run(&elsewhere)
+        .fails_with_hint(2, "it belongs to local");
     let plan = std::fs::read_to_string(tool.home().join("p")).unwrap();
     let before = block_on(sandbox.items());
     for (edited, said) in [
@@ -476,7 +477,7 @@ async fn a_rule_narrows_the_report_and_the_repair_and_the_last_line_says_what_me
             "the other one is not moved"
         );
         tool.run(&["check-conversations", "--rule", "row-dobled"])
-            .fails(2, "no rule has that name");
+            .fails(2, "unknown rule");
     })
     .await;
 }
@@ -665,7 +666,7 @@ fn a_conversation_of_production_is_deleted_by_its_first_digits() {
     let id = conversation(1);
     let delete = [&["delete-conversation", id.as_str()][..], &options].concat();
     let refused = prod.run(&delete);
-    refused.fails(2, "nobody is there");
+    refused.fails(2, "this needs confirmation");
     assert!(
         refused.stderr.contains("    deletes row of "),
         "{refused:?}"
@@ -676,7 +677,7 @@ fn a_conversation_of_production_is_deleted_by_its_first_digits() {
     // A plan asks for the same.
     prod.run(&[&delete[..], &["--plan", "p"]].concat()).ok();
     let apply = [&["apply", "p", "--yes"][..], &options].concat();
-    prod.run(&apply).fails(2, "nobody is there");
+    prod.run(&apply).fails(2, "this needs confirmation");
     assert_eq!(aws.writes(), [""; 0]);
     prod.run(&[&apply[..], &["--confirm", "aaaaaaaa"]].concat())
         .ok();

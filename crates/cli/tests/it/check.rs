@@ -304,7 +304,7 @@ async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
     );
     assert!(
         said.contains(&format!(
-            "{} is left as it is: without a message",
+            "{} is left as it is: there is no message",
             conversation(7)
         )),
         "{said}"

@@ -45,8 +45,8 @@ fn causes(fault: Fault) -> &'static [&'static str] {
         Fault::Throttled => &["slow down", "throttled"],
         Fault::ServerError => &["InternalServerError"],
         Fault::Hung | Fault::Dripped => &["not done within --timeout"],
-        Fault::Truncated => &["the connection broke", "makes no sense"],
-        Fault::Garbage => &["makes no sense"],
+        Fault::Truncated => &["the connection broke", "unexpected answer"],
+        Fault::Garbage => &["unexpected answer"],
         Fault::EmptyPage => &["pages in a row end where they began"],
         _ => &["the connection broke"],
     }

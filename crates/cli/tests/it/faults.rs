@@ -74,7 +74,7 @@ fn p01_an_endpoint_of_aws_is_refused_wherever_it_comes_from() {
     tool.run(&["scan", "--endpoint-url", "localhost:8000"])
         .fails(2, "http or https URL");
     tool.run(&["scan", "--endpoint-url", "http://me:secret@localhost:1"])
-        .fails(2, "no password");
+        .fails(2, "cannot contain a user name or a password");
 }
 
 /// Answers every request with the same bytes, then closes the connection.

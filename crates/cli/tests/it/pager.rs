@@ -123,11 +123,11 @@ fn a_pager_that_does_not_start_is_a_note() {
     let (code, shown) = tool.at_terminal(&["scan", "--limit", "100"], 80).end();
     assert_eq!(code, Some(0), "{shown}");
     assert!(
-        shown.contains("the pager `no-such-pager --all` does not start"),
+        shown.contains("cannot start the pager `no-such-pager --all`"),
         "{shown}"
     );
     assert!(shown.contains("0-99: its"), "{shown}");
-    assert!(shown.contains("--limit cut the answer"), "{shown}");
+    assert!(shown.contains("--limit ended the scan"), "{shown}");
 }
 
 #[test]

@@ -222,7 +222,7 @@ fn a_time_that_never_was_is_named_by_its_key_and_the_rest_is_brought_up_to_date(
     let ran = tool.run(&migrate);
     ran.fails(5, "could not be repaired");
     let key = format!(
-        "MSG#{} {} is left as it is: the clocks of Europe/Berlin never showed",
+        "MSG#{} {} is left as it is: that time did not exist in Europe/Berlin",
         conversation(1),
         naive[1]
     );

@@ -47,7 +47,7 @@ fn p05_p06_a_remote_database_is_asked_for_without_prod() {
             .fails_with_hint(2, "is not its name");
         with_database(&format!("{url}&sslmode=disable"))
             .run(&["db-setup", "--reset"])
-            .fails_with_hint(2, "production is never plaintext");
+            .fails_with_hint(2, "connections to production always use TLS");
     }
     // The host may come from a variable, or be one of several.
     let by_variable = with_database(&format!("postgres://me@/db?port={port}&hostaddr=127.0.0.1"));

@@ -112,7 +112,7 @@ async fn limits_kinds_and_counts() {
 
         let three = tool.run(&["scan", "--limit", "3", "-o", "json"]);
         assert!(
-            three.stderr.contains("--limit cut the answer"),
+            three.stderr.contains("--limit ended the scan"),
             "{}",
             three.stderr
         );

@@ -80,8 +80,8 @@ async fn p06_an_index_and_a_stream_are_lost_by_the_tables_name_alone() {
         for part in [
             "index by-somebody: present becomes absent\n",
             "stream: KEYS_ONLY becomes NEW_IMAGE\n",
-            "the index by-somebody is deleted; ",
-            &format!("the stream {arn} ends; a Lambda function "),
+            "the index by-somebody will be deleted; ",
+            &format!("the stream {arn} will end; a Lambda function "),
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }

@@ -273,7 +273,7 @@ async fn an_edited_file_is_refused_with_a_way_out() {
     tool.run(&seed).ok();
     tool.file("a.txt", "Person 1: one\nPerson 2: two, edited\n");
     let ran = tool.run(&seed);
-    ran.fails_with_hint(2, "held by another message");
+    ran.fails_with_hint(2, "taken by another message");
     assert!(ran.stderr.contains("--group-uuid"), "{}", ran.stderr);
     assert!(ran.stderr.contains("--replace"), "{}", ran.stderr);
     assert_eq!(sandbox.items().await.len(), 4);
@@ -386,7 +386,7 @@ async fn a_file_is_a_conversation_of_its_own() {
     let file = std::fs::File::open(tool.home().join("a.txt")).unwrap();
     let mut piped = tool.command(&["seed", "--conversation", "/dev/stdin"]);
     let piped: Ran = piped.stdin(file).output().unwrap().into();
-    piped.fails_with_hint(2, "no regular file");
+    piped.fails_with_hint(2, "not a regular file");
     assert!(piped.stderr.contains("--group-uuid"), "{piped:?}");
     for option in [
         &["--plan", "p"][..],

@@ -240,7 +240,7 @@ fn names_that_are_none_are_refused() {
     tool.run(&["completions", "bash", "nope"])
         .fails_with_hint(2, "there is no binary `nope`");
     tool.run(&["completions", "bash", "doctor"])
-        .fails_with_hint(2, "`doctor` is no binary of its own");
+        .fails_with_hint(2, "`doctor` has no binary of its own");
     tool.run(&["completions"]).fails_with_hint(2, "<SHELL>");
     tool.run(&["completions", "bash", "-o", "json"])
         .fails_with_hint(2, "json is not a format of this command");

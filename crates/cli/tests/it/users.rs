@@ -105,7 +105,7 @@ async fn p27_a_plaintext_server_is_refused_in_production() {
         ]
         .concat(),
     );
-    ran.fails_with_hint(2, "production is never plaintext");
+    ran.fails_with_hint(2, "connections to production always use TLS");
     // Four times asked for TLS, and nothing after the refusal.
     assert_eq!(sent.lock().unwrap().len(), 4 * 8);
     assert_eq!(aws.writes(), [""; 0]);

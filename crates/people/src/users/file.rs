@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(error("1,A,a,e,c"), "u.csv, line 2: not a uuid: `1`");
         assert_eq!(
             error(&format!("{ID},A,a,e,c\n{ID},B,b,e,c")),
-            "u.csv, line 3: the uuid stands on line 2 already"
+            "u.csv, line 3: the uuid is already on line 2"
         );
         assert_eq!(error("a,b"), "u.csv, line 2: 2 fields instead of 5");
         let bytes = [
