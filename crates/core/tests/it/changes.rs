@@ -415,9 +415,9 @@ async fn p31_a_plan_that_is_not_as_it_was_written_is_refused() {
     for (text, said) in [
         (edit("\"new\"", "\"newer\""), "changed after it was written"),
         (edit("\"format\":1", "\"format\":2"), "format 2"),
-        (cut(whole.len() - 1), "cut off"),
-        (cut(whole.rfind("{\"end\"").unwrap()), "cut off"),
-        (cut(whole.len() / 2), "cut off"),
+        (cut(whole.len() - 1), "it is incomplete"),
+        (cut(whole.rfind("{\"end\"").unwrap()), "it is incomplete"),
+        (cut(whole.len() / 2), "it is incomplete"),
         (edit("\"step\":2", "\"step\":3"), "not in order"),
         ("hello\n".to_owned(), "neither a plan nor a receipt"),
         (String::new(), "neither a plan nor a receipt"),
@@ -478,7 +478,7 @@ async fn a_receipt_of_another_table_or_a_torn_one_is_told_from_its_own() {
             whole.replacen("\"end\":\"done\"", "\"end\":\"partly\"", 1),
             "changed",
         ),
-        (format!("{whole}{first}\n"), "goes on after its end"),
+        (format!("{whole}{first}\n"), "continues after its end"),
         (format!("\n{whole}"), "neither a plan nor a receipt"),
     ] {
         fs::write(&path, edited).unwrap();

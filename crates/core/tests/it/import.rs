@@ -485,11 +485,11 @@ async fn a_key_that_is_there_twice_is_named_unless_the_items_are_equal() {
     let lines: Vec<_> = found.bad.iter().map(|bad| bad.fault.to_string()).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(
-        lines[0].contains("items.jsonl:3, with another content"),
+        lines[0].contains("items.jsonl:3, with other content"),
         "{lines:?}"
     );
     assert!(
-        lines[1].contains("items.jsonl:1, with another content"),
+        lines[1].contains("items.jsonl:1, with other content"),
         "{lines:?}"
     );
     // What is left of the files is imported, the equal one once.
