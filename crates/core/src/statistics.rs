@@ -10,7 +10,7 @@ use crate::key::{ConversationId, PartitionKey};
 use crate::schema::attribute;
 use crate::timestamp::Timestamp;
 
-/// The number of items and their size in bytes.
+/// The number of items and their bytes, as [`ItemView::size`] counts them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Volume {
     /// The number of items.
