@@ -1,4 +1,4 @@
-//! What a table costs a month, roughly: from what is in it and how it is paid for.
+//! A rough estimate of what a table costs a month, from its contents and its billing mode.
 //!
 //! Prices are those of the table class Standard in us-east-1, in US dollars, in force since 2024-11-01:
 //! <https://aws.amazon.com/dynamodb/pricing/on-demand/> and
@@ -7,11 +7,11 @@
 use crate::schema::Shape;
 use crate::statistics::{Statistics, Volume};
 
-/// The region whose prices these are.
+/// The region that the prices are for.
 pub const REGION: &str = "us-east-1";
-/// The day since which they have been in force.
+/// The day since when the prices have been in force.
 pub const SINCE: &str = "2024-11-01";
-/// Where AWS lists them.
+/// The page on which AWS lists the prices.
 pub const PAGE: &str = "https://aws.amazon.com/dynamodb/pricing/";
 
 const DOLLARS_PER_MILLION_WRITE_UNITS: f64 = 0.625;
@@ -19,9 +19,9 @@ const DOLLARS_PER_WRITE_UNIT_HOUR: f64 = 0.000_65;
 const DOLLARS_PER_READ_UNIT_HOUR: f64 = 0.000_13;
 const DOLLARS_PER_GIBIBYTE_MONTH: f64 = 0.25;
 const GIBIBYTE: f64 = 1_073_741_824.0;
-/// What AWS reckons a month with.
+/// The hours that AWS counts for a month.
 const HOURS_PER_MONTH: f64 = 730.0;
-/// What the service adds to an item, in the table and in an index: see "Best practices for storage" in the
+/// The bytes that the service adds to an item, in the table and in an index. See "Best practices for storage" in the
 /// DynamoDB developer guide.
 const OVERHEAD_BYTES: u64 = 100;
 
@@ -35,7 +35,7 @@ pub struct Units {
 }
 
 impl Units {
-    /// Returns what a table has; none where it is paid on demand.
+    /// Returns the capacity of a table, or `None` if it is paid on demand.
     pub fn of(shape: &Shape) -> Option<Self> {
         let table = shape.billing.capacity()?;
         let indexes = shape.indexes.values().filter_map(|index| index.capacity);
@@ -47,23 +47,23 @@ impl Units {
     }
 }
 
-/// What a month costs, in US dollars. Reads, streams, backups, transfer and the free tier are left out.
+/// The cost of a month, in US dollars. Reads, streams, backups, transfer and the free tier are left out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// Bytes that are paid for: items, what the service adds to them, and the index.
+    /// The bytes billed: the items, what the service adds to them, and the index.
     pub stored_bytes: u64,
-    /// Storage.
+    /// The cost of storage.
     pub storage: f64,
-    /// Write request units at the pace of the thirty days that end with the newest message.
+    /// Write request units a month, at the pace of the thirty days that end with the newest message.
     pub write_units: u64,
-    /// These writes, paid on demand.
+    /// The cost of these writes, paid on demand.
     pub on_demand: f64,
-    /// Provisioned capacity, whether it is used or not.
+    /// The cost of provisioned capacity, whether it is used or not.
     pub provisioned: f64,
 }
 
 impl Estimate {
-    /// Estimates from what a table holds, and with so much capacity provisioned.
+    /// Estimates the cost of a table from its contents and its provisioned capacity.
     pub fn new(statistics: &Statistics, units: Units) -> Self {
         let stored_bytes = billed(statistics.all()) + billed(statistics.conversation_rows);
         let write_units = statistics.last_thirty_days() * write_units_of_a_message(statistics);
@@ -84,7 +84,7 @@ fn billed(volume: Volume) -> u64 {
 }
 
 /// Returns the write units that a message of average size costs: its own, and those of moving two
-/// rows. Each row is deleted and put in a transaction, which counts twice, and both again in the index.
+/// rows. To move a row, a transaction deletes and puts it. Each of the two counts twice, and once more in the index.
 fn write_units_of_a_message(statistics: &Statistics) -> u64 {
     const ROWS: u64 = 2;
     const TRANSACTIONAL: u64 = 2;
@@ -93,7 +93,7 @@ fn write_units_of_a_message(statistics: &Statistics) -> u64 {
     units_of(statistics.messages) + row
 }
 
-/// Returns the write units of an item of average size: one for each KB begun.
+/// Returns the write units of an item of average size: one for each KB, rounded up.
 fn units_of(volume: Volume) -> u64 {
     volume
         .bytes

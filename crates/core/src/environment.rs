@@ -1,39 +1,39 @@
-//! The environment variables of the process, taken once.
+//! The environment variables of the process, read once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
-/// Says that a variable holds something that is no text.
+/// The error for a variable whose value is not UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the variable {0} is not UTF-8")]
 pub struct NotUnicode(pub String);
 
-/// A value, and where it came from: the name of an option or of a variable, for people.
+/// A value and its origin: the name of an option or a variable, to show to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Given<'a> {
-    /// Where it came from.
+    /// The name of the option or variable.
     pub origin: &'static str,
     /// The value.
     pub value: &'a str,
 }
 
-/// Holds a snapshot of environment variables. An empty variable counts as unset.
+/// A snapshot of environment variables. An empty variable counts as unset.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     texts: BTreeMap<String, String>,
-    /// The names of variables whose value is no text. Whoever reads one is told so.
+    /// The names of variables whose value is not UTF-8. Reading one is an error.
     others: BTreeSet<String>,
 }
 
 impl Environment {
-    /// Takes the variables of this process.
+    /// Reads the variables of this process.
     pub fn of_process() -> Self {
         Self::take(std::env::vars_os())
     }
 
     fn take(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut environment = Self::default();
-        // No variable of ours has a name that is no text.
+        // All variables that we read have a name in UTF-8.
         for (name, value) in
             variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         {
@@ -62,7 +62,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// Where the value of one that is `ours` is no text.
+    /// If the value of a variable that is `ours` is not UTF-8.
     pub fn all(
         &self,
         ours: impl Fn(&str) -> bool,
@@ -78,7 +78,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// Where a value that comes before it is no text.
+    /// If a variable before it has a value that is not UTF-8.
     pub fn first<'a>(&self, names: &[&'a str]) -> Result<Option<(&'a str, &str)>, NotUnicode> {
         for name in names {
             if let Some(value) = self.get(name)? {

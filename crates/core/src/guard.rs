@@ -1,10 +1,10 @@
-//! Permission to write and to delete, as handles that only the checks here can make.
+//! Permissions to write and to delete, as handles that only the checks in this module can create.
 //!
-//! Each handle holds the resource that was asked about: [`Writable`] may be written to, [`Deletable`] may be
-//! deleted, [`Changeable`] may be changed as planned. Only these have the methods that do so. A command that forgets
-//! its check does not compile, and what was allowed for one resource cannot be used on another.
+//! Each handle wraps the resource that was checked: a [`Writable`] may be written to, a [`Deletable`] may be
+//! deleted, a [`Changeable`] may be changed as planned. Only the handles have the methods that do so. A command that
+//! forgets its check does not compile, and a permission for one resource cannot be used on another.
 //!
-//! With the handles, this compiles; the examples after it differ from it in one thing each:
+//! With the handles, this compiles. Each example below differs from it in one thing:
 //!
 //! ```no_run
 //! # use std::time::Duration;
@@ -30,7 +30,7 @@
 //! }
 //! ```
 //!
-//! Nothing is deleted without permission, nor with the one for writing:
+//! Nothing is deleted without permission, or with the permission to write:
 //!
 //! ```compile_fail,E0599
 //! # use std::time::Duration;
@@ -48,7 +48,7 @@
 //! }
 //! ```
 //!
-//! The permission to delete is used up by the deletion:
+//! A deletion uses up its permission:
 //!
 //! ```compile_fail,E0382
 //! # use std::time::Duration;
@@ -60,7 +60,7 @@
 //! }
 //! ```
 //!
-//! No handle can be made up:
+//! A handle cannot be created elsewhere:
 //!
 //! ```compile_fail,E0423
 //! # use ddb_core::guard::Writable;
@@ -79,8 +79,8 @@
 //! }
 //! ```
 //!
-//! A writer of one target cannot write to another: its methods take no other store, and its own cannot be
-//! exchanged.
+//! A writer for one target cannot write to another: its methods take no other store, and its own store cannot be
+//! replaced.
 //!
 //! ```compile_fail,E0061
 //! # use ddb_core::{item::Message, store::{Store, Writer}};
@@ -101,16 +101,16 @@ use std::ops::Deref;
 
 use crate::schema::Changes;
 
-/// A resource that is written to with permission only: a table, a database.
+/// A resource that needs permission to be written to: a table, a database.
 pub trait Guarded {
-    /// Tells whether real data is there.
+    /// Checks whether the resource holds real data.
     fn is_production(&self) -> bool;
 
-    /// Returns the name that has to be typed before it is deleted.
+    /// Returns the name that has to be typed before the resource is deleted.
     fn name(&self) -> &str;
 }
 
-/// A resource that may be written to. Everything that reads works on it, too.
+/// A resource that may be written to. It can be read like any other.
 #[derive(Debug)]
 pub struct Writable<P>(P);
 
@@ -163,7 +163,7 @@ impl<P> Deref for Changeable<P> {
     }
 }
 
-/// What is asked for in production.
+/// The answer that is asked for in production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// A yes.
@@ -172,15 +172,15 @@ pub enum Wanted {
     Name,
 }
 
-/// Says why a command may not go on. Nothing was written.
+/// The reason why a command may not continue. Nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GuardError {
-    /// There is nobody to ask, and no answer was given.
+    /// There is no terminal to ask at, and no answer was given.
     #[error("{target}: this needs confirmation, and there was no answer; nothing was written")]
     NobodyThere {
         /// The target.
         target: String,
-        /// What was to be answered.
+        /// The answer that was asked for.
         wanted: Wanted,
     },
     /// The answer was not yes.
@@ -189,26 +189,26 @@ pub enum GuardError {
         /// The target.
         target: String,
     },
-    /// The name that was given is not that of what is about to be destroyed.
+    /// The given name is not the name of what is about to be deleted.
     #[error("{target}: `{given}` is not its name; nothing was deleted")]
     OtherName {
         /// The target.
         target: String,
-        /// What was given.
+        /// The name that was given.
         given: String,
     },
 }
 
-/// Whoever runs the command.
+/// The person who runs the command.
 pub trait Operator {
-    /// Asks, and waits for a line. `None` where nobody is there, or the line never comes.
+    /// Asks a question and waits for a line. Returns `None` if there is no terminal, or if the line never comes.
     fn ask(&mut self, question: &str) -> Option<String>;
 }
 
-/// Allows writing to a resource. Locally nothing is asked: no real data is there, and a local target
-/// never reaches AWS. In production `yes` answers, or whoever runs the command.
+/// Allows writing to a resource. For a local target nothing is asked: it holds no real data and
+/// never reaches AWS. In production, either `yes` is given or the operator is asked.
 ///
-/// `shown` names what is about to be written; it has to have been shown before.
+/// `shown` names what is about to be written. The caller must have shown it before.
 ///
 /// # Errors
 ///
@@ -223,14 +223,10 @@ pub fn allow_writing<P: Guarded>(
     Ok(Writable(resource))
 }
 
-/// Allows writing what deletes something of a resource. In production its `name` has to be typed, or given as `confirm`. A
-/// `confirm` that names something else is refused everywhere.
+/// Allows writes that delete something from a resource. In production its `name` has to be typed, or given as
+/// `confirm`. A `confirm` that names something else is refused everywhere.
 ///
-/// What is deleted has to have been shown before.
-///
-/// # Errors
-///
-/// [`GuardError`].
+/// The caller must have shown what is deleted before.
 pub fn allow_deleting_from<P: Guarded>(
     resource: P,
     shown: &str,
@@ -243,13 +239,13 @@ pub fn allow_deleting_from<P: Guarded>(
     Ok(Writable(resource))
 }
 
-/// Allows a Lambda function to write: whoever deployed it gave it a role and a table for that, and nobody
-/// is there to be asked.
+/// Allows a Lambda function to write: whoever deployed it gave it a role and a table for that, and there is nobody
+/// to ask.
 pub(crate) fn allow_function<P: Guarded>(resource: P) -> Writable<P> {
     Writable(resource)
 }
 
-/// Allows writing to a resource of a local endpoint, where nobody is asked. Whoever calls this has a client of one.
+/// Allows writing to a resource of a local endpoint, for which nobody is asked. The caller has a client for one.
 pub(crate) fn allow_local<P: Guarded>(resource: P) -> Writable<P> {
     Writable(resource)
 }
@@ -266,11 +262,11 @@ pub fn allow_deleting<P: Guarded>(
     Ok(Deletable(resource))
 }
 
-/// Allows changing a table as planned. Where an index or a stream would be lost, that is deleting: in
+/// Allows changing a table as planned. If an index or a stream would be lost, the change counts as deleting: in
 /// production the name of the table has to be typed, or given as `confirm`, and `yes` is not enough.
-/// Everything else is writing, which the name allows, too.
+/// Everything else counts as writing, which the name allows, too.
 ///
-/// What the changes are has to have been shown before.
+/// The caller must have shown the changes before.
 pub fn allow_changing<P: Guarded>(
     resource: P,
     shown: &str,

@@ -7,24 +7,24 @@ use uuid::Uuid;
 
 use crate::key::UserId;
 
-/// Says that a text is no handle.
+/// The error for a text that is not a handle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a handle: `{0}`; use one such as bayko or @bayko")]
 pub struct HandleError(String);
 
 /// A person's handle as it is typed: `bayko` and `@Bayko` are the same one.
 ///
-/// It is shown without the `@`, in the letters that were typed.
+/// It is shown without the `@`, with the case as typed.
 #[derive(Debug, Clone)]
 pub struct Handle(String);
 
 impl Handle {
-    /// Returns it without the `@`, in the letters that were typed.
+    /// Returns the handle without the `@`, with the case as typed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Tells whether a stored handle is this one, without regard to case and to a leading `@`.
+    /// Checks whether a stored handle is this one, ignoring case and a leading `@`.
     pub fn is(&self, stored: &str) -> bool {
         let stored = stored.strip_prefix('@').unwrap_or(stored);
         self.0 == stored || self.0.to_lowercase() == stored.to_lowercase()
@@ -57,10 +57,10 @@ impl FromStr for Handle {
     }
 }
 
-/// A person as people name them.
+/// A person, by id or by handle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PersonName {
-    /// The id, in any spelling of a uuid.
+    /// The id, in any text form of a uuid.
     Id(UserId),
     /// The handle.
     Handle(Handle),

@@ -1,4 +1,4 @@
-//! Typed ids and keys of the message store, each with its text form both ways.
+//! Typed ids and keys of the message store, each with its text form to parse and to print.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::timestamp::{Timestamp, TimestampError};
 
-/// Says why a text is not an id or a key of the store.
+/// The reason why a text is not an id or a key of the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The text is not a uuid at all.
@@ -25,7 +25,7 @@ pub enum KeyError {
 /// Parses the one text form that the store uses for a uuid.
 fn canonical_uuid(text: &str) -> Result<Uuid, KeyError> {
     let uuid = Uuid::try_parse(text).map_err(|_| KeyError::NotAUuid(text.to_owned()))?;
-    // Of all forms of a uuid, only that with hyphens and without more has this length.
+    // Of all forms of a uuid, only the one with hyphens and nothing else has this length.
     let hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
     if hyphenated && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Ok(uuid)
@@ -71,15 +71,15 @@ macro_rules! uuid_id {
 }
 
 uuid_id!(
-    /// Identifies a conversation between two people.
+    /// The id of a conversation between two people.
     ConversationId
 );
 uuid_id!(
-    /// Identifies a person; the `uuid` column of the users table.
+    /// The id of a person: the `uuid` column of the users table.
     UserId
 );
 uuid_id!(
-    /// Identifies one message.
+    /// The id of a message.
     MessageId
 );
 
@@ -89,8 +89,8 @@ impl ConversationId {
         Self(Uuid::new_v4())
     }
 
-    /// Derives the id of a conversation that is in a file of its own: UUIDv5 in the namespace of another conversation,
-    /// over `"{smaller user_uuid}\n{larger}\n{base name}"`. Whoever of the two is named first, it is the same.
+    /// Derives the id of a conversation that has its own file: UUIDv5 in the namespace of another conversation,
+    /// over `"{smaller user_uuid}\n{larger}\n{base name}"`. The order of the two people does not matter.
     pub fn derive(of: &Self, people: [UserId; 2], base_name: &str) -> Self {
         let [one, other] = people;
         let (smaller, larger) = (one.min(other), one.max(other));
@@ -114,7 +114,7 @@ impl MessageId {
         Self(Uuid::new_v5(conversation.uuid(), name.as_bytes()))
     }
 
-    /// Tells whether it may be an id that [`MessageId::derive`] makes: a UUIDv5. The application's own are UUIDv4.
+    /// Checks whether [`MessageId::derive`] may have made this id: a UUIDv5. The ids of the application are UUIDv4.
     pub fn may_be_derived(&self) -> bool {
         self.0.get_version_num() == 5
     }
@@ -125,15 +125,15 @@ impl MessageId {
     }
 }
 
-/// Names a partition of the table: the value of the attribute `pk`.
+/// The partition key: the value of the attribute `pk`.
 ///
-/// Wire format: `MSG#<message_group_uuid>` holds the messages of a conversation,
-/// `GRP#<user_uuid>` holds the rows of a user.
+/// Wire format: `MSG#<message_group_uuid>` for the messages of a conversation,
+/// `GRP#<user_uuid>` for the rows of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PartitionKey {
     /// The messages of one conversation.
     Messages(ConversationId),
-    /// The conversations of one user.
+    /// The rows of one user.
     Rows(UserId),
 }
 
@@ -163,15 +163,15 @@ impl FromStr for PartitionKey {
     }
 }
 
-/// Holds the value of the attribute `sk`, verbatim: a time as some tool wrote it.
+/// The value of the attribute `sk`, verbatim: a time as some tool wrote it.
 ///
-/// Order is that of the text, because that is the order of the table. What this project writes is
-/// the one form of [`Timestamp`]; what older tools wrote is kept as it is.
+/// Keys are ordered as text, like in the table. This project writes the one form of
+/// [`Timestamp`]; what older tools wrote is kept unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SortKey(String);
 
 impl SortKey {
-    /// Takes a sort key as it was read.
+    /// Wraps a sort key as it was read.
     pub fn verbatim(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -185,12 +185,12 @@ impl SortKey {
     ///
     /// # Errors
     ///
-    /// When the text is not a time in any form that older tools wrote.
+    /// If the text is not a time in any form that older tools wrote.
     pub fn time(&self) -> Result<Timestamp, TimestampError> {
         self.0.parse()
     }
 
-    /// Tells whether the text is in the one written form, so that its order is that of time.
+    /// Checks whether the text is in the one written form, in which text order is time order.
     pub fn is_written_form(&self) -> bool {
         self.time().is_ok_and(|time| time.to_string() == self.0)
     }
@@ -266,7 +266,7 @@ mod tests {
         assert_ne!(id, MessageId::derive(&conversation, 1, &me, "hi"));
         assert_ne!(id, MessageId::derive(&conversation, 0, &other, "hi"));
         assert_ne!(id, MessageId::derive(&conversation, 0, &me, "hi!"));
-        // The value is relied on by tables that are already seeded: computed by Python's
+        // Tables that are already seeded rely on this value. It was computed by Python's
         // uuid.uuid5(uuid.UUID(conversation), "0\n11111111-1111-4111-8111-111111111111\nhi").
         assert_eq!(id.to_string(), PYTHON_UUID5);
     }
@@ -285,7 +285,7 @@ mod tests {
             prop_assert_eq!(key.to_string().parse(), Ok(key));
         }
 
-        /// What is taken for a key is its one written form: another spelling would be another key.
+        /// Only the one written form is accepted as a key: another spelling would be another key.
         #[test]
         fn only_the_written_form_is_a_key(
             prefix in "(MSG#|GRP#|msg#|MSG|#|)",

@@ -1,7 +1,7 @@
-//! What the Cruddur message store is: its table, its keys and items, and the ways to read and write them.
+//! The Cruddur message store: its table, its keys and items, and the ways to read and write them.
 //!
-//! Nothing here knows a terminal, a command line or an exit code. Only a [`store::Writer`] writes to
-//! a table, and only a [`guard::Deletable`] can be deleted; the checks in [`guard`] make both.
+//! Nothing in this crate depends on a terminal, a command line or an exit code. Only a [`store::Writer`] writes to
+//! a table, and only a [`guard::Deletable`] can be deleted. The checks in [`guard`] create both.
 
 pub mod changes;
 pub mod connect;

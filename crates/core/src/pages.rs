@@ -1,19 +1,19 @@
-//! Answers that come in pages, whatever is on them.
+//! Paginated answers, whatever the pages contain.
 
 use futures::stream::{self, Stream};
 
 use crate::error::{CallError, Destination};
 
-/// How often in a row a page may end where it began. The service may give a page that holds nothing; one that never
-/// goes on would be asked for without end.
+/// How many pages in a row may end where they began. The service may return an empty page; without a limit, pages
+/// that never move on would be requested forever.
 const MAX_STANDSTILL: u32 = 100;
 
-/// The service gives the same position to go on from, again and again.
+/// The error when the service returns the same position to continue from again and again.
 #[derive(Debug, thiserror::Error)]
 #[error("{MAX_STANDSTILL} pages in a row end where they began")]
 struct Standstill;
 
-/// Where the next page begins, and how many in a row began there.
+/// Where the next page begins, and how many pages in a row began there.
 #[derive(Debug)]
 struct Next<T> {
     token: Option<T>,
@@ -21,7 +21,7 @@ struct Next<T> {
 }
 
 impl<T: PartialEq> Next<T> {
-    /// Returns what comes after a page that ended at `token`; `None` where it was the last one.
+    /// Returns what comes after a page that ended at `token`, or `None` if it was the last page.
     fn after(self, token: Option<T>) -> Result<Option<Self>, Standstill> {
         if token.is_none() {
             return Ok(None);
@@ -37,13 +37,13 @@ impl<T: PartialEq> Next<T> {
     }
 }
 
-/// Streams the pages of an answer. `fetch` is given the token that the page before ended with, and returns a page
-/// with the token of the next; a page is the last one where it has none, not where it is empty. The operation and
-/// the destination are those that an error names.
+/// Streams the pages of an answer. `fetch` takes the token of the page before and returns a page with the token of
+/// the next. The last page is the one without a token, not the first that is empty. Errors name the operation and
+/// the destination.
 ///
 /// # Errors
 ///
-/// The stream ends after the first error: one of `fetch`, or 100 pages in a row with the same token.
+/// The stream ends after the first error: one from `fetch`, or 100 pages in a row with the same token.
 pub fn pages<T, P, F, Fetch>(
     operation: &'static str,
     destination: &Destination,
@@ -89,7 +89,7 @@ mod tests {
         CallError::garbled("Scan", &here(), &Standstill)
     }
 
-    /// Asks for pages until they end, each with the token that `next` makes of the one before.
+    /// Requests pages until they end. `next` makes the token of each page from the one before.
     async fn asked(next: impl Fn(Option<u32>) -> Option<u32>) -> (usize, Option<CallError>) {
         let count = Cell::new(0);
         let answers = pages("Scan", &here(), |token| {
@@ -114,7 +114,7 @@ mod tests {
         let (count, error) = asked(|_| Some(1)).await;
         assert_eq!(count, MAX_STANDSTILL as usize + 1);
         assert_eq!(error, Some(broken()));
-        // A step in between begins the count anew.
+        // A step in between resets the count.
         let turns = Cell::new(0);
         let (count, error) = asked(|token| {
             let n = token.unwrap_or_default();

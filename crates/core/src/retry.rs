@@ -1,4 +1,4 @@
-//! Asking again: backoff between attempts, and waits that end.
+//! Retries with backoff between attempts, and waits with a deadline.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::{CallError, Destination, Error};
 
-/// Bounds a series of attempts, with exponential backoff and full jitter between them: a random wait
+/// A limited series of attempts, with exponential backoff and full jitter between them: a random wait
 /// from 0 to `base` times 2 to the power of the attempt, at most `cap`. See "Exponential Backoff And
 /// Jitter" in the AWS Architecture Blog.
 #[derive(Debug, Clone)]
@@ -33,14 +33,13 @@ impl Backoff {
         }
     }
 
-    /// The pacing of batches and transactions that the service sent back: up to 10 attempts over at
+    /// Returns the backoff for batches and transactions that the service sent back: up to 10 attempts over at
     /// most about 20 seconds.
     pub const fn for_bulk() -> Self {
         Self::new(Duration::from_millis(25), Duration::from_secs(5), 10)
     }
 
-    /// Counts an attempt that failed, and waits before the next one. Returns `false`, at once, where
-    /// no attempt is left.
+    /// Counts a failed attempt and waits before the next one. Returns `false` at once if no attempt is left.
     pub async fn again(&mut self) -> bool {
         self.made += 1;
         if self.made >= self.attempts {
@@ -54,23 +53,23 @@ impl Backoff {
         true
     }
 
-    /// Returns how many attempts failed so far.
+    /// Returns how many attempts have failed so far.
     pub const fn made(&self) -> u32 {
         self.made
     }
 }
 
-/// Is told whenever the service asks for less load, before the wait that follows.
+/// A listener that is called each time the service throttles a request, before the wait that follows.
 #[derive(Clone, Default)]
 pub struct ThrottleListener(Option<Arc<dyn Fn() + Send + Sync>>);
 
 impl ThrottleListener {
-    /// Calls a function each time.
+    /// Makes a listener that calls a function each time.
     pub fn new(told: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(told)))
     }
 
-    /// Tells it.
+    /// Calls the function, if there is one.
     pub(crate) fn tell(&self) {
         if let Some(told) = &self.0 {
             told();
@@ -86,12 +85,12 @@ impl fmt::Debug for ThrottleListener {
     }
 }
 
-/// Asks again, with backoff and jitter and at most 10 times in all, while the service asks for less load. The SDK
-/// makes one attempt where it does: its clients have no budget for throttling.
+/// Retries a request that the service throttles, with backoff and jitter, up to 10 attempts in all. The SDK makes
+/// only one attempt at a throttled request: its clients have no budget for throttling.
 ///
 /// # Errors
 ///
-/// What `ask` fails with: throttling at the last attempt, anything else at once.
+/// The error of `ask`: throttling after the last attempt, any other error at once.
 pub async fn retry_throttled<T, F>(
     listener: &ThrottleListener,
     mut ask: impl FnMut() -> F,
@@ -112,11 +111,11 @@ where
     }
 }
 
-/// Sends a request, again while the service throttles it, as [`retry_throttled`] does.
+/// Sends a request and retries it while the service throttles it, like [`retry_throttled`].
 ///
 /// # Errors
 ///
-/// What the last attempt failed with.
+/// The error of the last attempt.
 pub async fn ask<T, E, F>(
     operation: &'static str,
     destination: &Destination,
@@ -135,11 +134,11 @@ where
     .await
 }
 
-/// Sends a request as [`ask`] does, and tells a listener about each wait.
+/// Sends a request like [`ask`], and tells a listener about each throttled attempt.
 ///
 /// # Errors
 ///
-/// What the last attempt failed with.
+/// The error of the last attempt.
 pub async fn ask_telling<T, E, F>(
     listener: &ThrottleListener,
     operation: &'static str,
@@ -160,11 +159,11 @@ where
     .await
 }
 
-/// Asks again and again until there is an answer, at intervals that grow from 10 ms to `poll`.
+/// Polls until there is an answer, at intervals that grow from 10 ms to `poll`.
 ///
 /// # Errors
 ///
-/// What `ask` fails with, and [`Error::WaitedTooLong`] at the deadline.
+/// The error of `ask`, or [`Error::WaitedTooLong`] at the deadline.
 pub async fn wait_until<T, F>(
     what: &str,
     deadline: Duration,

@@ -1,4 +1,4 @@
-//! What a table holds, in numbers: one pass over its items, in memory that does not grow with them.
+//! Statistics of a table: one pass over its items, in memory that does not grow with their number.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -10,14 +10,14 @@ use crate::key::{ConversationId, PartitionKey};
 use crate::schema::attribute;
 use crate::timestamp::Timestamp;
 
-/// Items and their bytes, as [`size`] counts them.
+/// The number of items and their bytes, as [`ItemView::size`] counts them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Volume {
-    /// How many items.
+    /// The number of items.
     pub items: u64,
-    /// Bytes of all of them.
+    /// The bytes of all of them.
     pub bytes: u64,
-    /// Bytes of the largest one.
+    /// The bytes of the largest one.
     pub largest: u64,
 }
 
@@ -28,7 +28,7 @@ impl Volume {
         self.largest = self.largest.max(bytes);
     }
 
-    /// Returns the sum of two.
+    /// Returns the sum of two volumes.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -39,23 +39,23 @@ impl Volume {
     }
 }
 
-/// Counts items as they come.
+/// The counts of the items, updated item by item.
 ///
-/// Memory is bounded: a counter for each calendar day that has messages, of which the written form of
-/// time knows 3.7 million, and a [`Tally`] of conversations.
+/// Memory is bounded: a counter for each calendar day that has messages (the written form of time
+/// has 3.7 million days), and a [`Tally`] of conversations.
 #[derive(Debug, Default)]
 pub struct Statistics {
-    /// Messages.
+    /// The messages.
     pub messages: Volume,
-    /// Rows.
+    /// The rows.
     pub conversation_rows: Volume,
-    /// Whatever else is there.
+    /// All other items.
     pub unknown: Volume,
-    /// Messages by day, UTC.
+    /// The number of messages by day, in UTC.
     pub days: BTreeMap<NaiveDate, u64>,
-    /// Messages whose sort key is not a time.
+    /// The number of messages whose sort key is not a time.
     pub undated: u64,
-    /// Messages by conversation.
+    /// The messages by conversation.
     pub conversations: Tally,
 }
 
@@ -73,7 +73,7 @@ impl Statistics {
         }
     }
 
-    /// Adds what was counted in another part of the table.
+    /// Adds the counts of another part of the table.
     pub fn merge(&mut self, other: Self) {
         self.messages = self.messages.plus(other.messages);
         self.conversation_rows = self.conversation_rows.plus(other.conversation_rows);
@@ -99,7 +99,7 @@ impl Statistics {
         }
     }
 
-    /// Returns how much there is in all.
+    /// Returns the volume of all items.
     pub fn all(&self) -> Volume {
         self.messages
             .plus(self.conversation_rows)
@@ -117,12 +117,12 @@ impl Statistics {
     }
 }
 
-/// Counts messages by conversation, in bounded memory: at most twice [`Tally::KEPT`] counters of less
+/// The messages by conversation, counted in bounded memory: at most twice [`Tally::KEPT`] counters of less
 /// than 64 bytes each, and those of one page.
 ///
-/// Where there are more conversations, the smaller half is forgotten. A scan of one segment gives the items
-/// of a partition one after the other, so what is forgotten is complete, and too small to be shown. Where
-/// they come in another order, as with several segments, a count is a lower bound then.
+/// If there are more conversations, the smaller half is dropped. A scan of one segment returns the items of a
+/// partition one after the other, so the dropped counts are complete, and too small to be shown. If the items come
+/// in another order, as with several segments, a count is then a lower bound.
 #[derive(Debug)]
 pub struct Tally {
     counted: HashMap<ConversationId, Volume>,
@@ -138,7 +138,7 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// How many conversations are never forgotten.
+    /// The number of conversations that are always kept.
     pub const KEPT: usize = 50_000;
 
     fn keeping(kept: usize) -> Self {
@@ -155,7 +155,7 @@ impl Tally {
         self.forget(std::iter::once(&conversation));
     }
 
-    /// Adds what was counted on another page.
+    /// Adds the counts of another page.
     fn merge(&mut self, page: &Self) {
         for (conversation, volume) in &page.counted {
             let own = self.volume(*conversation);
@@ -172,7 +172,7 @@ impl Tally {
         })
     }
 
-    /// Forgets the smaller half where there are too many, but not those that came last: more of them may come.
+    /// Drops the smaller half if there are too many, but not the conversations that came last: more of them may come.
     fn forget<'a>(&mut self, last: impl Iterator<Item = &'a ConversationId>) {
         if self.counted.len() > 2 * self.kept {
             let last: Vec<_> = last
@@ -183,12 +183,12 @@ impl Tally {
         }
     }
 
-    /// Returns how many conversations there are.
+    /// Returns the number of conversations.
     pub fn seen(&self) -> u64 {
         self.seen
     }
 
-    /// Tells whether every count is exact in any order of the items.
+    /// Checks whether every count is exact in any order of the items.
     pub fn is_exact(&self) -> bool {
         !self.forgot
     }

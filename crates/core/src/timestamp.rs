@@ -1,4 +1,4 @@
-//! Instants of the store: one written form, and lenient reading of what older tools wrote.
+//! Timestamps of the store: one written form, and lenient reading of what older tools wrote.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,35 +6,35 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
 
-/// Says that a text is not a time.
+/// The error for a text that is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a time: `{0}`")]
 pub struct TimestampError(pub String);
 
-/// Holds an instant with microsecond precision, in the years 0000 to 9999.
+/// An instant with microsecond precision, in the years 0000 to 9999.
 ///
 /// Wire format, always this wide: `2026-03-22T08:35:09.123456+00:00` (RFC 3339 in UTC with six
 /// digits), so that the order of the text is the order of time.
 ///
-/// Reading also takes `Z`, other offsets, another number of digits or none, a blank for the `T`, and
-/// a time without an offset, which means UTC. Digits beyond the sixth are cut off.
+/// Reading also accepts `Z`, other offsets, another number of digits or none, a space in place of the `T`, and
+/// a time without an offset, which means UTC. Digits after the sixth are cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// Returns the present instant.
+    /// Returns the current time.
     pub fn now() -> Self {
         Self::from_micros(Utc::now().timestamp_micros()).unwrap_or(Self(DateTime::UNIX_EPOCH))
     }
 
-    /// Makes an instant from microseconds since 1970-01-01T00:00:00Z; `None` outside the years that
-    /// the written form can hold.
+    /// Makes an instant from microseconds since 1970-01-01T00:00:00Z. Returns `None` outside the years of
+    /// the written form.
     pub fn from_micros(micros: i64) -> Option<Self> {
         let time = DateTime::from_timestamp_micros(micros)?;
         (0..=9999).contains(&time.year()).then_some(Self(time))
     }
 
-    /// Reads a time that has an offset, RFC 3339 or one of the older forms.
+    /// Reads a time that has an offset, in RFC 3339 or one of the older forms.
     pub fn with_offset(text: &str) -> Option<Self> {
         const OLDER: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z"];
         let older = || {
@@ -46,7 +46,7 @@ impl Timestamp {
         Self::from_micros(time.timestamp_micros())
     }
 
-    /// Returns the instant as `chrono` has it.
+    /// Returns the instant as a `chrono` type.
     pub(crate) fn utc(&self) -> DateTime<Utc> {
         self.0
     }
@@ -67,13 +67,13 @@ impl Timestamp {
         self.0.date_naive()
     }
 
-    /// Adds microseconds; `None` outside the years that the written form can hold.
+    /// Adds microseconds. Returns `None` outside the years of the written form.
     #[must_use]
     pub fn plus_micros(&self, micros: i64) -> Option<Self> {
         Self::from_micros(self.micros().checked_add(micros)?)
     }
 
-    /// Goes back by a duration, cut to microseconds.
+    /// Subtracts a duration, cut to microseconds.
     #[must_use]
     pub fn minus(&self, duration: Duration) -> Option<Self> {
         let micros = i64::try_from(duration.as_micros()).ok()?;
@@ -113,7 +113,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Reads a time that has no offset: what a clock shows, in whatever zone.
+/// Reads a time that has no offset: local time in some zone.
 pub fn without_offset(text: &str) -> Option<NaiveDateTime> {
     const FORMS: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
     FORMS
@@ -121,7 +121,7 @@ pub fn without_offset(text: &str) -> Option<NaiveDateTime> {
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
 }
 
-/// Bounds a stretch of time: `since` inclusive, `until` exclusive.
+/// A range of time: `since` inclusive, `until` exclusive.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeRange {
     /// The first instant inside.
@@ -131,7 +131,7 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    /// Returns the range that a calendar year covers in UTC.
+    /// Returns the range of a calendar year in UTC.
     pub fn year(year: u16) -> Option<Self> {
         let first_day = |year: u16| NaiveDate::from_ymd_opt(i32::from(year), 1, 1);
         Some(Self {
@@ -140,19 +140,19 @@ impl TimeRange {
         })
     }
 
-    /// Tells whether nothing is left out.
+    /// Checks whether the range has no bounds.
     pub fn is_everything(&self) -> bool {
         self.since.is_none() && self.until.is_none()
     }
 
-    /// Tells whether an instant is inside.
+    /// Checks whether an instant is inside.
     pub fn contains(&self, time: Timestamp) -> bool {
         self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time < until)
     }
 
     /// Returns the smallest and the largest sort key that an instant inside can have in any form:
     /// whole dates, one day wider on both sides, because an offset moves the written date by at most
-    /// a day. What such a net brings in is still to be judged by [`TimeRange::contains`].
+    /// a day. Check what these bounds let through with [`TimeRange::contains`].
     pub fn net(&self) -> (Option<String>, Option<String>) {
         let day = |time: Timestamp, days: i64| {
             let date = time
@@ -164,8 +164,8 @@ impl TimeRange {
         };
         (
             self.since.and_then(|since| day(since, -1)),
-            // Every time on the day after `until` is larger, as a text, than that bare date, so the
-            // bound is the day after that.
+            // As text, every time on the day after `until` is larger than the date of that day alone,
+            // so the bound is the day after it.
             self.until.and_then(|until| day(until, 2)),
         )
     }

@@ -1,4 +1,4 @@
-//! Time zones: UTC, that of this machine, or one by its IANA name.
+//! Time zones: UTC, the zone of this machine, or one by its IANA name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,13 +12,13 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use crate::environment::{Environment, NotUnicode};
 use crate::timestamp::Timestamp;
 
-/// Says that there is no zone of a name.
+/// The error for a name that no zone has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no time zone `{name}`{}", like(similar))]
 pub struct ZoneError {
     /// The name.
     pub name: String,
-    /// Zones whose names are like it, the most similar first.
+    /// Zones with similar names, the most similar first.
     pub similar: Vec<&'static str>,
 }
 
@@ -29,12 +29,12 @@ fn like(similar: &[&str]) -> String {
     }
 }
 
-/// Names a zone before anybody has looked which one this machine is in.
+/// The name of a zone, before the zone of this machine is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ZoneName {
     /// `local`: the zone of this machine.
     Local,
-    /// `utc`, or a zone of the IANA database, which is part of this program.
+    /// `utc`, or a zone of the IANA database that is part of this program.
     Named(Tz),
 }
 
@@ -53,11 +53,11 @@ impl FromStr for ZoneName {
 }
 
 impl ZoneName {
-    /// Returns the zone. That of this machine is what `TZ` says, then what the system is set to.
+    /// Returns the zone. The zone of this machine is taken from `TZ`, or else from the settings of the system.
     ///
     /// # Errors
     ///
-    /// Where the variable is no text.
+    /// If the variable is not UTF-8.
     pub fn resolve(self, environment: &Environment) -> Result<Zone, NotUnicode> {
         if let Self::Named(zone) = self {
             return Ok(Zone(Kind::Named(zone)));
@@ -71,14 +71,14 @@ impl ZoneName {
     }
 }
 
-/// Takes the name out of what `TZ` may hold: `:Europe/Berlin`, or the path of a file of the database.
+/// Takes the name out of a value of `TZ`: `:Europe/Berlin`, or the path of a file of the database.
 fn in_database(variable: &str) -> &str {
     let name = variable.strip_prefix(':').unwrap_or(variable);
     name.split_once("zoneinfo/").map_or(name, |(_, name)| name)
 }
 
 fn named(text: &str) -> Option<Tz> {
-    /// Other names of UTC, as systems have them.
+    /// Other names of UTC that systems use.
     const UTC: [&str; 6] = [
         "Etc/UTC",
         "Etc/UCT",
@@ -94,7 +94,7 @@ fn named(text: &str) -> Option<Tz> {
     TZ_VARIANTS.iter().find(same).copied()
 }
 
-/// Returns the few zones whose names are most like a text: the whole name, or the city alone.
+/// Returns the few zones whose names are most similar to a text: the whole name, or the city alone.
 fn similar(text: &str) -> Vec<&'static str> {
     const FEW: usize = 3;
     const ENOUGH: f64 = 0.85;
@@ -110,14 +110,14 @@ fn similar(text: &str) -> Vec<&'static str> {
     rated.into_iter().take(FEW).map(|(_, name)| name).collect()
 }
 
-/// A time zone: what a clock on the wall shows at an instant, and the other way round.
+/// A time zone: converts an instant to local time, and local time to an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zone(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Named(Tz),
-    /// The zone of this machine, where it has no name.
+    /// The zone of this machine, if it has no name.
     System,
 }
 
@@ -128,12 +128,12 @@ pub enum Instants {
     One(Timestamp),
     /// The clocks were put back: the first instant and the second.
     Two(Timestamp, Timestamp),
-    /// The clocks were put forward over it, or it is outside the years 0000 to 9999.
+    /// The clocks skipped the time when they were put forward, or it is outside the years 0000 to 9999.
     None,
 }
 
 impl Instants {
-    /// Returns the instant, the first one where there are two.
+    /// Returns the instant, or the first one if there are two.
     pub fn first(self) -> Option<Timestamp> {
         match self {
             Self::One(time) | Self::Two(time, _) => Some(time),
@@ -174,9 +174,9 @@ impl Zone {
         }
     }
 
-    /// Returns the first instant of a day: 00:00, or later where the clocks were put forward at midnight.
+    /// Returns the first instant of a day: 00:00, or later if the clocks were put forward at midnight.
     pub fn start_of(self, day: NaiveDate) -> Option<Timestamp> {
-        // No clock was ever put forward by more than a day.
+        // Clocks were never put forward by more than a day.
         const STEP: TimeDelta = TimeDelta::minutes(15);
         let midnight = day.and_time(NaiveTime::MIN);
         let times = (0..=96).filter_map(|step| midnight.checked_add_signed(STEP * step));
@@ -198,7 +198,7 @@ impl Zone {
     }
 }
 
-/// The name: `UTC`, `Europe/Berlin`; `local time` where the zone of this machine has none.
+/// The name: `UTC`, `Europe/Berlin`, or `local time` if the zone of this machine has none.
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self.0 {

@@ -1,7 +1,7 @@
-//! Answers in whole: an HTTP client that reads each one to its end, however a service misbehaves.
+//! Complete answers: an HTTP client that reads each answer to its end, even if a service misbehaves.
 //!
-//! All clients go through it: DynamoDB, its streams, Cognito, STS, and those of the credential chain. What
-//! comes out is in memory, no larger than a bound, what the service sent, and readable by the SDK.
+//! All clients use it: DynamoDB, its streams, Cognito, STS, and the clients of the credential chain. The answers it
+//! returns are in memory, limited in size, unchanged from what the service sent, and readable by the SDK.
 
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
@@ -21,19 +21,19 @@ use bytes::Bytes;
 use crate::error::TooLarge;
 use crate::item::hold;
 
-/// The most bytes that an answer may have. A page of DynamoDB has at most 1 MB of items and a batch 16 MB;
-/// as JSON they are larger, but not by so much.
+/// The maximum size of an answer. A page of DynamoDB has at most 1 MB of items and a batch 16 MB.
+/// As JSON they are larger, but not by that much.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
-/// The CRC-32 of the body, as a decimal number. DynamoDB sends it with every answer.
+/// The header with the CRC-32 of the body, as a decimal number. DynamoDB sends it with every answer.
 const CHECKSUM: &str = "x-amz-crc32";
 
-/// The answer is not what the service sent.
+/// The error for an answer that is not what the service sent.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer was damaged on its way: its checksum does not match")]
 struct Damaged;
 
-/// Reads each answer to its end before anybody sees it.
+/// An HTTP client that reads each answer to its end before it returns it.
 #[derive(Debug, Clone)]
 pub(super) struct WholeAnswers {
     inner: SharedHttpClient,
@@ -51,7 +51,7 @@ impl WholeAnswers {
         Self::over(Builder::new().build_http())
     }
 
-    /// Makes a client that reads what another one gets.
+    /// Makes a client that reads the answers of another one.
     pub(super) fn over(inner: SharedHttpClient) -> SharedHttpClient {
         Self { inner }.into_shared()
     }
@@ -86,7 +86,7 @@ async fn whole(mut answer: HttpResponse) -> Result<HttpResponse, ConnectorError>
     if let Some(checksum) = checksum
         && checksum.trim().parse() != Ok(crc32fast::hash(&body))
     {
-        // As with one that was cut, another try may bring a better one.
+        // Retry, as after an answer that was cut short.
         return Err(ConnectorError::io(Damaged.into()));
     }
     let body = hold(&body).map_or(body, Bytes::from);
@@ -101,7 +101,7 @@ async fn collect(body: SdkBody) -> Result<Bytes, ConnectorError> {
     if length > MAX_ANSWER {
         return Err(too_large());
     }
-    // What a server announces is a hint, no reason to reserve any amount of memory.
+    // The announced length is only a hint: do not reserve any amount of memory for it.
     let mut bytes = Vec::with_capacity(length.min(4 * 1024 * 1024));
     let mut body = ByteStream::new(body);
     while let Some(part) = body.next().await {
@@ -128,7 +128,7 @@ mod tests {
         answer
     }
 
-    /// A body of so many parts of 1 MiB, without a length; counts those that were taken.
+    /// Makes a body of `count` parts of 1 MiB, without a length, and a counter of the parts that were taken.
     fn parts(count: usize) -> (SdkBody, Arc<AtomicUsize>) {
         let taken = Arc::new(AtomicUsize::new(0));
         let counting = Arc::clone(&taken);

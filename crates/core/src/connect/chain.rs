@@ -1,4 +1,4 @@
-//! What a profile says about credentials, followed as the AWS tools follow it.
+//! The credentials of a profile, resolved as the AWS tools resolve them.
 
 use aws_config::profile::{Profile, ProfileSet};
 
@@ -12,22 +12,22 @@ pub(super) struct Role {
     pub(super) session_name: Option<String>,
 }
 
-/// Whose credentials a profile stands for.
+/// The source of a profile's credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Chain {
-    /// What the SDK follows by itself, or says what is wrong with.
+    /// A profile that the SDK resolves, or reports as wrong.
     Profile,
-    /// `credential_source = Environment`: the keys of the variables, and the roles that are assumed with
+    /// `credential_source = Environment`: the keys in the variables, and the roles to assume with
     /// them, one after the other.
     Variables(Vec<Role>),
 }
 
 impl Chain {
-    /// Follows the profile in force to where its credentials come from.
+    /// Follows the selected profile to the source of its credentials.
     ///
     /// # Errors
     ///
-    /// [`TargetError::Unsupported`], where the way there has a key that cannot be honoured here.
+    /// [`TargetError::Unsupported`] if a profile on the way has a key that is not supported here.
     pub(super) fn follow(profiles: &ProfileSet) -> Result<Self, TargetError> {
         let mut name = profiles.selected_profile();
         let mut seen: Vec<&str> = Vec::new();
@@ -36,7 +36,7 @@ impl Chain {
             let Some(profile) = profiles.get_profile(name).filter(|_| !seen.contains(&name)) else {
                 return Ok(Self::Profile);
             };
-            // The keys of a profile come before its role wherever another profile refers to it.
+            // If another profile refers to this one, its keys take precedence over its role.
             if !seen.is_empty() && profile.get("aws_access_key_id").is_some() {
                 return Ok(Self::Profile);
             }
@@ -64,7 +64,7 @@ impl Chain {
     }
 }
 
-/// A role that is assumed with a token is no link of a chain.
+/// Returns the role of a profile. A role that is assumed with a token is not part of a chain.
 fn role_of(profile: &Profile) -> Option<Role> {
     if profile.get("web_identity_token_file").is_some() {
         return None;
@@ -77,7 +77,7 @@ fn role_of(profile: &Profile) -> Option<Role> {
     })
 }
 
-/// Looks at where a chain begins, in the order of the SDK.
+/// Checks the profile where a chain begins, in the order of the SDK.
 fn base_of(profile: &Profile) -> Result<(), TargetError> {
     let others = ["web_identity_token_file", "sso_session", "sso_start_url"];
     if others.iter().any(|key| profile.get(key).is_some()) {

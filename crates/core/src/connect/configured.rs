@@ -1,7 +1,7 @@
-//! Endpoints that the surroundings configure: variables, profiles, `services` sections.
+//! Endpoints configured in the environment: variables, profiles, `services` sections.
 //!
-//! A production command refuses them. What is looked at here are the environment and the profile
-//! files alone; nothing is contacted.
+//! A production command refuses them. This module reads only the environment and the profile
+//! files. Nothing is contacted.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use super::chain::Chain;
 use super::{TargetError, roots};
 use crate::environment::Environment;
 
-/// A service whose requests an endpoint could lead astray.
+/// A service whose requests a configured endpoint could redirect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Service {
     id: &'static str,
@@ -32,13 +32,13 @@ impl Default for Service {
 }
 
 impl Service {
-    /// Items and tables.
+    /// The service for items and tables.
     pub const DYNAMODB: Self = Self::new(
         "DynamoDB",
         &[LOCAL_ENDPOINT, "AWS_ENDPOINT_URL_DYNAMODB", ENDPOINT],
         "http://localhost:8000",
     );
-    /// The streams of tables. Where none is named, they are at the endpoint of the tables.
+    /// The streams of tables. If no endpoint is given for them, they are at the endpoint of the tables.
     pub const DYNAMODB_STREAMS: Self = Self::new(
         "DynamoDB Streams",
         &[
@@ -49,11 +49,11 @@ impl Service {
         ],
         "http://localhost:8000",
     );
-    /// Who am I. Nothing local answers that.
+    /// The identity of the caller. There is no local service for it.
     pub const STS: Self = Self::new("STS", &[], "");
 
     /// Describes a service: its id in the SDKs, the variables that name its local endpoint, in order, and
-    /// that endpoint where none does.
+    /// the endpoint if none of them is set.
     pub const fn new(
         id: &'static str,
         variables: &'static [&'static str],
@@ -71,18 +71,18 @@ impl Service {
         self.variables
     }
 
-    /// Returns its local endpoint where none is named.
+    /// Returns its local endpoint if none is given.
     pub const fn default_endpoint(self) -> &'static str {
         self.default
     }
 
-    /// Returns the variable by which the AWS tools know its endpoint.
+    /// Returns the variable for its endpoint in the AWS tools.
     fn variable(self) -> String {
         format!("{ENDPOINT}_{}", self.id.to_uppercase().replace(' ', "_"))
     }
 }
 
-/// Our own variable for the local endpoint. Production never looks at it, so that one shell can have both.
+/// Our own variable for the local endpoint. Production commands never read it, so one shell can use both.
 pub(super) const LOCAL_ENDPOINT: &str = "DDB_ENDPOINT_URL";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 const PROFILE_KEY: &str = "endpoint_url";
@@ -92,12 +92,12 @@ const IGNORE_PROFILE_KEY: &str = "ignore_configured_endpoint_urls";
 const BUNDLE: &str = "AWS_CA_BUNDLE";
 const BUNDLE_PROFILE_KEY: &str = "ca_bundle";
 
-/// Tells whether a variable is read by the SDK.
+/// Checks whether the SDK reads a variable.
 pub(super) fn is_ours(variable: &str) -> bool {
     variable.starts_with("AWS_") || variable == "HOME"
 }
 
-/// What the environment and the profile files say, with empty variables taken for unset.
+/// The environment and the profile files. Empty variables count as unset.
 #[derive(Debug)]
 pub struct Surroundings {
     variables: Env,
@@ -106,7 +106,7 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Reads the profile files. `profile` chooses a profile over the variables.
+    /// Reads the profile files. `profile` takes precedence over the variables.
     pub async fn read(
         environment: &Environment,
         profile: Option<&str>,
@@ -139,19 +139,19 @@ impl Surroundings {
         Ok(())
     }
 
-    /// Returns the name of the profile in force.
+    /// Returns the name of the selected profile.
     pub fn profile(&self) -> &str {
         self.profiles.selected_profile()
     }
 
-    /// Follows the profile to its credentials. The keys of the variables come before those of a profile that
-    /// nobody asked for.
+    /// Follows the profile to its credentials. If no profile was asked for, the keys in the variables take
+    /// precedence over the profile.
     pub(super) fn chain(
         &self,
         asked_for: bool,
         environment: &Environment,
     ) -> Result<Chain, TargetError> {
-        // Keys in variables come first, where both parts are there.
+        // Keys in variables take precedence if both parts are set.
         let has = |name| environment.get(name).map(|value| value.is_some());
         if !asked_for && has("AWS_ACCESS_KEY_ID")? && has("AWS_SECRET_ACCESS_KEY")? {
             return Ok(Chain::Profile);
@@ -159,8 +159,7 @@ impl Surroundings {
         Chain::follow(&self.profiles)
     }
 
-    /// Returns the root certificates that AWS is trusted by: those of a bundle that is configured, or those of
-    /// the system.
+    /// Returns the root certificates to trust for AWS: those of a configured bundle, or those of the system.
     pub(super) fn roots(&self) -> Result<TlsContext, TargetError> {
         let value = EnvConfigValue::new()
             .env(BUNDLE)
@@ -177,7 +176,7 @@ impl Surroundings {
         }
     }
 
-    /// Refuses an endpoint that is configured for a service.
+    /// Fails if an endpoint is configured for a service.
     pub fn refuse_endpoint(&self, service: Service) -> Result<(), TargetError> {
         if self.ignores_endpoints() {
             return Ok(());
@@ -199,7 +198,7 @@ impl Surroundings {
         })
     }
 
-    /// Says where an endpoint was found, in the order of precedence of the AWS tools.
+    /// Describes where an endpoint was found, in the order of precedence of the AWS tools.
     fn origin(&self, service: Service) -> String {
         for variable in [service.variable(), ENDPOINT.to_owned()] {
             if self.variables.get(&variable).is_ok() {
@@ -219,8 +218,8 @@ impl Surroundings {
     }
 }
 
-/// Returns the profile that is named: by an option, or by a variable. The AWS tools disagree on which of the two
-/// variables comes first, so they may not contradict each other.
+/// Returns the profile named by an option or by a variable. The AWS tools disagree on which of the two variables
+/// takes precedence, so they must not contradict each other.
 fn chosen<'a>(
     given: Option<&'a str>,
     environment: &'a Environment,
@@ -303,7 +302,7 @@ dynamodb =
   endpoint_url = http://localhost:2
 ";
 
-    /// p02: whatever configures an endpoint for a service is found, and named.
+    /// p02: every way to configure an endpoint for a service is found and named.
     #[tokio::test]
     async fn p02_every_way_to_configure_an_endpoint_is_found() {
         const COGNITO: Service = Service::new("Cognito Identity Provider", &[], "");

@@ -1,4 +1,4 @@
-//! What a client of a service is made of, whichever service it is.
+//! What clients of all services are made from.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::StalledStreamProtectionConfig;
@@ -10,8 +10,8 @@ use super::endpoint::Endpoint;
 use super::only_to::OnlyTo;
 use super::retries::{DeadIsDead, budget};
 
-/// Makes a client of a service from a [`Connection`](crate::connect::Connection): the first argument is the
-/// crate of its SDK, which has types of its own, so this cannot be a function. Nothing is contacted.
+/// Makes a client of a service from a [`Connection`](crate::connect::Connection). The first argument is the
+/// service's SDK crate. Each of these has its own types, so this cannot be a function. Nothing is contacted.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! aws_client {
@@ -26,8 +26,8 @@ macro_rules! aws_client {
     }};
 }
 
-/// The way to a target, for clients of any of its services. Requests go to AWS, or to the one endpoint that
-/// was named, and nowhere else; each answer is read to its end before it is looked at.
+/// The connection to a target, for clients of any of its services. Requests go to AWS, or to the one endpoint that
+/// was given, and nowhere else. Each answer is read to its end before it is parsed.
 #[derive(Debug, Clone)]
 pub struct Connection {
     config: SdkConfig,
@@ -37,7 +37,7 @@ pub struct Connection {
 
 impl Connection {
     pub(super) fn new(config: SdkConfig, endpoint: Option<Endpoint>, retries: DeadIsDead) -> Self {
-        // An attempt has a bound, and its answer is in memory when the SDK sees it: nothing can stall there.
+        // An attempt has a timeout, and its answer is in memory when the SDK gets it, so the stream cannot stall.
         let config = config
             .into_builder()
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -49,31 +49,31 @@ impl Connection {
         }
     }
 
-    /// Returns what all services have in common: region, credentials, HTTP client, timeouts.
+    /// Returns the configuration that all services share: region, credentials, HTTP client, timeouts.
     #[doc(hidden)]
     pub fn config(&self) -> &SdkConfig {
         &self.config
     }
 
-    /// Returns what says which requests are not worth a second try.
+    /// Returns the classifier of requests that are not worth a retry.
     #[doc(hidden)]
     pub fn retries(&self) -> impl ClassifyRetry + use<> {
         self.retries
     }
 
-    /// Makes what the retries of one client may cost in all.
+    /// Makes the budget for the retries of one client.
     #[doc(hidden)]
     pub fn budget() -> RetryPartition {
         budget()
     }
 
-    /// Returns what looks at where each request goes.
+    /// Returns the interceptor that checks where each request goes.
     #[doc(hidden)]
     pub fn only_to(&self) -> impl Intercept + use<> {
         OnlyTo::new(self.endpoint.as_ref())
     }
 
-    /// Returns the endpoint that was named.
+    /// Returns the endpoint that was given, if any.
     #[doc(hidden)]
     pub fn endpoint_url(&self) -> Option<String> {
         self.endpoint.as_ref().map(ToString::to_string)

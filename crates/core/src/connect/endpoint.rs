@@ -1,30 +1,30 @@
-//! The address of a service that is not AWS.
+//! The URL of a service endpoint.
 
 use std::fmt;
 use std::str::FromStr;
 
 use url::{Host, Url};
 
-/// Says why a text is not an endpoint.
+/// The reason why a text is not an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// The text is no URL with a host.
+    /// The text is not a URL with a host.
     #[error("not a URL like http://localhost:8000: {0}")]
     NotAUrl(String),
     /// The URL is for another protocol.
     #[error("an endpoint is an http or https URL, not {0}")]
     Scheme(String),
-    /// The URL holds a user name or a password, which no DynamoDB endpoint takes.
+    /// The URL contains a user name or a password, which no DynamoDB endpoint accepts.
     #[error("an endpoint cannot contain a user name or a password")]
     Credentials,
 }
 
-/// Holds the URL of a service endpoint: scheme, host, port, and a path where there is one.
+/// The URL of a service endpoint: scheme, host, port, and an optional path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint(Url);
 
-/// The domains that AWS serves its APIs from: of each partition that for IPv4, and that for both, as the
-/// SDKs have them in `partitions.json`.
+/// The domains of the AWS APIs: for each partition the one for IPv4 and the one for dual-stack, as in
+/// `partitions.json` of the SDKs.
 const AWS_DOMAINS: [&str; 14] = [
     "amazonaws.com",
     "api.aws",
@@ -43,7 +43,7 @@ const AWS_DOMAINS: [&str; 14] = [
 ];
 
 impl Endpoint {
-    /// Tells whether the host is one of AWS's.
+    /// Checks whether the host belongs to AWS.
     pub fn is_aws(&self) -> bool {
         let Some(Host::Domain(host)) = self.0.host() else {
             return false;
@@ -55,13 +55,13 @@ impl Endpoint {
         })
     }
 
-    /// Tells whether another URL has the same scheme, host and port.
+    /// Checks whether another URL has the same scheme, host and port.
     pub fn has_origin_of(&self, other: &Self) -> bool {
         self.0.origin() == other.0.origin()
     }
 
-    /// Tells whether another URL leads to the same port of the same machine, as far as names say: all names and addresses
-    /// of this machine are one.
+    /// Checks whether another URL names the same port of the same machine, as far as the names show: all names and
+    /// addresses of this machine count as one.
     pub fn is_same_place(&self, other: &Self) -> bool {
         self.port() == other.port()
             && (self.host() == other.host() || self.is_this_machine() && other.is_this_machine())
@@ -82,17 +82,17 @@ impl Endpoint {
         }
     }
 
-    /// Returns the name or the address of the host.
+    /// Returns the host: a name or an address.
     pub(super) fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// Returns the port: that of the scheme, where none is named.
+    /// Returns the port, or the default port of the scheme if the URL has none.
     pub(super) fn port(&self) -> u16 {
         self.0.port_or_known_default().unwrap_or_default()
     }
 
-    /// Tells whether the connection is encrypted.
+    /// Checks whether the connection is encrypted.
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
     }
@@ -100,7 +100,7 @@ impl Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A lone root path says nothing.
+        // Leave out a root path.
         f.write_str(self.0.as_str().trim_end_matches('/'))
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP clients of unit tests, which count the attempts that the SDK makes.
+//! HTTP clients for unit tests that count the attempts of the SDK.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use aws_smithy_types::body::SdkBody;
 
 type Call = dyn Fn(HttpRequest) -> HttpConnectorFuture + Send + Sync;
 
-/// How many attempts an HTTP client was given.
+/// The number of attempts made through an HTTP client.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Attempts(Arc<AtomicUsize>);
 
@@ -39,7 +39,7 @@ impl HttpConnector for Connector {
     }
 }
 
-/// Counts the attempts that go through a client.
+/// Wraps a client and counts the attempts made through it.
 pub(crate) fn counted(inner: SharedHttpClient) -> (SharedHttpClient, Attempts) {
     let attempts = Attempts::default();
     let counter = attempts.clone();
@@ -54,7 +54,7 @@ pub(crate) fn counted(inner: SharedHttpClient) -> (SharedHttpClient, Attempts) {
     (client, attempts)
 }
 
-/// Answers each operation of DynamoDB at once with a body, without a network: time can be paused.
+/// Makes a client that answers each DynamoDB operation at once with a body. It uses no network, so time can be paused.
 pub(crate) fn answering(answer: fn(&str) -> String) -> (SharedHttpClient, Attempts) {
     let attempts = Attempts::default();
     let counter = attempts.clone();

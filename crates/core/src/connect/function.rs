@@ -1,4 +1,4 @@
-//! AWS from within a Lambda function: what its deployment configured decides.
+//! AWS from within a Lambda function, as its deployment configured it.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use super::answers::WholeAnswers;
 const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// The surroundings of a Lambda function: its role, its region, and whatever its variables say.
+/// The configuration of a Lambda function: its role, its region, and the settings in its variables.
 #[derive(Debug, Clone)]
 pub struct Function {
     config: aws_config::SdkConfig,
 }
 
 impl Function {
-    /// Takes the surroundings as the Lambda service set them up. Nothing is contacted.
+    /// Loads the configuration that the Lambda service set up. Nothing is contacted.
     pub async fn load() -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
@@ -30,7 +30,7 @@ impl Function {
         }
     }
 
-    /// Returns region, credentials and whatever else was configured.
+    /// Returns the region, the credentials and everything else that was configured.
     pub(crate) fn config(&self) -> &aws_config::SdkConfig {
         &self.config
     }

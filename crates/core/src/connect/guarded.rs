@@ -1,5 +1,5 @@
-//! An HTTP client that looks at the host of every request: those of the credential chain, too, whose
-//! clients nobody else sees.
+//! An HTTP client that checks the host of every request, including those of the credential chain, whose
+//! clients are not visible elsewhere.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::endpoint::Endpoint;
 use super::proxy::Proxy;
 use crate::environment::{Environment, NotUnicode};
 
-/// Where machines of AWS ask for their credentials: EC2 instances, ECS tasks, EKS pods.
+/// The endpoints at which EC2 instances, ECS tasks and EKS pods get their credentials.
 const METADATA: [&str; 5] = [
     "http://169.254.169.254",
     "http://[fd00:ec2::254]",
@@ -28,14 +28,14 @@ const METADATA: [&str; 5] = [
     "http://169.254.170.23",
     "http://[fd00:ec2::23]",
 ];
-/// Variables that name such a place.
+/// The variables that name such an endpoint.
 const METADATA_VARIABLES: [&str; 2] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
 
-/// Lets requests through to AWS over TLS, to endpoints that were named, and to where credentials are asked for. Only
-/// those to AWS go through a proxy, which sees nothing but the name of the host.
+/// An HTTP client that allows requests to AWS over TLS, to endpoints that were given, and to the endpoints for
+/// credentials. Only requests to AWS go through a proxy, which sees only the name of the host.
 #[derive(Debug, Clone)]
 pub(super) struct GuardedClient {
     direct: SharedHttpClient,
@@ -43,14 +43,14 @@ pub(super) struct GuardedClient {
     rules: Arc<Rules>,
 }
 
-/// Where requests may go, and how.
+/// The rules for where requests may go, and how.
 #[derive(Debug)]
 struct Rules {
     allowed: Vec<Endpoint>,
     proxy: Option<Proxy>,
 }
 
-/// How a request gets to where it goes.
+/// The way a request takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
     Direct,
@@ -60,7 +60,7 @@ enum Route {
 impl GuardedClient {
     /// # Errors
     ///
-    /// Where a variable that is read is no text.
+    /// If a variable that is read is not UTF-8.
     pub(super) fn new(
         named: Vec<Endpoint>,
         environment: &Environment,
@@ -82,7 +82,7 @@ impl GuardedClient {
     }
 }
 
-/// Makes a client of which the variables of the process know nothing.
+/// Makes a client that the variables of the process do not affect.
 fn client(roots: &TlsContext, proxy: ProxyConfig) -> SharedHttpClient {
     let roots = roots.clone();
     let client = Builder::new().build_with_connector_fn(move |settings, components| {
@@ -98,7 +98,7 @@ fn client(roots: &TlsContext, proxy: ProxyConfig) -> SharedHttpClient {
 }
 
 impl Rules {
-    /// Returns the way to a URL; `None` where no request may go.
+    /// Returns the route to a URL, or `None` if no request may go there.
     fn route(&self, url: &str) -> Option<Route> {
         let url = url.parse::<Endpoint>().ok()?;
         if url.is_aws() && url.is_https() {

@@ -1,4 +1,4 @@
-//! The local half: an endpoint that is not AWS, and clients that carry no real credentials.
+//! Local targets: an endpoint that is not AWS, and clients without real credentials.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use super::retries::DeadIsDead;
 use super::{Service, Target, TargetError, TargetOptions, check_region};
 use crate::environment::{Environment, Given};
 
-/// The region that local requests are signed for where none is named.
+/// The region that local requests are signed for if none is given.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
 /// The variables that name a region, in order.
 pub const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
-/// Signs local requests. DynamoDB Local takes letters and digits only.
+/// The key that signs local requests. DynamoDB Local accepts only letters and digits.
 const DUMMY_KEY: &str = "local";
 
 const CONNECT: Duration = Duration::from_secs(2);
@@ -46,13 +46,13 @@ impl fmt::Display for Local {
 }
 
 impl Local {
-    /// Finds the endpoint of a service: the one that was given, then its variables, in order, then its
-    /// default; and the region: the one that was given, `AWS_REGION`, `AWS_DEFAULT_REGION`, then `us-east-1`.
-    /// No file is read and nothing is contacted.
+    /// Finds the endpoint and the region of a service. The endpoint is the one that was given, then the first
+    /// of its variables that is set, then its default. The region is the one that was given, `AWS_REGION`,
+    /// `AWS_DEFAULT_REGION`, then `us-east-1`. No file is read and nothing is contacted.
     ///
     /// # Errors
     ///
-    /// [`TargetError`], which names where the bad value came from.
+    /// [`TargetError`], which names the origin of the bad value.
     pub fn resolve(
         options: &TargetOptions<'_>,
         environment: &Environment,
@@ -87,7 +87,7 @@ impl Local {
         })
     }
 
-    /// Gives one attempt of a request so much time, in place of 30 seconds.
+    /// Sets the timeout of one attempt of a request. The default is 30 seconds.
     #[must_use]
     pub fn with_attempt_timeout(mut self, attempt: Duration) -> Self {
         self.attempt = attempt;
@@ -95,11 +95,11 @@ impl Local {
     }
 
     /// Finds the endpoint of DynamoDB that copies go to: the one that was given, then `DDB_ENDPOINT_URL`, then
-    /// `http://localhost:8000`. No `AWS_…` variable names it. The region is that of every local command.
+    /// `http://localhost:8000`. No `AWS_…` variable sets it. The region is the same as for every local command.
     ///
     /// # Errors
     ///
-    /// [`TargetError`], which names where the bad value came from: an AWS host is one.
+    /// [`TargetError`], which names the origin of the bad value. An AWS host is a bad value, too.
     pub fn of_copies(
         into: Option<Given<'_>>,
         environment: &Environment,
@@ -122,7 +122,7 @@ impl Local {
         Self::resolve(&options, environment)
     }
 
-    /// Tells whether a target is at this endpoint.
+    /// Checks whether a target is at this endpoint.
     pub fn is_at(&self, target: &Target) -> bool {
         let other = match target {
             Target::Local(local) => Some(&local.endpoint),
@@ -136,7 +136,7 @@ impl Local {
         &self.endpoint
     }
 
-    /// Returns where the endpoint was found: an option, a variable, or the default.
+    /// Returns the origin of the endpoint: an option, a variable, or the default.
     pub fn origin(&self) -> &'static str {
         self.origin
     }
@@ -146,13 +146,13 @@ impl Local {
         &self.region
     }
 
-    /// Returns what clients of its services are made of, from a bare configuration: no profile file, no
-    /// variable and no metadata service has a say in it.
+    /// Returns the connection for clients of its services. Its configuration does not depend on profile
+    /// files, variables or metadata services.
     pub fn connection(&self) -> Connection {
         self.connection_by(self.http_client())
     }
 
-    /// Makes the connection that an HTTP client carries.
+    /// Makes a connection that uses an HTTP client.
     pub(crate) fn connection_by(&self, http_client: SharedHttpClient) -> Connection {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -172,7 +172,7 @@ impl Local {
             .build()
     }
 
-    /// Without TLS no root certificates need loading.
+    /// Makes the HTTP client. Without TLS it need not load root certificates.
     fn http_client(&self) -> SharedHttpClient {
         match self.endpoint.is_https() {
             true => WholeAnswers::any(),
@@ -209,7 +209,7 @@ mod tests {
         Local::resolve(&options, &variables.iter().copied().collect())
     }
 
-    /// Lists the tables of an endpoint, which fails, and returns how many attempts were made.
+    /// Lists the tables of an endpoint, which fails, and returns the number of attempts.
     async fn attempts(url: &str) -> usize {
         let local = resolve(Some(url), &[]).unwrap();
         let (http_client, attempts) = fake::counted(local.http_client());

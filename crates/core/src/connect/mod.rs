@@ -1,4 +1,4 @@
-//! Where requests go: the one place that reads endpoints, regions and credentials.
+//! Targets of requests. Only this module reads endpoints, regions and credentials.
 
 mod answers;
 mod chain;
@@ -31,10 +31,10 @@ pub use proxy::ProxyError;
 use crate::environment::{Environment, Given, NotUnicode};
 use crate::error::CallError;
 
-/// What was said about the target.
+/// The options for the target.
 #[derive(Debug, Clone, Default)]
 pub struct TargetOptions<'a> {
-    /// Whether it is production: the one switch to AWS.
+    /// Whether the target is production: the only switch to AWS.
     pub prod: bool,
     /// The service that requests are for.
     pub service: Service,
@@ -46,13 +46,13 @@ pub struct TargetOptions<'a> {
     pub region: Option<Given<'a>>,
     /// The AWS profile; for production only.
     pub profile: Option<Given<'a>>,
-    /// The account that it has to be; for production only.
+    /// The account that the target has to be in; for production only.
     pub expect_account: Option<Given<'a>>,
     /// The endpoint of STS; for production only.
     pub sts_endpoint_url: Option<Given<'a>>,
 }
 
-/// Refuses what cannot be a region: it becomes part of a host name.
+/// Refuses a text that cannot be a region, because a region becomes part of a host name.
 fn check_region(origin: &'static str, region: &str) -> Result<(), TargetError> {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     if region.is_empty() || !region.bytes().all(word) {
@@ -65,11 +65,11 @@ fn check_region(origin: &'static str, region: &str) -> Result<(), TargetError> {
 }
 
 impl TargetOptions<'_> {
-    /// Refuses what only production knows.
+    /// Refuses options that are for production only.
     ///
     /// # Errors
     ///
-    /// [`TargetError::ProductionOnly`], which names where the value came from.
+    /// [`TargetError::ProductionOnly`], which names the origin of the value.
     pub fn refuse_production_only(&self) -> Result<(), TargetError> {
         let given = [self.profile, self.expect_account, self.sts_endpoint_url];
         match given.into_iter().flatten().next() {
@@ -79,22 +79,22 @@ impl TargetOptions<'_> {
     }
 }
 
-/// Says why there is no target.
+/// The reason why there is no target.
 #[derive(Debug, thiserror::Error)]
 #[cfg_attr(test, derive(PartialEq))]
 pub enum TargetError {
-    /// What was given is not an endpoint.
+    /// The given text is not an endpoint.
     #[error("{origin}: {error}")]
     Endpoint {
-        /// Where it came from.
+        /// The origin of the value.
         origin: &'static str,
-        /// What is wrong with it.
+        /// The error.
         error: EndpointError,
     },
     /// The endpoint is AWS, and production was not asked for.
     #[error("{origin}: {endpoint} is AWS; a local command never goes there")]
     AwsEndpoint {
-        /// Where it came from.
+        /// The origin of the value.
         origin: &'static str,
         /// The URL.
         endpoint: String,
@@ -102,41 +102,41 @@ pub enum TargetError {
     /// The endpoint is AWS, and the connection would not be encrypted.
     #[error("{origin}: {endpoint} is AWS without TLS; AWS is reached over https only")]
     Plaintext {
-        /// Where it came from.
+        /// The origin of the value.
         origin: &'static str,
         /// The URL.
         endpoint: String,
     },
-    /// A variable is no text.
+    /// The value of a variable is not UTF-8.
     #[error(transparent)]
     NotUnicode(#[from] NotUnicode),
-    /// A variable names no proxy.
+    /// The value of a variable is not a usable proxy.
     #[error("{variable}: {error}")]
     Proxy {
         /// The variable.
         variable: &'static str,
-        /// What is wrong with it.
+        /// The error.
         error: ProxyError,
     },
     /// A bundle of root certificates cannot be used.
     #[error("{origin}: {}: {reason}", path.display())]
     Bundle {
-        /// The variable, or the key of a profile.
+        /// The variable, or the key in a profile.
         origin: String,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// A region is not a word of letters, digits and hyphens.
     #[error("{origin}: not a region: `{region}`")]
     Region {
-        /// Where it came from.
+        /// The origin of the value.
         origin: &'static str,
-        /// What was given.
+        /// The given text.
         region: String,
     },
-    /// A value that only production knows was given for a local target.
+    /// An option that is for production only was given for a local target.
     #[error("{0} is for production only; a local command reads no profile and knows no account")]
     ProductionOnly(&'static str),
     /// An endpoint is configured for a service that a production command uses.
@@ -158,12 +158,12 @@ pub enum TargetError {
     /// Two variables name different profiles.
     #[error("AWS_PROFILE is `{one}`, and AWS_DEFAULT_PROFILE is `{other}`")]
     TwoProfiles {
-        /// What `AWS_PROFILE` says.
+        /// The value of `AWS_PROFILE`.
         one: String,
-        /// What `AWS_DEFAULT_PROFILE` says.
+        /// The value of `AWS_DEFAULT_PROFILE`.
         other: String,
     },
-    /// A profile has a key that the AWS CLI honours and this cannot.
+    /// A profile has a key that the AWS CLI supports and this project does not.
     #[error(
         "the profile `{profile}` has {key}, which is not supported here; nothing was contacted"
     )]
@@ -176,12 +176,12 @@ pub enum TargetError {
     /// A profile takes its credentials from variables that are not set.
     #[error("the profile has credential_source = Environment, but {0} is not set")]
     NoKey(&'static str),
-    /// The credentials were renewed, and are for another account.
+    /// The renewed credentials are for another account.
     #[error("those that were renewed are for account {found}, not for {expected}")]
     Changed {
         /// The account that the command began with.
         expected: String,
-        /// What STS says now.
+        /// The account that STS returned now.
         found: String,
     },
     /// No region is configured anywhere.
@@ -190,21 +190,21 @@ pub enum TargetError {
     /// STS did not answer, or there are no credentials.
     #[error(transparent)]
     Identity(CallError),
-    /// STS named no account.
+    /// STS returned no account.
     #[error("GetCallerIdentity named no account")]
     NoAccount,
     /// The credentials are for another account.
     #[error("the credentials are for account {found}, not for {expected}")]
     OtherAccount {
-        /// The account that it had to be.
+        /// The account that was expected.
         expected: String,
-        /// What STS said.
+        /// The account that STS returned.
         found: String,
     },
 }
 
-/// Names where requests go. A local and a production target are different types, so that what is
-/// allowed for one cannot be had for the other by accident.
+/// The target of requests. A local and a production target are different types, so that a permission
+/// for one cannot be used for the other by accident.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// An endpoint that is not AWS: DynamoDB Local, the embedded engine.
@@ -223,17 +223,17 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// Tells whether this is AWS itself.
+    /// Checks whether this is AWS itself.
     pub fn is_production(&self) -> bool {
         matches!(self, Self::Prod(_))
     }
 
-    /// Finds the target. A local one reads the environment and contacts nothing; a production one
-    /// follows the AWS tools and asks STS for the account.
+    /// Finds the target. For a local target, this reads the environment and contacts nothing. For
+    /// production, it works like the AWS tools and asks STS for the account.
     ///
     /// # Errors
     ///
-    /// [`TargetError`], which names where a bad value came from.
+    /// [`TargetError`], which names the origin of a bad value.
     pub async fn resolve(
         options: &TargetOptions<'_>,
         environment: &Environment,
@@ -246,7 +246,7 @@ impl Target {
         Local::resolve(options, environment).map(Self::Local)
     }
 
-    /// Returns what clients of its services are made of.
+    /// Returns the connection for clients of its services.
     pub fn connection(&self) -> Connection {
         match self {
             Self::Local(local) => local.connection(),

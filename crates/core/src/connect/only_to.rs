@@ -1,4 +1,4 @@
-//! Requests that go to AWS, or to the endpoint that was named, and nowhere else.
+//! A check that requests go to AWS, or to the endpoint that was given, and nowhere else.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -8,7 +8,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 use super::endpoint::Endpoint;
 
-/// The last line of defence: looks at the host that a request is about to go to.
+/// The last check: an interceptor that looks at the host that a request is about to go to.
 #[derive(Debug)]
 pub(super) struct OnlyTo {
     named: Option<Endpoint>,

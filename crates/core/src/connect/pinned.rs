@@ -1,4 +1,4 @@
-//! Credentials of one account: those that come later are asked whose they are before they are used.
+//! Credentials of one account. The account of renewed credentials is checked before they are used.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,12 +18,12 @@ use crate::retry::ask;
 
 const OPERATION: &str = "GetCallerIdentity";
 
-/// Asks STS whose credentials are.
+/// The way to ask STS which account credentials are for.
 #[derive(Debug, Clone)]
 pub(super) struct Registry {
     pub(super) config: SdkConfig,
     pub(super) endpoint: Option<Endpoint>,
-    /// Where it is asked.
+    /// The destination of these requests.
     pub(super) destination: Destination,
 }
 
@@ -40,8 +40,8 @@ impl Registry {
     }
 }
 
-/// Provides the credentials of one account, and never those of another: a process, a file or a role may
-/// give others while a command runs.
+/// A provider of credentials for one account, and never for another: a process, a file or a role may
+/// return credentials for another account while a command runs.
 #[derive(Clone)]
 pub(super) struct Pinned(Arc<Inner>);
 
@@ -52,11 +52,11 @@ struct Inner {
     known: Mutex<Known>,
 }
 
-/// What was asked before.
+/// What is known from earlier requests.
 struct Known {
-    /// The key that was asked for last. It belongs to one account for as long as it lives.
+    /// The access key that was checked last. A key belongs to the same account for as long as it exists.
     key: String,
-    /// The credentials that the account was found by, until they are used.
+    /// The credentials with which the account was found, until they are used.
     unused: Option<Credentials>,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Debug for Pinned {
 }
 
 impl Pinned {
-    /// Gets credentials, and asks whose they are.
+    /// Gets credentials, and asks which account they are for.
     pub(super) async fn new(
         provider: SharedCredentialsProvider,
         registry: Registry,
@@ -102,7 +102,7 @@ impl Inner {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the first credentials once; whenever the SDK's cache wants others, they are looked at.
+    /// Returns the first credentials once. When the SDK's cache asks for new ones, they are checked.
     async fn provide(&self) -> Result<Credentials, CredentialsError> {
         let unused = self.known().unused.take();
         let lives = |expiry: SystemTime| expiry > SystemTime::now();

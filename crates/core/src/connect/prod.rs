@@ -1,4 +1,4 @@
-//! The production half: AWS itself, by the normal credential chain.
+//! Production targets: AWS itself, with the normal credential chain.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,7 +29,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(30);
 const OPERATION: Duration = Duration::from_secs(120);
 
-/// AWS itself: an account that was asked for its number, and a region.
+/// AWS itself: a region, and an account whose number STS returned.
 #[derive(Clone)]
 pub struct Prod {
     word: &'static str,
@@ -56,14 +56,14 @@ impl fmt::Display for Prod {
 }
 
 impl Prod {
-    /// Finds region and credentials as the AWS tools do, and asks STS whose account they are for.
+    /// Finds region and credentials as the AWS tools do, and asks STS which account they are for.
     ///
-    /// Endpoints that are configured, and not given as an option, are refused before anything is contacted, and
-    /// so is what the AWS tools take and this one cannot.
+    /// For production, endpoints that are configured and not given as an option are refused before anything is
+    /// contacted. So are settings that the AWS tools support and this project does not.
     ///
     /// # Errors
     ///
-    /// [`TargetError`]; a wrong account among the reasons.
+    /// [`TargetError`], for example for a wrong account.
     pub async fn resolve(
         options: &TargetOptions<'_>,
         environment: &Environment,
@@ -72,7 +72,7 @@ impl Prod {
         let sts_endpoint = named(options.sts_endpoint_url)?;
         let surroundings =
             Surroundings::read(environment, options.profile.map(|given| given.value)).await?;
-        // What is configured contradicts production; the word `aws` is as explicit as an option.
+        // A configured endpoint contradicts production. The word `aws` is as explicit as an option.
         if options.prod {
             if endpoint.is_none() {
                 surroundings.refuse_endpoint(options.service)?;
@@ -125,19 +125,19 @@ impl Prod {
         })
     }
 
-    /// Returns the endpoint that was named for it, where one was.
+    /// Returns the endpoint that was given, if any.
     pub(super) fn endpoint(&self) -> Option<&Endpoint> {
         self.endpoint.as_ref()
     }
 
-    /// Returns what clients of its services are made of.
+    /// Returns the connection for clients of its services.
     pub fn connection(&self) -> Connection {
         let endpoint = self.endpoint.clone();
         Connection::new(self.config.clone(), endpoint, DeadIsDead::PRODUCTION)
     }
 }
 
-/// Reads the URL of an endpoint. AWS is never spoken to in the clear.
+/// Parses the URL of an endpoint. Refuses AWS without TLS.
 fn named(url: Option<Given<'_>>) -> Result<Option<Endpoint>, TargetError> {
     let Some(Given { origin, value }) = url else {
         return Ok(None);
@@ -154,7 +154,7 @@ fn named(url: Option<Given<'_>>) -> Result<Option<Endpoint>, TargetError> {
     Ok(Some(endpoint))
 }
 
-/// Says where STS is asked.
+/// Describes where STS is asked.
 fn sts_at(region: &str, named: Option<&Endpoint>, proxy: Option<&Proxy>) -> String {
     let host = format!("sts.{region}.amazonaws.com");
     match (named, proxy) {
@@ -166,8 +166,8 @@ fn sts_at(region: &str, named: Option<&Endpoint>, proxy: Option<&Proxy>) -> Stri
     }
 }
 
-/// Finds what provides the credentials. The SDK follows a profile, but where it ends at the keys of the
-/// variables the SDK would not see them: a profile that was asked for comes before them.
+/// Finds the provider of the credentials. The SDK resolves a profile. But if the profile leads to the keys in the
+/// variables, the SDK would not see them, because a profile that was asked for takes precedence over them.
 async fn provider(
     config: &SdkConfig,
     chain: Chain,
@@ -200,8 +200,8 @@ async fn provider(
     Ok(provider)
 }
 
-/// Variables that hold credentials. A profile that was asked for comes before them, as in the AWS
-/// CLI: they may be for another account.
+/// The variables with credentials. A profile that was asked for takes precedence over them, as in the AWS
+/// CLI, because they may be for another account.
 const CREDENTIALS: [&str; 5] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -210,9 +210,9 @@ const CREDENTIALS: [&str; 5] = [
     "AWS_ROLE_ARN",
 ];
 
-/// Loads region and credentials in an environment of our own: without empty variables, and without
-/// configured endpoints, which were refused or are to be ignored. The credential chain has clients of its
-/// own, which would obey them.
+/// Loads region and credentials from a filtered environment: without empty variables, and without
+/// configured endpoints, which were refused or are to be ignored. The credential chain has its own clients,
+/// which would use them.
 async fn load(
     options: &TargetOptions<'_>,
     profile: &str,
@@ -246,7 +246,7 @@ async fn load(
     Ok(config.build())
 }
 
-/// Stands in for what variables and profiles say about single services.
+/// An empty replacement for the settings of single services in variables and profiles.
 #[derive(Debug)]
 struct NothingConfigured;
 

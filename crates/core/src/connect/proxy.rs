@@ -1,4 +1,4 @@
-//! The proxy between this machine and AWS, as the usual variables name it.
+//! The proxy between this machine and AWS, from the usual variables.
 
 use std::fmt;
 
@@ -8,24 +8,24 @@ use url::Url;
 use super::TargetError;
 use crate::environment::Environment;
 
-/// The variables that name a proxy for TLS. The first that has a value counts; as in the AWS CLI the small
-/// letters come before the large ones.
+/// The variables that name a proxy for TLS. The first one that has a value counts. Lower case comes before
+/// upper case, as in the AWS CLI.
 const PROXIES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-/// The variables that name the hosts that are reached without it.
+/// The variables that name the hosts to reach without the proxy.
 const EXCEPTIONS: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
-/// Says why a variable names no proxy. Nothing of its value is quoted: it may hold a password.
+/// The reason why a variable does not name a proxy. Its value is not quoted, because it may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyError {
-    /// It is no URL with a host.
+    /// It is not a URL with a host.
     #[error("not the URL of a proxy, such as http://proxy.example.com:3128")]
     NotAUrl,
-    /// It is for another protocol: SOCKS, most of the time.
+    /// It is for another protocol, usually SOCKS.
     #[error("only http and https proxies can be used")]
     Scheme,
 }
 
-/// A proxy that tunnels TLS, and the hosts that are reached without it. Neither form shows its password.
+/// A proxy that tunnels TLS, and the hosts to reach without it. Neither `Display` nor `Debug` shows its password.
 #[derive(Clone)]
 pub(super) struct Proxy {
     url: Url,
@@ -64,7 +64,7 @@ impl Proxy {
         };
         let refused = |error| TargetError::Proxy { variable, error };
         let url = parse(text).map_err(refused)?;
-        // Its error may quote the URL.
+        // The error is dropped because it may quote the URL.
         let config = ProxyConfig::https(url.as_str()).map_err(|_| refused(ProxyError::NotAUrl))?;
         let exceptions = match environment.first(&EXCEPTIONS)? {
             Some((_, text)) => text.split(',').filter_map(exception).collect(),
@@ -77,7 +77,7 @@ impl Proxy {
         }))
     }
 
-    /// Tells whether a host is reached through the proxy.
+    /// Checks whether a host is reached through the proxy.
     pub(super) fn is_for(&self, host: &str, port: u16) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let with_port = format!("{host}:{port}");
@@ -87,7 +87,7 @@ impl Proxy {
             .any(|name| name == "*" || is_within(&host, name) || is_within(&with_port, name))
     }
 
-    /// Returns what connects through the proxy. Its `Debug` form shows the password.
+    /// Returns the configuration for connecting through the proxy. Its `Debug` form shows the password.
     pub(super) fn config(&self) -> ProxyConfig {
         self.config.clone()
     }
@@ -107,7 +107,7 @@ fn parse(text: &str) -> Result<Url, ProxyError> {
     }
 }
 
-/// Reads one name of `NO_PROXY`: a host with what is below it, however it is written.
+/// Reads one name of `NO_PROXY` in any of its forms: a host and its subdomains.
 fn exception(text: &str) -> Option<String> {
     let text = text.trim();
     let name = match text.strip_prefix("*.") {
@@ -137,7 +137,7 @@ mod tests {
         let all = ("ALL_PROXY", "http://all:3");
         for (variables, shown) in [
             (vec![], None),
-            // What is for plain HTTP is not for AWS, which is reached over TLS alone.
+            // A proxy for plain HTTP is not for AWS, which is reached over TLS only.
             (vec![("HTTP_PROXY", "http://plain:1")], None),
             (vec![upper, lower, all], Some("http://lower:2")),
             (vec![upper, all], Some("http://upper:1")),

@@ -1,4 +1,4 @@
-//! What the SDK does not try again.
+//! Requests that the SDK does not retry.
 
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
@@ -8,11 +8,12 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
 
 use crate::error::is_connect;
 
-/// What the retries of one client may cost in all: see "Retry behavior" in the AWS SDKs and Tools Reference Guide.
+/// The total cost of the retries of one client: see "Retry behavior" in the AWS SDKs and Tools Reference Guide.
 const QUOTA: u32 = 500;
 
-/// Makes the budget of a client. It has none for throttling, which [`crate::retry::retry_throttled`] answers: two layers
-/// of retries multiply, and calls at the same time share the budget, so a few that are throttled would take it from all.
+/// Makes the retry budget of a client. It does not cover throttling, which [`crate::retry::retry_throttled`] handles.
+/// Two layers of retries multiply, and concurrent calls share the budget, so a few throttled calls would use it up for
+/// all.
 pub(super) fn budget() -> RetryPartition {
     let bucket = TokenBucket::builder()
         .capacity(QUOTA as usize)
@@ -23,17 +24,17 @@ pub(super) fn budget() -> RetryPartition {
         .build()
 }
 
-/// Forbids trying again where no connection comes about: a second try only delays the message.
+/// A classifier that forbids a retry if there is no connection: a second attempt only delays the error message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DeadIsDead {
-    /// Whether an answer that does not come in time is as bad. On this machine it is.
+    /// Whether timeouts are not retried either. This is so for an endpoint on this machine.
     timeouts: bool,
 }
 
 impl DeadIsDead {
     /// For an endpoint on this machine.
     pub(super) const LOCAL: Self = Self { timeouts: true };
-    /// For AWS, where a slow answer is worth another try.
+    /// For AWS, where a slow answer is worth a retry.
     pub(super) const PRODUCTION: Self = Self { timeouts: false };
 }
 

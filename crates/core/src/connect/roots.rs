@@ -1,4 +1,4 @@
-//! The root certificates that AWS is trusted by.
+//! The root certificates to trust for AWS.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 
 use super::TargetError;
 
-/// Reads a bundle of root certificates in PEM form, which stand instead of those of the system.
+/// Reads a bundle of root certificates in PEM format, which replace those of the system.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ pub(super) fn of_bundle(origin: &str, path: &Path) -> Result<TlsContext, TargetE
         reason,
     };
     let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
-    // The client takes what it is given on trust, and panics where it is none.
+    // Check the certificates first: the client does not, and panics if one is invalid.
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| refused(error.to_string()))?;

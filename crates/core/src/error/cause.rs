@@ -1,4 +1,4 @@
-//! Why a request failed, as far as the errors of the SDK tell.
+//! Why a request failed, as far as the errors of the SDK show.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,7 +7,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-/// Why a request failed.
+/// The reason why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
     /// The service answered with an error.
@@ -18,27 +18,27 @@ pub enum Cause {
         /// The service's message.
         message: String,
     },
-    /// Nothing that could hold credentials has any.
+    /// No source of credentials has any.
     #[error("no credentials: none are configured")]
     NoCredentials,
-    /// What should give credentials to sign with failed.
+    /// The source of the credentials to sign with failed.
     #[error("no credentials: {0}")]
     Credentials(String),
-    /// No connection came about.
+    /// There was no connection.
     #[error("no connection: {fault}{reason}")]
     Unreachable {
-        /// What kept it from coming about.
+        /// What prevented it.
         fault: ConnectFault,
-        /// What the system says.
+        /// The error message of the system.
         reason: String,
     },
-    /// A connection was there, and broke.
+    /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(String),
-    /// No answer, or not all of it, in time.
+    /// The answer did not come in time, or not all of it.
     #[error("no answer in time: {0}")]
     TimedOut(String),
-    /// The answer was not one of this service.
+    /// The answer is not one that this service gives.
     #[error("unexpected answer: {0}")]
     Garbled(String),
     /// The request was never sent.
@@ -46,16 +46,16 @@ pub enum Cause {
     NotSent(String),
 }
 
-/// What keeps a connection from coming about.
+/// The reason why there is no connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectFault {
-    /// No address is known for the name of the host.
+    /// The name of the host has no known address.
     UnknownHost,
-    /// The network has no way to the host.
+    /// The network has no route to the host.
     NoRoute,
-    /// The server answers without TLS, where the URL says https.
+    /// The server answers without TLS, but the URL says https.
     NotTls,
-    /// Anything else: nobody listens, a certificate does not fit.
+    /// Anything else: nothing listens on the port, a certificate is not valid.
     Other,
 }
 
@@ -81,11 +81,11 @@ impl ConnectFault {
                 Some(ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable) => {
                     return Self::NoRoute;
                 }
-                // Before a connection stands only the handshake of TLS can be cut.
+                // Before there is a connection, only the TLS handshake can be cut short.
                 Some(ErrorKind::UnexpectedEof) => return Self::NotTls,
                 _ => {}
             }
-            // The type is private to hyper-util; its text is all there is.
+            // The type is private to hyper-util, so only its text can be compared.
             if error.to_string() == "dns error" {
                 return Self::UnknownHost;
             }
@@ -94,21 +94,21 @@ impl ConnectFault {
     }
 }
 
-/// An answer is larger than any that these services give.
+/// The error for an answer that is larger than any that these services return.
 #[derive(Debug, thiserror::Error)]
 #[error("it has more than {} MiB", most >> 20)]
 pub(crate) struct TooLarge {
-    /// The most bytes that are taken.
+    /// The maximum number of bytes.
     pub most: usize,
 }
 
 impl Cause {
-    /// Turns an error of the SDK into ours.
+    /// Converts an error of the SDK.
     pub(super) fn new<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        // They are looked for when a request is about to be sent, so they seem to break a connection.
+        // Credentials are looked up right before a request is sent, so their errors look like connection errors.
         if let Some(error) = chain(error).find_map(|error| error.downcast_ref()) {
             return Self::of_credentials(error);
         }
@@ -121,7 +121,7 @@ impl Cause {
                         code: code.to_owned(),
                         message: cut_short(error.message().unwrap_or("no message")),
                     },
-                    // What cannot be read is an error of the service to the SDK, whatever its status.
+                    // The SDK reports an answer that it cannot read as a service error, whatever its status.
                     None if context.raw().status().is_success() => Self::Garbled(root_cause(error)),
                     None => Self::Garbled(format!("HTTP status {status}")),
                 }
@@ -155,7 +155,7 @@ impl Cause {
     }
 }
 
-/// The most characters of a service's message that are passed on: some repeat the whole request.
+/// The maximum length of a service's message in characters: some messages repeat the whole request.
 const MAX_MESSAGE: usize = 500;
 
 fn cut_short(message: &str) -> String {
@@ -166,7 +166,7 @@ fn cut_short(message: &str) -> String {
 }
 
 impl Cause {
-    /// Says why there are no credentials: what a service answered, or what the innermost error says.
+    /// Finds the reason why there are no credentials: the answer of a service, or the innermost error.
     pub(crate) fn of_credentials(error: &CredentialsError) -> Self {
         if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
             return Self::NoCredentials;
@@ -180,7 +180,7 @@ impl Cause {
     }
 }
 
-/// Tells whether an error arose before a connection stood: refused, no route, no such host, no TLS.
+/// Checks whether an error happened before there was a connection: refused, no route, no such host, no TLS.
 pub(crate) fn is_connect(error: &(dyn StdError + 'static)) -> bool {
     chain(error).any(|error| {
         error
@@ -189,12 +189,12 @@ pub(crate) fn is_connect(error: &(dyn StdError + 'static)) -> bool {
     })
 }
 
-/// Tells whether an answer ended in its middle.
+/// Checks whether an answer was cut short.
 fn is_cut(error: &(dyn StdError + 'static)) -> bool {
     chain(error).any(|error| error.is::<hyper::Error>() || error.is::<std::io::Error>())
 }
 
-/// Returns the root cause; where that is an error of the system, what was done comes before it.
+/// Returns the root cause. If it is an error of the system, the text of what was being done comes before it.
 fn cause_in_context(error: &(dyn StdError + 'static)) -> String {
     let root = root_cause(error);
     let outer = chain(error)
@@ -208,13 +208,13 @@ fn cause_in_context(error: &(dyn StdError + 'static)) -> String {
     }
 }
 
-/// Returns what the innermost error of a chain says that says anything.
+/// Returns the text of the innermost error of a chain that has a text.
 pub fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let said: Vec<String> = chain(error)
         .map(ToString::to_string)
         .filter(|text| !text.is_empty())
         .collect();
-    // A timeout's innermost error is only "timed out"; the one around it says how long was waited.
+    // A timeout's innermost error is only "timed out". The one around it has the duration.
     said.iter()
         .rev()
         .find(|text| text.contains("timeout occurred"))
@@ -227,7 +227,7 @@ fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| {
-        // The source of an error of the system is that of the error which it holds, not that error.
+        // `source` of an I/O error skips the error that it wraps and returns the source of that one.
         match error
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::get_ref)

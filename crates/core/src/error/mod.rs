@@ -1,4 +1,4 @@
-//! What can go wrong between this crate and a service.
+//! The errors of requests to a service.
 
 mod cause;
 
@@ -22,7 +22,7 @@ pub enum Error {
     /// One request failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// An item is over the limit of 400 KB; nothing was sent.
+    /// An item is over the limit of 400 KB. Nothing was sent.
     #[error("the item {pk} {sk} has {bytes} bytes; DynamoDB takes at most 409600 an item")]
     ItemTooLarge {
         /// Its partition key.
@@ -32,16 +32,16 @@ pub enum Error {
         /// Its size.
         bytes: usize,
     },
-    /// A batch could not be written to its end.
+    /// A batch was not written completely.
     #[error("{written} of {} items written to {destination}, {unwritten} not{}", written + unwritten, because(cause))]
     PartlyWritten {
         /// The table, and the target that it is on.
         destination: Destination,
-        /// Items that the service took.
+        /// The items that the service accepted.
         written: u64,
-        /// Items that it did not take, or of which that is not known.
+        /// The items that it did not accept, or may not have accepted.
         unwritten: u64,
-        /// What ended it; `None` where the service kept leaving items unprocessed.
+        /// The error that ended it, or `None` if the service kept leaving items unprocessed.
         cause: Option<Box<CallError>>,
     },
     /// A wait ended at its deadline.
@@ -58,12 +58,12 @@ pub enum Error {
         /// The table, and the target that it is not on.
         destination: Destination,
     },
-    /// The table is in a state that no waiting ends.
+    /// The table is in a state that does not end by waiting.
     #[error("{destination}: the table is {status}")]
     TableStatus {
         /// The table, and the target that it is on.
         destination: Destination,
-        /// The service's word for the state.
+        /// The service's name for the state.
         status: String,
     },
     /// The table is protected against deletion.
@@ -81,10 +81,10 @@ pub enum Error {
         destination: Destination,
         /// The conversation.
         conversation: ConversationId,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// Every key that a new item may have is held by another one.
+    /// Every key that a new item may have is taken by another one.
     #[error("{destination}: no free sort key from {first} to {last} in {partition}")]
     NoFreeKey {
         /// The table, and the target that it is on.
@@ -93,20 +93,20 @@ pub enum Error {
         partition: String,
         /// The first sort key that was wanted.
         first: String,
-        /// The last that would have done.
+        /// The last sort key that would have been accepted.
         last: String,
     },
-    /// Other transactions held the same items at every attempt.
+    /// Other transactions were using the same items at every attempt.
     #[error(
         "TransactWriteItems on {destination}: other transactions held its items, {attempts} times"
     )]
     Conflicts {
         /// The table, and the target that it is on.
         destination: Destination,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// A transaction was cancelled for a reason that trying again does not mend.
+    /// A transaction was cancelled for a reason that a retry does not solve.
     #[error("TransactWriteItems on {destination}: cancelled: {reasons}")]
     Cancelled {
         /// The table, and the target that it is on.
@@ -117,8 +117,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// Tells whether a failure to write the rows of a conversation would come again, whenever it is tried:
-    /// an item is too large, or no key is free.
+    /// Checks whether a failure to write the rows of a conversation would happen again on every retry,
+    /// for example because an item is too large or no key is free.
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::ItemTooLarge { .. } | Self::NoFreeKey { .. } | Self::Cancelled { .. } => true,
@@ -127,12 +127,12 @@ impl Error {
         }
     }
 
-    /// Tells whether a failure to write the rows of a conversation says nothing about other conversations.
+    /// Checks whether a failure to write the rows of a conversation says nothing about other conversations.
     pub fn is_of_one_conversation(&self) -> bool {
         matches!(self, Self::Contended { .. } | Self::Conflicts { .. }) || self.is_lasting()
     }
 
-    /// Returns the request that failed, where one did.
+    /// Returns the request that failed, if one did.
     pub(crate) fn into_cause(self) -> Option<Box<CallError>> {
         match self {
             Self::Call(cause) => Some(Box::new(cause)),
@@ -149,35 +149,35 @@ fn because(cause: &Option<Box<CallError>>) -> String {
     }
 }
 
-/// What a request is about, which also tells the service that it goes to.
+/// The resource of a request, which also determines the service that the request goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resource {
     /// DynamoDB as a whole: the list of its tables.
     Tables,
     /// One DynamoDB table.
     Table(TableName),
-    /// The streams of tables, a service of its own.
+    /// The streams of tables, which are a separate service.
     Streams,
     /// One user pool of Cognito, by its id: `eu-central-1_AbCd09`.
     UserPool(Arc<str>),
-    /// The account that credentials are for, which STS knows.
+    /// The account that credentials are for, which STS returns.
     Account,
 }
 
-/// Where a request goes: the target, and what the request is about there.
+/// The destination of a request: the target, and the resource there.
 ///
-/// It is shown to people as `local http://localhost:8000 cruddur-messages`: the target, then the name of the table
+/// It is shown as `local http://localhost:8000 cruddur-messages`: the target, then the name of the table
 /// or of the user pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     /// The target: `local http://localhost:8000`.
     pub target: Arc<str>,
-    /// What the request is about.
+    /// The resource.
     pub resource: Resource,
 }
 
 impl Destination {
-    /// Names a resource on a target.
+    /// Makes the destination of a resource on a target.
     pub fn new(target: impl Into<Arc<str>>, resource: Resource) -> Self {
         Self {
             target: target.into(),
@@ -185,7 +185,7 @@ impl Destination {
         }
     }
 
-    /// Returns another resource of the same target.
+    /// Returns the destination of another resource on the same target.
     #[must_use]
     pub fn with(&self, resource: Resource) -> Self {
         Self::new(Arc::clone(&self.target), resource)
@@ -203,20 +203,20 @@ impl fmt::Display for Destination {
     }
 }
 
-/// A request that failed: what was asked, of whom, and why not.
+/// A request that failed: the operation, the destination and the cause.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation} on {destination}: {cause}")]
 pub struct CallError {
     /// The API's name of the operation: `Scan`, `PutItem`.
     pub operation: &'static str,
-    /// Where it went.
+    /// The destination.
     pub destination: Destination,
-    /// Why.
+    /// The cause.
     pub cause: Cause,
 }
 
-/// The codes that ask for less load: those of `THROTTLING_ERRORS` in the SDK. It retries none of them here, so
-/// all of them have to be known.
+/// The error codes for throttling: those of `THROTTLING_ERRORS` in the SDK. The SDK retries none of them here, so
+/// this list has to contain all of them.
 const THROTTLING: [&str; 13] = [
     "Throttling",
     "ThrottlingException",
@@ -234,7 +234,7 @@ const THROTTLING: [&str; 13] = [
 ];
 
 impl CallError {
-    /// Returns the service's error code, where the service answered.
+    /// Returns the service's error code, if the service answered.
     pub fn code(&self) -> Option<&str> {
         match &self.cause {
             Cause::Service { code, .. } => Some(code),
@@ -242,12 +242,12 @@ impl CallError {
         }
     }
 
-    /// Tells whether what was named, a table or a user pool, is not there.
+    /// Checks whether the table or the user pool does not exist.
     pub fn is_missing(&self) -> bool {
         self.code() == Some("ResourceNotFoundException")
     }
 
-    /// Tells whether a table cannot be changed just now, because another change is under way.
+    /// Checks whether a table cannot be changed now because another change is in progress.
     pub(crate) fn is_passing_for_tables(&self) -> bool {
         matches!(
             self.code(),
@@ -255,7 +255,7 @@ impl CallError {
         )
     }
 
-    /// Tells whether the role lacks the permission.
+    /// Checks whether the role lacks the permission.
     pub fn is_denied(&self) -> bool {
         matches!(
             self.code(),
@@ -263,7 +263,7 @@ impl CallError {
         )
     }
 
-    /// Tells whether the credentials are out of date.
+    /// Checks whether the credentials have expired.
     pub fn is_expired(&self) -> bool {
         matches!(
             self.code(),
@@ -279,19 +279,19 @@ impl CallError {
             Resource::Account => "sts",
         };
         match self.operation {
-            // What a transaction does is what is allowed or denied.
+            // IAM allows or denies the actions in a transaction, not the transaction itself.
             "TransactWriteItems" => "dynamodb:PutItem or dynamodb:DeleteItem".to_owned(),
             operation => format!("{service}:{operation}"),
         }
     }
 
-    /// Tells whether the service asked for less load. The codes are those that the AWS SDKs retry as
+    /// Checks whether the service throttled the request. The codes are those that the AWS SDKs retry as
     /// throttling ("Retry behavior", AWS SDKs and Tools Reference Guide).
     pub fn is_throttling(&self) -> bool {
         self.code().is_some_and(|code| THROTTLING.contains(&code))
     }
 
-    /// Turns an error of the SDK into ours.
+    /// Converts an error of the SDK.
     pub fn new<E>(
         operation: &'static str,
         destination: &Destination,
@@ -307,7 +307,7 @@ impl CallError {
         }
     }
 
-    /// Says that an answer makes no sense.
+    /// Makes the error for an answer that makes no sense.
     pub(crate) fn garbled(
         operation: &'static str,
         destination: &Destination,

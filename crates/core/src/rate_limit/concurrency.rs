@@ -1,11 +1,11 @@
-//! Requests in flight.
+//! A limit on requests in flight.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Bounds how many requests are in flight, together with all clones of itself: one more after each round
-/// that the service took, one fewer for each request that it throttled.
+/// A limit on requests in flight that all its clones share: one more after each round that the service
+/// accepted, one fewer for each request that it throttled.
 #[derive(Debug, Clone)]
 pub struct ConcurrencyLimit {
     permits: Arc<Semaphore>,
@@ -27,7 +27,7 @@ pub struct Permit<'a> {
 }
 
 impl ConcurrencyLimit {
-    /// Begins with few permits, and never has more than `most`.
+    /// Starts with up to 4 permits, and never has more than `most`.
     pub fn new(most: usize) -> Self {
         let permits = most.clamp(1, 4);
         Self {
@@ -42,7 +42,7 @@ impl ConcurrencyLimit {
 
     /// Waits for a permit.
     pub async fn acquire(&self) -> Permit<'_> {
-        // Nobody closes it.
+        // The semaphore is never closed.
         let permit = self.permits.acquire().await.expect("the semaphore is open");
         Permit {
             limit: self,
@@ -56,7 +56,7 @@ impl ConcurrencyLimit {
 }
 
 impl Permit<'_> {
-    /// Leaves after the service took the request.
+    /// Returns the permit after the service accepted the request.
     pub fn accepted(self) {
         let mut round = self.limit.round();
         round.accepted += 1;
@@ -67,7 +67,7 @@ impl Permit<'_> {
         }
     }
 
-    /// Leaves after the service throttled the request, or a part of it.
+    /// Returns the permit after the service throttled the request, or a part of it.
     pub fn throttled(self) {
         let mut round = self.limit.round();
         round.accepted = 0;

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// What a single request may cost at the most, in time: a bound on what a service reports.
+/// The most time that a single request may cost: a bound on what a service reports.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// Holds a rate of units a second, together with all clones of itself: capacity is reserved before a
-/// request, and settled by what the service says that it used.
+/// A limit on units a second that all its clones share: capacity is reserved before a request, and
+/// corrected by what the service reports as used.
 #[derive(Debug, Clone)]
 pub struct Rate {
     per_second: f64,
-    /// When all that was reserved is paid for.
+    /// The time at which everything reserved is paid for.
     paid: Arc<Mutex<Instant>>,
 }
 
@@ -32,7 +32,7 @@ impl Rate {
         self.per_second
     }
 
-    /// Waits until all that was reserved before is paid for, and reserves more.
+    /// Waits until everything reserved before is paid for, and reserves more.
     pub async fn reserve(&self, units: f64) {
         let turn = {
             let mut paid = self.paid();
@@ -43,7 +43,7 @@ impl Rate {
         sleep_until(turn).await;
     }
 
-    /// Corrects a reservation by what was used.
+    /// Corrects a reservation by what was actually used.
     pub fn settle(&self, reserved: f64, used: f64) {
         let mut paid = self.paid();
         if used >= reserved {

@@ -1,4 +1,4 @@
-//! How a live table becomes the one that is wanted, where DynamoDB can do that in place.
+//! Changes from a live table to the one that is wanted, if DynamoDB can make them in place.
 
 use super::shape::NEW_IMAGE;
 use super::{Billing, Capacity, Difference, Field, GROUP_INDEX, IndexField, Shape, TableSpec};
@@ -8,7 +8,7 @@ use super::{Billing, Capacity, Difference, Field, GROUP_INDEX, IndexField, Shape
 pub enum Change {
     /// Deletes a global secondary index that is not wanted.
     DeleteIndex(String),
-    /// Sets how the table is paid for, and the capacity of the table and of the index: what differs.
+    /// Sets the billing mode, the capacity of the table and the capacity of the index, as far as they differ.
     Billing {
         /// Present when the billing mode itself changes.
         mode: Option<Billing>,
@@ -19,8 +19,8 @@ pub enum Change {
     },
     /// Creates the index.
     CreateIndex(Billing),
-    /// Turns the stream off. One that is turned on after it has another ARN, so whoever read this one
-    /// gets nothing new.
+    /// Turns the stream off. A stream that is turned on afterwards has another ARN, so readers of this one
+    /// get nothing new.
     StreamOff {
         /// Its ARN.
         arn: Option<String>,
@@ -30,7 +30,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// Tells whether it takes something away that others may use, and that cannot be brought back as it was.
+    /// Checks whether the change deletes something that others may use and that cannot be restored.
     pub fn destroys(&self) -> bool {
         match self {
             Self::DeleteIndex(_) | Self::StreamOff { .. } => true,
@@ -39,27 +39,27 @@ impl Change {
     }
 }
 
-/// The calls that make a live table the wanted one, in order; each has to be waited for.
+/// The calls that turn a live table into the wanted one, in order. Each has to finish before the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes(Vec<Change>);
 
 impl Changes {
-    /// Tells whether one of them destroys something.
+    /// Checks whether one of the changes deletes something: see [`Change::destroys`].
     pub fn destroy(&self) -> bool {
         self.0.iter().any(Change::destroys)
     }
 
-    /// Returns them in order.
+    /// Returns the changes in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Change> {
         self.0.iter()
     }
 
-    /// Tells how many there are.
+    /// Returns the number of changes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Tells whether the table is as it should be.
+    /// Checks whether the table needs no changes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -71,19 +71,19 @@ impl From<Vec<Change>> for Changes {
     }
 }
 
-/// Holds the calls that make a live table the wanted one, or what stands in the way.
+/// The calls that turn a live table into the wanted one, or the differences that prevent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
-    /// What UpdateTable can do.
+    /// Changes that UpdateTable can make.
     InPlace(Changes),
-    /// At least one difference that no UpdateTable call mends: keys, a local index, or the keys or
+    /// At least one difference that no UpdateTable call can repair: keys, a local index, or the keys or
     /// the projection of the index.
     Impossible(Vec<Difference>),
 }
 
 impl TableSpec {
-    /// Plans the changes from `found` to the wanted table. Where one difference cannot be mended in
-    /// place, none is planned.
+    /// Plans the changes from `found` to the wanted table. If one difference cannot be repaired in
+    /// place, no changes are planned.
     pub fn plan(&self, found: &Shape) -> Plan {
         let wanted = self.shape();
         let differences = wanted.differences(found);
@@ -106,8 +106,8 @@ impl TableSpec {
             changes.push(Change::CreateIndex(self.billing));
         }
         if !wanted.stream_is_served_by(found) {
-            // A stream's view cannot be changed, only turned off and on: see StreamSpecification in
-            // the API reference.
+            // A stream's view cannot be changed. The stream has to be turned off and on: see
+            // StreamSpecification in the API reference.
             if found.stream.is_some() {
                 changes.push(Change::StreamOff {
                     arn: found.stream_arn.clone(),
@@ -121,7 +121,7 @@ impl TableSpec {
         Plan::InPlace(changes.into())
     }
 
-    /// Tells whether a table can become the wanted one in place.
+    /// Checks whether a table can be changed to the wanted one in place.
     pub fn is_mendable(&self, found: &Shape) -> bool {
         matches!(self.plan(found), Plan::InPlace(_))
     }
@@ -129,7 +129,7 @@ impl TableSpec {
     fn billing_change(&self, found: &Shape) -> Option<Change> {
         let index_found = found.indexes.get(GROUP_INDEX);
         let mode = (self.billing.as_str() != found.billing.as_str()).then_some(self.billing);
-        // The service refuses a value that is not a change.
+        // The service refuses a value that changes nothing.
         let wanted = self.billing.capacity();
         let table = wanted.filter(|_| found.billing.capacity() != wanted);
         let index = wanted.filter(|_| index_found.is_some_and(|index| index.capacity != wanted));
@@ -142,7 +142,7 @@ impl TableSpec {
 }
 
 impl Shape {
-    /// Tells whether UpdateTable can mend a difference of this table by its field.
+    /// Checks whether UpdateTable can repair a difference in a field of this table.
     fn can_mend(&self, field: &Field) -> bool {
         match field {
             Field::Keys => false,
@@ -174,7 +174,7 @@ mod tests {
         Plan::InPlace(changes.into())
     }
 
-    /// Whoever reads a stream knows it by its ARN, so a plan for another one is another plan.
+    /// Readers of a stream identify it by its ARN, so a plan for another ARN is another plan.
     #[test]
     fn p06_a_stream_is_taken_away_by_its_arn() {
         let spec = TableSpec::default();

@@ -1,4 +1,4 @@
-//! The table: its names, the shape it should have, and how a live one differs from it.
+//! The table: its names, the shape it should have, and how a live table differs from it.
 
 mod change;
 mod request;
@@ -11,10 +11,10 @@ use std::str::FromStr;
 pub use change::{Change, Changes, Plan};
 pub use shape::{Difference, Field, IndexField, IndexShape, Shape};
 
-/// The name of the table where none is given.
+/// The name of the table if none is given.
 pub const DEFAULT_TABLE: &str = "cruddur-messages";
 
-/// The name of the one global secondary index: rows by conversation.
+/// The name of the only global secondary index: rows by conversation.
 pub const GROUP_INDEX: &str = "message-group-sk-index";
 
 /// The names of the attributes.
@@ -31,21 +31,21 @@ pub mod attribute {
     pub const MESSAGE: &str = "message";
     /// The sender of a message; the other participant of a row.
     pub const USER_UUID: &str = "user_uuid";
-    /// That person's name for people.
+    /// That person's display name.
     pub const USER_DISPLAY_NAME: &str = "user_display_name";
     /// That person's handle.
     pub const USER_HANDLE: &str = "user_handle";
 }
 
-/// Says why a text cannot name a table.
+/// The error for a text that cannot be the name of a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a table name has 3 to 255 letters, digits, `_`, `-` or `.`: `{0}`")]
 pub struct TableNameError(String);
 
-/// Names a table.
+/// The name of a table.
 ///
-/// The rule is that of CreateTable in the DynamoDB API reference: 3 to 255 characters out of
-/// `a-zA-Z0-9_.-`. An ARN is refused, so that a name always means a table of the account shown.
+/// The rule is the one for CreateTable in the DynamoDB API reference: 3 to 255 characters out of
+/// `a-zA-Z0-9_.-`. An ARN is refused, so that a name always means a table in the account shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableName(String);
 
@@ -104,7 +104,7 @@ pub enum Billing {
     OnDemand,
 }
 
-/// Describes the table that is wanted: what can be chosen about it. Keys and index are fixed.
+/// The options of the wanted table. Keys and index are fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableSpec {
     /// How it is paid for.

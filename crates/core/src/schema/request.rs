@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Billing, Capacity, Change, GROUP_INDEX, TableName, TableSpec, attribute};
 
-/// The SDK refuses to build a structure without its required fields; ours are all given.
+/// The reason why building a request cannot fail: the SDK refuses it only if a required field is missing.
 const COMPLETE: &str = "all required fields are set";
 
 const TABLE_KEYS: [(&str, KeyType); 2] = [

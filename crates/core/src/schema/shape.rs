@@ -1,4 +1,4 @@
-//! What a table looks like, wanted or found, in one form that can be compared.
+//! The shape of a table, wanted or found, in a form that can be compared.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,38 +11,38 @@ use aws_sdk_dynamodb::types::{
 
 use super::{Billing, Capacity, GROUP_INDEX, TableSpec, attribute};
 
-/// Describes a table by what this project cares about.
+/// The properties of a table that matter to this project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shape {
     /// The primary key: `pk S HASH, sk S RANGE`.
     pub keys: String,
     /// How it is paid for.
     pub billing: Billing,
-    /// What the stream carries, in the service's word; `None` without a stream.
+    /// The service's name for what the stream carries, or `None` without a stream.
     pub stream: Option<String>,
-    /// The ARN of that stream; `None` in a shape that is only wanted.
+    /// The ARN of that stream, or `None` in a wanted shape.
     pub stream_arn: Option<String>,
     /// The secondary indexes by name.
     pub indexes: BTreeMap<String, IndexShape>,
 }
 
-/// Describes one secondary index.
+/// The shape of one secondary index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexShape {
-    /// Whether it is a local index, which lives and dies with its table.
+    /// Whether it is a local index, which is created and deleted only with its table.
     pub local: bool,
     /// Its key: `message_group_uuid S HASH, sk S RANGE`.
     pub keys: String,
     /// What it carries: `ALL`, `KEYS_ONLY`, or `INCLUDE a, b`.
     pub projection: String,
-    /// Its capacity, which DynamoDB Local remembers while the table is billed on demand; `None` where
-    /// there is none, and for a local index.
+    /// Its capacity, which DynamoDB Local remembers while the table is billed on demand. `None` if
+    /// it has none, and for a local index.
     pub capacity: Option<Capacity>,
 }
 
 /// A part of a table's shape.
 ///
-/// It is written `keys`, `billing`, `read_capacity`, `write_capacity` or `stream`, and for an index `index NAME`,
+/// Its text form is `keys`, `billing`, `read_capacity`, `write_capacity` or `stream`. For an index it is `index NAME`,
 /// `index NAME keys`, `index NAME projection` and so on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Field {
@@ -56,14 +56,14 @@ pub enum Field {
     WriteCapacity,
     /// The stream.
     Stream,
-    /// Something of an index, by its name.
+    /// A part of an index, with the index's name.
     Index(String, IndexField),
 }
 
 /// A part of the shape of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexField {
-    /// Whether it is there, and is global.
+    /// Whether it exists and is global.
     Itself,
     /// Its key.
     Keys,
@@ -94,26 +94,26 @@ impl fmt::Display for Field {
     }
 }
 
-/// One field in which a live table is not what is wanted.
+/// A field in which a live table differs from the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// What differs.
+    /// The field.
     pub field: Field,
-    /// What is wanted.
+    /// The wanted value.
     pub wanted: String,
-    /// What is there.
+    /// The value found.
     pub found: String,
 }
 
 pub(super) const NEW_IMAGE: &str = "NEW_IMAGE";
-/// Carries more than is wanted, so it is as good.
+/// The view that carries more than is wanted, and so serves as well.
 const NEW_AND_OLD_IMAGES: &str = "NEW_AND_OLD_IMAGES";
 const ABSENT: &str = "absent";
 const PRESENT: &str = "present";
 const NONE: &str = "none";
 
 impl Billing {
-    /// Returns the service's word: `PROVISIONED` or `PAY_PER_REQUEST`.
+    /// Returns the service's name for it: `PROVISIONED` or `PAY_PER_REQUEST`.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Provisioned(_) => "PROVISIONED",
@@ -121,7 +121,7 @@ impl Billing {
         }
     }
 
-    /// Returns the capacity, where it is provisioned.
+    /// Returns the capacity, if it is provisioned.
     pub const fn capacity(&self) -> Option<Capacity> {
         match self {
             Self::Provisioned(capacity) => Some(*capacity),
@@ -238,7 +238,7 @@ fn capacity(throughput: Option<&ProvisionedThroughputDescription>) -> Option<Cap
     })
 }
 
-/// Collects the fields that differ.
+/// The fields that differ so far.
 struct Comparison(Vec<Difference>);
 
 impl Comparison {
@@ -252,7 +252,7 @@ impl Comparison {
         }
     }
 
-    /// Compares capacities, where both sides have one; otherwise the billing says it all.
+    /// Compares capacities if both sides have one. Otherwise the billing modes already differ.
     fn capacity(
         &mut self,
         [read, write]: [Field; 2],
@@ -276,12 +276,12 @@ fn own_keys() -> String {
 }
 
 impl Shape {
-    /// Tells whether the primary key is that of the store: then every item of the store can be in the table.
+    /// Checks whether the primary key is that of the store. If it is, the table can hold every item of the store.
     pub fn has_own_keys(&self) -> bool {
         self.keys == own_keys()
     }
 
-    /// Names every field in which `found` is not what `self` wants.
+    /// Lists every field in which `found` is not what `self` wants.
     pub fn differences(&self, found: &Self) -> Vec<Difference> {
         let mut comparison = Comparison(Vec::new());
         comparison.field(Field::Keys, &self.keys, &found.keys);
@@ -324,7 +324,7 @@ impl Shape {
         comparison.0
     }
 
-    /// Tells whether the stream of `found` carries what `self` wants.
+    /// Checks whether the stream of `found` carries what `self` wants.
     pub(super) fn stream_is_served_by(&self, found: &Self) -> bool {
         self.stream == found.stream
             || (self.stream.as_deref() == Some(NEW_IMAGE)
@@ -343,10 +343,10 @@ pub(super) mod tests {
         }
     }
 
-    /// The name that a difference must have, and the change that brings it about.
+    /// The name that a difference must have, and the change that causes it.
     pub(crate) type Mutation = (&'static str, fn(&mut Shape));
 
-    /// Changes one field at a time.
+    /// Lists changes of one field each.
     pub(crate) fn mutations() -> Vec<Mutation> {
         fn index(shape: &mut Shape) -> &mut IndexShape {
             shape.indexes.get_mut(GROUP_INDEX).unwrap()

@@ -1,4 +1,4 @@
-//! Writing many items: batches within the service's limits, and what it leaves of them.
+//! Writing many items in batches: keeping to the service's limits, and sending unprocessed items again.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,17 +15,17 @@ use crate::rate_limit::{ConcurrencyLimit, Rate};
 use crate::retry::Backoff;
 use crate::schema::{TableName, attribute};
 
-/// Limits of BatchWriteItem in the API reference: 25 requests and 16 MB, and no key twice.
+/// The limits of BatchWriteItem in the API reference: 25 requests and 16 MB, and no key twice.
 const MAX_ITEMS: usize = 25;
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
-/// A write capacity unit writes so much of an item: "Provisioned capacity mode" in the AWS developer guide.
+/// The bytes of an item that one write capacity unit writes: "Provisioned capacity mode" in the AWS developer guide.
 const UNIT_BYTES: usize = 1024;
-/// The room for the usual batch, so that it need not grow.
+/// The initial size of the buffer of a batch, so that it usually need not grow.
 const ROOM: usize = 16 * 1024;
-/// The most that a request has around its items: a table's name has 255 bytes.
+/// The maximum number of bytes that a request adds to its items: the name of a table has up to 255 bytes.
 const AROUND: usize = 512;
 
-/// Returns the write capacity units that an item of so many bytes takes in the table.
+/// Returns the write capacity units that an item of this size uses in the table.
 pub(crate) fn write_units(bytes: usize) -> f64 {
     bytes.div_ceil(UNIT_BYTES) as f64
 }
@@ -37,7 +37,7 @@ fn text<'a>(item: &'a RawItem, name: &str) -> &'a str {
     }
 }
 
-/// Refuses an item that the service would refuse, before anything is sent.
+/// Checks the size of an item, so that one that is too large is refused before anything is sent.
 pub(crate) fn check_size(item: &RawItem) -> Result<(), Error> {
     check_bytes(size(item), || {
         [attribute::PK, attribute::SK].map(|name| text(item, name))
@@ -52,7 +52,7 @@ fn check_bytes<'a>(bytes: usize, key: impl FnOnce() -> [&'a str; 2]) -> Result<(
     Err(Error::ItemTooLarge { pk, sk, bytes })
 }
 
-/// Stands for the key of an item. Two keys may have one mark: then a batch ends early, no more.
+/// Returns a hash that identifies the key of an item. If two keys have the same hash, a batch only ends early.
 fn mark(pk: &str, sk: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (pk, sk).hash(&mut hasher);
@@ -62,22 +62,22 @@ fn mark(pk: &str, sk: &str) -> u64 {
 /// One item of a batch.
 #[derive(Debug, Clone)]
 struct Entry {
-    /// Stands for its key.
+    /// The hash of its key.
     mark: u64,
-    /// Where its request is in the body.
+    /// The range of its request in the body.
     range: Range<usize>,
-    /// The capacity that it takes.
+    /// The capacity that it uses.
     units: f64,
 }
 
-/// Items on their way to the service in one request, written in its JSON as they come.
+/// Items for one request, written in its JSON as they are added.
 #[derive(Debug, Default)]
 pub struct Batch {
     body: Vec<u8>,
     entries: Vec<Entry>,
 }
 
-/// A batch that is ready to be sent as often as it takes. It keeps the limits of BatchWriteItem: 25 items,
+/// A batch that is ready to be sent, as often as necessary. It keeps the limits of BatchWriteItem: 25 items,
 /// 16 MB, 400 KB an item, no key twice.
 #[derive(Debug)]
 pub struct Encoded {
@@ -86,31 +86,31 @@ pub struct Encoded {
 }
 
 impl Batch {
-    /// Adds a message. Where there is no room for it, or its key is there already, the batch as it was is
+    /// Adds a message. If there is no room for it, or its key is already in the batch, the batch without it is
     /// returned, and the message begins the next one.
     ///
     /// # Errors
     ///
-    /// [`Error::ItemTooLarge`]; the batch is as it was.
+    /// [`Error::ItemTooLarge`]. The batch is unchanged.
     pub fn put_message(&mut self, message: &Message) -> Result<Option<Encoded>, Error> {
         self.put(&message.attributes())
     }
 
-    /// Adds a row, as [`Batch::put_message`] does a message.
+    /// Adds a row, like [`Batch::put_message`].
     ///
     /// # Errors
     ///
-    /// [`Error::ItemTooLarge`]; the batch is as it was.
+    /// [`Error::ItemTooLarge`]. The batch is unchanged.
     pub fn put_row(&mut self, row: &ConversationRow) -> Result<Option<Encoded>, Error> {
         self.put(&row.attributes())
     }
 
-    /// Adds any item, as [`Batch::put_message`] does a message: by its key, its size as [`crate::item::size`] counts it,
+    /// Adds any item, like [`Batch::put_message`]: by its key, its size as [`crate::item::size`] counts it,
     /// and its DynamoDB JSON.
     ///
     /// # Errors
     ///
-    /// [`Error::ItemTooLarge`]; the batch is as it was.
+    /// [`Error::ItemTooLarge`]. The batch is unchanged.
     pub fn put_json(
         &mut self,
         key: [&str; 2],
@@ -168,7 +168,7 @@ impl Batch {
         self.entries.iter().any(|entry| entry.mark == mark)
     }
 
-    /// Takes out what was there before the last item, where that item made it too large.
+    /// Takes out everything before the last item, if that item made the batch too large.
     fn cut(&mut self, last: usize) -> Option<Encoded> {
         let commas = self.entries.len();
         if self.entries.is_empty() || self.body.len() + commas + AROUND <= MAX_BATCH_BYTES {
@@ -180,7 +180,7 @@ impl Batch {
         ended
     }
 
-    /// Takes everything out; `None` where there is nothing.
+    /// Takes everything out. Returns `None` if the batch is empty.
     pub fn take(&mut self) -> Option<Encoded> {
         if self.entries.is_empty() {
             return None;
@@ -208,7 +208,7 @@ fn write_put(body: &mut Vec<u8>, attributes: &[(&str, Cow<'_, str>)]) {
 }
 
 impl Encoded {
-    /// Returns how many items it holds.
+    /// Returns the number of items.
     pub fn items(&self) -> u64 {
         self.entries.len() as u64
     }
@@ -228,7 +228,7 @@ impl Encoded {
     }
 }
 
-/// Keeps the entries that the service left unprocessed: all of them where it names one that was not sent.
+/// Keeps the entries that the service left unprocessed, or all of them if it names one that was not sent.
 fn keep_left(entries: &mut Vec<Entry>, left: &[WriteRequest]) {
     let items = left
         .iter()
@@ -243,16 +243,16 @@ fn keep_left(entries: &mut Vec<Entry>, left: &[WriteRequest]) {
 }
 
 impl Writer {
-    /// Puts the items of a batch. The limit bounds the requests in flight, a rate their capacity. What the
-    /// service leaves unprocessed or throttles, and only that, is sent again with backoff and jitter, a
-    /// bounded number of times.
+    /// Puts the items of a batch. `limit` bounds the requests in flight, `rate` their capacity. Only items that
+    /// the service leaves unprocessed or throttles are sent again, with backoff and jitter, a limited number of
+    /// times.
     ///
-    /// Puts in batches carry no condition: the caller has to know that the keys are free.
+    /// Puts in batches have no condition: the caller has to know that the keys are free.
     ///
     /// # Errors
     ///
-    /// [`Error::PartlyWritten`] with both counts where the service left items to the last, or a request failed
-    /// after some were written; otherwise when a request fails, and nothing was written.
+    /// [`Error::PartlyWritten`] with both counts if the service still left items after the last attempt, or if a
+    /// request failed after some items were written. Otherwise the error of a request; nothing was written.
     pub async fn put_batch(
         &self,
         batch: &Encoded,
@@ -304,7 +304,7 @@ impl Writer {
         }
     }
 
-    /// Says how far a batch came.
+    /// Makes the error for a batch that was not written completely.
     fn cut_short(&self, items: u64, unwritten: u64, cause: Option<CallError>) -> Error {
         match cause {
             Some(error) if unwritten == items => error.into(),
@@ -362,7 +362,7 @@ mod tests {
         assert_eq!(batch.take().unwrap().items(), 1);
     }
 
-    /// p11: what the service leaves is what is sent again.
+    /// p11: only what the service leaves unprocessed is sent again.
     #[test]
     fn p11_only_what_is_left_is_kept() {
         let table: TableName = "table".parse().unwrap();

@@ -1,6 +1,6 @@
-//! Bodies past the SDK's maps of items: it signs, sends, retries and reads errors as ever, but the body of a
-//! successful answer is taken before it is read, with an empty object left in its place, or the body of a
-//! request is given.
+//! Request and response bodies that bypass the SDK's maps of items. The SDK signs, sends, retries and reads errors
+//! as usual. But the body of a successful answer is taken out before the SDK reads it, and replaced by an empty
+//! object. The body of a request can be replaced, too.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,12 +16,12 @@ use bytes::Bytes;
 use crate::error::Cause;
 use crate::item::{RawItem, restore};
 
-/// A place for the body of one answer, and what takes it out of the answer.
+/// The body of one answer, and the interceptor that takes it out of the answer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ResponseBody(Arc<Mutex<Option<SdkBody>>>);
 
 impl ResponseBody {
-    /// Returns the body. It is in memory: the HTTP client has read it to its end.
+    /// Returns the body. It is in memory, because the HTTP client has read it to its end.
     pub(super) fn get(self) -> Result<SdkBody, Cause> {
         let body = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         body.filter(|body| body.bytes().is_some())
@@ -29,7 +29,8 @@ impl ResponseBody {
     }
 }
 
-/// Puts text that is not Unicode back into the key that a page starts after. Other requests hold none.
+/// An interceptor that restores text that is not Unicode in a request: in the key that a page starts after,
+/// or in an item that is put.
 #[derive(Debug)]
 pub(super) struct OwnText(RawItem);
 
@@ -59,14 +60,14 @@ impl Intercept for OwnText {
     }
 }
 
-/// Gives a request another body.
+/// Replaces the body of a request.
 fn give(request: &mut HttpRequest, body: Bytes) {
     let length = body.len().to_string();
     request.headers_mut().insert("content-length", length);
     *request.body_mut() = SdkBody::from(body);
 }
 
-/// The body of one request, instead of the one that the SDK makes.
+/// The body of one request, which replaces the one that the SDK makes.
 #[derive(Debug)]
 pub(super) struct RequestBody(Bytes);
 

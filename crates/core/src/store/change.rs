@@ -1,4 +1,4 @@
-//! Changing the table in place: what was allowed, and nothing else.
+//! Changing the table in place: only the changes that were allowed.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::guard::Changeable;
 use crate::retry::wait_until;
 use crate::schema::{Change, Plan, TableSpec};
 
-/// Says why a table was not changed, or not to the end.
+/// The reason why a table was not changed, or not completely.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
-    /// The table is no longer as it was when the changes were allowed; nothing was changed.
+    /// The table is not the same as when the changes were allowed. Nothing was changed.
     #[error(
         "{destination}: the table was changed by somebody else meanwhile; nothing was changed here"
     )]
@@ -22,11 +22,11 @@ pub enum ChangeError {
     /// A request failed, or a wait ended at its deadline.
     #[error("{error}")]
     Failed {
-        /// How many changes were made before.
+        /// The number of changes made before.
         made: usize,
-        /// How many were to be made.
+        /// The number of changes planned.
         of: usize,
-        /// What went wrong.
+        /// The error.
         error: Error,
     },
 }
@@ -43,12 +43,12 @@ impl ChangeError {
 
 impl Changeable<Store> {
     /// Makes the changes that were allowed, each after the table and its index are ACTIVE again. The
-    /// table is looked at once more before the first: somebody may have thought about the question for
-    /// long.
+    /// table is described again before the first change, because the operator may have taken long to
+    /// answer.
     ///
     /// # Errors
     ///
-    /// [`ChangeError::Stale`] where `spec` would need other changes by now, and nothing was changed then.
+    /// [`ChangeError::Stale`] if `spec` now needs other changes. Nothing was changed in that case.
     pub async fn change_table(
         self,
         spec: &TableSpec,
@@ -78,7 +78,7 @@ impl Changeable<Store> {
             let update = || change.request(&self.table).send_with(&self.client);
             match self.ask("UpdateTable", update).await {
                 Ok(_) => Ok(Some(())),
-                // A description may say ACTIVE before the last change is done everywhere.
+                // A description may say ACTIVE before the last change is complete.
                 Err(error) if error.is_passing_for_tables() => Ok(None),
                 Err(error) => Err(error.into()),
             }

@@ -1,4 +1,4 @@
-//! Changing items that are still as they were read, all of them or none.
+//! Changing items if they are still as they were read, all of them or none.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
 
@@ -7,12 +7,12 @@ use crate::error::{CallError, Error};
 use crate::item::{ItemView, RawItem, size};
 use crate::schema::attribute;
 
-/// The longest condition, with the values that it compares: "Expression size limit" in the DynamoDB developer
-/// guide has 4 KB for the expression, and this counts the values on top.
+/// The maximum size of a condition and the values that it compares. "Expression size limit" in the DynamoDB
+/// developer guide allows 4 KB for the expression alone; here the values count, too.
 const MAX_CONDITION: usize = 4 * 1024;
-/// What a condition needs for an attribute beside its name and its value: `#a00 = :a00 AND `.
+/// The bytes that a condition needs for an attribute in addition to its name and its value: `#a00 = :a00 AND `.
 const AROUND: usize = 16;
-/// A write capacity unit writes so much of an item.
+/// The bytes of an item that one write capacity unit writes.
 const UNIT_BYTES: usize = 1024;
 
 /// One item before and after a change. One of the two may be missing, and both have the same key.
@@ -23,10 +23,10 @@ pub struct ItemChange {
     after: Option<RawItem>,
 }
 
-/// Says why two images are not a change.
+/// The reason why two images are not a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadChange {
-    /// Neither image is there.
+    /// Both images are missing.
     #[error("a change has an item before it or after it")]
     Empty,
     /// An image has no key.
@@ -37,16 +37,16 @@ pub enum BadChange {
     OtherKey,
 }
 
-/// Says how an item was found.
+/// The state in which an item was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// As it was before the change.
     Before,
     /// As it is after the change.
     After,
-    /// As it is before and after: the change only looks.
+    /// As it is both before and after the change, which is only a check.
     Same,
-    /// As neither.
+    /// Neither as before nor as after.
     Other,
 }
 
@@ -59,16 +59,16 @@ fn key_of(item: &RawItem) -> Option<RawItem> {
 }
 
 fn is_same(a: &RawItem, b: &RawItem) -> bool {
-    // Sets have no order; a view sorts them.
+    // Sets have no order, and a view sorts them.
     ItemView::from(a) == ItemView::from(b)
 }
 
 impl ItemChange {
-    /// Makes a change of an item before and after.
+    /// Makes a change from an item before and after it.
     ///
     /// # Errors
     ///
-    /// Where the two are not one item.
+    /// If the two are not the same item.
     pub fn new(before: Option<RawItem>, after: Option<RawItem>) -> Result<Self, BadChange> {
         let some = before.as_ref().or(after.as_ref());
         let key = key_of(some.ok_or(BadChange::Empty)?).ok_or(BadChange::NoKey)?;
@@ -81,7 +81,7 @@ impl ItemChange {
         Ok(Self { key, before, after })
     }
 
-    /// Makes the change that an action on rows or messages stands for.
+    /// Makes the change for an action on rows or messages.
     pub fn of(action: &Action) -> Self {
         let (before, after) = match action {
             Action::PutMessage(message) => (None, Some(RawItem::from(message))),
@@ -115,17 +115,17 @@ impl ItemChange {
         self.part(attribute::SK)
     }
 
-    /// Returns the item before the change; `None` where its key is free.
+    /// Returns the item before the change, or `None` if its key is free.
     pub fn before(&self) -> Option<&RawItem> {
         self.before.as_ref()
     }
 
-    /// Returns the item after the change; `None` where it is deleted.
+    /// Returns the item after the change, or `None` if it is deleted.
     pub fn after(&self) -> Option<&RawItem> {
         self.after.as_ref()
     }
 
-    /// Tells whether the change only looks whether an item is as it was.
+    /// Checks whether the change only checks that an item is as it was.
     pub fn is_check(&self) -> bool {
         match (&self.before, &self.after) {
             (Some(before), Some(after)) => is_same(before, after),
@@ -133,7 +133,7 @@ impl ItemChange {
         }
     }
 
-    /// Returns the change that takes this one back.
+    /// Returns the change that undoes this one.
     #[must_use]
     pub fn reversed(self) -> Self {
         Self {
@@ -143,14 +143,14 @@ impl ItemChange {
         }
     }
 
-    /// Returns the write capacity units that it takes of the table: a transaction counts twice.
+    /// Returns the write capacity units that the change uses in the table: a transaction counts twice.
     pub fn units(&self) -> u64 {
         let images = [&self.before, &self.after];
         let largest = images.into_iter().flatten().map(size).max();
         2 * largest.unwrap_or_default().div_ceil(UNIT_BYTES).max(1) as u64
     }
 
-    /// Judges an item that was read under its key.
+    /// Compares an item that was read under its key with the change.
     pub fn judge(&self, item: Option<&RawItem>) -> Found {
         let is = |image: &Option<RawItem>| match (item, image) {
             (Some(item), Some(image)) => is_same(item, image),
@@ -204,7 +204,7 @@ impl ItemChange {
     }
 }
 
-/// What has to hold for an item to be as it was read.
+/// The condition that an item is as it was read.
 #[derive(Debug, Default)]
 struct Condition {
     expression: String,
@@ -214,8 +214,8 @@ struct Condition {
 }
 
 impl Condition {
-    /// Names every attribute of an image. Of one that is too large for an expression: the smaller attributes,
-    /// ids among them, and as much of the beginning of each text as there is room for.
+    /// Compares every attribute of an image. If the image is too large for an expression, this compares the smaller
+    /// attributes, ids among them, and as much of the beginning of each text as there is room for.
     fn of(image: Option<&RawItem>) -> Self {
         let mut condition = Self::default();
         let Some(image) = image else {
@@ -228,12 +228,13 @@ impl Condition {
             .iter()
             .map(|(name, _)| (name, cost(name, &image[name])))
             .collect();
-        // The small ones first; among equals the order is that of the names, so that one image has one condition.
+        // The small ones first, and equal ones in the order of their names, so that an image always has the same
+        // condition.
         attributes.sort_by_key(|(_, bytes)| *bytes);
         for (nth, (name, bytes)) in attributes.into_iter().enumerate() {
             let value = &image[name];
             if [attribute::PK, attribute::SK].contains(&name) && image.len() > 2 {
-                // The request has the key, and the other attributes are those of an item that is there.
+                // The request has the key, and the other attributes already require that the item exists.
                 continue;
             }
             if condition.bytes + bytes <= MAX_CONDITION {
@@ -283,7 +284,7 @@ fn cost(name: &str, value: &AttributeValue) -> usize {
     size(&item) + AROUND
 }
 
-/// Returns as many whole characters of a text as fit.
+/// Returns as many whole characters of a text as fit in `bytes`.
 fn prefix(text: &str, bytes: usize) -> &str {
     let mut end = bytes.min(text.len());
     while !text.is_char_boundary(end) {
@@ -294,19 +295,11 @@ fn prefix(text: &str, bytes: usize) -> &str {
 
 impl Store {
     /// Reads the item of a change again, strongly consistent.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
     pub async fn read_again(&self, change: &ItemChange) -> Result<Option<RawItem>, CallError> {
         self.get_by_key(change.key.clone()).await
     }
 
-    /// Reads the item of a change, strongly consistent, and judges it.
-    ///
-    /// # Errors
-    ///
-    /// When the request fails.
+    /// Reads the item of a change, strongly consistent, and compares it with the change.
     pub async fn find(&self, change: &ItemChange) -> Result<Found, CallError> {
         let item = self.read_again(change).await?;
         Ok(change.judge(item.as_ref()))
@@ -314,11 +307,11 @@ impl Store {
 }
 
 impl Writer {
-    /// Makes all of the changes or none: each only where its item is as it was before.
+    /// Makes all of the changes or none. Each requires that its item is as it was before.
     ///
     /// # Errors
     ///
-    /// As [`Writer::transact`].
+    /// The same as [`Writer::transact`].
     pub async fn change_items(&self, changes: &[ItemChange]) -> Result<Transacted, Error> {
         let table = self.table.as_str();
         let items = changes.iter().map(|change| change.clone().request(table));

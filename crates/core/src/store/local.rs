@@ -1,4 +1,4 @@
-//! Writing to a table that cannot be one of production.
+//! Writing to a table that cannot be in production.
 
 use std::ops::Deref;
 
@@ -8,14 +8,14 @@ use crate::guard;
 use crate::retry::ThrottleListener;
 use crate::schema::TableName;
 
-/// A client of one table of a local endpoint, which may write to it. Only a [`Local`] makes one, so that whoever asks
-/// for it cannot be given a table of production. It reads and writes as a [`Writer`] does.
+/// A client for one table of a local endpoint that may write to it. Only a [`Local`] can make one, so code that
+/// requires it cannot be given a production table. It reads and writes like a [`Writer`].
 #[derive(Debug)]
 pub struct LocalWriter(Writer);
 
 impl Local {
-    /// Makes a client of one table, which may write to it. Nothing is contacted. `listener` is told whenever a request is
-    /// throttled.
+    /// Makes a client for one table that may write to it. Nothing is contacted. `listener` is called each time a
+    /// request is throttled.
     pub fn writer(&self, table: TableName, listener: ThrottleListener) -> LocalWriter {
         let store: Store = Target::Local(self.clone()).store(table);
         LocalWriter(guard::allow_local(store.telling(listener)))

@@ -1,5 +1,5 @@
-//! Writing many messages, each on its own condition: in statements, many to a request, and what these leave
-//! one by one.
+//! Writing many messages, each with its own condition: first with several statements in a request, then one by
+//! one for the messages that are left.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,33 +12,33 @@ use crate::error::Error;
 use crate::item::{Message, RawItem};
 use crate::rate_limit::ConcurrencyLimit;
 
-/// The most requests in flight.
+/// The maximum number of requests in flight.
 const IN_FLIGHT: usize = 32;
-/// The most statements of a request: BatchExecuteStatement in the API reference. It names no bound in bytes; this
-/// is well below that of other batches.
+/// The maximum number of statements in a request: BatchExecuteStatement in the API reference. It has no limit in
+/// bytes; the one here is well below that of other batches.
 const MAX_STATEMENTS: usize = 25;
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// Says how far many puts came.
+/// The result of many puts.
 #[derive(Debug, Default)]
 pub struct PutMany {
-    /// Items that the service took.
+    /// The items that the service accepted.
     pub items: u64,
-    /// Items whose keys others hold; only where they may not move on to a free key.
+    /// The items whose keys were taken by others, if they may not move to a free key.
     pub refused: u64,
-    /// What ended them before all were put.
+    /// The error that ended them before all were put.
     pub ended_by: Option<Error>,
 }
 
-/// What came of one request of many inserts.
+/// The result of one request with many inserts.
 struct Inserted {
     items: u64,
-    /// What the service did not take, for whatever reason.
+    /// The messages that the service did not accept, for whatever reason.
     left: Vec<Message>,
 }
 
 impl PutMany {
-    /// Adds puts that were made or refused, and what ended them.
+    /// Adds puts that were made or refused, and the error that ended them.
     fn count(&mut self, (made, ended_by): (Vec<bool>, Option<Error>)) {
         let taken = made.iter().filter(|made| **made).count() as u64;
         self.items += taken;
@@ -48,11 +48,11 @@ impl PutMany {
 }
 
 impl Writer {
-    /// Writes many messages, none over another one, many of them in flight. After the first request that fails no
-    /// more are sent.
+    /// Writes many messages with many requests in flight, and never overwrites another one. No more requests are sent
+    /// after the first one that fails.
     ///
-    /// An INSERT takes a free key alone. Whatever else it says of a message (its key is taken, by itself after a
-    /// lost reply or by another one, or the service is busy), [`Writer::put_message`] finds out, and does.
+    /// An INSERT succeeds only if the key is free. [`Writer::put_message`] handles the messages for which it fails: the
+    /// key is taken (by another message, or by the same one after a lost reply), or the service is busy.
     pub async fn put_messages(&self, messages: Vec<Message>) -> PutMany {
         let many = Many::new();
         let (mut done, left) = self.insert_all(&many, messages).await;
@@ -66,7 +66,7 @@ impl Writer {
         done
     }
 
-    /// Writes many messages as [`Writer::put_messages`], each under its very key or not at all.
+    /// Writes many messages like [`Writer::put_messages`], but each under exactly its key or not at all.
     pub async fn put_messages_if_free(&self, messages: Vec<Message>) -> PutMany {
         let many = Many::new();
         let (mut done, left) = self.insert_all(&many, messages).await;
@@ -79,8 +79,8 @@ impl Writer {
         done
     }
 
-    /// Writes many items as they are, each where its key is free, many of them in flight. After the first request that
-    /// fails no more are sent.
+    /// Writes many items unchanged, each if its key is free, with many requests in flight. No more requests are sent
+    /// after the first one that fails.
     pub async fn put_items_if_free(&self, items: Vec<RawItem>) -> PutMany {
         let many = Many::new();
         let mut done = PutMany::default();
@@ -124,7 +124,7 @@ impl Writer {
         let sent = self.ask("BatchExecuteStatement", || request.clone().send());
         let said = match sent.await {
             Ok(answer) => answer.responses.unwrap_or_default(),
-            // Early versions of DynamoDB Local have no statements.
+            // Early versions of DynamoDB Local do not support statements.
             Err(error) if error.code() == Some("UnknownOperationException") => Vec::new(),
             Err(error) => return Err(error.into()),
         };
@@ -154,7 +154,7 @@ impl Writer {
     }
 }
 
-/// Puts messages together, in order, so many as a request may have. None has a key twice: the service refuses that.
+/// Groups messages in order, as many as fit in a request. No batch has a key twice, because the service refuses that.
 fn batches(messages: Vec<Message>) -> Vec<Vec<Message>> {
     let mut batches = Vec::new();
     let mut batch: Vec<Message> = Vec::new();
@@ -181,7 +181,7 @@ fn batches(messages: Vec<Message>) -> Vec<Vec<Message>> {
     batches
 }
 
-/// Many requests, some of them in flight at once. After the first that fails no more begin.
+/// Many requests, several of them in flight at once. No more are started after the first one that fails.
 struct Many {
     limit: ConcurrencyLimit,
     failed: AtomicBool,
@@ -195,7 +195,7 @@ impl Many {
         }
     }
 
-    /// Does the next piece of work; none, where one failed before.
+    /// Does the next piece of work. Returns `None` if one failed before.
     async fn next<T>(
         &self,
         work: impl Future<Output = Result<T, Error>>,
@@ -212,7 +212,7 @@ impl Many {
         done.map(Some)
     }
 
-    /// Does all of it; returns what was done, and what ended it.
+    /// Does all of the work. Returns the results, and the error that ended it.
     async fn all<T, F>(work: impl Iterator<Item = F>) -> (Vec<T>, Option<Error>)
     where
         F: Future<Output = Result<Option<T>, Error>>,

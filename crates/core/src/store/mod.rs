@@ -1,4 +1,4 @@
-//! The table as something to read from and write to.
+//! Reading from and writing to the table.
 
 mod batch;
 mod body;
@@ -37,7 +37,7 @@ use crate::rate_limit::Rate;
 use crate::retry::{ThrottleListener, ask_telling};
 use crate::schema::TableName;
 
-/// A client of the DynamoDB service of one target.
+/// A client for the DynamoDB service of one target.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Client,
@@ -47,8 +47,8 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// Wraps a client of a local endpoint. `target` names the target to people; `poll` is the longest interval
-    /// between two looks at a table that is changing.
+    /// Wraps a client for a local endpoint. `target` is the name to show. `poll` is the longest interval
+    /// between two requests for the state of a table that is changing.
     pub(crate) fn local(client: Client, target: String, poll: Duration) -> Self {
         Self {
             client,
@@ -58,7 +58,7 @@ impl DynamoDb {
         }
     }
 
-    /// Wraps a client of AWS.
+    /// Wraps a client for AWS.
     fn production(client: Client, destination: String, poll: Duration) -> Self {
         Self {
             production: true,
@@ -71,7 +71,7 @@ impl DynamoDb {
         &self.destination
     }
 
-    /// Narrows the client down to one table.
+    /// Returns a client for one table.
     pub fn store(&self, table: TableName) -> Store {
         Store {
             client: self.client.clone(),
@@ -85,7 +85,7 @@ impl DynamoDb {
     }
 }
 
-/// A client of one table.
+/// A client for one table.
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
@@ -97,7 +97,7 @@ pub struct Store {
     rate: Option<ReadRate>,
 }
 
-/// A client of one table that may write to it. It reads as a [`Store`] does.
+/// A client for one table that may write to it. It reads like a [`Store`].
 pub type Writer = Writable<Store>;
 
 impl Guarded for Store {
@@ -111,14 +111,14 @@ impl Guarded for Store {
 }
 
 impl Store {
-    /// Has somebody told whenever the service throttles a request, before it is made again.
+    /// Sets a listener that is called each time the service throttles a request, before the retry.
     #[must_use]
     pub fn telling(self, listener: ThrottleListener) -> Self {
         Self { listener, ..self }
     }
 
-    /// Has queries and reads of single items keep to a rate of read capacity units, all clones of this one together. A
-    /// scan has a rate of its own.
+    /// Limits queries and reads of single items to a rate of read capacity units, which all clones share. A
+    /// scan has its own rate.
     #[must_use]
     pub fn keeping_to(self, rate: Option<Rate>) -> Self {
         let rate = rate.map(|rate| ReadRate::new(rate, true));
@@ -135,7 +135,7 @@ impl Store {
         &self.destination
     }
 
-    /// Turns the SDK's error into ours.
+    /// Converts an error of the SDK.
     fn failed<E>(
         &self,
         operation: &'static str,
@@ -147,7 +147,7 @@ impl Store {
         move |error| CallError::new(operation, &destination, error)
     }
 
-    /// Sends a request, again while the service throttles it.
+    /// Sends a request, and retries it while the service throttles it.
     async fn ask<T, E, F>(
         &self,
         operation: &'static str,

@@ -1,4 +1,4 @@
-//! The store of a target.
+//! Clients for the store of a target.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::connect::{Connection, Function, Target};
 use crate::guard;
 use crate::schema::TableName;
 
-/// The longest interval between two looks at a table that is changing.
+/// The longest interval between two requests for the state of a table that is changing.
 const LOCAL_POLL: Duration = Duration::from_millis(200);
 const AWS_POLL: Duration = Duration::from_secs(2);
 
 impl Target {
-    /// Makes a client of the service. Nothing is contacted.
+    /// Makes a client for the service. Nothing is contacted.
     pub fn dynamodb(&self) -> DynamoDb {
         let client = aws_client!(aws_sdk_dynamodb, &self.connection());
         match self {
@@ -22,14 +22,14 @@ impl Target {
         }
     }
 
-    /// Makes a client of one table. Nothing is contacted.
+    /// Makes a client for one table. Nothing is contacted.
     pub fn store(&self, table: TableName) -> Store {
         self.dynamodb().store(table)
     }
 }
 
 impl Function {
-    /// Makes a client of one table, which may write to it. Nothing is contacted.
+    /// Makes a client for one table that may write to it. Nothing is contacted.
     pub fn writer(&self, table: TableName) -> Writer {
         let config = self.config();
         let region = config.region().map(ToString::to_string);

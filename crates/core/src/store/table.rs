@@ -1,4 +1,4 @@
-//! The table itself: is it there, make it, change it, drop it.
+//! The table itself: describing, creating and deleting it.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::retry::{ask, wait_until};
 use crate::schema::{Shape, TableSpec};
 use crate::timestamp::Timestamp;
 
-/// Says what became of a wish to create or to delete a table.
+/// The result of a request to create or to delete a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableState {
-    /// It was done by this call.
+    /// This call created or deleted it.
     Changed,
-    /// It was so already.
+    /// There was nothing to do.
     Unchanged,
 }
 
@@ -60,17 +60,17 @@ fn is_active(table: &TableDescription) -> bool {
 }
 
 impl Store {
-    /// Describes the table; `None` where there is none.
+    /// Describes the table. Returns `None` if there is none.
     pub async fn describe(&self) -> Result<Option<TableSummary>, CallError> {
         let table = self.description().await?;
         Ok(table.as_ref().map(TableSummary::from))
     }
 
-    /// Describes the table, which has to be there.
+    /// Describes the table, which has to exist.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchTable`] where there is none, and when the request fails.
+    /// [`Error::NoSuchTable`] if there is none, or the error of the request.
     pub async fn describe_existing(&self) -> Result<TableSummary, Error> {
         self.describe().await?.ok_or_else(|| Error::NoSuchTable {
             destination: self.destination.clone(),
@@ -87,17 +87,17 @@ impl Store {
         }
     }
 
-    /// Tells whether the table is not there, or about to be gone.
+    /// Checks whether the table does not exist, or is being deleted.
     pub async fn needs_creation(&self) -> Result<bool, CallError> {
         let table = self.description().await?;
         Ok(table.is_none_or(|table| table.table_status() == Some(&TableStatus::Deleting)))
     }
 
-    /// Tells whether the table can be brought back to a point in time.
+    /// Checks whether the table can be restored to a point in time.
     ///
     /// # Errors
     ///
-    /// When the request fails: not every role may ask, and local engines do not know the question.
+    /// If the request fails: not every role has the permission, and local engines do not support the operation.
     pub async fn has_point_in_time_recovery(&self) -> Result<bool, CallError> {
         let request = self.client.describe_continuous_backups();
         let request = request.table_name(self.table.as_str());
@@ -119,7 +119,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When a request fails, when the table is in a state that does not end, or at the deadline.
+    /// If a request fails, if the table is in a state that does not end, or at the deadline.
     pub async fn wait_until_active(&self, deadline: Duration) -> Result<Shape, Error> {
         let what = format!("{} and its index to be ACTIVE", self.destination);
         wait_until(&what, deadline, self.poll, || async {
@@ -156,12 +156,12 @@ impl Store {
 }
 
 impl Writer {
-    /// Creates the table, unless one of that name came first, and waits until the table and its index
-    /// are ACTIVE. A table that is being deleted is waited for before.
+    /// Creates the table, unless there is one of that name already, and waits until the table and its index
+    /// are ACTIVE. If a table of that name is being deleted, this first waits until it is gone.
     ///
     /// # Errors
     ///
-    /// When a request fails, or at the deadline.
+    /// If a request fails, or at the deadline.
     pub async fn create_table(
         &self,
         spec: &TableSpec,
@@ -183,12 +183,12 @@ impl Writer {
 }
 
 impl Deletable<Store> {
-    /// Deletes the table, and waits until it is gone. One that is still being
-    /// created or changed is waited for, one that is being deleted already is only waited for.
+    /// Deletes the table and waits until it is gone. If it is still being created or changed, this first waits
+    /// until that ends. If it is already being deleted, this only waits.
     ///
     /// # Errors
     ///
-    /// When a request fails (a deletion protection among the reasons), or at the deadline.
+    /// If a request fails, if the table has deletion protection, or at the deadline.
     pub async fn delete_table(self, deadline: Duration) -> Result<TableState, Error> {
         let Some(found) = self.describe().await? else {
             return Ok(TableState::Unchanged);
@@ -203,7 +203,7 @@ impl Deletable<Store> {
             let request = self.client.delete_table().table_name(self.table.as_str());
             match self.ask("DeleteTable", || request.clone().send()).await {
                 Ok(_) => Ok(Some(TableState::Changed)),
-                // It was there: a reply was lost, or somebody else was faster.
+                // The table existed before: a reply was lost, or somebody else was faster.
                 Err(error) if error.is_missing() => Ok(Some(TableState::Changed)),
                 Err(error) if error.code() == Some("ResourceInUseException") => {
                     let deleting = self.is_being_deleted().await?;
@@ -218,7 +218,7 @@ impl Deletable<Store> {
     }
 }
 
-/// What this project needs of the description of a table.
+/// The parts of a table's description that this project needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableSummary {
     /// ACTIVE, CREATING and so on.
@@ -227,9 +227,9 @@ pub struct TableSummary {
     pub items: i64,
     /// The size in bytes, as of the same count.
     pub bytes: i64,
-    /// Whether the service refuses to delete it.
+    /// Whether the table has deletion protection.
     pub deletion_protected: bool,
-    /// The id that the service gave it; none on some local engines.
+    /// The id that the service gave it, or `None` on some local engines.
     pub id: Option<String>,
     /// When it was created.
     pub created_at: Option<Timestamp>,
@@ -249,7 +249,7 @@ impl From<&TableDescription> for TableSummary {
             deletion_protected: table.deletion_protection_enabled() == Some(true),
             id: table.table_id().map(str::to_owned),
             created_at: table.creation_date_time().and_then(|time| {
-                // Milliseconds are what the service has; more would be an artefact of its floats.
+                // The service has milliseconds. More digits would be an artefact of its floats.
                 Timestamp::from_micros(time.to_millis().ok()?.checked_mul(1_000)?)
             }),
             shape: table.into(),

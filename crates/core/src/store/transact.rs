@@ -1,4 +1,4 @@
-//! Writing several items, all or none.
+//! Writing several items in a transaction: all or none.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,37 +19,37 @@ use crate::schema::attribute;
 
 const COMPLETE: &str = "all required fields are set";
 
-/// One write of a transaction, with the condition it stands under.
+/// One write of a transaction, with its condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Puts a message where its key is free.
+    /// Puts a message if its key is free.
     PutMessage(Message),
-    /// Puts a row where its key is free.
+    /// Puts a row if its key is free.
     PutRow(ConversationRow),
-    /// Replaces the text of a row that is still as it was read, under the same key.
+    /// Replaces the text of a row, under the same key, if the row is still as it was read.
     ReplaceRow {
         /// The row as it was read.
         old: ConversationRow,
         /// The row with another text.
         new: ConversationRow,
     },
-    /// Deletes a row that is still as it was read.
+    /// Deletes a row if it is still as it was read.
     DeleteRow(ConversationRow),
-    /// Leaves a row as it is, and has the transaction fail where it is not as it was read. What is
-    /// deleted because this row stays is deleted only while it stays.
+    /// Leaves a row unchanged, and makes the transaction fail if it is not as it was read. So what is
+    /// deleted because this row stays is deleted only while it does.
     KeepRow(ConversationRow),
 }
 
-/// Says how a transaction ended, short of a failure.
+/// The result of a transaction that did not fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transacted {
     /// All of it was written.
     Done,
-    /// None of it was, because the conditions of these actions, by their index in the list, failed.
+    /// Nothing was written, because the conditions of these actions failed. They are indexes into the list.
     Refused(Vec<usize>),
 }
 
-/// Holds for a row that is still the one that was read. The key is given with the request.
+/// The condition that a row is still the one that was read. The key is given with the request.
 const AS_READ: &str = "#group = :group AND #text = :text";
 const FREE: &str = "attribute_not_exists(#pk)";
 
@@ -132,9 +132,9 @@ impl Action {
     }
 }
 
-/// The service's codes of a CancellationReason: see TransactWriteItems in the API reference.
+/// The service's code in a CancellationReason: see TransactWriteItems in the API reference.
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
-/// Reasons that pass: another transaction held an item, or capacity ran short.
+/// Temporary reasons: another transaction was using an item, or there was not enough capacity.
 const PASSING: [&str; 3] = [
     "TransactionConflict",
     "ThrottlingError",
@@ -150,20 +150,20 @@ enum Verdict {
 impl Writer {
     /// Writes all of the actions or none.
     ///
-    /// One client request token serves all attempts, so that a retry after a lost reply writes
-    /// nothing twice. Conflicts with other transactions and throttling are tried again with backoff
-    /// and jitter, a bounded number of times.
+    /// All attempts use one client request token, so that a retry after a lost reply writes
+    /// nothing twice. Conflicts with other transactions and throttling are retried with backoff
+    /// and jitter, a limited number of times.
     ///
     /// # Errors
     ///
-    /// [`Error::ItemTooLarge`] before anything is sent; [`Error::Conflicts`] when the last attempt still met
-    /// another transaction; otherwise when a request fails.
+    /// [`Error::ItemTooLarge`] before anything is sent. [`Error::Conflicts`] if the last attempt still conflicted with
+    /// another transaction. Otherwise the error of a request.
     pub async fn transact(&self, actions: &[Action]) -> Result<Transacted, Error> {
         let items = actions.iter().map(|action| action.request(self)).collect();
         self.transact_items(items).await
     }
 
-    /// Sends one transaction, as [`Writer::transact`] does.
+    /// Sends one transaction, like [`Writer::transact`].
     pub(super) async fn transact_items(
         &self,
         items: Vec<TransactWriteItem>,
@@ -237,7 +237,7 @@ impl Writer {
                 let message = reason.message().unwrap_or("no message");
                 Some(format!("{code}: {message}"))
             });
-            // Each once: one fault often meets every action.
+            // Name each reason once: one fault often affects every action.
             let said: BTreeSet<String> = said.collect();
             Verdict::Failed(Error::Cancelled {
                 destination: self.destination.clone(),

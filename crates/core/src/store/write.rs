@@ -1,4 +1,4 @@
-//! Writing items, each on its own condition.
+//! Writing single items, each with its own condition.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -9,25 +9,25 @@ use crate::item::{ItemView, Message, RawItem, primary_key};
 use crate::key::{ConversationId, MessageId, PartitionKey, SortKey};
 use crate::schema::attribute;
 
-/// How far, in microseconds, an item may move on from the sort key it wants: 1 ms.
+/// How far, in microseconds, an item may move from its wanted sort key: 1 ms.
 pub(crate) const MAX_BUMP_MICROS: i64 = 1_000;
 
-/// Says under which sort key a message stands now.
+/// The sort key under which a message was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Put {
-    /// The sort key; later than the one wanted where that was taken.
+    /// The sort key, later than the wanted one if that was taken.
     pub created_at: SortKey,
 }
 
 impl Writer {
-    /// Writes one message, never over another one.
+    /// Writes one message, and never overwrites another one.
     ///
     /// The condition is `attribute_not_exists(pk) OR message_uuid = :mine`, so that a retry after a
-    /// lost reply is no clash. On a true clash the message moves on by 1 µs, up to 1 ms.
+    /// lost reply is not a conflict. On a real conflict the message moves by 1 µs at a time, up to 1 ms.
     ///
     /// # Errors
     ///
-    /// When a request fails, or when all keys within 1 ms are taken.
+    /// If a request fails, or if all keys within 1 ms are taken.
     pub async fn put_message(&self, mut message: Message) -> Result<Put, Error> {
         let wanted = message.created_at.clone();
         let tries = match wanted.time() {
@@ -52,7 +52,7 @@ impl Writer {
         })
     }
 
-    /// Writes one message where its key is free or its own. Returns `false` where another item holds the key.
+    /// Writes one message if its key is free or its own. Returns `false` if another item has the key.
     pub async fn put_message_if_free(&self, message: &Message) -> Result<bool, CallError> {
         let put = self
             .client
@@ -66,12 +66,8 @@ impl Writer {
         is_met(self.ask("PutItem", || put.clone().send()).await)
     }
 
-    /// Writes one item as it is, where its key is free. Returns `false` where another item holds the key, and `true`
-    /// where the very same one does: a reply was lost.
-    ///
-    /// # Errors
-    ///
-    /// When a request fails.
+    /// Writes one item unchanged if its key is free. Returns `false` if another item has the key, and `true`
+    /// if the same item has it, because a reply was lost.
     pub async fn put_item_if_free(&self, item: &RawItem) -> Result<bool, CallError> {
         if self.put_if_free(item).await? {
             return Ok(true);
@@ -85,7 +81,7 @@ impl Writer {
         }))
     }
 
-    /// Writes one item as it is, where its key is free. Returns `false` where an item holds the key, which may be this one
+    /// Writes one item unchanged if its key is free. Returns `false` if an item has the key, which may be this one
     /// after a lost reply.
     pub(crate) async fn put_if_free(&self, item: &RawItem) -> Result<bool, CallError> {
         let put = self
@@ -102,7 +98,7 @@ impl Writer {
         is_met(sent.await)
     }
 
-    /// Deletes one message, where it is the one at that key. Returns `false` where it is not.
+    /// Deletes one message if it is the one at that key. Returns `false` if it is not.
     pub async fn delete_message(
         &self,
         conversation: ConversationId,
@@ -122,7 +118,7 @@ impl Writer {
     }
 }
 
-/// Tells whether the condition of a write was met.
+/// Checks whether the condition of a write was met.
 fn is_met<T>(answer: Result<T, CallError>) -> Result<bool, CallError> {
     match answer {
         Ok(_) => Ok(true),

@@ -1,4 +1,4 @@
-//! How far a stream was read, kept in a file.
+//! A checkpoint file: how far a stream was read.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-/// Says why a checkpoint cannot be used.
+/// The reason why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file cannot be read or written.
@@ -17,10 +17,10 @@ pub enum CheckpointError {
     File {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the system.
         error: std::io::Error,
     },
-    /// Another process has it.
+    /// Another process is using it.
     #[error("{}: another process is using this checkpoint", .0.display())]
     InUse(PathBuf),
     /// The file is not a checkpoint.
@@ -31,7 +31,7 @@ pub enum CheckpointError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The checkpoint is of another stream: the table was made anew since.
+    /// The checkpoint is for another stream: the table was created again since.
     #[error("{}: it is of the stream {found}, and the table's is {expected}", path.display())]
     OtherStream {
         /// The file.
@@ -54,24 +54,24 @@ pub struct Checkpoint {
     pub shards: BTreeMap<String, String>,
 }
 
-/// The file of a checkpoint, held by this process alone.
+/// The file of a checkpoint, locked by this process.
 ///
-/// The lock is one of the system, on a file beside it (`FILE.ddb-lock`, empty, and left there): it ends with the
-/// process, however that ends.
+/// The lock is a system lock on a file beside it (`FILE.ddb-lock`, which is empty and not removed). It ends with
+/// the process, however that ends.
 #[derive(Debug)]
 pub struct CheckpointFile {
     path: PathBuf,
-    /// What is written before it takes the place of the file: `FILE.PROCESS.ddb-new`.
+    /// The file that is written first and then replaces the checkpoint: `FILE.PROCESS.ddb-new`.
     new: PathBuf,
     _lock: File,
 }
 
 impl CheckpointFile {
-    /// Takes a file, which need not be there yet, and removes what a killed process left beside it.
+    /// Locks a file, which need not exist yet, and removes files that a killed process left beside it.
     ///
     /// # Errors
     ///
-    /// [`CheckpointError::InUse`] where another process has it.
+    /// [`CheckpointError::InUse`] if another process is using it.
     pub fn take(path: &Path) -> Result<Self, CheckpointError> {
         let lock_path = beside(path, LOCK);
         let lock = File::options()
@@ -93,11 +93,11 @@ impl CheckpointFile {
         })
     }
 
-    /// Reads the checkpoint; `None` where there is none yet.
+    /// Reads the checkpoint. Returns `None` if there is none yet.
     ///
     /// # Errors
     ///
-    /// [`CheckpointError`]; that of another stream among them.
+    /// [`CheckpointError`], for example if the checkpoint is for another stream.
     pub fn read(&self, stream_arn: &str) -> Result<Option<Checkpoint>, CheckpointError> {
         match std::fs::read_to_string(&self.path) {
             Ok(text) => Checkpoint::parse(&text, stream_arn, &self.path).map(Some),
@@ -106,11 +106,11 @@ impl CheckpointFile {
         }
     }
 
-    /// Writes a file beside its place and renames it there, so that it is never half written.
+    /// Writes the checkpoint to a new file and renames it, so that it is never half written.
     ///
     /// # Errors
     ///
-    /// [`CheckpointError::File`]; the old file is still whole then.
+    /// [`CheckpointError::File`]. The old file is then still complete.
     pub fn write(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
         let write = || {
             let mut file = File::create_new(&self.new)?;
@@ -119,7 +119,7 @@ impl CheckpointFile {
             std::fs::rename(&self.new, &self.path)
         };
         write().map_err(|error| {
-            // What is left is removed by the next to take the checkpoint, at the latest.
+            // If this fails, the next process that locks the checkpoint removes the file.
             let _ = std::fs::remove_file(&self.new);
             at(&self.path)(error)
         })
@@ -129,7 +129,7 @@ impl CheckpointFile {
 const LOCK: &str = ".ddb-lock";
 const NEW: &str = ".ddb-new";
 
-/// Adds to the name of a file.
+/// Adds a suffix to the name of a file.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(suffix);
@@ -141,7 +141,7 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> CheckpointError {
     move |error| CheckpointError::File { path, error }
 }
 
-/// Removes the new files that killed processes left: whoever holds the lock is the only one to write any.
+/// Removes the new files that killed processes left: only the process that holds the lock writes any.
 fn remove_leftovers(path: &Path) -> std::io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -12,23 +12,23 @@ use crate::error::{CallError, Destination, Resource};
 use crate::pages::pages;
 use crate::retry::ask;
 
-/// A client of the streams of one target.
+/// A client for the streams of one target.
 #[derive(Debug, Clone)]
 pub struct Streams {
     client: Client,
     destination: Destination,
 }
 
-/// The most records that GetRecords gives at a time.
+/// The maximum number of records that GetRecords returns at a time.
 const PAGE: i32 = 1000;
 
 impl Target {
-    /// Makes a client of the streams of tables. Locally they may have an endpoint of their own, which is
-    /// found as that of the tables is. Nothing is contacted.
+    /// Makes a client for the streams of tables. Locally they may have their own endpoint, which is
+    /// found in the same way as that of the tables. Nothing is contacted.
     ///
     /// # Errors
     ///
-    /// Where that endpoint is malformed, or AWS.
+    /// If that endpoint is malformed, or AWS.
     pub fn streams(
         &self,
         options: &TargetOptions<'_>,
@@ -82,7 +82,7 @@ impl Streams {
         pages.try_concat().await
     }
 
-    /// Gets an iterator that begins after what was read. It is good for 15 minutes.
+    /// Gets an iterator that begins after the last record read. It is valid for 15 minutes.
     pub(super) async fn iterator(
         &self,
         stream_arn: &str,
@@ -108,8 +108,8 @@ impl Streams {
         Ok(answer.shard_iterator)
     }
 
-    /// Reads the records at an iterator, and the iterator that comes next: `None` at the shard's end. One attempt is
-    /// made where it is throttled: the next round over the shards is the next one.
+    /// Reads the records at an iterator. Returns them with the next iterator, or `None` at the end of the shard. A
+    /// throttled request is not retried here: the next round over the shards is the retry.
     pub(super) async fn records(
         &self,
         iterator: &str,

@@ -1,4 +1,4 @@
-//! Following a stream: shard by shard, parents first, several at once.
+//! Following a stream: parent shards first, several shards at once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -15,50 +15,50 @@ use crate::key::{ConversationId, PartitionKey, SortKey};
 use crate::schema::attribute;
 use crate::timestamp::Timestamp;
 
-/// Reads a stream and keeps track of how far.
+/// A reader of a stream that keeps track of its position.
 #[derive(Debug)]
 pub struct Follower {
     streams: Streams,
     stream_arn: String,
     begin: Begin,
     shards: Shards,
-    /// Whether the shards have to be described again: at first, and after one came to its end.
+    /// Whether the shards have to be described again: at the start, and after one was read to its end.
     stale: bool,
     iterators: HashMap<String, String>,
     seen: HashMap<String, Seen>,
     since: Timestamp,
 }
 
-/// Tells where the following begins.
+/// The position at which following begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin {
-    /// At the oldest record that the stream still has: 24 hours ago at the most.
+    /// At the oldest record that the stream still has, up to 24 hours ago.
     Oldest,
-    /// After what a checkpoint counts as read; shards that it does not name, at their oldest record.
+    /// After the position in a checkpoint. Shards that are not in it begin at their oldest record.
     After(Checkpoint),
-    /// With what comes from now on.
+    /// With the next new record.
     Latest,
 }
 
-/// What is known about a shard beyond its position.
+/// What is known about a shard apart from its position.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
-    /// Since when it gives nothing.
+    /// Since when it has returned nothing.
     empty_since: Instant,
-    /// Whether it gave a record that is younger than the beginning of the following.
+    /// Whether it returned a record that is newer than the start of following.
     young: bool,
 }
 
-/// What one round over the shards gave. It counts as read only once it is committed.
+/// The result of one round over the shards. It counts as read only after it is committed.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Messages that were inserted: conversation and sort key, in the order of their shards.
+    /// The inserted messages: conversation and sort key, in the order of their shards.
     pub inserted: Vec<(ConversationId, SortKey)>,
-    /// How many records came.
+    /// The number of records.
     pub records: u64,
-    /// Shards whose oldest records were gone before they were read: messages may have been missed.
+    /// Shards whose oldest records were deleted before they were read: messages may have been missed.
     pub trimmed: Vec<String>,
-    /// Whether a whole shard was gone: the stream may be, too.
+    /// Whether a whole shard was gone. The stream may be gone, too.
     pub(super) shard_gone: bool,
     positions: Vec<(String, Position)>,
 }
@@ -66,18 +66,18 @@ pub struct Batch {
 /// One shard's part of a round.
 enum Read {
     Records(Vec<Record>, Option<String>),
-    /// Nothing this time; the iterator, if any, is still good.
+    /// Nothing this time. The iterator, if any, is still valid.
     Nothing,
-    /// The iterator is too old; the next round gets another.
+    /// The iterator has expired. The next round gets another.
     Expired,
-    /// What came after the position is gone; the next round begins at the oldest record.
+    /// The records after the position are gone. The next round begins at the oldest record.
     Trimmed,
     /// The shard itself is gone.
     Gone,
 }
 
 impl Follower {
-    /// Makes a follower; nothing is contacted yet. `since` is when the following began.
+    /// Makes a follower. Nothing is contacted yet. `since` is when following began.
     pub fn new(streams: Streams, stream_arn: &str, begin: Begin, since: Timestamp) -> Self {
         Self {
             streams,
@@ -91,12 +91,12 @@ impl Follower {
         }
     }
 
-    /// Returns the stream.
+    /// Returns the ARN of the stream.
     pub fn stream_arn(&self) -> &str {
         &self.stream_arn
     }
 
-    /// Has [`Self::is_caught_up`] mean what is in the stream at a later moment than the beginning.
+    /// Makes [`Self::is_caught_up`] refer to the contents of the stream at a later moment than the start.
     pub(super) fn read_up_to(&mut self, moment: Timestamp) {
         self.since = moment;
         for seen in self.seen.values_mut() {
@@ -104,13 +104,13 @@ impl Follower {
         }
     }
 
-    /// Has the shards described again where one may be missing. The service may close a shard before it tells of
-    /// the next, and a stream that was just made has none yet.
+    /// Requests a new description of the shards if one may be missing. The service may close a shard before it
+    /// lists the next, and a new stream has none yet.
     pub(super) fn look_for_shards(&mut self) {
         self.stale |= self.shards.may_have_more();
     }
 
-    /// Returns how far was read and committed.
+    /// Returns how far the stream was read and committed.
     pub fn checkpoint(&self) -> Checkpoint {
         let mut shards = match &self.begin {
             Begin::After(checkpoint) => checkpoint.shards.clone(),
@@ -127,8 +127,8 @@ impl Follower {
     ///
     /// # Errors
     ///
-    /// When a request fails. An expired iterator and throttling are no failure, and trimmed records are
-    /// told in the batch.
+    /// If a request fails. An expired iterator and throttling are not errors, and trimmed records are
+    /// reported in the batch.
     pub async fn next(&mut self) -> Result<Batch, CallError> {
         if self.stale {
             self.describe().await?;
@@ -144,15 +144,15 @@ impl Follower {
         Ok(batch)
     }
 
-    /// Takes a batch for read: whatever it asked for was done.
+    /// Marks a batch as read. Everything that it requires has to be done before.
     pub fn commit(&mut self, batch: Batch) {
         for (id, position) in batch.positions {
             self.shards.set_position(&id, position);
         }
     }
 
-    /// Tells whether all that was in the stream has been read: every shard is closed and read, gave a
-    /// record younger than the beginning, or gives nothing for `empty`.
+    /// Checks whether everything that was in the stream has been read: every shard is closed and read, returned a
+    /// record newer than the start, or has returned nothing for `empty`.
     pub fn is_caught_up(&self, empty: Duration) -> bool {
         !self.stale
             && self.shards.ready().iter().all(|id| {
@@ -162,7 +162,7 @@ impl Follower {
             })
     }
 
-    /// Notes when a shard gave records, and whether one was young.
+    /// Records when a shard returned records, and whether one of them was new.
     fn see(&mut self, id: &str, records: &[Record]) {
         let now = Instant::now();
         // The service cuts the time of a record to seconds.
@@ -186,7 +186,7 @@ impl Follower {
     async fn describe(&mut self) -> Result<(), CallError> {
         let described = self.streams.shards(&self.stream_arn).await?;
         let begin = match &self.begin {
-            // The children of a shard that is followed are followed whole.
+            // The children of a followed shard are read from their oldest record.
             Begin::Latest if self.shards.is_empty() => &Begin::Latest,
             Begin::Latest => &Begin::Oldest,
             begin => begin,
@@ -203,7 +203,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Reads a shard, by its iterator or by a new one.
+    /// Reads a shard with its iterator, or with a new one.
     async fn read(&self, id: &str) -> Result<(Option<String>, Read), CallError> {
         let iterator = match self.iterators.get(id) {
             Some(iterator) => Some(iterator.clone()),
@@ -234,7 +234,7 @@ impl Follower {
                         self.iterators.insert(id, next);
                     }
                     None => {
-                        // Its children are to be found.
+                        // Describe the shards again to find its children.
                         self.iterators.remove(&id);
                         self.stale = true;
                     }
@@ -303,8 +303,8 @@ impl Batch {
     }
 }
 
-/// Returns the key of the new message that a record tells of: only the INSERT of an item in a partition
-/// of messages does. A MODIFY, a REMOVE and rows say nothing.
+/// Returns the key of the new message in a record. Only the INSERT of an item in a partition of messages
+/// has one. A MODIFY, a REMOVE and changes to rows have none.
 fn inserted(record: &Record) -> Option<(ConversationId, SortKey)> {
     if record.event_name() != Some(&OperationType::Insert) {
         return None;

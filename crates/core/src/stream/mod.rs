@@ -1,7 +1,7 @@
-//! The stream of the table: which conversations got messages, read so that nothing is missed.
+//! The stream of the table: which conversations got messages. It is read so that nothing is missed.
 //!
-//! A record is only a hint: it names a conversation, and what is written is decided by
-//! [`crate::conversation::sync_rows`] from the table itself. So order, duplicates and replay cannot matter.
+//! A record is only a hint that names a conversation. [`crate::conversation::sync_rows`] decides what to write
+//! from the table itself. So order, duplicates and replay do not matter.
 
 mod checkpoint;
 mod client;

@@ -1,4 +1,4 @@
-//! The tree of shards: which may be read, and how far each was read.
+//! The tree of shards: which of them may be read, and how far each was read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,17 +9,17 @@ pub(super) struct Described {
     pub parent: Option<String>,
 }
 
-/// How far a shard was read.
+/// The position up to which a shard was read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Position {
-    /// Not at all: the oldest record comes first.
+    /// Nothing was read. The oldest record comes first.
     #[default]
     Oldest,
-    /// Not at all, and only what comes from now on is wanted.
+    /// Nothing was read, and only new records are wanted.
     Latest,
-    /// Up to the record with this sequence number.
+    /// Read up to the record with this sequence number.
     After(String),
-    /// To its end: it is closed.
+    /// Read to its end: it is closed.
     Done(Option<String>),
 }
 
@@ -39,17 +39,17 @@ struct Shard {
     position: Position,
 }
 
-/// The shards that are known.
+/// The known shards.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shards(BTreeMap<String, Shard>);
 
 impl Shards {
-    /// Tells whether no shard is known.
+    /// Checks whether no shard is known.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Takes what the service describes. Shards that are new begin where `begin` says.
+    /// Adds the shards that the service described. New shards begin at the position that `begin` returns.
     pub fn learn(&mut self, described: Vec<Described>, begin: impl Fn(&str) -> Position) {
         for shard in described {
             let known = self.0.entry(shard.id.clone()).or_insert_with(|| Shard {
@@ -60,8 +60,8 @@ impl Shards {
         }
     }
 
-    /// Returns the shards that may be read now: not at their end, and their parent is, or is gone. A
-    /// child's records come after its parent's.
+    /// Returns the shards that may be read now: those that are not at their end, and whose parent is at its
+    /// end or gone. A child's records come after its parent's.
     pub fn ready(&self) -> Vec<String> {
         self.0
             .iter()
@@ -74,8 +74,8 @@ impl Shards {
             .collect()
     }
 
-    /// Tells whether the service may have more shards: none is known, or one was read to its end and no
-    /// other names it as its parent.
+    /// Checks whether the service may have more shards: none is known, or one was read to its end and no
+    /// other has it as its parent.
     pub fn may_have_more(&self) -> bool {
         let parents: BTreeSet<&String> = self.0.values().flat_map(|shard| &shard.parent).collect();
         let mut shards = self.0.iter();
@@ -90,7 +90,7 @@ impl Shards {
             .unwrap_or_default()
     }
 
-    /// Notes how far a shard was read.
+    /// Sets how far a shard was read.
     pub fn set_position(&mut self, id: &str, position: Position) {
         if let Some(shard) = self.0.get_mut(id) {
             shard.position = position;

@@ -1,5 +1,5 @@
-//! The stream that a table has just now: it ends where the table is dropped or the stream turned off, and
-//! a table made anew has another.
+//! The current stream of a table. It ends when the table is deleted or the stream is turned off. A
+//! table that is created again has another stream.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::error::CallError;
 use crate::store::Store;
 use crate::timestamp::Timestamp;
 
-/// Tells which stream a table has.
+/// The stream of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TableStream {
     /// There is no table, or it is being deleted.
     NoTable,
-    /// The table has none, or it is turned off.
+    /// The table has no stream, or it is turned off.
     Off,
     /// The ARN of the stream that the table writes to.
     On(String),
 }
 
 impl TableStream {
-    /// Asks for it: one DescribeTable.
+    /// Asks for the stream of a table, with one DescribeTable request.
     pub async fn of(store: &Store) -> Result<Self, CallError> {
         let table = store.description().await?;
         let table = table.filter(|table| table.table_status() != Some(&TableStatus::Deleting));
@@ -57,49 +57,50 @@ impl From<&TableDescription> for TableStream {
     }
 }
 
-/// How often is looked, and how long silence has to last.
+/// The intervals for describing the table and for treating a shard as read to its end.
 #[derive(Debug, Clone, Copy)]
 pub struct PollIntervals {
-    /// At most how often the table is described.
+    /// The minimum time between two descriptions of the table.
     pub look: Duration,
-    /// How long a shard has to give nothing to be at its end.
+    /// How long a shard has to return nothing until it counts as read.
     pub empty: Duration,
 }
 
-/// What there is to follow no more.
+/// What can no longer be followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
     /// The table is gone.
     Table,
-    /// The table is there, and writes to no stream.
+    /// The table exists, but writes to no stream.
     Stream,
 }
 
-/// What a look at the stream of a table gave.
+/// The result of one look at the stream of a table.
 #[derive(Debug)]
 pub enum News {
-    /// One round over the shards; often nothing.
+    /// The result of one round over the shards, often empty.
     Batch(Batch),
-    /// Another stream is followed from now on, from its oldest record: the table was made anew, or its stream
-    /// was turned off and on. What the one before still had was read.
+    /// Another stream is followed from now on, from its oldest record: the table was created again, or its stream
+    /// was turned off and on. The remaining records of the stream before were read.
     Renewed,
-    /// There is nothing to follow; said once. Until there is again, batches are empty.
+    /// There is nothing to follow. This is returned once, then empty batches until there is a stream again.
     Lost(Lost),
 }
 
-/// Follows the stream of a table, and the next one where that ends.
+/// A follower of the stream of a table, and of the next stream when that ends.
 ///
-/// An engine shows in three ways that a stream ended: its shards close (AWS), it is not found, or it gives nothing
-/// for ever. So the table is asked which stream it has: when a stream is not found, and else once in [`PollIntervals::look`].
+/// Engines differ in how they show that a stream ended: its shards close (AWS), it is not found, or it returns nothing
+/// forever. So the table is asked for its stream when a stream is not found, and otherwise once per
+/// [`PollIntervals::look`].
 #[derive(Debug)]
 pub struct TableFollower {
     store: Store,
     streams: Streams,
     intervals: PollIntervals,
     state: State,
-    /// When the table was described last; `None` where that is due.
+    /// When the table was described last, or `None` if that is due.
     looked: Option<Instant>,
-    /// Whether the stream was not found at the last look, while the table still named it.
+    /// Whether the stream was not found at the last look, although the table still had it.
     doubtful: bool,
 }
 
@@ -107,14 +108,14 @@ pub struct TableFollower {
 enum State {
     Reading {
         follower: Box<Follower>,
-        /// Whether the table has another stream or none by now; what this one still holds is read first.
+        /// Whether the table now has another stream or none. The remaining records of this one are read first.
         ending: bool,
     },
     Waiting(Lost),
 }
 
 impl TableFollower {
-    /// Makes a follower that begins with a stream, or without one; nothing is contacted yet.
+    /// Makes a follower that begins with a stream or without one. Nothing is contacted yet.
     pub fn new(
         store: Store,
         streams: Streams,
@@ -137,7 +138,7 @@ impl TableFollower {
     ///
     /// # Errors
     ///
-    /// When a request fails, and where the stream stays missing while the table names it.
+    /// If a request fails, or if the stream stays missing although the table has it.
     pub async fn next(&mut self) -> Result<News, CallError> {
         let looked = self.looked;
         let due = looked.is_none_or(|looked| looked.elapsed() >= self.intervals.look);
@@ -162,7 +163,7 @@ impl TableFollower {
             }
             Err(error) if error.is_missing() => match self.look(true).await? {
                 Some(news) => Ok(news),
-                // A description may be behind, so it is asked for twice.
+                // A description may be out of date, so the table is described a second time.
                 None if !std::mem::replace(&mut self.doubtful, true) => Ok(News::nothing()),
                 None => Err(error),
             },
@@ -170,14 +171,14 @@ impl TableFollower {
         }
     }
 
-    /// Takes a batch for read: whatever it asked for was done.
+    /// Marks a batch as read. Everything that it requires has to be done before.
     pub fn commit(&mut self, batch: Batch) {
         if let State::Reading { follower, .. } = &mut self.state {
             follower.commit(batch);
         }
     }
 
-    /// Returns how far was read and committed; `None` while there is nothing to follow.
+    /// Returns how far the stream was read and committed, or `None` while there is nothing to follow.
     pub fn checkpoint(&self) -> Option<Checkpoint> {
         match &self.state {
             State::Reading { follower, .. } => Some(follower.checkpoint()),
@@ -185,8 +186,8 @@ impl TableFollower {
         }
     }
 
-    /// Tells whether all that was in the stream has been read: see [`Follower::is_caught_up`]. One that ended is not
-    /// caught up with: what came after it is told first.
+    /// Checks whether everything in the stream has been read: see [`Follower::is_caught_up`]. This is `false` for a
+    /// stream that ended: [`Self::next`] first returns what replaced it.
     pub fn is_caught_up(&self) -> bool {
         match &self.state {
             State::Reading {
@@ -197,8 +198,8 @@ impl TableFollower {
         }
     }
 
-    /// Tells whether the table that records were read from is gone: what they asked for cannot be done then, and need
-    /// not be. [`Self::next`] tells what there is in its place.
+    /// Checks whether the table that records were read from is gone, or no longer has that stream. If so, what the
+    /// records require cannot be done, and need not be. [`Self::next`] returns what replaced it.
     pub async fn has_lost_its_table(&mut self) -> Result<bool, CallError> {
         self.looked = None;
         let stream = TableStream::of(&self.store).await?;
@@ -208,8 +209,8 @@ impl TableFollower {
         })
     }
 
-    /// Asks the table for its stream, and turns to it where it is another one and there is nothing left to read of the
-    /// one before; `gone`: that was not found.
+    /// Asks the table for its stream, and switches to it if it is another one and nothing is left to read of the one
+    /// before. `gone` means that the one before was not found.
     async fn look(&mut self, gone: bool) -> Result<Option<News>, CallError> {
         let stream = TableStream::of(&self.store).await?;
         self.looked = Some(Instant::now());
@@ -220,7 +221,7 @@ impl TableFollower {
                 follower.look_for_shards();
                 true
             }
-            // Without its table there is nothing to be done for a record.
+            // Without the table nothing can be done for a record.
             State::Reading { .. } if gone || stream == TableStream::NoTable => false,
             State::Reading { follower, ending } => {
                 if !std::mem::replace(ending, true) {

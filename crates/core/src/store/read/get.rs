@@ -1,4 +1,4 @@
-//! Single items, by their primary keys.
+//! Reading items by their primary keys.
 
 use std::collections::{HashMap, HashSet};
 
@@ -54,11 +54,11 @@ impl Store {
         Ok(answer.item)
     }
 
-    /// Tells which of at most 100 primary keys are there, strongly consistent.
+    /// Returns which of up to 100 primary keys exist, strongly consistent.
     ///
     /// # Errors
     ///
-    /// When a request fails, or the service leaves keys unprocessed for too long.
+    /// If a request fails, or the service leaves keys unprocessed for too long.
     pub async fn which_are_there(
         &self,
         keys: &[(PartitionKey, SortKey)],
@@ -78,11 +78,11 @@ impl Store {
         Ok(there)
     }
 
-    /// Reads at most 100 items by their primary keys, strongly consistent, those that are there.
+    /// Reads up to 100 items by their primary keys, strongly consistent. Returns those that exist.
     ///
     /// # Errors
     ///
-    /// When a request fails, or the service leaves keys unprocessed for too long.
+    /// If a request fails, or the service leaves keys unprocessed for too long.
     pub(crate) async fn get_many(&self, keys: Vec<RawItem>) -> Result<Vec<RawItem>, CallError> {
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys));
         let mut there = Vec::new();

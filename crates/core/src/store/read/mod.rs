@@ -1,4 +1,4 @@
-//! Reading: pages as streams, from the socket to whoever asks.
+//! Reading pages as streams, from the socket to the caller.
 
 mod get;
 mod query;
@@ -17,28 +17,28 @@ pub use query::{Direction, Partition, Query, QueryWords};
 pub(super) use rate::ReadRate;
 pub use scan::{Folded, Scan, Segment, Segments};
 
-/// One page of the answer to a query.
+/// One page of the result of a query.
 #[derive(Debug, Clone, Default)]
 pub struct Page<T = RawItem> {
-    /// The items, or what was made of each.
+    /// The items, or the value made from each.
     pub items: Vec<T>,
-    /// How many items matched.
+    /// The number of items that matched.
     pub count: u64,
-    /// How many items the service read.
+    /// The number of items that the service read.
     pub scanned: u64,
-    /// Capacity units that the service says it used.
+    /// The capacity units that the service reported as used.
     pub consumed: Option<f64>,
 }
 
 type LastKey = Option<RawItem>;
 
-/// An empty key says the same as none: see LastEvaluatedKey of Query and Scan in the API reference.
+/// Returns `None` for an empty key, which means the same: see LastEvaluatedKey of Query and Scan in the API reference.
 fn unless_empty(last: LastKey) -> LastKey {
     last.filter(|last| !last.is_empty())
 }
 
 impl Store {
-    /// Asks for the page after `last`, and returns its body unread. `send` sends the request, with what it is given as
+    /// Requests the page after `last`, and returns its body unread. `send` sends the request with the given
     /// interceptors.
     async fn page_body<T, E, F>(
         &self,

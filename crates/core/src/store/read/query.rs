@@ -15,7 +15,7 @@ use crate::store::body::{OwnText, ResponseBody};
 
 const QUERY: &str = "Query";
 
-/// Tells in which order of the sort key a partition is read.
+/// The order of the sort key in which a partition is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// Oldest first.
@@ -24,7 +24,7 @@ pub enum Direction {
     Descending,
 }
 
-/// Names what a query reads.
+/// The partition that a query reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partition {
     /// A partition of the table.
@@ -33,7 +33,7 @@ pub enum Partition {
     ConversationIndex(ConversationId),
 }
 
-/// Describes a query.
+/// A query.
 #[derive(Debug, Clone)]
 pub struct Query {
     partition: Partition,
@@ -44,19 +44,19 @@ pub struct Query {
     page_size: PageSize,
 }
 
-/// How many items the service reads for one page.
+/// The maximum number of items that the service reads for one page.
 #[derive(Debug, Clone, Copy)]
 enum PageSize {
-    /// As many as it likes: 1 MB of them.
+    /// No limit other than the service's: 1 MB.
     Any,
-    /// So many.
+    /// This many for each page.
     Fixed(i32),
-    /// So many for the first page, and twice as many for each page after it.
+    /// This many for the first page, and twice as many for each page after it.
     Growing(i32),
 }
 
 impl PageSize {
-    /// Returns the bound of a page, where it has one; the first page has the number 0.
+    /// Returns the limit of a page, if it has one. The first page has the number 0.
     fn of(self, page: u32) -> Option<i32> {
         match self {
             Self::Any => None,
@@ -71,7 +71,7 @@ fn items(items: u32) -> i32 {
 }
 
 impl Query {
-    /// Asks for a whole partition in ascending order.
+    /// Makes a query for a whole partition in ascending order.
     pub fn new(partition: Partition) -> Self {
         Self {
             partition,
@@ -83,14 +83,14 @@ impl Query {
         }
     }
 
-    /// Bounds the sort key, as text, both ends inclusive.
+    /// Limits the sort key to a range, compared as text, with both ends inclusive.
     #[must_use]
     pub fn range(mut self, low: Option<String>, high: Option<String>) -> Self {
         self.range = (low, high);
         self
     }
 
-    /// Has the service leave out all rows but those of one conversation.
+    /// Makes the service leave out all rows except those of one conversation.
     #[must_use]
     pub fn of_conversation(mut self, conversation: ConversationId) -> Self {
         self.of_conversation = Some(conversation);
@@ -104,21 +104,21 @@ impl Query {
         self
     }
 
-    /// Asks for strongly consistent reads; an index has none.
+    /// Requests strongly consistent reads, which an index does not support.
     #[must_use]
     pub fn consistent(mut self) -> Self {
         self.consistent = matches!(self.partition, Partition::Table(_));
         self
     }
 
-    /// Bounds the items that the service reads for one page.
+    /// Limits the items that the service reads for one page.
     #[must_use]
     pub fn page_size(mut self, most: u32) -> Self {
         self.page_size = PageSize::Fixed(items(most));
         self
     }
 
-    /// Bounds the items that the service reads for the first page; each page after it may have twice as many.
+    /// Limits the items that the service reads for the first page. Each page after it may have twice as many.
     #[must_use]
     pub fn growing_pages(mut self, first: u32) -> Self {
         self.page_size = PageSize::Growing(items(first));
@@ -126,10 +126,10 @@ impl Query {
     }
 }
 
-/// A query in the words of the API: what is sent, and what is shown to whoever asks what would be sent.
+/// A query as parameters of the API: what is sent, and what is shown if the operator asks for the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryWords {
-    /// The index; `None` for the table itself.
+    /// The index, or `None` for the table itself.
     pub index: Option<&'static str>,
     /// `KeyConditionExpression`.
     pub key_condition: String,
@@ -146,7 +146,7 @@ pub struct QueryWords {
 }
 
 impl Query {
-    /// Returns the query in the words of the API.
+    /// Returns the query as parameters of the API.
     pub fn words(&self) -> QueryWords {
         let (index, name, value) = match self.partition {
             Partition::Table(key) => (None, attribute::PK, key.to_string()),
@@ -196,7 +196,7 @@ impl Store {
         self.query_as(query, |item: &ItemView<'_>| item.to_raw())
     }
 
-    /// Streams the pages of a query with what `read` makes of each item, without a map per item.
+    /// Streams the pages of a query with the value that `read` makes from each item, without a map per item.
     pub fn query_as<T, F>(
         &self,
         query: Query,

@@ -1,29 +1,29 @@
-//! Reading that keeps to a rate of read capacity units.
+//! Reading at a limited rate of read capacity units.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::rate_limit::Rate;
 
-/// What a page of 1 MB costs at the most: 4 KB a unit, read consistently. See "Read consistency" and
+/// The maximum cost of a page of 1 MB: 4 KB a unit, strongly consistent. See "Read consistency" and
 /// "Provisioned capacity mode" in the AWS developer guide.
 const PAGE_UNITS: f64 = 256.0;
 
-/// The service did not say what a request cost.
+/// The error when the service does not report what a request cost.
 #[derive(Debug, thiserror::Error)]
 #[error("it does not say what capacity it used, so no rate can be kept")]
 pub(super) struct Silent;
 
-/// Bounds the pages of a scan or of queries so that none costs more than a second of the rate.
+/// A limit on the pages of a scan or of queries, so that no page costs more than one second of the rate.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct ReadRate {
     rate: Rate,
-    /// Units an item, by the last page.
+    /// The units that an item costs, according to the last page.
     price: Arc<Mutex<f64>>,
 }
 
 impl ReadRate {
     pub(in crate::store) fn new(rate: Rate, consistent: bool) -> Self {
-        // An item of 4 KB, until the first page says better.
+        // Assume items of 4 KB until the first page shows the actual cost.
         let price = if consistent { 1.0 } else { 0.5 };
         Self {
             rate,
@@ -35,18 +35,19 @@ impl ReadRate {
         self.price.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the turn of a single item; returns what was reserved.
+    /// Waits until a single item may be read. Returns the units that were reserved.
     pub(super) async fn begin_one(&self) -> f64 {
         let reserved = *self.price();
         self.rate.reserve(reserved).await;
         reserved
     }
 
-    /// Waits for a page's turn; returns how many items to ask for at the most, and what was reserved.
+    /// Waits until a page may be read. Returns the maximum number of items to request, and the units that were
+    /// reserved.
     pub(super) async fn begin(&self, page_size: Option<u32>) -> (Option<u32>, f64) {
         let price = *self.price();
         let affordable = (self.rate.per_second() / price).clamp(1.0, f64::from(i32::MAX));
-        // Where a whole page is no more than a second of the rate, the service may cut it as ever.
+        // If a whole page costs no more than one second of the rate, the service decides where it ends, as usual.
         let bound = (self.rate.per_second() < PAGE_UNITS).then_some(affordable as u32);
         let page_size = match (page_size, bound) {
             (Some(wanted), Some(bound)) => Some(wanted.min(bound)),
@@ -58,7 +59,7 @@ impl ReadRate {
         (page_size, reserved)
     }
 
-    /// Settles what a page cost.
+    /// Corrects the reservation by what a page cost.
     pub(super) fn end(
         &self,
         reserved: f64,

@@ -1,4 +1,4 @@
-//! Scans: the whole table, or a share of it.
+//! Scans of the whole table, or of a part of it.
 
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, Select};
@@ -15,7 +15,7 @@ use crate::store::body::{OwnText, ResponseBody};
 
 const SCAN: &str = "Scan";
 
-/// One share of a scan out of several that are disjoint and together are everything.
+/// One part of a scan. The segments of a scan are disjoint, and together they are the whole table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
     index: u32,
@@ -23,13 +23,13 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// The most segments that DynamoDB knows: see TotalSegments of Scan in the API reference.
+    /// The maximum number of segments in DynamoDB: see TotalSegments of Scan in the API reference.
     pub const MAX_TOTAL: u32 = 1_000_000;
 
     /// The whole table as one segment.
     pub const WHOLE: Self = Self { index: 0, total: 1 };
 
-    /// Makes the segment `index`, from 0, of `total`; `None` where there is no such segment.
+    /// Makes the segment `index`, from 0, of `total`. Returns `None` if there is no such segment.
     pub fn new(index: u32, total: u32) -> Option<Self> {
         (index < total && total <= Self::MAX_TOTAL).then_some(Self { index, total })
     }
@@ -39,23 +39,23 @@ impl Segment {
         self.index
     }
 
-    /// Returns how many there are.
+    /// Returns the total number of segments.
     pub fn total(self) -> u32 {
         self.total
     }
 
-    /// Makes all segments of `total`, or none where `total` is out of range.
+    /// Makes all segments of `total`, or none if `total` is out of range.
     pub fn all(total: u32) -> impl Iterator<Item = Self> {
         (0..total).filter_map(move |index| Self::new(index, total))
     }
 }
 
-/// Which part of the table is read.
+/// The part of the table that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Segments {
-    /// One share, where others read the rest.
+    /// One segment. Others read the rest.
     One(Segment),
-    /// All of it in so many segments, up to 64 of them at once. Their pages come in any order.
+    /// All of it in this many segments, up to 64 of them at once. Their pages come in any order.
     All(u32),
 }
 
@@ -63,7 +63,7 @@ impl Segments {
     /// The whole table, one page after the other.
     pub const WHOLE: Self = Self::One(Segment::WHOLE);
 
-    /// Returns each of them.
+    /// Returns each segment.
     pub fn iter(self) -> impl Iterator<Item = Segment> {
         let (one, total) = match self {
             Self::One(segment) => (Some(segment), 0),
@@ -73,10 +73,10 @@ impl Segments {
     }
 }
 
-/// The most segments that are read at once, however many there are: each of them holds a page.
+/// The maximum number of segments that are read at once, however many there are: each of them holds a page in memory.
 const SEGMENTS_AT_ONCE: usize = 64;
 
-/// Describes a scan. The default reads the whole table, eventually consistent, as fast as the service gives it.
+/// A scan. The default reads the whole table, eventually consistent, as fast as the service allows.
 #[derive(Debug, Clone)]
 pub struct Scan {
     /// The part of the table.
@@ -85,9 +85,9 @@ pub struct Scan {
     pub consistent: bool,
     /// Whether only the number of items is wanted.
     pub count_only: bool,
-    /// Bounds the items that the service reads for one page.
+    /// The maximum number of items that the service reads for one page.
     pub page_size: Option<u32>,
-    /// Read capacity units a second, which all segments keep to together.
+    /// The read capacity units a second, shared by all segments.
     pub rate: Option<Rate>,
 }
 
@@ -103,22 +103,22 @@ impl Default for Scan {
     }
 }
 
-/// What was made of one page of an answer.
+/// The value made from one page of a scan.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Folded<T> {
-    /// What was made of the items.
+    /// The value made from the items.
     pub value: T,
-    /// How many items matched.
+    /// The number of items that matched.
     pub count: u64,
-    /// How many items the service read.
+    /// The number of items that the service read.
     pub scanned: u64,
-    /// Capacity units that the service says it used.
+    /// The capacity units that the service reported as used.
     pub consumed: Option<f64>,
 }
 
 impl Store {
-    /// Streams what `fold` makes of each page of a scan, item by item, without a map per item. It works on the
-    /// threads for blocking work: other segments are fetched meanwhile. A throttled request is made again, with
+    /// Streams the value that `fold` makes from each page of a scan, item by item, without a map per item. `fold` runs
+    /// on the threads for blocking work, while other segments are fetched. A throttled request is retried with
     /// backoff.
     ///
     /// # Errors
