@@ -1,4 +1,4 @@
-//! Replacing a seeded conversation by an edited script. Messages that a seed wrote and that are no longer in the script
+//! Replacing a seeded conversation with an edited script. Messages that a seed wrote and that are no longer in the script
 //! are deleted; messages that people wrote stay.
 //!
 //! A message was written by a seed if its id is derived from an index, its sender and its text. Existing messages of

@@ -204,7 +204,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         Ok(Vec::new())
     }
 
-    /// Remembers the message with the highest final key among all others than the top.
+    /// Remembers the message with the highest final key among all except the top.
     fn remember(&mut self, is_top: bool, in_the_end: &Message) {
         let is_later = |second: &Message| in_the_end.created_at > second.created_at;
         if !is_top && self.second.as_ref().is_none_or(is_later) {
