@@ -69,8 +69,8 @@ impl Mask {
         Self::from_secret(&secret)
     }
 
-    /// Makes a mask from a secret key of at least 32 bytes. Line ends after the key are not part of it, except within the
-    /// first 32 bytes: a random byte may look like a line end.
+    /// Makes a mask from a secret key of at least 32 bytes. Line ends after the key are not part of it, except within
+    /// the first 32 bytes: a random byte may look like a line end.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Replacing a seeded conversation with an edited script. Messages that a seed wrote and that are no longer in the script
-//! are deleted; messages that people wrote stay.
+//! Replacing a seeded conversation with an edited script. Messages that a seed wrote and that are no longer in the
+//! script are deleted; messages that people wrote stay.
 //!
 //! A message was written by a seed if its id is derived from an index, its sender and its text. Existing messages of
 //! the script stay, and the others are placed around them. If they do not fit, the whole script is placed again, ending
