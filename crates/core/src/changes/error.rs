@@ -1,11 +1,11 @@
-//! What can go wrong with plans and receipts.
+//! Errors of plans and receipts.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::error::{CallError, Error};
 
-/// Any failure of planning or of carrying out a plan.
+/// An error from making or carrying out a plan.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangesError {
     /// A request failed.
@@ -16,7 +16,7 @@ pub enum ChangesError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
     /// A plan or a receipt cannot be written.
@@ -24,7 +24,7 @@ pub enum ChangesError {
     Unwritable {
         /// The file or the folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
     /// A file is neither a plan nor a receipt.
@@ -33,15 +33,15 @@ pub enum ChangesError {
         /// The file.
         path: PathBuf,
     },
-    /// A file is of another format.
+    /// A file has another format.
     #[error("{}: it has format {format}; this program knows format 1", .path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// The number in it.
+        /// The format number in it.
         format: u64,
     },
-    /// A line is not as it was written.
+    /// A line is malformed.
     #[error("{}, line {line}: {why}", .path.display())]
     Malformed {
         /// The file.
@@ -51,36 +51,36 @@ pub enum ChangesError {
         /// What is wrong with it.
         why: String,
     },
-    /// A plan has no end, or another one than it was written with.
+    /// A plan is incomplete or was changed, or a file is a plan in place of a receipt or a receipt in place of a plan.
     #[error("{}: {why}", .path.display())]
     NotWhole {
         /// The file.
         path: PathBuf,
-        /// What is missing or different.
+        /// What is wrong with it.
         why: &'static str,
     },
-    /// A plan or a receipt is of another table.
+    /// A plan or a receipt belongs to another table.
     #[error("{}: it belongs to {theirs}; this is {ours}", .path.display())]
     OtherTable {
         /// The file.
         path: PathBuf,
-        /// The table of the file.
+        /// The table that the file belongs to.
         theirs: String,
-        /// The table that was named.
+        /// The table that the command works on.
         ours: String,
     },
-    /// The file for a receipt holds something else.
+    /// The file for a receipt contains something else.
     #[error("{}: already exists, and is not a receipt that this command can continue", .path.display())]
     Taken {
         /// The file.
         path: PathBuf,
     },
-    /// Changes that belong together are more than a transaction holds.
+    /// More changes belong together than fit in a transaction.
     #[error(
         "{why}: {changes} changes belong together, and a transaction holds 100; nothing was changed"
     )]
     TooLarge {
-        /// What the changes are made for.
+        /// The reason for the changes.
         why: String,
         /// How many there are.
         changes: usize,
@@ -100,13 +100,13 @@ impl From<CallError> for ChangesError {
 }
 
 impl ChangesError {
-    /// Says that a file cannot be written.
+    /// Makes the error for a file that cannot be written.
     pub(super) fn unwritable(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Unwritable { path, error }
     }
 
-    /// Says that a file cannot be read.
+    /// Makes the error for a file that cannot be read.
     pub(super) fn unreadable(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Unreadable { path, error }

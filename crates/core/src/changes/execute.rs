@@ -1,4 +1,4 @@
-//! Carrying out a plan: each step is in the receipt before its transaction is sent.
+//! Carrying out a plan. Each step is written to the receipt before its transaction is sent.
 
 use futures::future::join_all;
 
@@ -11,24 +11,25 @@ use crate::error::Error;
 use crate::rate_limit::Rate;
 use crate::store::{Found, ItemChange, Transacted, Writer};
 
-/// The most steps in flight: of different conversations, whose order does not matter. They stand side by side in the plan.
+/// The most steps in flight at once. They are consecutive steps of the plan, and belong to different conversations, so
+/// their order does not matter.
 pub const AT_ONCE: usize = 8;
-/// How often a step is planned anew where its items keep changing.
+/// How often a step is planned again if its items keep changing.
 const PLANS: u32 = 5;
 
-/// Plans a step anew after its items changed.
+/// Plans a step again after its items changed.
 pub trait Replan {
-    /// Returns the steps that do now what a step was to do; none where nothing is left to do. `None` where a step is
-    /// never planned anew.
+    /// Returns steps that do what `step` was meant to do: an empty list if nothing is left to do, `None` if the step is
+    /// never planned again.
     fn again(&self, step: &Step) -> impl Future<Output = Result<Option<Vec<Step>>, Error>> + Send;
 
-    /// Looks once more after a step was carried out, and returns what that shows to be left to do.
+    /// Checks again after a step was carried out, and returns the steps that are still needed.
     fn after(&self, _step: &Step) -> impl Future<Output = Result<Vec<Step>, Error>> + Send {
         std::future::ready(Ok(Vec::new()))
     }
 }
 
-/// Leaves a step whose items changed.
+/// Never plans a step again: a step whose items changed is left.
 #[derive(Debug, Clone, Copy)]
 pub struct Never;
 
@@ -38,23 +39,23 @@ impl Replan for Never {
     }
 }
 
-/// What happens while a plan is carried out.
+/// An event while a plan is carried out.
 #[derive(Debug)]
 pub enum Seen<'a> {
-    /// A step came to its end.
+    /// A step ended.
     Ended(u64, &'a Step, &'a Outcome),
-    /// A step's items changed, and it was planned anew.
+    /// A step's items changed, and it was planned again.
     PlannedAnew(&'a Step),
 }
 
-/// What was done.
+/// The totals of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Steps that were carried out, or found done.
+    /// Steps that were carried out, or were already done.
     pub done: u64,
-    /// Changes that these made.
+    /// Changes made by these steps.
     pub changes: u64,
-    /// Steps that were left, and not planned anew.
+    /// Steps that were left, and not planned again.
     pub left: u64,
 }
 
@@ -68,7 +69,7 @@ pub struct Executor<'w> {
 }
 
 impl<'w> Executor<'w> {
-    /// Begins. A rate bounds the write capacity units a second.
+    /// Makes an executor. `rate` limits the write capacity units per second.
     pub fn new(writer: &'w Writer, receipt: Receipt, rate: Option<Rate>) -> Self {
         Self {
             writer,
@@ -78,7 +79,7 @@ impl<'w> Executor<'w> {
         }
     }
 
-    /// Returns what was done so far.
+    /// Returns the totals so far.
     pub fn tally(&self) -> Tally {
         self.tally
     }
@@ -88,12 +89,12 @@ impl<'w> Executor<'w> {
         &self.receipt
     }
 
-    /// Finds out what became of the steps that an earlier run had under way: those that were not carried out are
-    /// carried out now, unless their items changed.
+    /// Finishes the steps that were in flight when an earlier run ended: those that were not carried out are carried
+    /// out now, unless their items changed.
     ///
     /// # Errors
     ///
-    /// When a request fails, or the receipt cannot be written.
+    /// If a request fails, or the receipt cannot be written.
     pub async fn finish_open(&mut self) -> Result<(), ChangesError> {
         for (number, step) in self.receipt.take_open() {
             let (outcome, _) = self.send(&step).await?;
@@ -103,11 +104,11 @@ impl<'w> Executor<'w> {
         Ok(())
     }
 
-    /// Carries out a plan, but for its first `skip` steps.
+    /// Carries out a plan, except for its first `skip` steps.
     ///
     /// # Errors
     ///
-    /// When a request fails, or the receipt cannot be written: then the next run goes on.
+    /// If a request fails, or the receipt cannot be written. The next run can then continue.
     pub async fn carry_out(
         &mut self,
         plan: &Plan,
@@ -133,11 +134,11 @@ impl<'w> Executor<'w> {
         Ok(())
     }
 
-    /// Ends the receipt. Returns what was done.
+    /// Ends the receipt, and returns the totals.
     ///
     /// # Errors
     ///
-    /// Where the receipt cannot be written.
+    /// If the receipt cannot be written.
     pub fn end(mut self) -> Result<Tally, ChangesError> {
         self.receipt.end(self.tally.left == 0)?;
         Ok(self.tally)
@@ -167,8 +168,8 @@ impl<'w> Executor<'w> {
         Ok(())
     }
 
-    /// Takes the outcome of a step. One whose items changed is planned anew, and so is what it becomes, until items stay
-    /// as they are for long enough.
+    /// Handles the outcome of a step. A step whose items changed is planned again, and so are the steps that replace
+    /// it, at most [`PLANS`] times.
     async fn settle(
         &mut self,
         step: Step,
@@ -212,7 +213,7 @@ impl<'w> Executor<'w> {
         Ok(())
     }
 
-    /// Sends steps at once, each after all of them are on disk. Where one fails for a reason that concerns them all, it
+    /// Writes all steps to disk, then sends them at once. A step that fails for a reason that concerns all of them
     /// stays open in the receipt.
     async fn journal_and_send(&mut self, steps: &[Step]) -> Result<Vec<Ended>, ChangesError> {
         let numbers = steps.iter().map(|step| self.receipt.step(step));
@@ -249,7 +250,7 @@ impl<'w> Executor<'w> {
         }
     }
 
-    /// Sends a step. Returns what became of it, and whether another plan may do what it could not.
+    /// Sends a step. Returns its outcome, and whether planning it again may help.
     async fn send(&self, step: &Step) -> Result<(Outcome, bool), Error> {
         if let Some(rate) = &self.rate {
             rate.reserve(step.units() as f64).await;
@@ -278,7 +279,7 @@ impl<'w> Executor<'w> {
             return Ok((Outcome::FoundDone, false));
         }
         if changed.is_empty() {
-            // Some items are as they were before, others as they are after: somebody else changes them, too.
+            // Some items match the image before, others the image after: somebody else is changing them, too.
             changed.extend(step.changes.iter().map(|change| left(change, why())));
         }
         Ok((Outcome::Left(changed), true))
@@ -292,10 +293,10 @@ fn left(change: &ItemChange, why: String) -> Left {
     }
 }
 
-/// How a step that was sent came to its end.
+/// How a step that was sent ended.
 struct Ended {
     number: u64,
     outcome: Outcome,
-    /// Whether another plan may do what it could not.
+    /// Whether planning it again may help.
     may_change: bool,
 }

@@ -9,28 +9,28 @@ use super::line::{End, Head};
 use super::receipt::{is_receipt, read};
 use crate::timestamp::Timestamp;
 
-/// A receipt of the folder.
+/// A receipt in the folder.
 #[derive(Debug)]
 pub struct Listed {
     /// Its file.
     pub path: PathBuf,
-    /// What its first line says.
+    /// The contents of its first line.
     pub head: Head,
-    /// How it ended: `done`, `partly`, or `started` where it has no end.
+    /// How it ended: `done`, `partly`, or `started` if it has no end.
     pub state: &'static str,
     /// Steps that were done.
     pub done: u64,
     /// Steps in all.
     pub steps: u64,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// Lists the receipts of a folder, the oldest first. What cannot be read as one is returned beside them.
+/// Lists the receipts of a folder, oldest first. Also returns an error for each receipt that cannot be read.
 ///
 /// # Errors
 ///
-/// Where the folder cannot be read. One that is not there has no receipts.
+/// If the folder cannot be read. A folder that does not exist has no receipts.
 pub fn list(folder: &Path) -> Result<(Vec<Listed>, Vec<ChangesError>), ChangesError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -67,11 +67,12 @@ fn look_at(path: PathBuf) -> Result<Listed, ChangesError> {
     })
 }
 
-/// Deletes the receipts of a folder that were begun longer ago than `age`, unless they are being written. Returns them.
+/// Deletes the receipts of a folder that were begun longer than `age` ago, unless they are being written. Returns the
+/// deleted receipts.
 ///
 /// # Errors
 ///
-/// Where the folder cannot be read, or a file cannot be deleted.
+/// If the folder cannot be read, or a file cannot be deleted.
 pub fn prune(folder: &Path, age: Duration, now: Timestamp) -> Result<Vec<Listed>, ChangesError> {
     let (listed, _) = list(folder)?;
     let oldest = now.minus(age);

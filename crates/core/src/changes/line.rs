@@ -1,4 +1,5 @@
-//! The lines of plans and receipts. The first is the head; then come steps, each with its outcome in a receipt, and an end.
+//! The lines of plans and receipts. The first line is the head. Steps follow, each with its outcome in a receipt, and
+//! then the end.
 //!
 //! ```json
 //! {"format":1,"tool":"ddb 0.1.0","command":["check-conversations","--repair"],"target":"local http://localhost:8000","table":{"name":"cruddur-messages","id":null,"created_at":"2026-03-22T08:35:09.123000+00:00"},"at":"2026-03-22T08:40:00.000000+00:00","crc32":"…"}
@@ -8,9 +9,9 @@
 //! {"end":"done","crc32":"…"}
 //! ```
 //!
-//! Items are in DynamoDB JSON. The end is `done` or `partly`; that of a plan is `planned`, with the number of its steps.
-//! `crc32` is the checksum of the file up to it: each line of a receipt has one, since a receipt may be cut off after
-//! any of them, and the end of a plan.
+//! Items are in DynamoDB JSON. A receipt ends with `done` or `partly`; a plan ends with `planned` and the number of its
+//! steps. `crc32` is the checksum of the file up to that point. Every line of a receipt has one, since a receipt may be
+//! cut off after any line. In a plan, only the end has one.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Read};
@@ -27,27 +28,27 @@ use crate::timestamp::Timestamp;
 
 /// The format of plans and receipts.
 const FORMAT: u64 = 1;
-/// The longest line that is read: two images of ten items of 400 KB, each byte of them escaped, are shorter.
+/// The longest line that is read. Two images each of ten items of 400 KB are shorter, even with every byte escaped.
 const MAX_LINE: u64 = 64 * 1024 * 1024;
-/// The most changes of a step: what a transaction of the service takes.
+/// The most changes in a step: the limit of a DynamoDB transaction.
 pub(super) const MAX_ACTIONS: usize = 100;
 
-/// What the first line says.
+/// The first line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     format: u64,
     /// The program that wrote it.
     pub tool: String,
-    /// The command, and the options that decide what it does.
+    /// The command, with the options that affect what it does.
     pub command: Vec<String>,
     target: String,
     table: TableId,
-    /// When it was begun.
+    /// When the file was begun.
     pub at: String,
 }
 
 impl Head {
-    /// Begins a plan or a receipt.
+    /// Makes the head of a plan or a receipt.
     pub fn new(tool: &str, command: Vec<String>, of: TableIdentity, now: Timestamp) -> Self {
         Self {
             format: FORMAT,
@@ -67,7 +68,7 @@ impl Head {
         }
     }
 
-    /// Refuses a table that the file at a path is not of.
+    /// Checks that the file at `path` belongs to a table.
     ///
     /// # Errors
     ///
@@ -94,14 +95,14 @@ pub struct Left {
     pub why: String,
 }
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// It was carried out.
     Done,
-    /// Its items already were as it wanted them.
+    /// Its items already had the wanted contents.
     FoundDone,
-    /// Nothing of it was done.
+    /// None of it was done.
     Left(Vec<Left>),
 }
 
@@ -109,34 +110,34 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "end", rename_all = "lowercase")]
 pub(super) enum End {
-    /// A receipt: all was done.
+    /// A receipt: everything was done.
     Done,
-    /// A receipt: some was left.
+    /// A receipt: something was left.
     Partly,
-    /// A plan, whole.
+    /// A complete plan.
     Planned {
         /// How many steps it has.
         steps: u64,
     },
 }
 
-/// What the checksum of a line says.
+/// The result of checking the checksum of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seal {
-    /// All lines to this one are as they were written.
+    /// All lines up to and including this one are unchanged.
     Whole,
-    /// They are not.
+    /// This line, or one before it, was changed.
     Broken,
     /// The line has no checksum.
     Missing,
 }
 
-/// The end of a line that has a checksum.
+/// Returns the end of a line that has a checksum.
 fn seal(crc32: &crc32fast::Hasher) -> String {
     format!(",\"crc32\":\"{:08x}\"}}\n", crc32.clone().finalize())
 }
 
-/// Gives a line its checksum, and takes it into that of the lines after it.
+/// Adds the checksum to a line, and the line to the running checksum.
 pub(super) fn sealed(mut line: Vec<u8>, crc32: &mut crc32fast::Hasher) -> Vec<u8> {
     line.truncate(line.len().saturating_sub(b"}\n".len()));
     crc32.update(&line);
@@ -146,7 +147,7 @@ pub(super) fn sealed(mut line: Vec<u8>, crc32: &mut crc32fast::Hasher) -> Vec<u8
     line
 }
 
-/// Looks at the checksum of a line, and takes the line into that of the lines after it.
+/// Checks the checksum of a line, and adds the line to the running checksum.
 fn look_at_seal(line: &[u8], crc32: &mut crc32fast::Hasher) -> Seal {
     const LENGTH: usize = ",\"crc32\":\"01234567\"}\n".len();
     let (text, end) = line.split_at(line.len().saturating_sub(LENGTH));
@@ -165,7 +166,7 @@ fn look_at_seal(line: &[u8], crc32: &mut crc32fast::Hasher) -> Seal {
 pub(super) enum Line {
     /// A step that is about to be carried out.
     Step(u64, Step),
-    /// What became of it; `true` where it was done.
+    /// The outcome of a step: `true` if it was done.
     Outcome(u64, bool),
     /// The end.
     End(End),
@@ -199,13 +200,13 @@ struct LineIn<'a> {
     changes: Option<Vec<ChangeIn<'a>>>,
     done_at: Option<String>,
     left: Option<serde::de::IgnoredAny>,
-    /// Looked at before.
+    /// Checked before, by [`look_at_seal`].
     #[serde(rename = "crc32")]
     _crc32: Option<serde::de::IgnoredAny>,
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
-    // Nothing here has a key that is not a string, and writing to a Vec cannot fail.
+    // All keys here are strings, and writing to a Vec cannot fail.
     let mut line = serde_json::to_vec(value).unwrap_or_default();
     line.push(b'\n');
     line
@@ -251,7 +252,7 @@ pub(super) fn step_line(number: u64, step: &Step) -> Vec<u8> {
     })
 }
 
-/// Writes what became of a step.
+/// Writes the outcome of a step.
 pub(super) fn outcome_line(number: u64, outcome: &Outcome) -> Vec<u8> {
     #[derive(Serialize)]
     struct LeftOut<'a> {
@@ -357,7 +358,7 @@ fn read_change(read: ChangeIn<'_>) -> Result<ItemChange, String> {
     }
 }
 
-/// Reads the lines of a file, one at a time. A last line that was cut off is the end of what can be read.
+/// Reads the lines of a file, one at a time. Stops before a last line that was cut off.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     path: PathBuf,
@@ -385,27 +386,27 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Returns the place after the last line that was read.
+    /// Returns the offset after the last line that was read.
     pub(super) fn at(&self) -> u64 {
         self.at
     }
 
-    /// Tells whether the file ends in the middle of a line.
+    /// Checks whether the file ends in the middle of a line.
     pub(super) fn is_torn(&self) -> bool {
         self.is_torn
     }
 
-    /// Returns the checksum of all lines that were read.
+    /// Returns the running checksum of all lines that were read.
     pub(super) fn crc32(&self) -> crc32fast::Hasher {
         self.crc32.clone()
     }
 
-    /// Returns what the checksum of the last line says.
+    /// Returns the result of checking the last line's checksum.
     pub(super) fn seal(&self) -> Seal {
         self.seal
     }
 
-    /// Says that the last line, or one before it, is not as it was written.
+    /// Makes the error for a file whose last line read, or one before it, was changed.
     pub(super) fn broken(&self) -> ChangesError {
         self.malformed("it, or a line before it, was changed after it was written")
     }
@@ -444,7 +445,7 @@ impl<R: BufRead> Lines<R> {
         Ok(Some(line))
     }
 
-    /// Says what is wrong with the last line.
+    /// Makes an error for the last line.
     pub(super) fn malformed(&self, why: impl Into<String>) -> ChangesError {
         ChangesError::Malformed {
             path: self.path.clone(),

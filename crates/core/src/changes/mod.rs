@@ -1,9 +1,9 @@
-//! Changes that can be taken back: a plan that is said first, a receipt that is written while it is carried out, and
+//! Changes that can be undone: a plan that is shown first, a receipt that is written while the plan is carried out, and
 //! undo.
 //!
-//! A plan is a list of steps. A step is one transaction: up to ten changes of items, each with the item before and
-//! after it. Plans and receipts are files of JSON lines in one format, so that they can be larger than memory. A
-//! receipt is a write-ahead log: a step is on disk before its transaction is sent.
+//! A plan is a list of steps. A step is one transaction of up to ten item changes, each with the item before and after
+//! the change. Plans and receipts are files of JSON lines in the same format, so that they can be larger than memory.
+//! A receipt is a write-ahead log: a step is on disk before its transaction is sent.
 
 mod error;
 mod execute;

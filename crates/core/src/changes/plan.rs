@@ -1,4 +1,4 @@
-//! Plans: files of steps, with what they come to.
+//! Plans: files of steps, with their totals.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
@@ -12,20 +12,20 @@ use super::line::{
 use super::step::Step;
 use crate::item::Kind;
 
-/// What a plan comes to.
+/// The totals of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Transactions.
     pub steps: u64,
-    /// Items that are changed. Those that are only looked at do not count.
+    /// Items that are changed. Items that are only checked do not count.
     pub changes: u64,
-    /// Items that are put where there was none.
+    /// Items that are created.
     pub puts: u64,
     /// Items that are deleted.
     pub deletes: u64,
-    /// Messages that are put where there was none: each is an INSERT in the table's stream.
+    /// Messages that are created: each is an INSERT in the table's stream.
     pub messages_put: u64,
-    /// Write capacity units that it takes of the table.
+    /// Write capacity units that the plan consumes on the table.
     pub units: u64,
 }
 
@@ -54,7 +54,7 @@ pub struct PlanWriter {
     summary: Summary,
 }
 
-/// A plan that is whole.
+/// A complete plan.
 #[derive(Debug)]
 pub struct Plan {
     path: PathBuf,
@@ -64,11 +64,11 @@ pub struct Plan {
 }
 
 impl PlanWriter {
-    /// Begins a plan that is gone when it was carried out, or not. It is readable by its owner only.
+    /// Begins a plan in a temporary file that no longer exists when the process ends. Only its owner can read it.
     ///
     /// # Errors
     ///
-    /// Where no file can be written in the system's folder for temporary files.
+    /// If no file can be written in the system's folder for temporary files.
     pub fn begin(head: Head) -> Result<Self, ChangesError> {
         let name = format!("ddb-{}.plan", uuid::Uuid::new_v4());
         let path = std::env::temp_dir().join(name);
@@ -79,7 +79,7 @@ impl PlanWriter {
             .mode(0o600)
             .open(&path)
             .map_err(ChangesError::unwritable(&path))?;
-        // Nobody else needs the name.
+        // The open file needs no name: it is gone when it is closed.
         std::fs::remove_file(&path).map_err(ChangesError::unwritable(&path))?;
         let mut plan = Self {
             path,
@@ -97,7 +97,7 @@ impl PlanWriter {
         written.map_err(ChangesError::unwritable(&self.path))
     }
 
-    /// Writes a line that has no checksum.
+    /// Writes a line without a checksum.
     fn write_whole(&mut self, line: &[u8]) -> Result<(), ChangesError> {
         self.crc32.update(line);
         self.write(line)
@@ -107,7 +107,7 @@ impl PlanWriter {
     ///
     /// # Errors
     ///
-    /// Where it cannot be written, or no transaction holds it.
+    /// If it cannot be written, or has too many changes for a transaction.
     pub fn push(&mut self, step: &Step) -> Result<(), ChangesError> {
         if step.changes.len() > MAX_ACTIONS {
             return Err(ChangesError::TooLarge {
@@ -123,7 +123,7 @@ impl PlanWriter {
     ///
     /// # Errors
     ///
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn end(mut self) -> Result<Plan, ChangesError> {
         let steps = self.summary.steps;
         let end = sealed(end_line(&End::Planned { steps }), &mut self.crc32);
@@ -140,11 +140,11 @@ impl PlanWriter {
 }
 
 impl Plan {
-    /// Opens a plan that was saved, and reads all of it once: nothing of it is done where anything is wrong with it.
+    /// Opens a saved plan and reads all of it once, so that nothing is carried out if any part of it is wrong.
     ///
     /// # Errors
     ///
-    /// Where it cannot be read, or is not a whole plan.
+    /// If it cannot be read, or is not a complete plan.
     pub fn open(path: &Path) -> Result<Self, ChangesError> {
         let file = File::open(path).map_err(ChangesError::unreadable(path))?;
         let mut lines = Lines::new(path, BufReader::new(&file));
@@ -184,12 +184,12 @@ impl Plan {
         })
     }
 
-    /// Returns what its first line says.
+    /// Returns its first line.
     pub fn head(&self) -> &Head {
         &self.head
     }
 
-    /// Returns what it comes to.
+    /// Returns its totals.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }
@@ -201,11 +201,11 @@ impl Plan {
         Ok(BufReader::new(file))
     }
 
-    /// Reads its steps, one at a time. Only one reader may read at once.
+    /// Reads its steps, one at a time. Use only one reader at a time: readers share the position in the file.
     ///
     /// # Errors
     ///
-    /// Where the file cannot be read any more.
+    /// If the file cannot be read any more.
     pub fn steps(
         &self,
     ) -> Result<impl Iterator<Item = Result<Step, ChangesError>> + use<>, ChangesError> {
@@ -218,22 +218,22 @@ impl Plan {
         }))
     }
 
-    /// Copies it, as it is saved.
+    /// Copies its file to a writer.
     ///
     /// # Errors
     ///
-    /// Where it cannot be read or written.
+    /// If it cannot be read or written.
     pub fn copy_to(&self, out: &mut impl Write, name: &Path) -> Result<(), ChangesError> {
         let mut from = self.at_start()?;
         std::io::copy(&mut from, out).map_err(ChangesError::unwritable(name))?;
         out.flush().map_err(ChangesError::unwritable(name))
     }
 
-    /// Saves it in a new file, which its owner alone can read.
+    /// Saves it in a new file that only its owner can read.
     ///
     /// # Errors
     ///
-    /// Where there is a file of that name, or it cannot be written.
+    /// If a file with that name exists, or the plan cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), ChangesError> {
         let mut file = OpenOptions::new()
             .write(true)

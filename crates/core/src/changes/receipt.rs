@@ -1,4 +1,4 @@
-//! Receipts: what a command changed, written while it does so.
+//! Receipts: records of what a command changed, written while it runs.
 
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -15,18 +15,18 @@ use super::step::Step;
 /// Where a receipt is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keep {
-    /// In a new file of a folder, or in the one there that the same command began on the same table.
+    /// In a folder: in a new file, or in the unfinished receipt there that the same command began on the same table.
     In(PathBuf),
-    /// In one file.
+    /// In this file.
     At(PathBuf),
     /// Nowhere.
     Nowhere,
 }
 
-/// What a command did before it was ended, as its receipt says.
+/// What an interrupted command did, according to its receipt.
 #[derive(Debug, Default)]
 pub struct Started {
-    /// Steps that have their outcome.
+    /// Steps with a known outcome.
     pub known: u64,
     /// Steps whose outcome is not in the receipt.
     pub open: BTreeMap<u64, Step>,
@@ -34,33 +34,33 @@ pub struct Started {
     pub left: bool,
 }
 
-/// A receipt that is being written. One that is not ended can be gone on with.
+/// A receipt that is being written. A receipt without an end can be continued.
 #[derive(Debug)]
 pub struct Receipt {
     file: Option<(PathBuf, File)>,
-    /// The checksum of what was written.
+    /// The running checksum of what was written.
     crc32: crc32fast::Hasher,
     steps: u64,
     started: Option<Started>,
 }
 
-/// What is in a receipt.
+/// The contents of a receipt.
 pub(super) struct Contents {
     pub(super) head: Head,
     pub(super) started: Started,
     pub(super) end: Option<End>,
-    /// Where the last whole line ends.
+    /// The offset at which the last complete line ends.
     pub(super) length: u64,
-    /// The highest number of a step.
+    /// The number of the last step.
     pub(super) steps: u64,
     /// Steps that were done.
     pub(super) done: u64,
-    /// The checksum of its lines.
+    /// The running checksum of its lines.
     crc32: crc32fast::Hasher,
 }
 
-/// Reads a receipt. Of its steps, those without an outcome are kept. One that somebody changed is refused: what is in it
-/// is put back into a table.
+/// Reads a receipt. Only steps without an outcome are kept in memory. A receipt that was changed is refused, because
+/// its contents are written back to a table.
 pub(super) fn read(path: &Path, file: &File) -> Result<Contents, ChangesError> {
     let mut lines = Lines::new(path, BufReader::new(file));
     let mut contents = Contents {
@@ -72,7 +72,7 @@ pub(super) fn read(path: &Path, file: &File) -> Result<Contents, ChangesError> {
         done: 0,
         crc32: crc32fast::Hasher::new(),
     };
-    // A plan has no checksums but at its end, and a receipt of 0.1.0 has none at all.
+    // A plan has a checksum only at its end, and a receipt of version 0.1.0 has none at all.
     let has_seals = lines.seal() != Seal::Missing;
     let mut first_broken = None;
     let look = |lines: &Lines<_>, broken: &mut Option<ChangesError>| {
@@ -119,7 +119,7 @@ pub(super) fn read(path: &Path, file: &File) -> Result<Contents, ChangesError> {
     first_broken.map_or(Ok(contents), Err)
 }
 
-/// Takes the file for this process alone. `None` where another process has it.
+/// Locks the file for this process. Returns `None` if another process has locked it.
 fn lock(path: &Path, file: &File) -> Result<Option<()>, ChangesError> {
     match file.try_lock() {
         Ok(()) => Ok(Some(())),
@@ -129,11 +129,11 @@ fn lock(path: &Path, file: &File) -> Result<Option<()>, ChangesError> {
 }
 
 impl Receipt {
-    /// Finds the receipt that a command began on a table and did not end. `None` where there is none.
+    /// Finds the receipt that a command began on a table and did not end.
     ///
     /// # Errors
     ///
-    /// Where a file that was named holds something else, or is in use.
+    /// If a file that was named contains something else, or is in use.
     pub fn find(keep: &Keep, head: &Head) -> Result<Option<Self>, ChangesError> {
         match keep {
             Keep::Nowhere => Ok(None),
@@ -144,7 +144,7 @@ impl Receipt {
                     GoOn::InUse => Err(ChangesError::InUse { path: path.clone() }),
                     GoOn::Other => Err(ChangesError::Taken { path: path.clone() }),
                 },
-                // Whether it can be written is found out when it is.
+                // Whether it can be written turns out when the receipt is begun.
                 Err(_) => Ok(None),
             },
             Keep::In(folder) => {
@@ -156,7 +156,7 @@ impl Receipt {
                 files.sort();
                 for path in files {
                     let opened = OpenOptions::new().read(true).write(true).open(&path);
-                    // A file that cannot be read, or is none of ours, is not the one.
+                    // Skip a file that cannot be read, or is not a receipt.
                     if let Ok(file) = opened
                         && let Ok(GoOn::Receipt(receipt)) = go_on(&path, file, head)
                     {
@@ -168,11 +168,11 @@ impl Receipt {
         }
     }
 
-    /// Begins a receipt, with its first line on disk.
+    /// Begins a receipt, and writes its first line to disk.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn begin(keep: &Keep, head: &Head) -> Result<Self, ChangesError> {
         let (path, new) = match keep {
             Keep::Nowhere => return Ok(Self::of(None, crc32fast::Hasher::new())),
@@ -200,7 +200,7 @@ impl Receipt {
         let head = sealed(head_line(head), &mut crc32);
         file.write_all(&head).map_err(failed())?;
         file.sync_all().map_err(failed())?;
-        // The file's name has to be on disk, too.
+        // The folder's entry for the file has to be on disk, too.
         if let Some(folder) = path.parent().filter(|folder| folder.is_dir()) {
             let folder = File::open(folder).and_then(|folder| folder.sync_all());
             folder.map_err(failed())?;
@@ -217,17 +217,17 @@ impl Receipt {
         }
     }
 
-    /// Returns its file, where it has one.
+    /// Returns its file, if it has one.
     pub fn path(&self) -> Option<&Path> {
         self.file.as_ref().map(|(path, _)| path.as_path())
     }
 
-    /// Returns how many steps it has.
+    /// Returns the number of its steps.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Returns what was done before, where it is gone on with.
+    /// Returns what was done before, if this receipt is being continued.
     pub fn started(&self) -> Option<&Started> {
         self.started.as_ref()
     }
@@ -249,7 +249,7 @@ impl Receipt {
             .map_err(ChangesError::unwritable(path))
     }
 
-    /// Writes a step, and returns its number. It is on disk after the next [`Receipt::sync`].
+    /// Writes a step, and returns its number. The step is on disk after the next [`Receipt::sync`].
     pub(super) fn step(&mut self, step: &Step) -> Result<u64, ChangesError> {
         let number = self.steps + 1;
         self.write(step_line(number, step))?;
@@ -257,12 +257,12 @@ impl Receipt {
         Ok(number)
     }
 
-    /// Writes what became of a step.
+    /// Writes the outcome of a step.
     pub(super) fn outcome(&mut self, step: u64, outcome: &Outcome) -> Result<(), ChangesError> {
         self.write(outcome_line(step, outcome))
     }
 
-    /// Has all that was written on disk.
+    /// Syncs all that was written to disk.
     pub(super) fn sync(&mut self) -> Result<(), ChangesError> {
         match &mut self.file {
             Some((path, file)) => file.sync_data().map_err(ChangesError::unwritable(path)),
@@ -270,7 +270,7 @@ impl Receipt {
         }
     }
 
-    /// Ends it.
+    /// Writes the end.
     pub(super) fn end(&mut self, all_done: bool) -> Result<(), ChangesError> {
         let end = if all_done { End::Done } else { End::Partly };
         self.write(end_line(&end))?;
@@ -289,13 +289,13 @@ fn is_empty(file: &File) -> bool {
         .is_ok_and(|found| !found.is_file() || found.len() == 0)
 }
 
-/// Tells whether a file is named as receipts are.
+/// Checks whether a file has the extension of receipts.
 pub(super) fn is_receipt(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "jsonl")
 }
 
-/// Goes on with a receipt that the same command began on the same table. A line that was cut off is taken away: what
-/// it was about was not sent, or is found out by reading.
+/// Continues a receipt that the same command began on the same table. A last line that was cut off is removed: if it
+/// was a step, it was not sent; if it was an outcome, reading the items shows it again.
 fn go_on(path: &Path, mut file: File, head: &Head) -> Result<GoOn, ChangesError> {
     if lock(path, &file)?.is_none() {
         return Ok(GoOn::InUse);
@@ -316,7 +316,7 @@ fn go_on(path: &Path, mut file: File, head: &Head) -> Result<GoOn, ChangesError>
     }))
 }
 
-/// Makes a name that sorts by time: `20260322T083509-check-conversations-3f2a9c41.jsonl`.
+/// Makes a file name that sorts by time: `20260322T083509-check-conversations-3f2a9c41.jsonl`.
 fn file_name(head: &Head) -> String {
     let time: String = head
         .at

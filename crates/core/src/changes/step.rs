@@ -1,4 +1,4 @@
-//! Steps: what happens in one transaction.
+//! Steps: the changes of one transaction.
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -7,28 +7,29 @@ use super::error::ChangesError;
 use crate::key::ConversationId;
 use crate::store::ItemChange;
 
-/// The most changes of a step. The service takes 100 of 4 MB together (TransactWriteItems in the API reference): so
-/// many are under 4 MB whatever their size, and cost a small table little at once.
+/// The most changes that are packed into a step. DynamoDB allows 100 changes and 4 MB in total (TransactWriteItems in
+/// the API reference). Ten items are under 4 MB whatever their size, and take little of a small table's capacity at
+/// once.
 pub const MAX_CHANGES: usize = 10;
 
-/// Changes that are made together or not at all.
+/// Changes that are made all together or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The conversation that they are about; `None` where it is not known.
+    /// The conversation that the changes belong to, if it is known.
     pub conversation: Option<ConversationId>,
-    /// Why they are made: a rule such as `row-behind`, or a command.
+    /// The reason for the changes: a rule such as `row-behind`, or a command.
     pub why: Cow<'static, str>,
-    /// What is changed.
+    /// The changes.
     pub changes: Vec<ItemChange>,
 }
 
 impl Step {
-    /// Returns the write capacity units that it takes of the table.
+    /// Returns the write capacity units that the step consumes on the table.
     pub fn units(&self) -> u64 {
         self.changes.iter().map(ItemChange::units).sum()
     }
 
-    /// Returns the step that takes this one back.
+    /// Returns the step that undoes this one.
     #[must_use]
     pub fn reversed(self) -> Self {
         let changes = self.changes.into_iter().rev().map(ItemChange::reversed);
@@ -38,7 +39,7 @@ impl Step {
         }
     }
 
-    /// Tells whether two steps may be sent at once: they are about different conversations and different items.
+    /// Checks whether two steps can be sent at once: they change different items of different conversations.
     pub(super) fn is_apart_from(&self, other: &Self) -> bool {
         let shares = |change: &ItemChange| other.changes.iter().any(|o| o.key() == change.key());
         self.conversation.is_some()
@@ -50,20 +51,20 @@ impl Step {
 /// Takes the steps of a plan.
 pub type Sink<'a> = &'a mut (dyn FnMut(Step) -> Result<(), ChangesError> + Send);
 
-/// How large a step may be. Changes that belong together stay in one step, even where they take more units than that: the
-/// newest message and its rows, or all rows of a conversation.
+/// The largest size of a step. Changes that belong together, such as the newest message and its rows or all rows of a
+/// conversation, stay in one step even if they exceed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepSize {
     units: Option<NonZeroU32>,
 }
 
 impl StepSize {
-    /// Allows ten changes, and no more than so many write capacity units: those of a second.
+    /// Allows ten changes, and at most this many write capacity units: the units of one second.
     pub const fn new(units: Option<NonZeroU32>) -> Self {
         Self { units }
     }
 
-    /// Tells whether there is room for more changes, which belong together, in a step. An empty one takes any.
+    /// Checks whether more changes, which belong together, fit in a step. Any changes fit in an empty step.
     pub fn has_room(&self, step: &[ItemChange], more: &[ItemChange]) -> bool {
         let all = || step.iter().chain(more);
         let units: u64 = all().map(ItemChange::units).sum();
@@ -72,7 +73,7 @@ impl StepSize {
     }
 }
 
-/// Puts changes into steps of the right size: those of one conversation, made for one reason.
+/// Packs changes into steps of the right size. All changes of a step have the same conversation and reason.
 #[derive(Debug)]
 pub struct Packer {
     size: StepSize,
@@ -80,12 +81,13 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// Begins with no step.
+    /// Makes a packer without a step.
     pub const fn new(size: StepSize) -> Self {
         Self { size, step: None }
     }
 
-    /// Adds changes that belong together. Where they do not fit into the step, it is returned, and they begin the next.
+    /// Adds changes that belong together. If they do not fit in the current step, returns that step and begins the next
+    /// one with them.
     pub fn add(
         &mut self,
         conversation: Option<ConversationId>,
@@ -126,7 +128,7 @@ mod tests {
         ItemChange::new(None, Some(RawItem::from(&message))).unwrap()
     }
 
-    /// Returns how many changes each step has.
+    /// Returns the number of changes in each step.
     fn pack(units: Option<u32>, groups: Vec<Vec<ItemChange>>) -> Vec<usize> {
         let mut packer = Packer::new(StepSize::new(units.and_then(NonZeroU32::new)));
         let add = |group| packer.add(None, "test", group);
@@ -145,11 +147,11 @@ mod tests {
         for (units, groups, steps) in [
             (None, singles(25), vec![10, 10, 5]),
             (Some(1_000), singles(25), vec![10, 10, 5]),
-            // A change of a small item takes two units.
+            // A change to a small item takes two units.
             (Some(5), singles(5), vec![2, 2, 1]),
             (Some(1), singles(2), vec![1, 1]),
             (None, pairs(6), vec![10, 2]),
-            // What belongs together is never parted.
+            // Changes that belong together are never split.
             (Some(6), pairs(3), vec![2, 2, 2]),
             (Some(2), pairs(2), vec![2, 2]),
             (None, vec![singles(12).concat()], vec![12]),

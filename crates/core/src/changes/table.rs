@@ -1,4 +1,4 @@
-//! Which table a plan or a receipt is of.
+//! The table that a plan or a receipt belongs to.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use crate::error::Error;
 use crate::guard::Guarded;
 use crate::store::{Store, TableSummary};
 
-/// A table of a target, told from one of the same name that was made later.
+/// A table of a target, distinguished from a table with the same name that was created later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableIdentity {
-    /// The target as it is shown: `local http://localhost:8000`.
+    /// The target as it is displayed: `local http://localhost:8000`.
     pub target: String,
     /// The table.
     pub table: TableId,
@@ -22,23 +22,23 @@ pub struct TableIdentity {
 pub struct TableId {
     /// Its name.
     pub name: String,
-    /// The id that the service gave it, where it gives one.
+    /// The id that DynamoDB gave it, if any.
     pub id: Option<String>,
     /// When it was created.
     pub created_at: Option<String>,
 }
 
 impl TableIdentity {
-    /// Asks which table a store has.
+    /// Reads the identity of a store's table.
     ///
     /// # Errors
     ///
-    /// Where there is no such table, or the request fails.
+    /// If there is no such table, or the request fails.
     pub async fn of(store: &Store) -> Result<Self, Error> {
         Ok(Self::new(store, &store.describe_existing().await?))
     }
 
-    /// Takes what the description of a store's table says.
+    /// Takes the identity from the description of a store's table.
     pub fn new(store: &Store, found: &TableSummary) -> Self {
         Self {
             target: store.destination().target.to_string(),
@@ -50,17 +50,17 @@ impl TableIdentity {
         }
     }
 
-    /// Returns account and region, or what stands for them: a local endpoint may change its port.
+    /// Returns the target without its endpoint, or `local`: a local endpoint may change its port.
     fn home(&self) -> &str {
         let target = self.target.as_str();
         match target.starts_with("local ") {
             true => "local",
-            // An endpoint that was named is no part of it.
+            // A named endpoint is not part of it.
             false => target.split(" at ").next().unwrap_or(target),
         }
     }
 
-    /// Tells whether this is the same table of the same target.
+    /// Checks whether this is the same table of the same target.
     pub fn is(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.table, &other.table);
         let same = match (&ours.id, &theirs.id) {

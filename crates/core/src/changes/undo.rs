@@ -1,4 +1,4 @@
-//! Taking back what a receipt says was done.
+//! Undoing the changes that a receipt records.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -8,12 +8,12 @@ use super::error::ChangesError;
 use super::line::{Head, Line, Lines};
 use super::plan::{Plan, PlanWriter};
 
-/// Plans to take back the steps of a receipt, the last first: those that were done, and those whose outcome is not in
-/// it. Steps are read one at a time; memory has their places in the file.
+/// Plans to undo the steps of a receipt, last first: the steps that were done, and those without an outcome. Steps are
+/// read one at a time; only their positions in the file are kept in memory.
 ///
 /// # Errors
 ///
-/// Where the receipt cannot be read or is not whole, is of another table than `head`, or is being written.
+/// If the receipt cannot be read or was changed, belongs to another table than `head`, or is being written.
 pub fn undo_plan(path: &Path, head: Head) -> Result<Plan, ChangesError> {
     let failed = || ChangesError::unreadable(path);
     let mut file = File::open(path).map_err(failed())?;
@@ -37,7 +37,7 @@ pub fn undo_plan(path: &Path, head: Head) -> Result<Plan, ChangesError> {
     plan.end()
 }
 
-/// Finds where the steps are that are to be taken back.
+/// Finds the positions of the steps that are to be undone.
 fn places(path: &Path, file: &mut File) -> Result<Vec<Option<(u64, u64)>>, ChangesError> {
     file.seek(SeekFrom::Start(0))
         .map_err(ChangesError::unreadable(path))?;
@@ -49,7 +49,7 @@ fn places(path: &Path, file: &mut File) -> Result<Vec<Option<(u64, u64)>>, Chang
         match line {
             Line::Step(..) => places.push(Some((from, lines.at()))),
             Line::Outcome(number, false) => {
-                // Steps are numbered from 1, and all have been seen to be in order.
+                // Steps are numbered from 1, and reading the receipt has checked that they are in order.
                 let place = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
                 if let Some(place) = place.and_then(|place| places.get_mut(place)) {
                     *place = None;

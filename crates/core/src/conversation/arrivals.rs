@@ -1,4 +1,4 @@
-//! What is new in a conversation, found by asking again and again: for tables without a stream.
+//! Finding new messages of a conversation by polling, for tables without a stream.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -12,18 +12,18 @@ use crate::key::{ConversationId, PartitionKey, SortKey};
 use crate::store::{Direction, Partition, Query, Store};
 use crate::timestamp::Timestamp;
 
-/// How far back is looked each time. A sort key is the time at its writer, so that a message may come after one with
-/// a later key: it was tried again for a while, or two clocks differ.
+/// How far back each poll reads. A sort key is the writer's time, so a message can arrive after a message with a later
+/// key: its write was retried for a while, or two clocks differ.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// How many items are asked for at a time while looking back.
+/// The page size for reading back.
 const LOOK_BACK_PAGE: u32 = 20;
 
-/// Finds messages that were not seen yet: later than the newest, or within the last minute, or between messages that lie
-/// in the future.
+/// Finds messages that were not seen yet: later than the newest, within the last minute, or between messages in the
+/// future.
 ///
-/// It remembers, and reads each time, the sort keys of the last minute and all later ones; where the last minute has none,
-/// from the newest before it.
+/// It remembers, and reads each time, the sort keys of the last minute and all later ones. If the last minute has none,
+/// it starts at the newest key before it.
 #[derive(Debug)]
 pub struct Arrivals {
     store: Store,
@@ -34,7 +34,7 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// Begins: what is there now counts as seen.
+    /// Starts to watch a conversation. Everything in it now counts as seen.
     pub async fn begin(
         store: &Store,
         conversation: ConversationId,
@@ -66,7 +66,8 @@ impl Arrivals {
         Ok(arrivals)
     }
 
-    /// Has the table asked at half the price from now on: what was just written may be seen a little later.
+    /// Uses eventually consistent reads from now on, at half the price. What was just written may be seen a little
+    /// later.
     #[must_use]
     pub fn at_half_price(self) -> Self {
         Self {
@@ -75,32 +76,33 @@ impl Arrivals {
         }
     }
 
-    /// Tells whether a message counts as seen.
+    /// Checks whether a message counts as seen.
     pub fn has_seen(&self, key: &SortKey) -> bool {
         self.seen.contains(key.as_str())
     }
 
-    /// Counts a message as seen.
+    /// Marks a message as seen.
     pub fn see(&mut self, key: &SortKey, now: Timestamp) {
         self.seen.insert(key.to_string());
         self.forget_old(now);
     }
 
-    /// Forgets everything: the table is another one, and all that is in it is new.
+    /// Forgets everything: the table was replaced, and everything in it is new.
     pub fn forget(&mut self) {
         self.seen.clear();
     }
 
-    /// Returns how many pages the last reading took.
+    /// Returns the number of pages of the last read.
     pub fn pages(&self) -> u32 {
         self.pages
     }
 
-    /// Reads what was not seen yet, in the order of the sort keys, strongly consistent unless at half the price.
+    /// Reads the messages that were not seen yet, in order of their sort keys. Reads are strongly consistent, except
+    /// after [`Arrivals::at_half_price`].
     ///
     /// # Errors
     ///
-    /// When a request fails; nothing counts as seen then.
+    /// If a request fails. No message of this read counts as seen then.
     pub async fn next(&mut self, now: Timestamp) -> Result<Vec<RawItem>, CallError> {
         let query = self.query().range(self.low(now), None);
         let mut pages = std::pin::pin!(self.store.query(query));
@@ -125,7 +127,8 @@ impl Arrivals {
         }
     }
 
-    /// Returns where reading begins: a minute ago, or at the newest before; where nothing was seen, nowhere.
+    /// Returns the sort key at which reading begins: a minute ago, or the newest key if it is older. Returns `None` if
+    /// nothing was seen.
     fn low(&self, now: Timestamp) -> Option<String> {
         let now_text = now.to_string();
         let past = (Bound::Unbounded, Bound::Included(now_text.as_str()));

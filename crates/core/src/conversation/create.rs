@@ -1,4 +1,4 @@
-//! Access patterns C, a message in a conversation, and D, a new conversation.
+//! Access patterns C (write a message) and D (begin a conversation).
 
 use std::collections::HashSet;
 
@@ -13,16 +13,16 @@ use crate::store::{
 };
 use crate::timestamp::Timestamp;
 
-/// The most Unicode scalar values that the application takes in a message.
+/// The most Unicode scalar values that the application allows in a message.
 pub const MAX_TEXT: usize = 1024;
 
-/// How many people a conversation has.
+/// The number of people in a conversation.
 const PEOPLE: usize = 2;
 
-/// Says why a text is no message.
+/// The reason why a text cannot be a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// There is nothing to read in it.
+    /// It shows nothing.
     #[error("a message cannot be blank")]
     Blank,
     /// It is too long.
@@ -30,9 +30,9 @@ pub enum TextError {
     TooLong(usize),
 }
 
-/// Tells whether a character shows nothing by itself: space, a control character, one that is ignored where it
-/// cannot be shown (Default_Ignorable_Code_Point in DerivedCoreProperties of Unicode 17), a mark of interlinear
-/// annotation, or the empty Braille pattern.
+/// Checks whether a character shows nothing by itself: whitespace, a control character, a character that is ignored if
+/// it cannot be displayed (Default_Ignorable_Code_Point in DerivedCoreProperties of Unicode 17), an interlinear
+/// annotation mark, or the empty Braille pattern.
 fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
@@ -46,12 +46,12 @@ fn is_invisible(c: char) -> bool {
         )
 }
 
-/// Tells whether there is nothing to see in a text.
+/// Checks whether a text shows nothing.
 pub(crate) fn shows_nothing(text: &str) -> bool {
     text.chars().all(is_invisible)
 }
 
-/// The text of a message: 1 to 1024 Unicode scalar values, one of which at least shows something.
+/// The text of a message: 1 to 1024 Unicode scalar values, at least one of which is visible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text(String);
 
@@ -77,23 +77,19 @@ impl std::str::FromStr for Text {
     }
 }
 
-/// Says how somebody stands to a conversation.
+/// The relation of a user to a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Membership {
-    /// A row of theirs says that they take part.
+    /// They have a row for it.
     Member,
-    /// The conversation is there, and they have no row for it.
+    /// The conversation exists, and they have no row for it.
     Stranger,
     /// There is no such conversation.
     NoConversation,
 }
 
-/// Finds out how somebody stands to a conversation. The index has its two rows, so one request says it. Where the index,
-/// which may be behind, does not, consistent reads do.
-///
-/// # Errors
-///
-/// When a request fails.
+/// Determines the relation of a user to a conversation. The index has both rows, so one request is enough. If the index
+/// is behind and does not have them, consistent reads decide.
 pub async fn membership(
     store: &Store,
     conversation: ConversationId,
@@ -118,7 +114,7 @@ pub async fn membership(
     Ok(Membership::NoConversation)
 }
 
-/// Tells whether somebody has a row for a conversation, by consistent reads of as many of their rows as it takes.
+/// Checks whether a user has a row for a conversation, with consistent reads of as many of their rows as needed.
 async fn is_in_own_rows(
     store: &Store,
     conversation: ConversationId,
@@ -137,12 +133,12 @@ async fn is_in_own_rows(
     Ok(false)
 }
 
-/// Writes a message of the present instant into a conversation (pattern C). The rows are updated by
-/// whoever follows the stream.
+/// Writes a message with the time `now` to a conversation (pattern C). The rows are updated by the program that follows
+/// the stream.
 ///
 /// # Errors
 ///
-/// When a request fails, or when all keys within 1 ms are taken.
+/// If a request fails, or all keys within 1 ms are taken.
 pub async fn create_message(
     writer: &Writer,
     conversation: ConversationId,
@@ -162,12 +158,12 @@ pub async fn create_message(
     Ok(message)
 }
 
-/// Begins a conversation (pattern D): both rows and the first message in one transaction. Returns
-/// the row of the one who begins it.
+/// Begins a conversation (pattern D): writes both rows and the first message in one transaction. Returns the sender's
+/// row.
 ///
 /// # Errors
 ///
-/// When a request fails, or when either of the two has a conversation at each instant within 1 ms.
+/// If a request fails, or if at each instant within 1 ms one of the two has another conversation.
 pub async fn create_conversation(
     writer: &Writer,
     [from, to]: [Person; 2],
@@ -199,7 +195,7 @@ pub async fn create_conversation(
             Action::PutRow(own.clone()),
             Action::PutRow(row(&to, &from)),
         ];
-        // Another conversation holds the instant; the next one is tried, under a new request token.
+        // If another conversation has this instant, try the next one, with a new request token.
         if writer.transact(&actions).await? == Transacted::Done {
             return Ok(own);
         }

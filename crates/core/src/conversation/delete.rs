@@ -1,4 +1,4 @@
-//! Planning to delete a conversation, or one message of it.
+//! Planning to delete a conversation or one of its messages.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,14 @@ use crate::item::{ConversationRow, Item, Message, RawItem};
 use crate::key::{ConversationId, MessageId, PartitionKey, SortKey, UserId};
 use crate::store::{Direction, ItemChange, Partition, Query, Store};
 
-/// Why the steps of a deleted conversation are made.
+/// The reason of steps that delete a conversation.
 pub const DELETE_CONVERSATION: &str = "delete-conversation";
-/// Why the steps of a deleted message are made.
+/// The reason of steps that delete a message.
 pub const DELETE_MESSAGE: &str = "delete-message";
 
 const KEYED: &str = "an item that was read has a key";
 
-/// What a deletion is about.
+/// The items that a deletion affects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deletion {
     /// Messages.
@@ -33,7 +33,7 @@ fn deleted(item: RawItem) -> ItemChange {
     ItemChange::new(Some(item), None).expect(KEYED)
 }
 
-/// Finds all rows of a conversation, whether it has messages or not. The index only hints at whose they are.
+/// Finds all rows of a conversation, whether or not it has messages. The index is only a hint at their owners.
 async fn all_rows(
     store: &Store,
     conversation: ConversationId,
@@ -50,12 +50,12 @@ async fn all_rows(
     rows_of(store, conversation, &people).await
 }
 
-/// Plans to delete a conversation: its rows first, so that there is never a row without messages, then its messages.
-/// Items of unknown shape stay.
+/// Plans to delete a conversation: first its rows, so that there is never a row without messages, then its messages.
+/// Items of unknown shape are kept.
 ///
 /// # Errors
 ///
-/// When a request fails, or the sink does.
+/// If a request or the sink fails.
 pub async fn plan_deletion(
     store: &Store,
     conversation: ConversationId,
@@ -88,7 +88,7 @@ pub async fn plan_deletion(
     Ok(deletion)
 }
 
-/// Deletes rows in one transaction; in more, where there are more rows than fit in one.
+/// Makes the steps that delete rows: one transaction, or more if the rows do not fit in one.
 fn row_steps(conversation: ConversationId, rows: &[ConversationRow]) -> Vec<Step> {
     let steps = rows.chunks(crate::changes::MAX_CHANGES).map(|rows| Step {
         conversation: Some(conversation),
@@ -98,16 +98,16 @@ fn row_steps(conversation: ConversationId, rows: &[ConversationRow]) -> Vec<Step
     steps.collect()
 }
 
-/// Plans again what is left of a step whose items changed.
+/// Plans the rest of a step again after its items changed.
 #[derive(Debug)]
 pub struct DeleteAgain<'a> {
     store: &'a Store,
-    /// The one message that is deleted; `None` where the conversation is.
+    /// The message to delete; `None` to delete the whole conversation.
     message: Option<(MessageId, SortKey)>,
 }
 
 impl<'a> DeleteAgain<'a> {
-    /// Deletes a whole conversation.
+    /// Plans the deletion of a whole conversation again.
     pub fn conversation(store: &'a Store) -> Self {
         Self {
             store,
@@ -115,7 +115,7 @@ impl<'a> DeleteAgain<'a> {
         }
     }
 
-    /// Deletes one message.
+    /// Plans the deletion of one message again.
     pub fn message(store: &'a Store, id: MessageId, at: SortKey) -> Self {
         Self {
             store,
@@ -156,17 +156,17 @@ impl Replan for DeleteAgain<'_> {
     }
 }
 
-/// A message that was found in a table.
+/// A message found in a table.
 #[derive(Debug, Clone)]
 pub struct FoundMessage {
     /// The item, as it was read.
     pub item: RawItem,
-    /// What it says.
+    /// The decoded message.
     pub message: Message,
 }
 
 impl FoundMessage {
-    /// Takes the item where it is the message with this id.
+    /// Takes the item if it is the message with this id.
     fn new(item: RawItem, id: MessageId) -> Option<Self> {
         match Item::decode(item.clone()) {
             Item::Message(message) if message.id == id => Some(Self { item, message }),
@@ -175,20 +175,16 @@ impl FoundMessage {
     }
 }
 
-/// What a search through a conversation came to.
+/// The result of searching a conversation.
 #[derive(Debug, Clone)]
 pub struct MessageSearch {
-    /// The message, where it was found.
+    /// The message, if it was found.
     pub found: Option<FoundMessage>,
-    /// Read capacity units that the search took.
+    /// Read capacity units that the search consumed.
     pub consumed: f64,
 }
 
-/// Reads the message with this id at its key. `None` where something else or nothing is there.
-///
-/// # Errors
-///
-/// When the request fails.
+/// Reads the message with this id at its key. Returns `None` if there is nothing or something else.
 pub async fn message_at(
     store: &Store,
     conversation: ConversationId,
@@ -199,11 +195,7 @@ pub async fn message_at(
     Ok(item.and_then(|item| FoundMessage::new(item, id)))
 }
 
-/// Searches a conversation for the message with this id, the newest first.
-///
-/// # Errors
-///
-/// When a request fails.
+/// Searches a conversation for the message with this id, newest messages first.
 pub async fn search_message(
     store: &Store,
     conversation: ConversationId,
@@ -228,12 +220,12 @@ pub async fn search_message(
     Ok(search)
 }
 
-/// Plans to delete one message, in one transaction. Where it is the newest, the rows move to the newest that is left, or
-/// go with the last one.
+/// Plans to delete one message in one transaction. If it is the newest, the rows move to the newest remaining message,
+/// or are deleted with the last message.
 ///
 /// # Errors
 ///
-/// When a request fails, or there is no free key for a row.
+/// If a request fails, or there is no free key for a row.
 pub async fn message_step(
     store: &Store,
     FoundMessage { item, message }: FoundMessage,
@@ -282,7 +274,7 @@ pub async fn message_step(
     Ok((step, deletion))
 }
 
-/// Reads the message before the newest.
+/// Reads the second newest message.
 async fn second_newest(
     store: &Store,
     conversation: ConversationId,

@@ -1,15 +1,15 @@
-//! Which messages are wanted: by their time, their sender, and what they say.
+//! Filters for messages: by time, sender, and text.
 
 use crate::handle::Handle;
 use crate::item::{Attributes, Kind};
 use crate::schema::attribute;
 use crate::timestamp::{TimeRange, Timestamp};
 
-/// A text to look for, in any case.
+/// A text to search for, ignoring case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needle(String);
 
-/// Says that there is nothing to look for.
+/// The error for an empty search text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is nothing to look for in an empty text; use a word such as cake")]
 pub struct NothingToFind;
@@ -26,26 +26,26 @@ impl std::str::FromStr for Needle {
 }
 
 impl Needle {
-    /// Tells whether a text holds it.
+    /// Checks whether a text contains it.
     pub fn is_in(&self, text: &str) -> bool {
         text.to_lowercase().contains(&self.0)
     }
 }
 
-/// Says which messages are wanted. The default wants everything.
+/// The conditions for wanted items. By default, every item is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// When they were created.
     pub range: TimeRange,
-    /// What they say.
+    /// A text that they contain.
     pub contains: Option<Needle>,
-    /// Who sent them; of a conversation row, who the other person is.
+    /// Their sender; for a conversation row, the other person.
     pub by: Option<Handle>,
     /// Whether conversation rows and unknown items are left out.
     pub messages_only: bool,
 }
 
-/// What a filter says about an item.
+/// A filter's verdict on an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It is wanted.
@@ -57,7 +57,7 @@ pub enum Verdict {
 }
 
 impl Filter {
-    /// Returns one that wants whatever is of a time.
+    /// Makes a filter for all items in a time range.
     pub fn of_time(range: TimeRange) -> Self {
         Self {
             range,
@@ -65,12 +65,12 @@ impl Filter {
         }
     }
 
-    /// Tells whether everything is wanted.
+    /// Checks whether everything is wanted.
     pub fn is_everything(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Judges an item by the attributes that it has.
+    /// Judges an item by its attributes.
     pub fn judge(&self, item: &impl Attributes) -> Verdict {
         let text = |name: &str| item.text(name).and_then(Result::ok).unwrap_or_default();
         let found = |needle: &Needle| needle.is_in(text(attribute::MESSAGE));
@@ -85,7 +85,7 @@ impl Filter {
                 Err(_) => return Verdict::Undated,
             }
         }
-        // The shape costs more to find out, and most items are not wanted.
+        // Checked last: finding the shape costs more, and most items are not wanted.
         if self.messages_only && Kind::of(item) != Kind::Message {
             return Verdict::LeftOut;
         }

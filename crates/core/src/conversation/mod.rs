@@ -1,5 +1,5 @@
-//! Conversations: reading them (access patterns A and B), writing them (C and D), and keeping the participants' rows at the
-//! newest message (access pattern E).
+//! Conversations: reading them (access patterns A and B), writing them (C and D), and keeping the participants' rows at
+//! the newest message (E).
 
 mod arrivals;
 mod check;

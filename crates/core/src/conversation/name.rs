@@ -1,4 +1,4 @@
-//! A conversation as people name it: by its id, by the first digits of it, or by the other person.
+//! Names of conversations: the id, the first digits of the id, or the other person.
 
 use std::str::FromStr;
 
@@ -11,28 +11,28 @@ use crate::item::{ConversationRow, Item};
 use crate::key::{ConversationId, PartitionKey, UserId};
 use crate::store::{Direction, Partition, Query, Store};
 
-/// Says that a text names no conversation.
+/// The error for a text that cannot name a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// There is nothing in it.
+    /// It has no name in it.
     #[error(
         "not a conversation: `{0}`; use its id, 5ae290ed or more of it, or a handle such as bayko"
     )]
     Blank(String),
-    /// It looks like a whole id, and is none.
+    /// It looks like a complete id, but is not one.
     #[error("not a uuid: `{0}`; use its id, 5ae290ed or more of it, or a handle such as bayko")]
     NotAUuid(String),
 }
 
-/// The first hexadecimal digits of a conversation's id: four or more.
+/// The first four or more hexadecimal digits of a conversation's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstDigits(String);
 
 impl FirstDigits {
-    /// How many digits are the fewest that name a conversation.
+    /// The fewest digits that name a conversation.
     pub const FEWEST: usize = 4;
 
-    /// Takes digits with or without the hyphens of a uuid, in any case.
+    /// Reads digits with or without the hyphens of a uuid, in upper or lower case.
     fn read(text: &str) -> Option<Self> {
         const HYPHENS: [usize; 4] = [8, 13, 18, 23];
         let digits = match text.contains('-') {
@@ -51,13 +51,13 @@ impl FirstDigits {
         whole.then_some(Self(digits))
     }
 
-    /// Tells whether an id begins with them.
+    /// Checks whether an id begins with them.
     pub fn begin(&self, id: ConversationId) -> bool {
         id.uuid().simple().to_string().starts_with(&self.0)
     }
 }
 
-/// A conversation as people name it.
+/// The name of a conversation, as given by the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConversationName {
     /// Its id, in any spelling of a uuid.
@@ -92,12 +92,8 @@ impl FromStr for ConversationName {
     }
 }
 
-/// Finds the conversations of a user whose rows `is_meant` holds for, read consistently: the newest row of each, the
-/// newest conversation first.
-///
-/// # Errors
-///
-/// When a request fails.
+/// Finds the conversations of a user whose rows match `is_meant`, with consistent reads. Returns the newest row of
+/// each, newest conversation first.
 pub async fn find_conversations(
     store: &Store,
     me: UserId,

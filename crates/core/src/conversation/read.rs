@@ -1,4 +1,4 @@
-//! Access patterns A, the messages of a conversation, and B, the conversations of a user.
+//! Access patterns A (the messages of a conversation) and B (the conversations of a user).
 
 use futures::{Stream, TryStreamExt};
 
@@ -9,20 +9,20 @@ use crate::key::{ConversationId, PartitionKey};
 use crate::store::{Direction, Page, Partition, Query, Store};
 use crate::timestamp::TimeRange;
 
-/// One page of a partition, without what is not wanted of it.
+/// One page of a partition, without the items that are not wanted.
 #[derive(Debug, Clone)]
 pub struct Slice {
-    /// The page with the items that are wanted; `count` is their number.
+    /// The page with the wanted items; `count` is their number.
     pub page: Page,
     /// How many items were left out because their sort key is not a time.
     pub undated: u64,
 }
 
-/// Streams what is wanted of a partition, in the order of its sort key.
+/// Streams the wanted items of a partition, in sort key order.
 ///
-/// The key condition is only a net of whole dates; each item is then judged by its parsed time, so
-/// that keys with any offset fall on the right side. `first` bounds the first page; each page after it may be
-/// twice as large, so that a reader who leaves early has paid for little, and one who reads on asks seldom.
+/// The key condition only limits whole dates. Each item is then judged by its parsed time, so that keys with any offset
+/// are handled correctly. `first` limits the first page, and each page after it may be twice as large: a caller that
+/// stops early pays for little, and a caller that reads on makes few requests.
 pub fn read(
     store: &Store,
     partition: PartitionKey,
@@ -37,7 +37,7 @@ pub fn read(
     store.query(query).map_ok(move |page| cut(page, &filter))
 }
 
-/// Makes the query that reads a partition: its key condition is a net around a time range.
+/// Makes the query that reads a partition. Its key condition is wider than the time range.
 pub fn query(partition: PartitionKey, range: TimeRange, direction: Direction) -> Query {
     let (low, high) = range.net();
     Query::new(Partition::Table(partition))
@@ -56,8 +56,8 @@ fn cut(mut page: Page, filter: &Filter) -> Slice {
     Slice { page, undated }
 }
 
-/// Finds the newest message of a conversation: the highest sort key as text among the messages, read
-/// consistently. Items that are no messages are passed over.
+/// Finds the newest message of a conversation with consistent reads: the message with the highest sort key as text.
+/// Skips items that are not messages.
 pub async fn newest_message(
     store: &Store,
     conversation: ConversationId,
@@ -79,7 +79,7 @@ pub async fn newest_message(
     Ok(None)
 }
 
-/// Tells whether a partition holds anything.
+/// Checks whether a partition has any items.
 pub async fn has_items(store: &Store, partition: PartitionKey) -> Result<bool, CallError> {
     let query = Query::new(Partition::Table(partition)).page_size(1);
     let mut pages = std::pin::pin!(store.query(query));
@@ -91,7 +91,7 @@ pub async fn has_items(store: &Store, partition: PartitionKey) -> Result<bool, C
     Ok(false)
 }
 
-/// Collects the rows that a query finds; other items are passed over.
+/// Collects the rows that a query finds. Skips other items.
 pub(super) async fn conversation_rows(
     store: &Store,
     query: Query,

@@ -1,4 +1,4 @@
-//! The first reading: every line is looked at, and nothing is written.
+//! The first pass over the files: it checks every line and writes nothing.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use super::marks::{Mark, Marker, Marks};
 use super::source::{LinesRead, Place, Source, SourceError};
 use crate::item::{ItemView, Kind, read_item};
 
-/// How many bad lines are named.
+/// The most bad lines that are named.
 const NAMED: usize = 20;
 
-/// A line that is no item that the table takes.
+/// A line that is not an item that the table accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
     /// The file and the line, from 1: `backup.jsonl:12`.
@@ -19,16 +19,16 @@ pub struct BadLine {
     pub fault: Fault,
 }
 
-/// What was found in the files.
+/// The result of checking the files.
 #[derive(Debug, Default)]
 pub struct Checked {
     /// Lines that are not blank.
     pub read: u64,
-    /// Lines that are no items that the table takes.
+    /// Lines that are not items that the table accepts.
     pub refused: u64,
-    /// The first of these.
+    /// The first of these lines.
     pub bad: Vec<BadLine>,
-    /// Whether there are rows, for which the files are read once more.
+    /// Whether there are rows, which need another pass over the files.
     pub has_rows: bool,
     pub(super) marker: Marker,
     pub(super) marks: Marks,
@@ -42,7 +42,7 @@ pub(super) struct Line<'l> {
 }
 
 impl<'l> Line<'l> {
-    /// Reads an item that the table takes.
+    /// Reads a line as an item that the table accepts.
     pub fn read(line: Result<&'l str, Fault>, marker: &Marker) -> Result<Self, Fault> {
         let item = read_item(line?).map_err(|error| Fault::NoItem(in_words(&error)))?;
         fault::find(&item)?;
@@ -54,7 +54,7 @@ impl<'l> Line<'l> {
     }
 }
 
-/// Says what is wrong with JSON, without a line: each is one of its own.
+/// Formats a JSON error without its line number, since each line is parsed on its own.
 fn in_words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let (text, column) = match text.rsplit_once(" at line ") {
@@ -67,11 +67,11 @@ fn in_words(error: &serde_json::Error) -> String {
     }
 }
 
-/// Looks at all files. It reads them, so it belongs on a thread that may wait.
+/// Checks all files. It blocks while it reads them, so call it on a thread that may block.
 ///
 /// # Errors
 ///
-/// Where a file cannot be read, or has another checksum than its manifest says. What is wrong with lines is counted.
+/// If a file cannot be read, or its checksum differs from the manifest. Bad lines are counted and are not errors.
 pub fn check(source: &Source, read: &LinesRead) -> Result<Checked, SourceError> {
     source.verify()?;
     let mut checked = Checked::default();
@@ -103,7 +103,7 @@ impl Checked {
         }
     }
 
-    /// Reads the files once more, to name the lines with one key and different contents.
+    /// Reads the files again, to name the lines with the same key and different contents.
     fn name_doubled(&mut self, source: &Source) -> Result<(), SourceError> {
         let mut seen: HashMap<u64, (Place, bool)> = HashMap::new();
         source.each_line(&LinesRead::default(), |place, line| {

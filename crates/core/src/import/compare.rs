@@ -1,4 +1,4 @@
-//! Comparing a table with files, both ways.
+//! Comparing a table with files in both directions.
 
 use futures::TryStreamExt;
 
@@ -9,20 +9,20 @@ use crate::item::ItemView;
 use crate::rate_limit::Rate;
 use crate::store::{Scan, Store};
 
-/// Counts items.
+/// The counts of a comparison.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// Those of the files that are in the table as they are.
+    /// Items of the files that are in the table unchanged.
     pub unchanged: u64,
-    /// Those of the files whose keys have another content in the table.
+    /// Items of the files whose keys have other content in the table.
     pub different: u64,
-    /// Those of the files that are not in the table.
+    /// Items of the files that are not in the table.
     pub missing: u64,
-    /// Those of the table that are not in the files.
+    /// Items of the table that are not in the files.
     pub extra: u64,
 }
 
-/// What is known of an item of the files.
+/// How an item of the files compares with the table so far.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Not,
@@ -31,12 +31,8 @@ enum Seen {
 }
 
 impl Checked {
-    /// Reads the whole table, strongly consistent, and compares it with the files that were checked. `see` is told how many
-    /// items were read.
-    ///
-    /// # Errors
-    ///
-    /// When a request fails.
+    /// Reads the whole table with strongly consistent reads, and compares it with the checked files. Calls `see` with
+    /// the number of items read so far.
     pub async fn compare(
         &self,
         store: &Store,

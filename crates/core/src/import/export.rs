@@ -1,4 +1,4 @@
-//! The folder of an export to S3: see "DynamoDB table export output format" in the AWS developer guide.
+//! The folder of an export to S3. See "DynamoDB table export output format" in the AWS developer guide.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -13,10 +13,10 @@ const SUMMARY: &str = "manifest-summary.json";
 const FILES: &str = "manifest-files.json";
 const DATA: &str = "data";
 
-/// Says why a folder cannot be read as an export.
+/// The reason why a folder cannot be read as an export.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportFault {
-    /// It has no folder with data.
+    /// It has no folder with data files.
     #[error(
         "it has no folder `data` with .json.gz files: an export is the folder that manifest-summary.json is in"
     )]
@@ -32,13 +32,13 @@ pub enum ExportFault {
     Manifest {
         /// Its name.
         file: &'static str,
-        /// What is wrong.
+        /// The cause.
         error: io::Error,
     },
-    /// A file that the manifest names is not there.
+    /// A file that the manifest names does not exist.
     #[error("{FILES} names `{0}`, which is not there")]
     Missing(String),
-    /// A file is there that the manifest does not name.
+    /// A file exists that the manifest does not name.
     #[error("`{0}` is there, and {FILES} does not name it")]
     Surplus(String),
     /// The folder cannot be listed.
@@ -62,15 +62,15 @@ struct Listed {
     data_file: Option<String>,
 }
 
-/// A file with items of an export.
+/// A file with the items of an export.
 #[derive(Debug)]
 pub(super) struct DataFile {
     pub path: PathBuf,
-    /// The MD5 that the manifest says it has.
+    /// Its MD5 according to the manifest.
     pub md5: Option<[u8; 16]>,
 }
 
-/// Finds the files of an export, in the order of their names.
+/// Finds the data files of an export: in the order of the manifest, or by name if there is none.
 pub(super) fn files_of(folder: &Path) -> Result<Vec<DataFile>, ExportFault> {
     if let Some(summary) = read(folder, SUMMARY)? {
         let summary: Summary = parse(SUMMARY, &summary)?;
@@ -125,7 +125,7 @@ pub(super) fn files_of(folder: &Path) -> Result<Vec<DataFile>, ExportFault> {
 }
 
 impl Listed {
-    /// Returns the name in the folder `data`: what follows the last slash of its key in S3.
+    /// Returns the name in the folder `data`: the part of its S3 key after the last slash.
     fn name(&self) -> Result<&str, ExportFault> {
         let key = self.data_file.as_deref().unwrap_or_default();
         let name = key.rsplit('/').next().unwrap_or_default();

@@ -1,16 +1,16 @@
-//! What makes a line no item that the table takes.
+//! The reasons why a line is not an item that the table accepts.
 
 use crate::item::{ItemView, MAX_SIZE, Number, NumberFault, Value};
 use crate::schema::attribute;
 
-/// The most levels of values in each other, of which the attribute is the first: "Quotas in Amazon DynamoDB" in the AWS
+/// The most levels of nested values; the attribute is the first level. See "Quotas in Amazon DynamoDB" in the AWS
 /// developer guide.
 const MAX_DEPTH: usize = 32;
-/// The most bytes of the parts of a key, from the same page.
+/// The most bytes of each part of a key, from the same page.
 const MAX_PARTITION_KEY: usize = 2048;
 const MAX_SORT_KEY: usize = 1024;
 
-/// Says what is wrong with a line.
+/// A fault of a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// It is longer than the JSON of any item.
@@ -19,13 +19,13 @@ pub enum Fault {
     /// It is not UTF-8.
     #[error("it is not UTF-8")]
     NotUtf8,
-    /// It is not JSON, or not that of an item.
+    /// It is not JSON, or not the JSON of an item.
     #[error("{0}")]
     NoItem(String),
-    /// A part of a key is not there.
+    /// A part of a key is missing.
     #[error("it has no `{0}`")]
     NoKey(&'static str),
-    /// A part of a key is of another type, or empty.
+    /// A part of a key has another type, or is empty.
     #[error("its `{0}` is not a text with at least one character, as the table's keys are")]
     OtherKey(&'static str),
     /// A part of a key is too long.
@@ -37,27 +37,27 @@ pub enum Fault {
     /// A value cannot be stored.
     #[error("its `{0}` holds {1}")]
     Value(String, ValueFault),
-    /// It is over the limit of the service.
+    /// It is larger than DynamoDB's limit.
     #[error("it has {0} bytes; DynamoDB takes at most 409600 an item")]
     TooLarge(usize),
-    /// The same key is elsewhere in the files, with another content.
+    /// The same key is elsewhere in the files, with other content.
     #[error("its key is also that of {0}, with other content")]
     Doubled(String),
 }
 
-/// Says what is wrong with a value.
+/// A fault of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ValueFault {
-    /// The type is not one of DynamoDB's.
+    /// The type is not a DynamoDB type.
     #[error("a value of a type that is not known")]
     OtherType,
-    /// A text has half of a surrogate pair.
+    /// A text has an unpaired surrogate.
     #[error("text that is not Unicode")]
     NotUnicode,
-    /// A number is none of the service's.
+    /// A number is not one that DynamoDB accepts.
     #[error(transparent)]
     Number(#[from] NumberFault),
-    /// A set is empty.
+    /// A set has no elements.
     #[error("an empty set")]
     EmptySet,
     /// A set has an element twice.
@@ -66,12 +66,12 @@ pub enum ValueFault {
     /// A map has an attribute without a name.
     #[error("an attribute without a name")]
     NoName,
-    /// Lists and maps are in each other too deeply.
+    /// Lists and maps are nested too deeply.
     #[error("more than 32 levels of lists and maps")]
     TooDeep,
 }
 
-/// Finds the first thing that keeps the table from taking an item.
+/// Finds the first reason why the table would not accept an item.
 pub(super) fn find(item: &ItemView<'_>) -> Result<(), Fault> {
     key(item, attribute::PK, MAX_PARTITION_KEY)?;
     key(item, attribute::SK, MAX_SORT_KEY)?;
@@ -90,7 +90,7 @@ pub(super) fn find(item: &ItemView<'_>) -> Result<(), Fault> {
     }
 }
 
-/// Looks at a part of the key of the table or of its index.
+/// Checks a part of the key of the table or of its index.
 fn key(item: &ItemView<'_>, name: &'static str, most: usize) -> Result<(), Fault> {
     match item.get(name) {
         None => Err(Fault::NoKey(name)),
@@ -127,7 +127,7 @@ fn inspect(value: &Value<'_>, depth: usize) -> Result<(), ValueFault> {
     }
 }
 
-/// Looks at the elements of a set, which are sorted.
+/// Checks the elements of a set, which are sorted.
 fn elements<T: PartialEq>(set: &[T]) -> Result<(), ValueFault> {
     if set.is_empty() {
         return Err(ValueFault::EmptySet);

@@ -1,4 +1,4 @@
-//! What is remembered of the items that were looked at.
+//! What is remembered of the items that were checked.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use crate::item::{ItemView, Value};
 use crate::schema::attribute;
 
-/// Stands for the key of an item, and for all of it, by hashes that nobody can foresee. Where two items of a million are
-/// not equal, their marks are equal once in ten million times.
+/// Hashes of an item's key and of the whole item, which nobody can predict. Among a million different items, two have
+/// the same mark once in ten million times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mark {
     pub key: u64,
@@ -19,7 +19,7 @@ pub(super) struct Mark {
 pub(super) struct Marker(RandomState);
 
 impl Marker {
-    /// Returns the mark of an item. Numbers count as what they are, not as they are written.
+    /// Returns the mark of an item. Numbers are compared by value, not as they are written.
     pub fn mark(&self, item: &ItemView<'_>) -> Mark {
         let text = |name: &str| match item.get(name) {
             Some(Value::S(text)) => Some(text),
@@ -32,18 +32,18 @@ impl Marker {
     }
 }
 
-/// The marks of many items, one a key, in order.
+/// The marks of many items, one per key, sorted.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     sorted: Vec<Mark>,
-    /// How often an item is there beside the first time, by the marks of their keys.
+    /// The number of further copies of an item, by the mark of its key.
     copies: HashMap<u64, u64>,
-    /// Of these keys there are items with different contents. None of them is among the marks.
+    /// Keys that have items with different contents. They are not among the marks.
     doubled: HashSet<u64>,
 }
 
 impl Marks {
-    /// Puts marks in order.
+    /// Sorts marks.
     pub fn new(mut marks: Vec<Mark>) -> Self {
         marks.sort_unstable();
         let (mut copies, mut doubled) = (HashMap::new(), HashSet::new());
@@ -66,32 +66,32 @@ impl Marks {
         }
     }
 
-    /// Returns how many items there are, copies among them.
+    /// Returns the number of items, including copies.
     pub fn items(&self) -> u64 {
         self.sorted.len() as u64 + self.copies.values().sum::<u64>()
     }
 
-    /// Returns how many keys there are.
+    /// Returns the number of keys.
     pub fn keys(&self) -> usize {
         self.sorted.len()
     }
 
-    /// Tells whether there are items with this key and different contents.
+    /// Checks whether there are items with this key and different contents.
     pub fn is_doubled(&self, key: u64) -> bool {
         self.doubled.contains(&key)
     }
 
-    /// Tells whether any key has items with different contents.
+    /// Checks whether any key has items with different contents.
     pub fn has_doubled(&self) -> bool {
         !self.doubled.is_empty()
     }
 
-    /// Tells whether there is more than one item of this key, all of them equal.
+    /// Checks whether there is more than one item with this key, all of them equal.
     pub fn has_copies(&self, key: u64) -> bool {
         self.copies.contains_key(&key)
     }
 
-    /// Finds the place of a key, and tells whether the content is the same.
+    /// Returns the position of a key, and whether the content is the same.
     pub fn find(&self, mark: Mark) -> Option<(usize, bool)> {
         let place = self
             .sorted
@@ -100,7 +100,7 @@ impl Marks {
         Some((place, self.sorted[place] == mark))
     }
 
-    /// Returns how many items have the key at a place.
+    /// Returns the number of items with the key at a position.
     pub fn count(&self, place: usize) -> u64 {
         1 + self
             .copies

@@ -1,10 +1,11 @@
-//! Bringing items back: lines of DynamoDB JSON, as a scan, and an export to S3, write them.
+//! Importing items from lines of DynamoDB JSON, as written by a scan or an export to S3.
 //!
-//! Files are read more than once. The first reading looks at every line ([`check`]), so that nothing is written where one of
-//! them is wrong. The second one ([`Import::write`]) looks for each item in the table, and puts it where its key is free: what
-//! is there stays as it is. A last one does that with the rows of conversations, so that no row is there before its messages.
+//! Files are read more than once. The first pass checks every line ([`check`]), so that nothing is written if one of
+//! them is wrong. The second pass ([`Import::write`]) looks up each item in the table, and puts it if its key is free.
+//! Existing items stay unchanged. A last pass does the same with the rows of conversations, so that no row exists
+//! before its messages.
 //!
-//! Of an item that was looked at, 16 bytes are remembered.
+//! For each checked item, 16 bytes are kept in memory.
 
 mod check;
 mod compare;

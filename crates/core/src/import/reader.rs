@@ -1,4 +1,4 @@
-//! Items on their way from the files to the table.
+//! Reading items from the files for the table.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,45 +14,45 @@ use crate::item::{ItemView, Kind, Known, RawItem, Typed, Value};
 use crate::key::{ConversationId, UserId};
 use crate::schema::attribute;
 
-/// The most items that are looked for in one request: BatchGetItem in the API reference.
+/// The most items that are looked up in one request: BatchGetItem in the API reference.
 const CHUNK: usize = 100;
-/// The most bytes of JSON in a chunk, so that those in flight are not large.
+/// The most bytes of JSON in a chunk, so that chunks in flight are not large.
 const CHUNK_BYTES: usize = 1024 * 1024;
 
-/// An item on its way.
+/// An item on its way to the table.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub pk: String,
     pub sk: String,
-    /// As DynamoDB JSON.
+    /// The item as DynamoDB JSON.
     pub json: String,
-    /// Its size as the service bills it.
+    /// Its size as DynamoDB bills it.
     pub bytes: usize,
-    /// Whose row of which conversation it is.
+    /// The owner and the conversation, if it is a row.
     pub row: Option<(UserId, ConversationId)>,
 }
 
 pub(super) type Chunk = Vec<Piece>;
 
-/// What a reading is for.
+/// The items that a pass reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
     Others,
     Rows,
 }
 
-/// What a reading came to.
+/// The counts of a pass.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counts {
     pub items: u64,
-    /// Items that were there before in the files, as they are.
+    /// Items that equal an earlier item in the files.
     pub copies: u64,
 }
 
-/// A reading under way, on a thread of its own.
+/// A running pass, on its own thread.
 pub(super) type Reading = JoinHandle<Result<Counts, SourceError>>;
 
-/// Begins to read the items that a turn is about. The reading ends where nobody takes them any more.
+/// Starts to read the items of a turn. Reading ends when the stream of chunks is dropped.
 pub(super) fn start(
     source: &Arc<Source>,
     checked: &Arc<Checked>,
@@ -84,14 +84,14 @@ struct Reader {
     chunks: mpsc::Sender<Chunk>,
     chunk: Chunk,
     bytes: usize,
-    /// The marks of keys with several equal items, of which one was read.
+    /// The marks of keys with several equal items, one of which was read.
     copies: HashSet<u64>,
     counts: Counts,
 }
 
-/// Ends a reading.
+/// Why a pass ended.
 enum End {
-    /// Nobody takes chunks any more: why is known there.
+    /// The receiver of the chunks is gone; it knows why.
     Alone,
     By(SourceError),
 }
@@ -105,7 +105,7 @@ impl From<SourceError> for End {
 impl Reader {
     fn run(mut self, source: &Source, read: &LinesRead) -> Result<Counts, SourceError> {
         let ended = source.each_line(read, |place, line| {
-            // What is wrong with lines was counted before.
+            // Bad lines were counted before.
             let Ok(line) = Line::read(line, &self.checked.marker) else {
                 return Ok(());
             };
@@ -164,7 +164,7 @@ impl Piece {
         Self {
             pk: text(attribute::PK),
             sk: text(attribute::SK),
-            // Only a map whose keys are no strings cannot be written.
+            // Cannot fail: only a map with keys that are not strings cannot be written.
             json: serde_json::to_string(&Typed(item)).unwrap_or_default(),
             bytes: item.size(),
             row,

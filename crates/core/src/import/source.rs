@@ -1,4 +1,4 @@
-//! Where lines come from: files, plain or compressed with gzip, and standard input.
+//! The sources of lines: files, plain or compressed with gzip, and standard input.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
@@ -11,13 +11,14 @@ use md5::{Digest, Md5};
 use super::export::{ExportFault, files_of};
 use super::fault::Fault;
 
-/// No item has a longer line: one of 400 KB that consists of control characters, or of the shortest values, has 3 MB.
+/// The longest line. No item is longer: an item of 400 KB that consists of control characters, or of the shortest
+/// values, has 3 MB.
 const MAX_LINE: usize = 8 * 1024 * 1024;
 const BUFFER: usize = 64 * 1024;
-/// What a file that gzip made begins with (RFC 1952, section 2.3.1).
+/// The first bytes of a gzip file (RFC 1952, section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Says why a file cannot be read.
+/// The reason why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// It cannot be opened.
@@ -25,20 +26,20 @@ pub enum SourceError {
     Unopened {
         /// The file.
         file: String,
-        /// What the system says.
+        /// The error of the system.
         error: io::Error,
     },
-    /// It cannot be read to its end, or what gzip made is damaged or cut.
+    /// It cannot be read to its end, or its gzip data is damaged or truncated.
     #[error("{file}: line {line} cannot be read: {error}")]
     Unreadable {
         /// The file.
         file: String,
-        /// The line at which it ends, from 1.
+        /// The line at which reading failed, from 1.
         line: u64,
-        /// What the system or gzip says.
+        /// The error of the system or of gzip.
         error: io::Error,
     },
-    /// Standard input cannot be kept for a second reading.
+    /// Standard input cannot be saved for a second pass.
     #[error("a temporary file for standard input: {0}")]
     Spool(io::Error),
     /// A folder is not an export that can be read.
@@ -46,20 +47,20 @@ pub enum SourceError {
     Export {
         /// The folder.
         folder: String,
-        /// What is wrong.
+        /// The fault.
         fault: ExportFault,
     },
-    /// The checksum is not that of the manifest.
+    /// The checksum differs from the manifest.
     #[error(
         "{0}: its checksum does not match manifest-files.json: it is damaged, or belongs to another export"
     )]
     Checksum(String),
-    /// A file has other lines than when it was looked at.
+    /// A file has other lines than when it was checked.
     #[error("{0}: it was changed while it was read")]
     Changed(String),
 }
 
-/// How many bytes of all files were read; it can be asked at any time.
+/// The number of bytes read from all files. It can be read at any time.
 #[derive(Debug, Default)]
 pub struct LinesRead(AtomicU64);
 
@@ -75,7 +76,7 @@ impl LinesRead {
 struct Part {
     name: String,
     content: Content,
-    /// The MD5 that it has to have.
+    /// The expected MD5.
     md5: Option<[u8; 16]>,
 }
 
@@ -113,7 +114,7 @@ pub struct Source {
     bytes: u64,
 }
 
-/// A line of a file.
+/// The position of a line in the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     part: usize,
@@ -121,12 +122,12 @@ pub(super) struct Place {
 }
 
 impl Source {
-    /// Finds files, the files of folders that hold an export to S3, and standard input, which is `-` and is kept in a
-    /// temporary file.
+    /// Opens files, the files of folders with an export to S3, and standard input. Standard input is `-` and is saved
+    /// in a temporary file.
     ///
     /// # Errors
     ///
-    /// Where one of them cannot be opened, or is no file that can be read.
+    /// If one of them cannot be opened, or is not a file that can be read.
     pub fn open(files: &[PathBuf], stdin: impl Read) -> Result<Self, SourceError> {
         let mut parts = Vec::new();
         let mut stdin = Some(stdin);
@@ -154,7 +155,7 @@ impl Source {
         Ok(Self { parts, bytes })
     }
 
-    /// Returns how many bytes all files have.
+    /// Returns the size of all files in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -166,23 +167,23 @@ impl Source {
         format!("{name}:{}", place.line)
     }
 
-    /// Says that a file is no longer what it was.
+    /// Makes the error for a file that was changed.
     pub(super) fn changed(&self, place: Place) -> SourceError {
         let part = self.parts.get(place.part);
         SourceError::Changed(part.map(|part| part.name.clone()).unwrap_or_default())
     }
 
-    /// Says that a file that had another line has none.
+    /// Makes the error for files that have fewer lines than before.
     pub(super) fn shorter(&self) -> SourceError {
         let names: Vec<_> = self.parts.iter().map(|part| part.name.as_str()).collect();
         SourceError::Changed(names.join(", "))
     }
 
-    /// Holds every file against its checksum, where it has one.
+    /// Verifies the checksum of every file that has one.
     ///
     /// # Errors
     ///
-    /// [`SourceError::Checksum`], and where a file cannot be read.
+    /// [`SourceError::Checksum`], or if a file cannot be read.
     pub(super) fn verify(&self) -> Result<(), SourceError> {
         for part in &self.parts {
             let Some(wanted) = part.md5 else { continue };
@@ -196,11 +197,12 @@ impl Source {
         Ok(())
     }
 
-    /// Hands on every line that is not blank, with its place. A line that is too long is handed on as its fault.
+    /// Calls `each` with every line that is not blank and its place. For a line that is too long or is not UTF-8,
+    /// passes the fault.
     ///
     /// # Errors
     ///
-    /// Where a file cannot be read to its end, and the first error of `each`.
+    /// If a file cannot be read to its end, or the first error of `each`.
     pub(super) fn each_line<E: From<SourceError>>(
         &self,
         read: &LinesRead,
@@ -264,7 +266,7 @@ impl Part {
         };
         let mut plain = BufReader::with_capacity(BUFFER, counted);
         if plain.fill_buf()?.starts_with(&GZIP) {
-            // The parts of a file that was written in pieces follow each other.
+            // A gzip file may consist of several members, one after the other.
             let unpacked = MultiGzDecoder::new(plain);
             return Ok(Box::new(BufReader::with_capacity(BUFFER, unpacked)));
         }
@@ -306,7 +308,7 @@ enum Length {
     TooLong,
 }
 
-/// Reads a line without its end. Of one that is too long no more is kept than the limit.
+/// Reads a line without its line end. If it is too long, keeps no more than the limit.
 fn next_line(lines: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Length> {
     line.clear();
     let mut length = 0;

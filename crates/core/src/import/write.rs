@@ -1,4 +1,4 @@
-//! The readings after the first one: each item is looked for, and put where its key is free.
+//! The passes after the first: each item is looked up, and put if its key is free.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -22,13 +22,13 @@ use crate::store::{Batch, Encoded, Partition, Query, Store, Writer, write_units}
 const CHUNKS: usize = 8;
 /// The most puts in flight.
 const IN_FLIGHT: usize = 64;
-/// How many items that were left are named.
+/// The most left items that are named.
 const NAMED: usize = 10;
 
-/// Says why an import ended early. What was written stays; a later run finds it, and goes on.
+/// The reason why an import ended early. What was written stays; a later run finds it and continues.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// A file could not be read again as it was.
+    /// A file could not be read again, or was changed.
     #[error(transparent)]
     Source(#[from] SourceError),
     /// A request failed.
@@ -42,7 +42,7 @@ impl From<CallError> for ImportError {
     }
 }
 
-/// An item that was left as it is in the table.
+/// An item of the files that was not put.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
     /// The partition key.
@@ -53,18 +53,18 @@ pub struct Left {
     pub why: WhyLeft,
 }
 
-/// Says why an item was left.
+/// The reason why an item was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WhyLeft {
-    /// Its key has another content in the table.
+    /// Its key has other content in the table.
     #[error("the key holds other content")]
     OtherContent,
-    /// It is a row, and its owner has another one of that conversation.
+    /// It is a row, and its owner has another row for that conversation.
     #[error("this person has another row for the conversation")]
     OtherRow,
 }
 
-/// Counts items; it can be asked at any time.
+/// The counts of an import. They can be read at any time.
 #[derive(Debug, Default)]
 pub struct Tally {
     unchanged: AtomicU64,
@@ -74,17 +74,17 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Returns how many items were in the table as they are in the files.
+    /// Returns the number of items that were already in the table, with the same content, or were copies in the files.
     pub fn unchanged(&self) -> u64 {
         self.unchanged.load(Ordering::Relaxed)
     }
 
-    /// Returns how many items were put, or would be.
+    /// Returns the number of items that were put, or would be put.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Returns how many items were left, since something else is there.
+    /// Returns the number of items that were left, because something else is in the table.
     pub fn different(&self) -> u64 {
         self.different.load(Ordering::Relaxed)
     }
@@ -107,35 +107,35 @@ impl Tally {
     }
 }
 
-/// Files whose items are brought into a table.
+/// An import of files into a table.
 #[derive(Debug)]
 pub struct Import<'a> {
     /// The table.
     pub store: &'a Store,
-    /// What may write to it; `None` where it is only looked at.
+    /// The writer; `None` to only read the table.
     pub writer: Option<&'a Writer>,
     /// The files.
     pub source: &'a Arc<Source>,
-    /// What was found in them.
+    /// The result of checking them.
     pub checked: &'a Arc<Checked>,
-    /// Write capacity units a second.
+    /// The limit of write capacity units per second.
     pub rate: Option<Rate>,
-    /// How far the files are read.
+    /// The number of bytes read from the files so far.
     pub read: &'a Arc<LinesRead>,
-    /// How far the import is.
+    /// The counts so far.
     pub tally: &'a Tally,
 }
 
 impl Import<'_> {
-    /// Puts what is not there: all but rows first, then the rows, each of them only where its owner has no other one of that
-    /// conversation. What is there is never changed.
+    /// Puts the items that are missing in the table: first all except rows, then the rows, each only if its owner has
+    /// no other row for that conversation. Existing items are never changed.
     ///
-    /// In production each item is put on condition that its key is free. A local table takes batches, which have no
-    /// condition: a key is free there that was free when it was looked at, just before.
+    /// In production, each item is put on condition that its key is free. A local table is written in batches, which
+    /// have no conditions: there, a key counts as free if it was free when it was looked up just before.
     ///
     /// # Errors
     ///
-    /// When a request fails, or the files have changed since they were checked.
+    /// If a request fails, or the files have changed since they were checked.
     pub async fn write(&self) -> Result<(), ImportError> {
         let work = Work {
             import: self,
@@ -147,7 +147,7 @@ impl Import<'_> {
         let mut items = self.end(reading).await?;
         if self.checked.has_rows {
             let (chunks, reading) = self.read(Turn::Rows);
-            // One after the other, so that two rows of one owner and conversation see each other.
+            // One chunk after the other, so that two rows of the same owner and conversation see each other.
             let put = chunks.then(|chunk| work.put_rows(chunk));
             put.try_for_each(|()| async { Ok(()) }).await?;
             items += self.end(reading).await?;
@@ -158,12 +158,12 @@ impl Import<'_> {
         }
     }
 
-    /// Reads the items that a turn is about.
+    /// Starts to read the items of a turn.
     fn read(&self, turn: Turn) -> (impl Stream<Item = Chunk> + use<>, Reading) {
         reader::start(self.source, self.checked, self.read, turn)
     }
 
-    /// Waits for the end of a reading; returns how many items it came upon.
+    /// Waits for the end of a pass, and returns the number of items that it read.
     async fn end(&self, reading: Reading) -> Result<u64, ImportError> {
         let counts = match reading.await {
             Ok(counts) => counts?,
@@ -188,7 +188,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Takes out of a chunk what is there, and counts it.
+    /// Removes the items of a chunk that are already in the table, and counts them.
     async fn absent(&self, mut chunk: Chunk) -> Result<Chunk, ImportError> {
         let keys = chunk.iter().map(Piece::raw_key).collect();
         let there = self.import.store.get_many(keys).await?;
@@ -210,12 +210,12 @@ impl Work<'_> {
         Ok(chunk)
     }
 
-    /// Puts what is not there of a chunk.
+    /// Puts the items of a chunk that are not in the table.
     async fn put(&self, chunk: Chunk) -> Result<(), ImportError> {
         self.put_absent(self.absent(chunk).await?).await
     }
 
-    /// Puts the items of a chunk whose keys were free just now.
+    /// Puts the items of a chunk, whose keys were free just before.
     async fn put_absent(&self, chunk: Chunk) -> Result<(), ImportError> {
         let Some(writer) = self.import.writer else {
             self.count(chunk.len() as u64);
@@ -257,7 +257,7 @@ impl Work<'_> {
         }
         let is_put = writer.put_if_free(&piece.item().to_raw()).await?;
         permit.accepted();
-        // The very same item is there after a lost reply. It was not there before, so it was written.
+        // After a lost reply, the same item is there. It was not there before, so this import wrote it.
         let is_there = is_put || {
             let there = self.import.store.get_many(vec![piece.raw_key()]).await?;
             there.iter().any(|there| piece.is(there))
@@ -297,7 +297,7 @@ impl Work<'_> {
         self.put_absent(free).await
     }
 
-    /// Returns the conversations of which somebody has a row, strongly consistent.
+    /// Returns the conversations for which a user has a row, with strongly consistent reads.
     async fn conversations_of(&self, owner: UserId) -> Result<HashSet<ConversationId>, CallError> {
         let query = Query::new(Partition::Table(PartitionKey::Rows(owner))).consistent();
         let pages = self.import.store.query(query);

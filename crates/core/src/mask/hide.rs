@@ -1,14 +1,14 @@
-//! Taking ids out of what is said.
+//! Removing ids from displayed text.
 
 use std::borrow::Cow;
 
 const HIDDEN: &str = "(id)";
-/// How long a uuid is, with hyphens and without.
+/// The length of a uuid, with and without hyphens.
 const WHOLE: usize = uuid::fmt::Hyphenated::LENGTH;
 const DIGITS: usize = uuid::fmt::Simple::LENGTH;
 
-/// Returns a text with `(id)` in the place of each uuid, with hyphens or without, in any case. It is for the words of
-/// others, such as the message of a service, which may quote a key.
+/// Replaces each uuid in a text with `(id)`: with or without hyphens, in upper or lower case. It is for texts from
+/// elsewhere, such as the message of a service, which may quote a key.
 pub fn without_ids(text: &str) -> Cow<'_, str> {
     let mut shown = String::new();
     let (mut copied, mut at) = (0, 0);
@@ -16,7 +16,7 @@ pub fn without_ids(text: &str) -> Cow<'_, str> {
     while at < bytes.len() {
         let rest = &bytes[at..];
         let length = [WHOLE, DIGITS].into_iter().find(|length| {
-            // The form is ASCII, so that it ends at the end of a character.
+            // An id is ASCII, so it ends at a character boundary.
             let id = rest.get(..*length);
             id.is_some_and(is_id)
         });

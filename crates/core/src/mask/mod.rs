@@ -1,10 +1,10 @@
-//! Masking: invented people and words in the place of real ones. Pure functions; nothing here reads or writes.
+//! Masking: replacing real people and words with invented ones. Pure functions; nothing here reads or writes.
 //!
-//! Whatever is invented follows from a secret key and an id, by HMAC-SHA256 (RFC 2104), and from nothing else. So one
-//! person is the same everywhere, one key gives the same copy, and whoever has a copy and not the key cannot tell
-//! an id from what it became, nor try whether a guess is right.
+//! Everything invented is derived from a secret key and an id by HMAC-SHA256 (RFC 2104), and from nothing else. So a
+//! person is the same everywhere, and the same key gives the same copy. Without the key, nobody who has a copy can find
+//! the original of an id or verify a guess.
 //!
-//! Times and lengths stay: a masked conversation is pseudonymous, not anonymous.
+//! Times and lengths are kept: a masked conversation is pseudonymous, not anonymous.
 
 mod hide;
 mod words;
@@ -20,24 +20,24 @@ use crate::key::{ConversationId, MessageId, UserId};
 
 pub use hide::without_ids;
 
-/// The size of a digest, and of a key that is made here.
+/// The size of a digest, and of a generated key.
 const BYTES: usize = 32;
 
-/// Stands before everything that is hashed, so that a key that is used elsewhere, too, says nothing about it.
+/// The prefix of everything that is hashed, so that other uses of the same key reveal nothing about the results.
 const SCHEME: &str = "ddb mask 1";
 
-/// Says why there is no key.
+/// The reason why there is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MaskError {
-    /// The secret is so short that it can be guessed.
+    /// The secret is short enough to be guessed.
     #[error("a key has {BYTES} bytes or more; this one has {0}")]
     Short(usize),
-    /// The system gives no random numbers.
+    /// The system provides no random numbers.
     #[error("this system provides no random numbers: {0}")]
     NoRandom(String),
 }
 
-/// A secret key, and what is invented by it.
+/// A secret key, which everything invented is derived from.
 #[derive(Clone)]
 pub struct Mask(Hmac<Sha256>);
 
@@ -47,7 +47,7 @@ impl fmt::Debug for Mask {
     }
 }
 
-/// What a digest is for. Digests for different things have nothing to do with each other.
+/// The purpose of a digest. Digests for different purposes are unrelated.
 #[derive(Debug, Clone, Copy)]
 enum Of {
     Conversation,
@@ -58,7 +58,7 @@ enum Of {
 }
 
 impl Mask {
-    /// Makes a key that nobody knows. It ends with this value.
+    /// Makes a random key that nobody knows. It is lost when this value is dropped.
     ///
     /// # Errors
     ///
@@ -69,8 +69,8 @@ impl Mask {
         Self::from_secret(&secret)
     }
 
-    /// Takes the key that a secret of at least 32 bytes is. A line end after 32 bytes or more is no part of it: of random
-    /// bytes, the last one may look like one.
+    /// Makes a mask from a secret key of at least 32 bytes. Line ends after the key are not part of it, except within
+    /// the first 32 bytes: a random byte may look like a line end.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl Mask {
             Of::Text(part) => ("text", part),
         };
         let mut mac = self.0.clone();
-        // Each field but the last two, whose length is fixed, ends with a zero byte.
+        // Each field ends with a zero byte, except the last two, whose length is fixed.
         for field in [SCHEME, word] {
             mac.update(field.as_bytes());
             mac.update(&[0]);
@@ -108,7 +108,7 @@ impl Mask {
         mac.finalize().into_bytes().into()
     }
 
-    /// Makes a UUIDv8 (RFC 9562, section 5.8) of the first half of a digest.
+    /// Makes a UUIDv8 (RFC 9562, section 5.8) from the first half of a digest.
     fn id(&self, of: Of, id: &Uuid) -> Uuid {
         let digest = self.digest(of, id);
         let mut half = [0; 16];
@@ -126,10 +126,10 @@ impl Mask {
         UserId::new(self.id(Of::User, id.uuid()))
     }
 
-    /// Returns the invented person in the place of one. All of it follows from the id: names and handles that
-    /// changed in the course of a conversation are those of one person.
+    /// Returns the invented person for an id. Everything is derived from the id, so a person whose name or handle
+    /// changed during a conversation is still one person.
     ///
-    /// It is shown as `Tilo Sane Ruda`, with the handle `tilo-sane-ruda-417`.
+    /// For example, the display name is `Tilo Sane Ruda` and the handle `tilo-sane-ruda-417`.
     pub fn person(&self, id: UserId) -> Person {
         let (display_name, handle) = words::name(&self.digest(Of::Name, id.uuid()));
         Person {
@@ -139,8 +139,8 @@ impl Mask {
         }
     }
 
-    /// Returns the invented message in the place of one; `None` where its sort key is no time, so that nobody knows
-    /// what it says.
+    /// Returns the invented message for a message. Returns `None` if its sort key is not a time, because nobody knows
+    /// what such a key reveals.
     pub fn message(&self, message: &Message) -> Option<Message> {
         message.created_at.time().ok()?;
         Some(Message {
@@ -152,9 +152,9 @@ impl Mask {
         })
     }
 
-    /// Returns the invented text of a message: as many graphemes (UAX #29), and so many in each word.
+    /// Returns the invented text of a message. It has the same number of graphemes (UAX #29), also in each word.
     ///
-    /// The words follow from the id of the message alone, so that equal texts become different ones.
+    /// The words are derived only from the id of the message, so that equal texts become different ones.
     pub fn text(&self, message: MessageId, text: &str) -> String {
         let parts = (0..=u32::MAX).map(Of::Text);
         let mut bytes = parts.flat_map(|part| self.digest(part, message.uuid()));
@@ -185,7 +185,7 @@ mod tests {
             Mask::from_secret(&SECRET[1..]).unwrap_err(),
             MaskError::Short(31)
         );
-        // Random bytes may end with what looks like a line end.
+        // Random bytes may end with a byte that looks like a line end.
         let random = [&SECRET[1..], b"\n"].concat();
         assert!(Mask::from_secret(&random).is_ok());
         let line = Mask::from_secret(&[SECRET, b"\n".as_slice()].concat()).unwrap();
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(format!("{:?}", mask()), "Mask(secret)");
     }
 
-    /// Copies that people have go on with the same key: what it invents is relied on. Computed by Python's
+    /// Existing copies are continued with the same key, so the results must not change. Computed by Python's
     /// hmac.new(secret, b"ddb mask 1\0user\0" + bytes(4) + id.bytes, "sha256").
     #[test]
     fn what_a_key_invents_stays_the_same() {

@@ -1,16 +1,16 @@
 //! Invented words and names.
 //!
-//! No run of letters is longer than four, whatever is invented: so no five letters of a real name can come about by
-//! chance. A longer word has a hyphen in it, `quis-sed`. The letters are `acdeilmnopqrstuv`.
+//! No run of letters is longer than four, so five letters of a real name can never occur by chance. A longer word has a
+//! hyphen in it: `quis-sed`. The letters are `acdeilmnopqrstuv`.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// The letters of which all that is invented consists.
+/// All letters that are used.
 #[cfg(test)]
 pub(super) const LETTERS: &str = "acdeilmnopqrstuv";
 
-/// Latin words by their length: everybody sees that they say nothing. There are a power of two of each, so that each
-/// is as likely as the others.
+/// Latin words by length. Everybody sees that they have no meaning. The number of words of each length is a power of
+/// two, so that all are equally likely.
 const ONE: [&str; 2] = ["a", "e"];
 const TWO: [&str; 16] = [
     "ac", "ad", "at", "de", "ea", "eo", "et", "id", "in", "is", "me", "ne", "si", "te", "tu", "ut",
@@ -28,8 +28,8 @@ const FOUR: [&str; 32] = [
 /// The most letters in a run.
 const LONGEST: usize = 4;
 
-/// Returns invented words in the place of a text. Each grapheme that is not white becomes a letter or a hyphen; line
-/// ends stay, and what else is white becomes a space. `bytes` chooses.
+/// Returns invented words for a text. Each grapheme that is not whitespace becomes a letter or a hyphen. Line ends
+/// stay, and other whitespace becomes a space. `bytes` selects the words.
 pub(super) fn text(text: &str, bytes: &mut impl Iterator<Item = u8>) -> String {
     let mut words = String::with_capacity(text.len());
     let mut length = 0;
@@ -45,7 +45,7 @@ pub(super) fn text(text: &str, bytes: &mut impl Iterator<Item = u8>) -> String {
     words
 }
 
-/// Writes a word of so many letters and hyphens.
+/// Writes a word of `length` letters and hyphens.
 fn word(length: usize, bytes: &mut impl Iterator<Item = u8>, words: &mut String) {
     let mut parts = (length + 1).div_ceil(LONGEST + 1);
     let mut letters = (length + 1).saturating_sub(parts);
@@ -71,12 +71,12 @@ fn latin(letters: usize, bytes: &mut impl Iterator<Item = u8>) -> &'static str {
     words[usize::from(choice) % words.len()]
 }
 
-/// What names consist of: 8 consonants and 4 vowels.
+/// The letters of names: 8 consonants and 4 vowels.
 const CONSONANTS: &[u8; 8] = b"dlmnrstv";
 const VOWELS: &[u8; 4] = b"aeio";
 
-/// Makes the name and the handle that a digest stands for: three parts of four letters, and in the handle a number,
-/// too. There are 10^12 handles.
+/// Makes a name and a handle from a digest: three parts of four letters, and in the handle also a number. There are
+/// 10^12 handles.
 pub(super) fn name(digest: &[u8; 32]) -> (String, String) {
     let (letters, number) = digest.split_at(24);
     let parts = letters.chunks(8).map(|bytes| {

@@ -1,7 +1,7 @@
-//! Pulling: a conversation is copied into a local table, masked or as it is.
+//! Pulling: copying a conversation into a local table, masked or unchanged.
 //!
 //! The source is only read: it is a [`Store`], never a writer. The copy is a [`LocalWriter`], which only a local
-//! endpoint makes. With these, this compiles; the examples after it differ from it in one thing each:
+//! endpoint makes. This example compiles; each of the examples after it differs from it in one thing:
 //!
 //! ```no_run
 //! # use ddb_core::connect::Local;
@@ -17,7 +17,7 @@
 //! }
 //! ```
 //!
-//! Production makes no table for copies:
+//! Production makes no writer for copies:
 //!
 //! ```compile_fail,E0599
 //! # use ddb_core::connect::Prod;
@@ -41,7 +41,7 @@
 //! }
 //! ```
 //!
-//! A copy does not go to where writing was allowed, since that may be production:
+//! A copy cannot be written with a [`Writer`](crate::store::Writer), since that may write to production:
 //!
 //! ```compile_fail,E0308
 //! # use ddb_core::pull::Pull;
@@ -51,7 +51,7 @@
 //! }
 //! ```
 //!
-//! Nothing is written to where it is read from:
+//! The source cannot be written:
 //!
 //! ```compile_fail,E0599
 //! # use ddb_core::pull::Pull;
@@ -80,16 +80,16 @@ use page::Sorted;
 
 pub use people::{People, SameHandle};
 
-/// Says why a conversation was not copied to its end.
+/// The reason why a conversation was not copied completely.
 #[derive(Debug, thiserror::Error)]
 pub enum PullError {
     /// Reading the source failed.
     #[error(transparent)]
     Source(#[from] CallError),
-    /// Writing the copy, or reading it, failed.
+    /// Writing or reading the copy failed.
     #[error(transparent)]
     Copy(Error),
-    /// Two people have got the same invented handle.
+    /// Two people have the same invented handle.
     #[error(transparent)]
     SameHandle(#[from] SameHandle),
 }
@@ -97,28 +97,29 @@ pub enum PullError {
 /// Copies conversations from a table into a local one.
 #[derive(Debug, Clone, Copy)]
 pub struct Pull<'a> {
-    /// The table that is read.
+    /// The table to read.
     pub source: &'a Store,
-    /// The table that is written.
+    /// The table to write.
     pub copy: &'a LocalWriter,
-    /// What invents people and texts; `None` where the copy is as the source.
+    /// The mask that invents people and texts; `None` to copy them unchanged.
     pub mask: Option<&'a Mask>,
 }
 
-/// Counts what became of a conversation.
+/// The counts of a copied conversation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pulled {
-    /// Messages that were written, and items of unknown shape, where these are copied.
+    /// Messages that were written, and items of unknown shape, if these are copied.
     pub messages: u64,
-    /// Rows that were made, or moved to the newest message.
+    /// Rows that were created, or moved to the newest message.
     pub rows: u64,
-    /// Messages, items and rows that were there already.
+    /// Messages, items and rows that already existed.
     pub unchanged: u64,
-    /// Items whose keys hold something else in the copy; left as they are.
+    /// Items whose keys have other content in the copy, which is left unchanged.
     pub different: u64,
-    /// Items of unknown shape that were left out, and masked messages whose sort key is no time.
+    /// Items of unknown shape that were left out, and messages that cannot be masked because their sort key is not a
+    /// time.
     pub left_out: u64,
-    /// How many of the two participants have no row at the source; none is invented.
+    /// The number of participants, out of two, who have no row at the source. No row is created for them.
     pub missing_rows: u64,
 }
 
@@ -140,13 +141,13 @@ impl Pull<'_> {
         }
     }
 
-    /// Copies one conversation: its messages, page by page, then its rows, as access pattern E does. What is there and
-    /// equal is left alone, so that a later run brings what is new, and goes on where one was cut. `people` learns who
-    /// is in the copy; `see` is told how far it is.
+    /// Copies one conversation: its messages, page by page, then its rows as in access pattern E. Existing items are
+    /// left unchanged, so a later run copies what is new, and continues an interrupted run. Adds the people of the copy
+    /// to `people`, and calls `see` with the counts so far.
     ///
     /// # Errors
     ///
-    /// [`PullError`], which says on which side a request failed. What was written stays.
+    /// [`PullError`] says on which side a request failed. What was written stays.
     pub async fn conversation(
         &self,
         conversation: ConversationId,
@@ -154,7 +155,7 @@ impl Pull<'_> {
         mut see: impl FnMut(&Pulled),
     ) -> Result<Pulled, PullError> {
         let mut pulled = Pulled::default();
-        // Of each person, the name that was read last.
+        // The last name read for each person.
         let mut senders: BTreeMap<UserId, Person> = BTreeMap::new();
         let query = Query::new(Partition::Table(PartitionKey::Messages(conversation)));
         let mut pages = std::pin::pin!(self.source.query(query));
@@ -180,7 +181,7 @@ impl Pull<'_> {
         Ok(pulled)
     }
 
-    /// Makes the rows that there are at the source, and moves them to the newest message of the copy.
+    /// Creates the rows that exist at the source, and moves them to the newest message of the copy.
     async fn rows(
         &self,
         conversation: ConversationId,
@@ -219,8 +220,8 @@ impl Pull<'_> {
         Ok(())
     }
 
-    /// Counts items that the index lists under the conversation and that are no rows. Those of its own partition were
-    /// counted with the messages.
+    /// Counts items of unknown shape that the index lists for the conversation. Items of the conversation's own
+    /// partition were counted with the messages.
     async fn unknown_rows(&self, conversation: ConversationId) -> Result<u64, CallError> {
         let query = Query::new(Partition::ConversationIndex(conversation));
         let mut pages = std::pin::pin!(self.source.query(query));
@@ -237,12 +238,8 @@ impl Pull<'_> {
     }
 }
 
-/// Finds the conversations of a person, as their rows name them, the newest first. Rows without messages are left out,
-/// and counted.
-///
-/// # Errors
-///
-/// When a request fails.
+/// Finds the conversations of a person from their rows, newest first. Conversations without messages are left out, and
+/// counted.
 pub async fn all_of(store: &Store, me: UserId) -> Result<(Vec<ConversationId>, u64), CallError> {
     let rows = crate::conversation::find_conversations(store, me, |_| true).await?;
     let (mut found, mut stray) = (Vec::new(), 0);

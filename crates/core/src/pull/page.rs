@@ -1,4 +1,4 @@
-//! One page of a conversation on its way into the copy.
+//! Copying one page of a conversation.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,13 +12,13 @@ use crate::mask::Mask;
 use crate::schema::attribute;
 use crate::store::{LocalWriter, Partition, PutMany, Query};
 
-/// The items of a page as the copy is to have them.
+/// The items of a page, in the form for the copy.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
     messages: Vec<Message>,
-    /// Items of unknown shape; none where the copy is masked.
+    /// Items of unknown shape; none if the copy is masked.
     others: Vec<RawItem>,
-    /// What a masked copy does not have.
+    /// The number of items that a masked copy leaves out.
     pub left_out: u64,
 }
 
@@ -27,7 +27,7 @@ fn sort_key(item: &RawItem) -> Option<&str> {
 }
 
 impl Sorted {
-    /// Sorts the items of a page of the source, and takes down who wrote them.
+    /// Sorts the items of a page of the source, and adds the senders of messages to `senders`.
     pub fn of(
         items: Vec<RawItem>,
         mask: Option<&Mask>,
@@ -68,7 +68,7 @@ impl Sorted {
         Some((first.to_owned(), last.to_owned()))
     }
 
-    /// Writes what is not there yet.
+    /// Writes the items that the copy does not have yet.
     pub async fn write(
         self,
         copy: &LocalWriter,
@@ -79,7 +79,7 @@ impl Sorted {
         };
         let mut there = there(copy, conversation, first, last).await?;
         let mut done = Pulled::default();
-        // Tells whether an item is to be written; where its key is taken, what is there is left alone.
+        // Checks whether to write an item. If its key is taken, the existing item is left unchanged.
         let mut is_new = |item: &RawItem| {
             let found = sort_key(item).and_then(|key| there.remove(key));
             match &found {
@@ -106,7 +106,7 @@ impl Pulled {
     }
 }
 
-/// Reads what the copy has of a conversation between two sort keys, by sort key.
+/// Reads the items of a conversation in the copy between two sort keys, by sort key.
 async fn there(
     copy: &LocalWriter,
     conversation: ConversationId,

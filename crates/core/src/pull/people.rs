@@ -6,21 +6,21 @@ use std::collections::btree_map::Entry;
 use crate::item::Person;
 use crate::key::UserId;
 
-/// Says that two people of a copy have one handle.
+/// The error for two people of a copy with the same handle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("two people of the copy have the handle `{0}`")]
 pub struct SameHandle(String);
 
-/// The people of a copy, by their ids there, each with one name.
+/// The people of a copy, by their ids in the copy, each with one name.
 #[derive(Debug, Clone, Default)]
 pub struct People {
     by_id: BTreeMap<UserId, Person>,
-    /// Whose a handle is, where invented ones have to differ.
+    /// The owner of each handle, if invented handles have to differ.
     handles: Option<BTreeMap<String, UserId>>,
 }
 
 impl People {
-    /// Begins without anybody. Where people are `invented`, no two may have the same handle.
+    /// Makes an empty list. If people are `invented`, no two may have the same handle.
     pub fn new(invented: bool) -> Self {
         Self {
             by_id: BTreeMap::new(),
@@ -28,11 +28,11 @@ impl People {
         }
     }
 
-    /// Takes somebody down. The name of whoever is known stays as it is.
+    /// Adds a person. A known person keeps their name.
     ///
     /// # Errors
     ///
-    /// [`SameHandle`] where somebody else has the same invented handle.
+    /// [`SameHandle`] if somebody else has the same invented handle.
     pub(super) fn see(&mut self, person: Person) -> Result<(), SameHandle> {
         let Entry::Vacant(place) = self.by_id.entry(person.id) else {
             return Ok(());
@@ -47,7 +47,7 @@ impl People {
         Ok(())
     }
 
-    /// Returns all of them, in the order of their ids.
+    /// Returns all of them, ordered by id.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Person> {
         self.by_id.values()
     }
@@ -68,7 +68,7 @@ mod tests {
         people.see(andrew()).unwrap();
         people.see(andrew()).unwrap();
         assert_eq!(people.see(same.clone()), Err(SameHandle(andrew().handle)));
-        // Real people may have what they have.
+        // Real people may have the same handle.
         let mut people = People::new(false);
         people.see(andrew()).unwrap();
         people.see(same).unwrap();

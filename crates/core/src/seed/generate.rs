@@ -1,4 +1,4 @@
-//! A synthetic load: conversations of invented people, the same ones for the same numbers, on any machine.
+//! Synthetic loads: conversations of invented people. The same parameters give the same load on any machine.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::timestamp::Timestamp;
 /// The namespace of all synthetic ids (UUIDv5, RFC 9562, section 5.5).
 const NAMESPACE: Uuid = uuid::uuid!("8f1d0c52-6f0e-4a39-9d4b-2f7c41c5b7ae");
 
-/// Says why there is no such load.
+/// The reason why a load is not possible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SyntheticError {
-    /// A conversation has two people.
+    /// There are too few users: a conversation has two people.
     #[error("a load needs at least 2 users")]
     TooFewUsers,
-    /// Two messages cannot have one time.
+    /// The interval is too short: two messages cannot have the same time.
     #[error("the time between two messages must be at least 1us")]
     NoInterval,
     /// The load would begin before the year 0000.
@@ -27,12 +27,12 @@ pub enum SyntheticError {
     OutOfRange,
 }
 
-/// Describes a load.
+/// The description of a load.
 ///
-/// Conversation `n`, counted from 0, ends `n` intervals before `ends_at`, so that no two of them end at
-/// the same time and no two rows of a user have one key. Its messages are one interval apart on
-/// average. All ids derive from the description without the number of messages: a larger load holds all
-/// whole conversations of a smaller one.
+/// Conversation `n`, counted from 0, ends `n` intervals before `ends_at`, so that no two conversations end at the same
+/// time and no two rows of a user have the same key. Its messages are one interval apart on average. All ids are
+/// derived from the description without the number of messages, so a larger load contains all complete conversations of
+/// a smaller one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Synthetic {
     messages: u64,
@@ -44,8 +44,8 @@ pub struct Synthetic {
 }
 
 impl Synthetic {
-    /// Describes a load of `messages` messages in conversations of `per_group` each, between so many
-    /// `users`; another `rng_seed` makes another load.
+    /// Describes a load of `messages` messages in conversations of `per_group` messages each, between `users` users.
+    /// Another `rng_seed` makes another load.
     pub fn new(
         messages: u64,
         per_group: u32,
@@ -81,17 +81,17 @@ impl Synthetic {
         Ok(load)
     }
 
-    /// Returns how many messages there are.
+    /// Returns the number of messages.
     pub fn messages(&self) -> u64 {
         self.messages
     }
 
-    /// Returns how many conversations there are.
+    /// Returns the number of conversations.
     pub fn conversations(&self) -> u64 {
         self.messages.div_ceil(self.per_group)
     }
 
-    /// Returns when the oldest message of the oldest conversation was created.
+    /// Returns the time of the oldest message of the oldest conversation.
     pub fn first_at(&self) -> Timestamp {
         let oldest = self.conversation(self.conversations().saturating_sub(1));
         let first = oldest.messages().last();
@@ -104,7 +104,7 @@ impl Synthetic {
     pub fn conversation(&self, number: u64) -> SyntheticConversation {
         let before = number * self.per_group;
         let messages = self.per_group.min(self.messages.saturating_sub(before));
-        // A conversation that is cut short is another one than the whole.
+        // A conversation with fewer messages has another id than the complete one.
         let name = format!("group {number} of {messages}");
         let id = Uuid::new_v5(&self.namespace, name.as_bytes());
         let mut random = Pcg64Mcg::new(id.as_u128());
@@ -149,9 +149,9 @@ pub struct SyntheticConversation {
     pub id: ConversationId,
     /// The two people.
     pub people: [Person; 2],
-    /// How many messages it has.
+    /// The number of its messages.
     pub messages: u64,
-    /// When its last message was created.
+    /// The time of its last message.
     pub ends_at: Timestamp,
     interval: i64,
     random: Pcg64Mcg,
@@ -166,7 +166,7 @@ impl SyntheticConversation {
 
     fn next_message(&mut self) -> Message {
         let created_at = self.ends_at;
-        // From one microsecond to just under two intervals, one on average.
+        // From one microsecond to just under two intervals, one interval on average.
         let gap = 1 + self.random.next_u64() % (2 * self.interval - 1).unsigned_abs();
         let back = i64::try_from(gap).unwrap_or(i64::MAX);
         self.ends_at = created_at.plus_micros(-back).unwrap_or(created_at);
@@ -181,7 +181,7 @@ impl SyntheticConversation {
         }
     }
 
-    /// Makes the two rows; they are at the newest message.
+    /// Makes the two rows, at the newest message.
     pub fn rows(&self) -> Option<[ConversationRow; 2]> {
         let newest = self.messages().next()?;
         let row = |owner: usize| ConversationRow {
@@ -203,7 +203,7 @@ const WORDS: [&str; 48] = [
     "really", "🙂",
 ];
 
-/// Makes a text: mostly a short line, now and then a paragraph; 1 to 1024 characters.
+/// Makes a text of 1 to 1024 characters: usually a short line, sometimes a paragraph.
 fn text(random: &mut Pcg64Mcg) -> String {
     let shape = random.next_u64();
     let words = match shape % 64 {
@@ -243,7 +243,7 @@ mod tests {
             .collect()
     }
 
-    /// What was made once is made by every later version: a run that was cut can be continued.
+    /// Every later version makes the same load, so that an interrupted run can be continued.
     #[test]
     fn the_load_is_the_same_everywhere() {
         let conversation = load(120).conversation(1);

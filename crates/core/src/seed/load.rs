@@ -1,12 +1,12 @@
-//! Writing a synthetic load: many batches in flight, and a run that was cut goes on where it stopped.
+//! Writing a synthetic load, with many batches in flight. An interrupted run continues where it stopped.
 //!
-//! A conversation's rows are written after its messages, so they say that it is there. Where only the
-//! newest message is there, which is written first, a run was cut, or the rows have been updated since: its
-//! messages are put again, byte for byte, and its rows are synced with care. All other conversations are
-//! new, so their rows go out in batches, too.
+//! A conversation's rows are written after its messages, so rows show that it is complete. The newest message is
+//! written first. If it exists without the rows, a run was interrupted, or the rows have been updated since: the same
+//! messages are put again, and the rows are synced. All other conversations are new, so their rows are written in
+//! batches, too.
 //!
-//! A batch takes no conditions, and here none is needed: the ids of a load are its own, and keys and contents
-//! follow from its arguments. What two runs at the same time put under one key is the same item.
+//! Batches have no conditions, and none are needed here: no other load has the same ids, and keys and contents are
+//! derived from its arguments. Two runs at the same time put the same item under the same key.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,21 +19,21 @@ use crate::key::{PartitionKey, SortKey};
 use crate::rate_limit::{ConcurrencyLimit, Rate};
 use crate::store::{Batch, Encoded, Store, Writer};
 
-/// How many conversations are looked at and written together: their rows fill a batch.
+/// The number of conversations that are looked up and written together: their rows fill a batch.
 const CHUNK: u64 = 12;
 /// The most batches in flight.
 const IN_FLIGHT: usize = 32;
 
-/// Counts messages.
+/// The counts of messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Loaded {
-    /// Those that were written.
+    /// Messages that were written, or that [`survey`] did not find.
     pub written: u64,
-    /// Those that were there.
+    /// Messages that already existed.
     pub unchanged: u64,
 }
 
-/// How far the conversations of a chunk are.
+/// The progress of a conversation.
 enum State {
     Done,
     Begun,
@@ -42,7 +42,7 @@ enum State {
 
 type Key = (PartitionKey, SortKey);
 
-/// The keys that tell how far a conversation is: its newest message, and its rows.
+/// Returns the keys that show the progress of a conversation: its newest message and its rows.
 fn marks(conversation: &SyntheticConversation) -> Option<(Key, [Key; 2])> {
     let rows = conversation.rows()?;
     let newest = (
@@ -89,7 +89,7 @@ async fn look(
     Ok(states.collect())
 }
 
-/// Counts what is there of a load and what is not, and writes nothing.
+/// Counts the existing and the missing messages of a load, and writes nothing.
 pub async fn survey(store: &Store, load: &Synthetic) -> Result<Loaded, Error> {
     let looked = stream::iter(chunks(load).map(|conversations| look(store, conversations)));
     let mut looked = looked.buffer_unordered(IN_FLIGHT);
@@ -105,7 +105,7 @@ pub async fn survey(store: &Store, load: &Synthetic) -> Result<Loaded, Error> {
     Ok(found)
 }
 
-/// How far a load is; it can be asked at any time.
+/// The progress of a load. It can be read at any time.
 #[derive(Debug, Default)]
 pub struct Loading {
     written: AtomicU64,
@@ -113,7 +113,7 @@ pub struct Loading {
 }
 
 impl Loading {
-    /// Returns how far the load is.
+    /// Returns the counts so far.
     pub fn loaded(&self) -> Loaded {
         Loaded {
             written: self.written.load(Ordering::Relaxed),
@@ -122,12 +122,12 @@ impl Loading {
     }
 }
 
-/// Writes what is not there of a load.
+/// Writes the missing conversations of a load.
 ///
 /// # Errors
 ///
-/// When a request fails for another reason than that the service asks for less load, or when it asks for
-/// that for too long: [`Error::PartlyWritten`] where something was written. A later run goes on there.
+/// If a request fails for a reason other than throttling, or is throttled for too long. The error is
+/// [`Error::PartlyWritten`] if messages were written, or after throttling. A later run continues from there.
 pub async fn load(
     writer: &Writer,
     load: &Synthetic,
@@ -246,7 +246,7 @@ mod tests {
     use crate::guard;
     use crate::store::DynamoDb;
 
-    /// An empty table that takes every batch and says that it cost 200 units.
+    /// Answers for an empty table that accepts every batch and reports that it cost 200 units.
     fn answer(operation: &str) -> String {
         match operation {
             "BatchGetItem" => r#"{"Responses": {}, "UnprocessedKeys": {}}"#,
@@ -258,7 +258,7 @@ mod tests {
         .to_owned()
     }
 
-    /// The capacity that the service reports is what counts, not what was expected.
+    /// The rate counts the capacity that the service reports, not the expected capacity.
     #[tokio::test(start_paused = true)]
     async fn a_load_keeps_to_its_rate() {
         let local = Local::resolve(&TargetOptions::default(), &Environment::default()).unwrap();
@@ -276,7 +276,7 @@ mod tests {
             .unwrap();
         let took = start.elapsed();
         assert_eq!(loading.loaded().written, 125);
-        // Seven batches of 0.2 s; the last ones are in flight before they are paid for.
+        // Seven batches of 0.2 s each. The last ones are sent before their capacity is available.
         assert!(took >= Duration::from_millis(200) * (7 - 1 - 4), "{took:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Seeding: a conversation file becomes messages and rows, so that a second run changes nothing.
+//! Seeding: writing messages and rows from a conversation file. A second run changes nothing.
 
 mod generate;
 mod load;

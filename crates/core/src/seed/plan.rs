@@ -1,4 +1,4 @@
-//! Where in time the messages of a script belong, given what is in the partition already.
+//! Planning the times of a script's messages, given the existing items of the partition.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -7,49 +7,49 @@ use crate::key::{MessageId, SortKey};
 use crate::store::MAX_BUMP_MICROS;
 use crate::timestamp::Timestamp;
 
-/// Starts this near to each other, in microseconds, are of one plan.
+/// Starts that differ by at most this many microseconds belong to the same plan.
 const NEAR: u64 = MAX_BUMP_MICROS.unsigned_abs();
 
-/// Says why a script does not fit what is there. Nothing is written then.
+/// The reason why a script does not fit the existing messages. Nothing is written then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// The conversation would end after now.
     #[error("{0} is later than now")]
     EndsInTheFuture(Timestamp),
-    /// A message that is there would have to move.
+    /// An existing message would have to move.
     #[error("message {number} of the script exists at {found}, not at {planned}")]
     WouldMove {
         /// Its number, from 1.
         number: usize,
-        /// Where it is.
+        /// Its sort key.
         found: SortKey,
-        /// Where the others say it belongs.
+        /// Its time according to the other messages.
         planned: Timestamp,
     },
-    /// A message that is not there would get a time after now.
+    /// A missing message would get a time after now.
     #[error("message {number} of the script would be at {planned}, later than now")]
     IntoTheFuture {
         /// Its number, from 1.
         number: usize,
-        /// Where it belongs.
+        /// Its planned time.
         planned: Timestamp,
     },
-    /// The key of a message that is not there is held by another message.
+    /// The key of a missing message is taken by another message.
     #[error(
         "the key of message {number} of the script, {planned}, is taken by another message: was the file edited?"
     )]
     Occupied {
         /// Its number, from 1.
         number: usize,
-        /// Where it belongs.
+        /// Its planned time.
         planned: Timestamp,
     },
-    /// A message of the script is there under a sort key that is not a time.
+    /// A message of the script exists under a sort key that is not a time.
     #[error("message {number} of the script exists at `{found}`, which is not a time")]
     NotATime {
         /// Its number, from 1.
         number: usize,
-        /// Where it is.
+        /// Its sort key.
         found: SortKey,
     },
     /// A time is outside the years 0000 to 9999.
@@ -57,47 +57,46 @@ pub enum PlanError {
     OutOfRange,
 }
 
-/// Places every message of a script in time.
+/// The times of all messages of a script, and what to write and remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The instant of each message, in order.
     pub times: Vec<Timestamp>,
-    /// Which messages are not there yet, by their index in the script.
+    /// The missing messages, by their index in the script.
     pub absent: Vec<usize>,
-    /// Copies of messages that stay elsewhere or are put there: the index in the script, and the sort key.
-    /// Runs at the same time leave them.
+    /// Surplus copies of messages: the index in the script, and the sort key. Runs at the same time leave them. Another
+    /// copy of the same message stays or is put.
     pub surplus: Vec<(usize, SortKey)>,
-    /// Whether messages that are there decided about the time.
+    /// Whether existing messages determined the times.
     pub anchored: bool,
 }
 
-/// A message of the script that is there.
+/// An existing copy of a message of the script.
 struct Copy<'a> {
     index: usize,
     key: &'a SortKey,
     /// Its time, in microseconds since 1970.
     at: i64,
-    /// When the first message would be, by this one.
+    /// The time of the first message according to this copy.
     start: i64,
 }
 
-/// Tells whether a message may stand at `at` where its plan says `planned`: a put moves on, within 1 ms, where
-/// another message holds the key.
+/// Checks whether a message planned for `planned` may be at `at`: if another message has the key, a put moves to a
+/// later key within 1 ms.
 fn is_at(planned: i64, at: i64) -> bool {
     (planned..=planned.saturating_add(MAX_BUMP_MICROS)).contains(&at)
 }
 
 /// Plans the messages with the given ids.
 ///
-/// `present` holds every sort key of the partition, with the id where it is a message. A message of
-/// the script that is there fixes the start, its time less its index times the interval. Where none
-/// is there, the last one is at `ends_at` or `now`, and the whole plan goes back by 1 µs until no
-/// planned key is taken.
+/// `present` has every sort key of the partition, with the id if it is a message. An existing message of the script
+/// determines the start: its time minus its index times the interval. If none exists, the last message is at `ends_at`
+/// or `now`, and the whole plan moves back by 1 µs at a time until no planned key is taken.
 ///
-/// Where a message is there more than once, seeds ran at the same time, each with a start of its own. The
-/// latest start is the plan: every run that sees the same comes to the same, and the newest message never
-/// goes back. The copies at other starts are surplus. A copy is surplus only where a later one of the same
-/// message stays or is put first, so that whatever runs do at the same time, the latest copy stays.
+/// If a message exists more than once, seeds ran at the same time, each with its own start. The plan uses the latest
+/// start: every run that sees the same items makes the same plan, and the newest message never goes back. Copies at
+/// other starts are surplus. A copy is surplus only if a later copy of the same message stays or is put first, so the
+/// latest copy stays whatever runs do at the same time.
 pub(super) fn plan(
     ids: &[MessageId],
     present: &[(SortKey, Option<MessageId>)],
@@ -129,7 +128,7 @@ pub(super) fn plan(
     fit(ids.len(), interval, &copies, &foreign, now)
 }
 
-/// Finds the messages of the script among what is there, in the order of the script.
+/// Finds the messages of the script among the existing items, in the order of the script.
 fn copies<'a>(
     ids: &[MessageId],
     present: &'a [(SortKey, Option<MessageId>)],
@@ -166,7 +165,7 @@ fn number(n: usize) -> Result<i64, PlanError> {
     i64::try_from(n).map_err(|_| PlanError::OutOfRange)
 }
 
-/// Spreads `count` instants at an interval, with the first at `start`, in microseconds since 1970.
+/// Returns `count` instants at an interval. The first is at `start`, in microseconds since 1970.
 fn times(count: usize, start: i64, interval: i64) -> Result<Vec<Timestamp>, PlanError> {
     (0..count)
         .map(|index| {
@@ -200,8 +199,8 @@ fn free_times(
     Ok(planned)
 }
 
-/// Places all messages anew, the last one at `end`, or as little before it as keys that are taken allow.
-/// `is_taken` tells whether the message with an index cannot have a key.
+/// Places all messages again, the last one at `end` or, if keys are taken, as little before it as possible. `is_taken`
+/// returns whether a key is not available to the message with an index.
 pub(super) fn place_anew(
     count: usize,
     end: Timestamp,
@@ -216,7 +215,7 @@ pub(super) fn place_anew(
     free_times(count, end, interval, is_taken)
 }
 
-/// Fits the absent messages of a script between those that are there, and finds the surplus ones.
+/// Fits the missing messages of a script between the existing ones, and finds the surplus copies.
 fn fit(
     count: usize,
     interval: i64,
@@ -224,7 +223,7 @@ fn fit(
     foreign: &BTreeSet<&str>,
     now: Timestamp,
 ) -> Result<Plan, PlanError> {
-    // The starts of runs at the same time: those of messages that are there more than once.
+    // The starts of runs at the same time: the starts of messages that exist more than once.
     let by_index: Vec<&[Copy<'_>]> = copies.chunk_by(|a, b| a.index == b.index).collect();
     let doubled = by_index.iter().filter(|copies| copies.len() > 1);
     let runs: Vec<i64> = doubled
@@ -234,7 +233,8 @@ fn fit(
     let top = runs.iter().copied().max();
     let about = top.or_else(|| copies.first().map(|copy| copy.start));
     let about = about.ok_or(PlanError::OutOfRange)?;
-    // A message that had to move on says too late a start: the earliest one nearby is the true one.
+    // A message that had to move to a later key gives a start that is too late. The earliest start nearby is the true
+    // one.
     let starts = copies.iter().map(|copy| copy.start);
     let start = starts.filter(|start| start.abs_diff(about) <= NEAR).min();
     let times = times(count, start.unwrap_or(about), interval)?;
@@ -257,7 +257,7 @@ fn fit(
             if stays == Some(nth) {
                 continue;
             }
-            // What goes is earlier than what stays or is put.
+            // A copy that is removed must be earlier than the copy that stays or is put.
             if !is_of_a_run(copy) || copy.at > planned.micros().saturating_add(MAX_BUMP_MICROS) {
                 return Err(PlanError::WouldMove {
                     number,
@@ -270,7 +270,7 @@ fn fit(
         if stays.is_some() {
             continue;
         }
-        // Another run has placed the message there: its clock may be ahead of ours.
+        // Otherwise another run chose this time, and its clock may be ahead of ours.
         if copies.is_empty() && top.is_none() && *planned > now {
             let planned = *planned;
             return Err(PlanError::IntoTheFuture { number, planned });
@@ -389,7 +389,7 @@ mod tests {
         let script = ids(3);
         let first = plan(&script, &[], None, now(), MINUTE).unwrap();
         let second = plan(&script, &[], None, later(17_000), MINUTE).unwrap();
-        // The first one is whole, of the second there are the last message and another one.
+        // The first plan is complete. Of the second plan, the last message and one more exist.
         let mut there = written(&first, &script, &[0, 1, 2]);
         there.extend(written(&second, &script, &[0, 2]));
         let both = plan(&script, &there, None, later(20_000), MINUTE).unwrap();
@@ -397,7 +397,7 @@ mod tests {
         assert_eq!(both.absent, [1]);
         let surplus: Vec<_> = (0..3).map(|n| (n, first.times[n].into())).collect();
         assert_eq!(both.surplus, surplus);
-        // Whoever sees the rest carries it on to the same end.
+        // A run that sees the rest reaches the same result.
         let there = written(&second, &script, &[0, 1, 2]);
         let done = plan(&script, &there, None, later(20_000), MINUTE).unwrap();
         assert_eq!(
@@ -470,8 +470,8 @@ mod tests {
     }
 
     proptest! {
-        /// p14: whatever part of the messages a killed run left, the next run fits the rest around it,
-        /// whenever it comes and whatever other messages are there.
+        /// p14: whatever part of the messages a killed run left, the next run fits the rest around it, at any later
+        /// time and with any other messages.
         #[test]
         fn p14_any_part_fixes_the_whole(
             count in 1usize..30,
@@ -498,8 +498,8 @@ mod tests {
             prop_assert_eq!(second.absent, absent);
         }
 
-        /// Runs at the same time, each with a start of its own and cut anywhere, come to one plan in which
-        /// each message is once, and no step takes the last copy of a message or the newest one away.
+        /// Runs at the same time, each with its own start and interrupted anywhere, reach one plan with each message
+        /// once. No step removes the last copy of a message or the newest message.
         #[test]
         fn p14_runs_at_once_cut_anywhere_come_to_one_plan(
             count in 1usize..12,

@@ -1,10 +1,10 @@
-//! Making an edited script what is in the table: what a seed wrote and the script does not have any more goes, what
-//! people wrote stays.
+//! Replacing a seeded conversation with an edited script. Messages that a seed wrote and that are no longer in the
+//! script are deleted; messages that people wrote stay.
 //!
-//! A message is a seed's own where its id follows from an index, its sender and its text. Where messages of the script
-//! are there, they stay, and the others come around them; where that does not fit, all of the script is placed anew, to
-//! end where the seeded messages ended. The step that changes the newest message comes last, together with the rows, so
-//! that no row is ever of a message that is gone, and a run that was killed anywhere comes to the same end.
+//! A message was written by a seed if its id is derived from an index, its sender and its text. Existing messages of
+//! the script stay, and the others are placed around them. If they do not fit, the whole script is placed again, ending
+//! where the seeded messages ended. The step that changes the newest message is the last, together with the rows, so
+//! that no row ever shows a deleted message. If a run is killed at any point, the next run reaches the same result.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -19,24 +19,25 @@ use crate::key::{MessageId, SortKey};
 use crate::store::{ItemChange, Store, check_size};
 use crate::timestamp::Timestamp;
 
-/// Why the steps of a replacement are made.
+/// The reason of the steps of a replacement.
 pub const REPLACE: &str = "seed-replace";
 
-/// Indexes that are tried, even where fewer messages are there: some of a longer file may have been deleted.
+/// The number of indexes that are tried even if there are fewer messages: messages of a longer file may have been
+/// deleted.
 const MIN_INDEXES: usize = 10_000;
 
 const KEYED: &str = "both images of a message have its key";
 
-/// What a replacement does.
+/// A planned replacement.
 #[derive(Debug)]
 pub struct Replacement {
     /// All messages of the script, with their times.
     pub messages: Vec<Message>,
-    /// How many of them are put.
+    /// The number of these messages that are put.
     pub written: u64,
-    /// How many messages of the file as it was are taken out.
+    /// The number of messages that are deleted because they are no longer in the file.
     pub removed: u64,
-    /// How many messages others wrote; they stay.
+    /// The number of messages that others wrote, which stay.
     pub others: u64,
     /// The steps, in order.
     pub steps: Vec<Step>,
@@ -46,11 +47,11 @@ pub struct Replacement {
 struct Seeded {
     raw: RawItem,
     message: Message,
-    /// Whether the script has it.
+    /// Whether it is in the script.
     is_of_script: bool,
 }
 
-/// Finds the index that an id follows from. Messages come in the order of their script, mostly.
+/// Finds the index that an id is derived from. Messages are mostly in the order of their script.
 struct Indexes {
     next: usize,
     most: usize,
@@ -74,18 +75,18 @@ impl Indexes {
     }
 }
 
-/// Where each message of the script is to be, and which of the seeded messages stay.
+/// The times of the script's messages, and the seeded messages that stay.
 struct Places {
     times: Vec<Timestamp>,
     /// The keys of messages that stay, by their index in the script.
     stay: HashMap<usize, SortKey>,
 }
 
-/// Reads the conversation consistently, and plans what makes it that of the script. Nothing is written.
+/// Reads the conversation consistently, and plans the changes that make it match the script. Writes nothing.
 ///
 /// # Errors
 ///
-/// When a request fails, the conversation is of other people, or the script cannot be placed in time.
+/// If a request fails, the conversation belongs to other people, or the script cannot be placed in time.
 pub async fn plan_replacement(
     store: &Store,
     seed: &Seed,
@@ -173,7 +174,7 @@ pub async fn plan_replacement(
     })
 }
 
-/// Finds the places of the script's messages: around those that are there, or all anew.
+/// Finds the times of the script's messages: around the existing messages, or all of them again.
 fn place(
     seed: &Seed,
     ids: &[MessageId],
@@ -202,7 +203,7 @@ fn place(
         Ok(_) => None,
         Err(error) => Some(error),
     };
-    // Somebody changed the text of a seeded message: it is theirs now, and holds the place.
+    // If somebody changed the text of a seeded message, it is theirs now and keeps its time.
     let ids_of_others = others.iter().filter_map(|(_, message)| message.as_ref());
     if let Some(error) = error
         && ids_of_others
@@ -232,8 +233,8 @@ fn place(
     })
 }
 
-/// Makes changes that belong together: a message is put where one of the old script was, and gone from where it was
-/// itself, in one transaction. So none is ever lost or there twice.
+/// Groups the changes that belong together: a message is put in place of one of the old script, and deleted at its own
+/// old key, in one transaction. So no message is ever lost or doubled.
 fn groups(
     puts: &[&Message],
     seeded: &BTreeMap<SortKey, Seeded>,
@@ -262,7 +263,7 @@ fn deleted(own: &Seeded) -> ItemChange {
     ItemChange::new(Some(own.raw.clone()), None).expect(KEYED)
 }
 
-/// Plans a replacement again where items changed.
+/// Plans a replacement again after items changed.
 #[derive(Debug)]
 pub struct ReplaceAgain<'a> {
     store: &'a Store,
@@ -290,7 +291,7 @@ impl Replan for ReplaceAgain<'_> {
         match planned {
             Ok(planned) => Ok(Some(planned.steps)),
             Err(SeedError::Store(error)) => Err(error),
-            // It does not fit any more: the step is left, and named.
+            // The script does not fit any more, so the step is left and reported.
             Err(_) => Ok(None),
         }
     }

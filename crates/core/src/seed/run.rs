@@ -1,9 +1,9 @@
-//! Carrying a plan out: what is there, what is missing, messages first and rows last.
+//! Carrying out a seed: reading what exists, then writing the missing messages, and the rows last.
 //!
-//! Nothing is locked. The last message of a script is written first: where another run wrote there, too, the
-//! plan is made anew. Each message is put on condition, so that none overwrites another one. After the last
-//! write the conversation is looked at again: runs at the same time may have begun with plans of their own,
-//! and the last of them to look sees what all of them wrote.
+//! Nothing is locked. The last message of a script is written first. If another run has written to the same key, the
+//! plan is made again. Each message is put conditionally, so that none overwrites another. After the last write, the
+//! conversation is read again: runs at the same time may have begun with their own plans, and the last of them to read
+//! sees what all of them wrote.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -21,18 +21,18 @@ use crate::schema::attribute;
 use crate::store::{Partition, Query, Store, Writer, check_size};
 use crate::timestamp::Timestamp;
 
-/// Says why nothing was seeded.
+/// The reason why a seed failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SeedError {
     /// A request failed, or only part was written.
     #[error(transparent)]
     Store(#[from] Error),
-    /// The script does not fit what is there.
+    /// The script does not fit the existing messages.
     #[error("conversation {conversation}: {error}")]
     Plan {
         /// The conversation.
         conversation: ConversationId,
-        /// What does not fit.
+        /// The reason.
         error: PlanError,
     },
     /// The conversation belongs to somebody else.
@@ -43,12 +43,12 @@ pub enum SeedError {
         /// A participant who is neither of the two.
         found: String,
     },
-    /// Others changed the conversation while it was seeded, so that the script does not fit any more.
+    /// Others changed the conversation while it was seeded, and the script does not fit any more.
     #[error("{written} messages were written, then others changed the conversation: {error}")]
     ChangedMeanwhile {
         /// Messages that were written.
         written: u64,
-        /// What does not fit.
+        /// The reason.
         error: Box<SeedError>,
     },
 }
@@ -59,7 +59,7 @@ impl From<CallError> for SeedError {
     }
 }
 
-/// Describes what to seed.
+/// The description of a seed.
 #[derive(Debug, Clone)]
 pub struct Seed {
     /// The conversation.
@@ -68,14 +68,14 @@ pub struct Seed {
     pub me: Person,
     /// `Person 2`.
     pub other: Person,
-    /// The time of the last message, where no message is there yet; `None` means now.
+    /// The time of the last message if no message of the script exists yet; `None` means now.
     pub ends_at: Option<Timestamp>,
     /// The time between two messages.
     pub interval: Duration,
 }
 
 impl Seed {
-    /// Makes the messages of a script. None has its time yet.
+    /// Makes the messages of a script, without their times.
     pub(super) fn lines(&self, script: &Script) -> Vec<Message> {
         let lines = script.lines.iter().enumerate();
         lines
@@ -104,7 +104,7 @@ impl Seed {
     }
 }
 
-/// Holds a plan that fits what is there; nothing is written yet.
+/// A plan that fits the existing messages. Nothing has been written yet.
 #[derive(Debug)]
 pub struct Prepared<'a> {
     seed: &'a Seed,
@@ -115,22 +115,22 @@ pub struct Prepared<'a> {
     now: Timestamp,
 }
 
-/// Says what a seeding did.
+/// The result of a seed.
 #[derive(Debug)]
 pub struct Report {
     /// Messages that were written.
     pub written: u64,
-    /// Second copies of messages that were removed; other runs at the same time had written them.
+    /// Second copies of messages that were removed. Runs at the same time had written them.
     pub removed: u64,
-    /// The time of the first message; `None` where the script is empty.
+    /// The time of the first message; `None` if the script is empty.
     pub first_at: Option<SortKey>,
     /// The time of the last message.
     pub last_at: Option<SortKey>,
-    /// What became of the rows.
+    /// The result for the rows.
     pub rows: SyncedRows,
 }
 
-/// Reads the conversation's partition, consistently, and plans what is missing.
+/// Reads the conversation's partition consistently, and plans what is missing.
 ///
 /// # Errors
 ///
@@ -174,8 +174,8 @@ pub async fn prepare<'a>(
     })
 }
 
-/// Reads every sort key of the partition, with what is kept of those that are messages, and refuses a conversation of
-/// other people.
+/// Reads every sort key of the partition, for messages with the result of `keep`. Refuses a conversation of other
+/// people.
 pub(super) async fn look<T>(
     store: &Store,
     seed: &Seed,
@@ -233,22 +233,22 @@ impl Prepared<'_> {
         &self.messages
     }
 
-    /// Returns how many messages are not there yet.
+    /// Returns the number of missing messages.
     pub fn absent(&self) -> u64 {
         self.plan.absent.len() as u64
     }
 
-    /// Returns how many messages of the conversation are not of the script.
+    /// Returns the number of messages in the conversation that are not in the script.
     pub fn others(&self) -> u64 {
         self.others
     }
 
-    /// Tells whether messages that are there decided about the time, and not the caller.
+    /// Checks whether existing messages, not the caller, determined the times.
     pub fn is_anchored(&self) -> bool {
         self.plan.anchored
     }
 
-    /// Returns how many second copies of messages there are, which other runs at the same time wrote.
+    /// Returns the number of second copies of messages, which runs at the same time wrote.
     pub fn surplus(&self) -> u64 {
         self.plan.surplus.len() as u64
     }
@@ -257,13 +257,12 @@ impl Prepared<'_> {
         self.plan.absent.is_empty() && self.plan.surplus.is_empty()
     }
 
-    /// Writes the absent messages, then syncs the rows to the newest message.
+    /// Writes the missing messages, then syncs the rows to the newest message.
     ///
     /// # Errors
     ///
-    /// [`SeedError::Store`], and [`SeedError::ChangedMeanwhile`] where others changed the conversation so that
-    /// the script does not fit any more. A run that failed or was killed anywhere can be run again: it ends
-    /// in the same table.
+    /// [`SeedError::Store`], or [`SeedError::ChangedMeanwhile`] if others changed the conversation so that the script
+    /// does not fit any more. If a run fails or is killed at any point, run it again: the resulting table is the same.
     pub async fn write(mut self, writer: &Writer) -> Result<Report, SeedError> {
         let mut backoff = Backoff::for_bulk();
         let (mut written, mut removed) = (0, 0);
@@ -306,8 +305,8 @@ impl Prepared<'_> {
         })
     }
 
-    /// Writes what is absent. Where none of the script is there, the last message goes first, alone: it fixes
-    /// the plan. Where another message holds its key, nothing is written.
+    /// Writes the missing messages. If no message of the script exists, writes the last message first and alone,
+    /// because it determines the plan. If another message has its key, writes nothing.
     async fn write_absent(&self, writer: &Writer, before: u64) -> Result<u64, SeedError> {
         let mut absent = self.plan.absent.as_slice();
         let mut written = 0;
@@ -334,7 +333,7 @@ impl Prepared<'_> {
         }
     }
 
-    /// Says how far a run came that an error cut off.
+    /// Adds to an error how far the run came.
     fn cut(&self, store: &Store, error: Error, written: u64) -> SeedError {
         let throttled = matches!(&error, Error::Call(error) if error.is_throttling());
         SeedError::Store(match error {
@@ -348,7 +347,7 @@ impl Prepared<'_> {
         })
     }
 
-    /// Removes second copies of messages. All that stays is written by then.
+    /// Removes second copies of messages. Everything that stays has been written before.
     async fn remove_surplus(&self, writer: &Writer) -> Result<u64, SeedError> {
         let mut removed = 0;
         for (index, key) in &self.plan.surplus {

@@ -1,35 +1,35 @@
-//! Conversation files: one message a line, `Speaker: text`.
+//! Conversation files: one message per line, `Speaker: text`.
 
 use std::collections::HashMap;
 
 use crate::conversation::shows_nothing;
 
-/// Names one of the two people of a conversation.
+/// One of the two people of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// The one who seeds: `Person 1`.
+    /// The person who seeds: `Person 1`.
     Me,
-    /// The other one: `Person 2`.
+    /// The other person: `Person 2`.
     Other,
 }
 
 /// One message of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Who says it.
+    /// The speaker.
     pub side: Side,
     /// The text, without the speaker's prefix.
     pub text: String,
 }
 
-/// A conversation as a file has it.
+/// The contents of a conversation file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     /// The messages, oldest first; at least one.
     pub lines: Vec<Line>,
 }
 
-/// Says what is wrong with a conversation file, and where.
+/// A problem in a conversation file, and its location.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}, line {line}: {problem}")]
 pub struct ScriptError {
@@ -37,11 +37,11 @@ pub struct ScriptError {
     pub file: String,
     /// The number of the line, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: Problem,
 }
 
-/// What can be wrong with a line of a conversation file.
+/// A problem with a line of a conversation file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// There is no `Speaker:` at its start.
@@ -61,15 +61,14 @@ pub enum Problem {
     Empty,
 }
 
-/// Knows who speaks under which name.
+/// The names of the speakers.
 ///
-/// `Person 1` and `Person 2` are always known, then the two handles; names that were mapped come
-/// before all of them.
+/// Mapped names take precedence over `Person 1` and `Person 2`, and these over the two handles.
 #[derive(Debug, Clone)]
 pub struct Speakers(HashMap<String, Side>);
 
 impl Speakers {
-    /// Makes the names of a conversation between two handles.
+    /// Makes the names for a conversation between two handles.
     pub fn new(me: &str, other: &str) -> Self {
         let names = [
             (me, Side::Me),
@@ -80,19 +79,19 @@ impl Speakers {
         Self(names.map(|(name, side)| (name.to_owned(), side)).into())
     }
 
-    /// Adds a name, over any other meaning it has.
+    /// Adds a name. It replaces any other meaning of that name.
     pub fn map(&mut self, name: &str, side: Side) {
         self.0.insert(name.trim().to_owned(), side);
     }
 }
 
 impl Script {
-    /// Parses a file: UTF-8, a byte order mark allowed; blank lines and lines that start with `#` are
-    /// skipped. Only the first `Speaker:` of a line is taken off.
+    /// Parses a UTF-8 file, which may begin with a byte order mark. Skips blank lines and lines that start with `#`.
+    /// Removes only the first `Speaker:` of a line.
     ///
     /// # Errors
     ///
-    /// [`ScriptError`] with the file and the first line that is wrong.
+    /// [`ScriptError`] for the first line with a problem.
     pub fn parse(file: &str, bytes: &[u8], speakers: &Speakers) -> Result<Self, ScriptError> {
         let error = |line: usize, problem: Problem| ScriptError {
             file: file.to_owned(),
@@ -124,7 +123,7 @@ fn parse_line(line: &str, speakers: &Speakers) -> Result<Line, Problem> {
     let (speaker, text) = line.split_once(':').ok_or(Problem::NoSpeaker)?;
     let speaker = speaker.trim();
     let Some(side) = speakers.0.get(speaker).copied() else {
-        // `See https://…` has a colon, but nobody speaks there.
+        // `See https://…` has a colon, but no speaker.
         let looks_like_a_name = !speaker.is_empty() && !text.starts_with("//");
         return Err(if looks_like_a_name {
             Problem::ThirdPerson(speaker.to_owned())
@@ -240,7 +239,7 @@ mod tests {
             let _ = parse_bytes(&bytes);
         }
 
-        /// Whatever lines a file is made of, each is a message, is skipped, or is named in the error.
+        /// Every line of a file is a message, is skipped, or is named in the error.
         #[test]
         fn every_line_is_taken_skipped_or_named(
             lines in prop::collection::vec(

@@ -1,4 +1,4 @@
-//! One conversation, looked at consistently, and mended.
+//! Inspecting one conversation with consistent reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +12,12 @@ use crate::item::{ConversationRow, Item, Message, Person};
 use crate::key::{ConversationId, PartitionKey, UserId};
 use crate::store::{Direction, Partition, Query, Store};
 
-/// A conversation as a consistent look found it.
+/// The result of inspecting a conversation.
 #[derive(Debug, Clone)]
 pub struct Inspection {
-    /// What does not hold.
+    /// The breaches of rules that were found.
     pub findings: Vec<Finding>,
-    /// The two people, where they are known: then the rows can be mended.
+    /// The two people, or why they are not known. The rows can be repaired only if they are known.
     pub people: Result<Box<[Person; 2]>, &'static str>,
 }
 
@@ -31,8 +31,8 @@ impl Inspection {
     }
 }
 
-/// Looks at one conversation again, consistently. `owners` are those whose rows a pass saw; `users` know
-/// whoever has lost a row and written nothing.
+/// Reads one conversation again, consistently. `owners` are the owners of the rows that a pass saw. `users` finds a
+/// person whose row is missing and who has written nothing.
 pub async fn inspect(
     store: &Store,
     conversation: ConversationId,
@@ -51,7 +51,7 @@ pub async fn inspect(
         by_owner.entry(row.owner).or_default().push(row);
     }
     for own in by_owner.values_mut() {
-        // As it is decided when rows are mended.
+        // The same order as when rows are repaired.
         own.sort_by_key(|row| (is_at_target(row, &newest), row.last_message_at.clone()));
         let Some((first, surplus)) = own.split_last() else {
             continue;
@@ -97,7 +97,7 @@ fn stale_finding(row: &ConversationRow, newest: &Message) -> Option<Finding> {
     Some(row_finding(Rule::RowBehind, row, reason))
 }
 
-/// Rows of a conversation that has no message.
+/// Returns the findings for the rows of a conversation without messages.
 fn stray(conversation: ConversationId, rows: Vec<ConversationRow>) -> Inspection {
     let of_conversation = rows.iter().filter(|row| row.conversation == conversation);
     let reason = "the conversation has no messages";
@@ -106,7 +106,7 @@ fn stray(conversation: ConversationId, rows: Vec<ConversationRow>) -> Inspection
     Inspection::new(findings.collect(), Err(why))
 }
 
-/// Reads the rows that some people have of a conversation.
+/// Reads the rows that some people have for a conversation.
 pub(in crate::conversation) async fn rows_of(
     store: &Store,
     conversation: ConversationId,
@@ -121,8 +121,8 @@ pub(in crate::conversation) async fn rows_of(
     Ok(rows)
 }
 
-/// Finds the two people of a conversation: by two rows that name each other, by one row and the messages
-/// of its owner, or by messages of exactly two senders.
+/// Finds the two people of a conversation: from two rows that name each other, from one row and the messages of its
+/// owner, or from messages of exactly two senders.
 async fn people_of(
     store: &Store,
     newest: &Message,
@@ -148,7 +148,7 @@ async fn people_of(
     for (id, person) in others {
         people.entry(id).or_insert_with(|| person.clone());
     }
-    // One row: its owner's name is in a message of theirs, the other's in the row.
+    // With one row, its owner's name is in one of their messages, and the other's name is in the row.
     let wanted = match owners.len() {
         1 => everybody,
         _ => people.keys().copied().collect(),
@@ -168,13 +168,13 @@ async fn people_of(
     })
 }
 
-/// Takes two people, of whom there are two.
+/// Makes a pair of an iterator over two people.
 fn pair(mut people: impl Iterator<Item = Person>) -> Box<[Person; 2]> {
     let mut next = || people.next().expect("two people were counted");
     Box::new([next(), next()])
 }
 
-/// Reads who wrote in a conversation, each as their newest message has them; it stops at the third.
+/// Reads the senders of a conversation, each as named in their newest message. Stops at the third.
 async fn senders(
     store: &Store,
     conversation: ConversationId,
@@ -199,7 +199,7 @@ async fn senders(
     Ok(senders)
 }
 
-/// Says whose row is missing, and which rows do not name each other.
+/// Finds missing rows, and rows that do not name each other.
 fn pairing(
     conversation: ConversationId,
     rows: &[ConversationRow],

@@ -1,8 +1,7 @@
-//! Checking what holds between messages and rows, in one pass whose memory grows with the
-//! conversations, and mending what can be mended.
+//! Checking the rules for messages and rows in one pass, whose memory grows with the number of conversations.
 //!
-//! The pass only raises suspicions: it reads without a lock, while others write. Each suspicion is read
-//! again, consistently, before it is reported.
+//! The pass only finds suspects, because it reads without a lock while others write. Each suspect is read again,
+//! consistently, before it is reported.
 
 mod inspect;
 mod pass;
@@ -16,9 +15,9 @@ use std::str::FromStr;
 use crate::item::Person;
 use crate::key::{ConversationId, UserId};
 
-/// Whoever knows people by their ids: the users of the application.
+/// A directory of people by id: the users of the application.
 pub trait FindPerson {
-    /// Finds the person with an id; `None` where nobody has it, or it cannot be found out.
+    /// Finds the person with an id. Returns `None` if nobody has it, or the lookup fails.
     fn find_person(&self, id: UserId) -> impl Future<Output = Option<Person>> + Send;
 }
 
@@ -38,27 +37,27 @@ impl<T: FindPerson + Sync> FindPerson for Option<&T> {
     }
 }
 
-/// The rules that hold in a table that is as it should be, the one whose breach is worst first.
+/// The rules for a correct table, the most serious first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     /// Every conversation with messages has its two rows, and they name each other.
     RowMissing,
-    /// One row per participant and conversation.
+    /// Each participant has one row per conversation.
     RowDoubled,
-    /// Every row has its conversation's newest message, and a sort key within 1 ms after it.
+    /// Every row has the text of its conversation's newest message, and a sort key at most 1 ms after it.
     RowBehind,
-    /// No row is without messages.
+    /// No row belongs to a conversation without messages.
     RowStray,
     /// Every sort key of a message or row is a time.
     TimeUnreadable,
     /// Every sort key that is a time is in the written form.
     TimeForm,
-    /// Names and handles copied into items are those of the users.
+    /// Names and handles copied into items match those of the users.
     NameStale,
 }
 
 impl Rule {
-    /// All rules, the worst first.
+    /// All rules, the most serious first.
     pub const ALL: [Self; 7] = [
         Self::RowMissing,
         Self::RowDoubled,
@@ -82,13 +81,13 @@ impl Rule {
         }
     }
 
-    /// Tells whether it is about the rows of a conversation with messages.
+    /// Checks whether it is about the rows of a conversation with messages.
     pub const fn is_about_rows(self) -> bool {
         matches!(self, Self::RowMissing | Self::RowDoubled | Self::RowBehind)
     }
 }
 
-/// Says that a text names no rule.
+/// The error for a text that is not the name of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown rule; the rules are row-missing, row-doubled, row-behind, row-stray, time-unreadable, time-form and name-stale"
@@ -104,27 +103,27 @@ impl FromStr for Rule {
     }
 }
 
-/// One fault of one conversation, in one item or in many.
+/// One fault of a conversation, in one or more items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The rule; `None` for items of unknown shape, which no rule is about.
+    /// The rule; `None` for items of unknown shape, which no rule covers.
     pub rule: Option<Rule>,
-    /// The conversation; `None` where it is not about one.
+    /// The conversation, if the fault is about one.
     pub conversation: Option<ConversationId>,
-    /// How many items have the fault.
+    /// The number of items with the fault.
     pub items: u64,
-    /// The partition key of one of them; of the row that should be there, where one is missing.
+    /// The partition key of one of these items, or of the missing row.
     pub pk: String,
-    /// Its sort key; empty where there is no item.
+    /// Its sort key; empty if there is no item.
     pub sk: String,
     /// What is wrong with it.
     pub reason: String,
-    /// Whether what is known is enough to mend it.
+    /// Whether enough is known to repair it.
     pub can_be_mended: bool,
 }
 
 impl Finding {
-    /// Says where it comes in a report: the worst rule first, then the most items.
+    /// Returns its position in a report: the most serious rule first, then the most items.
     pub fn order(&self) -> impl Ord + use<> {
         let rank = self.rule.map_or(u8::MAX, |rule| rule as u8);
         (
@@ -135,7 +134,7 @@ impl Finding {
         )
     }
 
-    /// Takes another item with the same fault. The one with the lower key is the example.
+    /// Adds another finding of the same fault. The item with the lower key becomes the example.
     fn add(&mut self, other: Self) {
         let items = self.items + other.items;
         if (&other.pk, &other.sk) < (&self.pk, &self.sk) {
@@ -145,7 +144,7 @@ impl Finding {
     }
 }
 
-/// Makes one finding of those of one conversation and rule.
+/// Merges the findings of each conversation and rule into one.
 fn fold(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
     let mut folded: Vec<Finding> = Vec::new();
     for finding in findings {

@@ -1,4 +1,4 @@
-//! One pass over a table, in any order, which raises suspicions.
+//! One pass over a table, in any order, which finds suspects.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -9,36 +9,36 @@ use crate::item::{ConversationRow, ItemView, Known, Message, Person, UnknownReas
 use crate::key::{ConversationId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute;
 
-/// What a pass remembers of one conversation: enough to suspect something.
+/// What a pass remembers of one conversation: enough to decide whether it is suspect.
 #[derive(Debug, Clone, Default)]
 struct Group {
     newest: Option<Message>,
     rows: Vec<ConversationRow>,
-    /// What is wrong with its sort keys: one finding a rule.
+    /// The faults of its sort keys: one finding per rule.
     times: Vec<Finding>,
 }
 
-/// Goes over the items of a table, in any order.
+/// A pass over the items of a table, in any order.
 #[derive(Debug, Default)]
 pub struct Pass {
     conversations: BTreeMap<ConversationId, Group>,
     people: BTreeMap<UserId, BTreeMap<(String, String), Example>>,
-    /// Items of unknown shape, by what is wrong with them.
+    /// Items of unknown shape, by the kind of fault.
     unknown: BTreeMap<String, Finding>,
 }
 
-/// Where a name was seen first.
+/// The place where a name was first seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
     /// The partition key.
     pub pk: String,
     /// The sort key.
     pub sk: String,
-    /// How many items have the same.
+    /// The number of items with the same name.
     pub items: u64,
 }
 
-/// A name and a handle of somebody, as items have them, and where.
+/// A user, a display name and a handle that items have for them, and an example of such an item.
 pub type Copied<'a> = (UserId, &'a (String, String), &'a Example);
 
 impl Pass {
@@ -68,7 +68,7 @@ impl Pass {
         }
     }
 
-    /// Takes what was remembered of items that come after those of this pass.
+    /// Merges a pass over items that come after those of this pass.
     pub fn merge(&mut self, after: Self) {
         for (id, conversation) in after.conversations {
             let own = self.conversations.entry(id).or_default();
@@ -117,8 +117,8 @@ impl Pass {
         }
     }
 
-    /// Returns what can be said without another look: sort keys that are no times or are written in an older form, and
-    /// items of unknown shape.
+    /// Returns the findings that need no second read: sort keys that are not times or are in an older form, and items
+    /// of unknown shape.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         let times = self.conversations.values().flat_map(|own| &own.times);
         times.chain(self.unknown.values())
@@ -133,7 +133,7 @@ impl Pass {
             .map(|(id, _)| *id)
     }
 
-    /// Returns the conversations in which something seems to be wrong.
+    /// Returns the conversations that seem to have a fault.
     pub fn suspects(&self) -> Vec<ConversationId> {
         let suspects = self
             .conversations
@@ -142,7 +142,7 @@ impl Pass {
         suspects.map(|(id, _)| *id).collect()
     }
 
-    /// Returns the owners of the rows of a conversation, as the pass saw them.
+    /// Returns the owners of the rows that the pass saw for a conversation.
     pub fn owners(&self, conversation: ConversationId) -> Vec<UserId> {
         let rows = self
             .conversations
@@ -154,7 +154,7 @@ impl Pass {
             .collect()
     }
 
-    /// Returns every name that items have for somebody.
+    /// Returns every name that items have for each user.
     pub fn copied(&self) -> impl Iterator<Item = Copied<'_>> {
         let people = self.people.iter();
         people.flat_map(|(id, copies)| copies.iter().map(|(names, at)| (*id, names, at)))
@@ -239,10 +239,10 @@ fn unknown_finding(item: &ItemView<'_>, reason: &UnknownReason) -> Finding {
     }
 }
 
-/// Names a kind of unknown shape: there are a few, however many items have one.
+/// Names a kind of unknown shape. There are only a few kinds, however many items have one.
 fn kind_of(reason: &UnknownReason) -> String {
     match reason {
-        // The value is not named, the attribute is.
+        // Only the attribute is named, not the value.
         UnknownReason::Malformed(name, _) => format!("malformed {name}"),
         other => other.to_string(),
     }

@@ -1,4 +1,5 @@
-//! Planning what mends the findings of a check: conversation by conversation, and planned anew where items changed.
+//! Planning repairs for the findings of a check, one conversation at a time. Steps whose items changed are planned
+//! again.
 
 mod names;
 mod times;
@@ -20,27 +21,27 @@ pub use super::rows::RowRules;
 pub use names::{StalePeople, rename};
 pub use turns::Planned;
 
-/// Mends conversations of a table.
+/// Plans repairs of the conversations of a table.
 #[derive(Debug)]
 pub struct Mending<'a, F> {
     store: &'a Store,
     users: &'a F,
     rules: RowRules,
     size: StepSize,
-    /// People whose names in items are not those of the users.
+    /// People whose names in items differ from those of the users.
     names: HashMap<UserId, Person>,
     /// Keys that the plan gives to rows.
     planned: TakenKeys,
-    /// Rows that the plan changes already.
+    /// Rows that the plan already changes.
     touched: HashSet<(UserId, SortKey)>,
-    /// The rows of conversations as the plan leaves them.
+    /// The rows of conversations after the plan is carried out.
     rows_then: HashMap<ConversationId, Vec<ConversationRow>>,
-    /// The zone of times without an offset, where times are written anew.
+    /// The zone of times without an offset, if older times are rewritten.
     zone: Option<Zone>,
 }
 
 impl<'a, F: FindPerson + Sync> Mending<'a, F> {
-    /// Mends faults of rows. Steps have a size; `names` are the people whose names are brought up to date.
+    /// Repairs faults of rows. `size` limits the steps; `names` are the people whose names are updated.
     pub fn new(
         store: &'a Store,
         users: &'a F,
@@ -61,7 +62,7 @@ impl<'a, F: FindPerson + Sync> Mending<'a, F> {
         }
     }
 
-    /// Has older times written anew. Those without an offset are in a zone.
+    /// Also rewrites older times. Times without an offset are read in this zone.
     #[must_use]
     pub fn with_times(mut self, zone: Zone) -> Self {
         self.zone = Some(zone);
@@ -73,11 +74,11 @@ impl<'a, F: FindPerson + Sync> Mending<'a, F> {
         self.planned.0.get(&owner)
     }
 
-    /// Plans what brings the rows of a conversation in order.
+    /// Plans the repair of a conversation's rows.
     ///
     /// # Errors
     ///
-    /// When a request fails, or there is no free key for a row.
+    /// If a request fails, or there is no free key for a row.
     pub async fn rows(
         &mut self,
         conversation: ConversationId,
@@ -130,7 +131,7 @@ impl<'a, F: FindPerson + Sync> Mending<'a, F> {
         }
     }
 
-    /// Brings the names in a row up to date that an action writes.
+    /// Updates the names in a row that an action writes.
     fn renamed(&self, action: &Action) -> Action {
         match action {
             Action::PutRow(row) => Action::PutRow(self.fresh(row)),
@@ -142,7 +143,7 @@ impl<'a, F: FindPerson + Sync> Mending<'a, F> {
         }
     }
 
-    /// Plans the rows of a step's conversation anew.
+    /// Plans the rows of a step's conversation again.
     async fn rows_again(&self, step: &Step) -> Result<Vec<Step>, Error> {
         let Some(conversation) = step.conversation else {
             return Ok(Vec::new());
@@ -173,8 +174,8 @@ impl<F: FindPerson + Sync> Replan for Mending<'_, F> {
         self.rows_again(step).await.map(Some)
     }
 
-    /// Rows that were made are looked at once more: another writer may have made them at the same time, under another
-    /// key. The last of the writers to look sees the rows of all. So are rows that moved with a message.
+    /// Reads rows that were created once more: another writer may have created them at the same time, under another
+    /// key. The last writer to read sees the rows of all writers. Also reads rows that moved with a message.
     async fn after(&self, step: &Step) -> Result<Vec<Step>, Error> {
         let has_rows = || owners_of(step).next().is_some();
         let is_move = || step.why == Rule::TimeForm.as_str() && has_rows();
@@ -185,7 +186,7 @@ impl<F: FindPerson + Sync> Replan for Mending<'_, F> {
     }
 }
 
-/// Returns whose row a change is about.
+/// Returns the owner of the row that a change is about.
 fn owner_of(change: &ItemChange) -> Option<UserId> {
     match change.pk().parse() {
         Ok(PartitionKey::Rows(owner)) => Some(owner),
@@ -193,12 +194,12 @@ fn owner_of(change: &ItemChange) -> Option<UserId> {
     }
 }
 
-/// Returns whose rows a step is about.
+/// Returns the owners of the rows that a step is about.
 fn owners_of(step: &Step) -> impl Iterator<Item = UserId> {
     step.changes.iter().filter_map(owner_of)
 }
 
-/// Says what the worst fault is that a transaction mends.
+/// Returns the most serious fault that a transaction repairs.
 fn why(actions: &[Action]) -> Rule {
     let deleted = |owner: UserId| {
         let of = |action: &&Action| matches!(action, Action::DeleteRow(row) if row.owner == owner);

@@ -1,4 +1,4 @@
-//! Names and handles in items, brought up to date.
+//! Updating names and handles in items.
 
 use std::collections::HashMap;
 
@@ -14,12 +14,12 @@ use crate::key::{ConversationId, UserId};
 use crate::schema::attribute;
 use crate::store::ItemChange;
 
-/// People whose names in items are not those of the users.
+/// People whose names in items differ from those of the users.
 #[derive(Debug, Clone)]
 pub struct StalePeople(HashMap<UserId, Person>);
 
 impl StalePeople {
-    /// Tells whether an item names one of them by an old name.
+    /// Checks whether an item has an old name of one of them.
     pub fn is_named_in(&self, item: &ItemView<'_>) -> bool {
         let copied = match Known::of(item) {
             Ok(Known::Message(message)) => message.sender,
@@ -33,20 +33,20 @@ impl StalePeople {
 }
 
 impl<F: FindPerson + Sync> Mending<'_, F> {
-    /// Returns the people whose names are brought up to date.
+    /// Returns the people whose names are updated.
     pub fn stale_people(&self) -> StalePeople {
         StalePeople(self.names.clone())
     }
 
-    /// Returns whom an item names by an old name, where it does. Rows that the plan changes already get the new name
-    /// with that.
+    /// Returns the conversation and the person if an item has an old name. Items that the plan already changes get the
+    /// new name with that change, so they return `None`.
     pub fn stale(&self, item: &ItemView<'_>) -> Option<(ConversationId, Person)> {
         let known = Known::of(item).ok()?;
         let key = match &known {
             Known::Message(message) => &message.created_at,
             Known::ConversationRow(row) => &row.last_message_at,
         };
-        // Times that are written anew take the new name with them.
+        // An item whose time is rewritten gets the new name with that.
         if let Some(zone) = self.zone
             && matches!(written(key, zone), Written::As(_))
         {
@@ -68,7 +68,7 @@ impl<F: FindPerson + Sync> Mending<'_, F> {
         (*person != copied).then(|| (conversation, person.clone()))
     }
 
-    /// Plans the same for items that changed meanwhile.
+    /// Plans the same for items that changed in the meantime.
     pub(super) async fn names_again(&self, step: &Step) -> Result<Vec<Step>, Error> {
         let mut packer = Packer::new(self.size);
         let mut steps = Vec::new();
@@ -87,7 +87,7 @@ impl<F: FindPerson + Sync> Mending<'_, F> {
     }
 }
 
-/// Makes the change that brings the name in an item up to date.
+/// Makes the change that updates the name in an item.
 pub fn rename(item: RawItem, person: &Person) -> ItemChange {
     let mut renamed = item.clone();
     for (name, text) in [

@@ -1,9 +1,9 @@
-//! Older times, written anew in the written form.
+//! Rewriting older times in the written form.
 //!
-//! A message moves to its new key in one transaction: the old item is deleted, the new one put. First come the messages
-//! whose new key sorts later, the newest first, then those whose new key sorts earlier, the oldest first. What readers
-//! take for the newest message is the one with the highest key; wherever that changes, the rows change with it, so that
-//! a reader never sees it go back.
+//! A message moves to its new key in one transaction: the old item is deleted and the new one is put. Messages whose
+//! new key sorts later move first, newest first; then the messages whose new key sorts earlier, oldest first. Readers
+//! take the message with the highest key as the newest. Whenever that message changes, the rows change in the same
+//! transaction, so that a reader never sees it go back.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -25,30 +25,30 @@ use crate::store::{Direction, ItemChange, MAX_BUMP_MICROS, Partition, Query};
 use crate::timezone::Zone;
 
 const WHY: &str = Rule::TimeForm.as_str();
-/// Messages that are read at once. Several conversations are planned side by side, each with a page in memory.
+/// The page size for reading messages. Several conversations are planned at once, each with a page in memory.
 const PAGE: u32 = 1_000;
 
-/// The times of one conversation on their way to the written form.
+/// Plans to rewrite the times of one conversation.
 struct Times<'m, 'a, F> {
     mending: &'m Mending<'a, F>,
     conversation: ConversationId,
     zone: Zone,
-    /// Instants that messages have in the end.
+    /// The final instants of messages.
     taken: HashSet<i64>,
-    /// What a reader takes for the newest message, as the plan goes on.
+    /// The message that readers take as the newest at this point of the plan.
     top: Option<Message>,
-    /// What is the newest in the end, of all other messages.
+    /// The message with the highest final key among all others.
     second: Option<Message>,
     rows: Vec<ConversationRow>,
     packer: Packer,
-    /// Keys of rows that this plan gives.
+    /// Keys that this plan gives to rows.
     given: BTreeSet<(UserId, SortKey)>,
     never_was: Vec<(String, String)>,
 }
 
 impl<F: FindPerson + Sync> Mending<'_, F> {
-    /// Plans to write the older times of a conversation anew. Its rows are as the plan leaves them; where that is not
-    /// known, they are read. Steps, and items whose time never was in the zone, go out one by one.
+    /// Plans to rewrite the older times of a conversation. Starts from its rows as the plan leaves them, or reads them
+    /// if the plan does not have them. Sends steps, and items whose time never occurred in the zone, one at a time.
     pub(super) async fn times_of(
         &self,
         conversation: ConversationId,
@@ -80,7 +80,7 @@ impl<F: FindPerson + Sync> Mending<'_, F> {
         Ok(())
     }
 
-    /// Plans a step again whose items changed: what is left of its messages, and of its rows.
+    /// Plans a step again after its items changed: the rest of its messages and rows.
     pub(super) async fn times_again(&self, step: &Step) -> Result<Vec<Step>, Error> {
         let (Some(conversation), Some(zone)) = (step.conversation, self.zone) else {
             return Ok(Vec::new());
@@ -131,7 +131,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         }
     }
 
-    /// Goes over all messages in one direction, and plans those that move that way.
+    /// Reads all messages in one direction, and plans the moves that are made in that direction.
     async fn pass(&mut self, direction: Direction, out: &Out) -> Result<(), Error> {
         let partition = Partition::Table(PartitionKey::Messages(self.conversation));
         let query = Query::new(partition)
@@ -159,7 +159,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         Ok(())
     }
 
-    /// Takes the next message on the way down: it moves now where it moves later.
+    /// Takes the next message of the descending pass, and moves it if its new key sorts later.
     async fn take_down(&mut self, message: Message, item: RawItem) -> Result<Vec<Step>, Error> {
         let is_top = self.top.is_none();
         if is_top {
@@ -193,7 +193,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
                 self.remember(is_top, &moved);
                 return self.moved(item, moved, rises).await;
             }
-            // It moves on the way up.
+            // It is moved by the ascending pass.
             Written::As(time) => SortKey::from(time),
         };
         let in_the_end = Message {
@@ -204,7 +204,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         Ok(Vec::new())
     }
 
-    /// Remembers which of the other messages is the newest in the end.
+    /// Remembers the message with the highest final key among all except the top.
     fn remember(&mut self, is_top: bool, in_the_end: &Message) {
         let is_later = |second: &Message| in_the_end.created_at > second.created_at;
         if !is_top && self.second.as_ref().is_none_or(is_later) {
@@ -212,7 +212,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         }
     }
 
-    /// Takes the next message on the way up: it moves now where it moves earlier.
+    /// Takes the next message of the ascending pass, and moves it if its new key sorts earlier.
     async fn take_up(&mut self, message: Message, item: RawItem) -> Result<Vec<Step>, Error> {
         let Written::As(time) = written(&message.created_at, self.zone) else {
             return Ok(Vec::new());
@@ -240,7 +240,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         }
     }
 
-    /// Plans the move of one message, and that of the rows where it is the newest then.
+    /// Plans the move of one message, and of the rows if it is the newest after that.
     async fn moved(
         &mut self,
         item: RawItem,
@@ -255,7 +255,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         Ok(step.into_iter().collect())
     }
 
-    /// Deletes a message and puts it under its new key.
+    /// Makes the changes that delete a message and put it under its new key.
     fn pair(&self, item: RawItem, moved: &Message) -> Vec<ItemChange> {
         const KEYED: &str = "a message has a key";
         let mut put = item.clone();
@@ -277,7 +277,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         ]
     }
 
-    /// Makes a message the one that readers take for the newest: the rows change in the same transaction.
+    /// Makes a message the one that readers take as the newest. The rows change in the same transaction.
     async fn new_top(
         &mut self,
         top: Message,
@@ -306,7 +306,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         }
     }
 
-    /// Moves a row to a key, or changes its text there.
+    /// Moves a row to a key, or changes its text if it has that key already.
     fn row_to(&mut self, row: ConversationRow, key: SortKey, text: &str) -> Vec<ItemChange> {
         const KEYED: &str = "a row has a key";
         let other = self.mending.names.get(&row.other.id).unwrap_or(&row.other);
@@ -331,7 +331,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         ]
     }
 
-    /// Finds the key of a row for the newest message: that of the message, or the first free one after it.
+    /// Finds the key of a row for the newest message: the message's key, or the first free key after it.
     async fn row_key(&self, owner: UserId, top: &Message) -> Result<SortKey, Error> {
         let planned = self.mending.planned_keys(owner);
         let own = self.mending.rows_then.get(&self.conversation);
@@ -346,7 +346,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         .await
     }
 
-    /// Plans what is left: rows that are in an older form themselves.
+    /// Plans the rest: rows whose own time is in an older form.
     async fn rest(&mut self) -> Result<Vec<Step>, Error> {
         let mut steps: Vec<Step> = self.packer.finish().into_iter().collect();
         for row in std::mem::take(&mut self.rows) {
@@ -365,7 +365,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
             };
             let at = match &self.top {
                 Some(top) if is_at_target(&row, top) => top.clone(),
-                // A row that is behind, or of a conversation without messages, keeps its own time.
+                // A row that is not at the top message, or whose conversation has no messages, keeps its own time.
                 _ => Message {
                     conversation: row.conversation,
                     created_at: time.into(),
@@ -387,7 +387,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         Ok(steps)
     }
 
-    /// Takes the first instant that no message has, from one on.
+    /// Takes the first free instant, starting at `micros`.
     fn free(&mut self, micros: i64) -> Option<SortKey> {
         let mut free = (micros..=micros.checked_add(MAX_BUMP_MICROS)?)
             .filter(|micros| !self.taken.contains(micros));
@@ -405,7 +405,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
         }
     }
 
-    /// Plans the move of one message from what is in the table now.
+    /// Plans the move of one message from the current contents of the table.
     async fn move_again(&mut self, message: Message, item: RawItem) -> Result<Vec<Step>, Error> {
         let Written::As(time) = written(&message.created_at, self.zone) else {
             return Ok(Vec::new());

@@ -1,5 +1,5 @@
-//! Several conversations in turn: one step of each, and again, so that steps which may be sent at once stand side by side
-//! in a plan. The plan is the same whenever it is made of the same items.
+//! Planning several conversations in turn, one step of each at a time, so that steps that can be sent at once are next
+//! to each other in a plan. The same items always give the same plan.
 
 use std::collections::VecDeque;
 
@@ -15,12 +15,12 @@ use crate::error::Error;
 use crate::key::{ConversationId, UserId};
 use crate::timezone::Zone;
 
-/// A piece of a plan that writes the older times of conversations anew.
+/// A piece of a plan that rewrites the older times of conversations.
 #[derive(Debug)]
 pub enum Planned {
     /// A step.
     Step(Step),
-    /// An item is left: its time never was in the zone.
+    /// An item that is left, because its time never occurred in the zone.
     NeverWas {
         /// Its conversation.
         conversation: ConversationId,
@@ -31,17 +31,17 @@ pub enum Planned {
     },
     /// All steps of a conversation were planned.
     Whole(ConversationId),
-    /// No more can be planned of a conversation.
+    /// Planning a conversation failed.
     Failed(ConversationId, Error),
 }
 
-/// Where the pieces of one conversation go: as fast as they are taken.
+/// The channel for the pieces of one conversation. Planning waits until they are received.
 #[derive(Debug)]
 pub(super) struct Out(mpsc::Sender<Planned>);
 
 impl Out {
     pub(super) async fn put(&self, planned: Planned) {
-        // Whoever takes no more drops this work, too.
+        // A receiver that stops drops this work, too.
         let _ = self.0.send(planned).await;
     }
 }
@@ -98,9 +98,9 @@ impl<'m> Lane<'m> {
 }
 
 impl<F: FindPerson + Sync> Mending<'_, F> {
-    /// Plans to write the older times of conversations anew, as many at a time as are sent at once, a step of each in
-    /// turn. The steps of one conversation come in the order in which they are to be carried out. In memory is a page
-    /// of messages for each of those, and the instants of their messages.
+    /// Plans to rewrite the older times of conversations: [`AT_ONCE`] conversations at a time, one step of each in
+    /// turn. The steps of a conversation come in the order in which to carry them out. For each conversation being
+    /// planned, a page of messages and the instants of all its messages are in memory.
     pub fn times<'m>(
         &'m self,
         conversations: &'m [(ConversationId, Vec<UserId>)],

@@ -1,23 +1,23 @@
-//! Which instant a stored time means, where it has no offset.
+//! The instant of a stored time without an offset.
 
 use crate::key::SortKey;
 use crate::timestamp::{Timestamp, without_offset};
 use crate::timezone::Zone;
 
-/// What a stored time is in the written form.
+/// A stored time in the written form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Written {
-    /// It is in that form.
+    /// It is already in that form.
     Already,
     /// It is this instant, in another form.
     As(Timestamp),
-    /// It is no time.
+    /// It is not a time.
     Unreadable,
     /// The clocks of the zone never showed it.
     NeverWas,
 }
 
-/// Reads a stored time. One that came twice is the first.
+/// Reads a stored time. If the clocks showed it twice, returns the first instant.
 pub(super) fn written(sk: &SortKey, zone: Zone) -> Written {
     let Ok(time) = sk.time() else {
         return Written::Unreadable;
@@ -62,7 +62,7 @@ mod tests {
             ("2026-03-22T10:35:09+02:00", at("2026-03-22T08:35:09Z")),
             ("2026-03-22T08:35:09.5", at("2026-03-22T07:35:09.5Z")),
             ("2026-07-22 08:35:09", at("2026-07-22T06:35:09Z")),
-            // The clocks went from 2 to 3, and from 3 to 2.
+            // The clocks were set from 2 to 3, and from 3 to 2.
             ("2026-03-29T02:30:00", Written::NeverWas),
             ("2026-10-25T02:30:00", at("2026-10-25T00:30:00Z")),
             ("soon", Written::Unreadable),

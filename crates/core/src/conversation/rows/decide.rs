@@ -1,4 +1,4 @@
-//! What to write, from what was read alone.
+//! Deciding what to write, only from what was read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,18 +8,18 @@ use crate::key::{SortKey, UserId};
 use crate::store::{Action, MAX_BUMP_MICROS};
 use crate::timestamp::Timestamp;
 
-/// Sort keys within reach of the target that rows of other conversations hold, by owner.
+/// Sort keys within 1 ms after the target that are taken by rows of other conversations, by owner.
 #[derive(Debug, Default)]
 pub(in crate::conversation) struct TakenKeys(
     pub(in crate::conversation) HashMap<UserId, BTreeSet<SortKey>>,
 );
 
-/// Returns the last instant that a row of a message may stand at: 1 ms after it.
+/// Returns the last instant that a row may have for a message: 1 ms after it.
 pub(super) fn last_key(newest: &SortKey) -> Option<Timestamp> {
     newest.time().ok()?.plus_micros(MAX_BUMP_MICROS)
 }
 
-/// Tells whether a row carries the newest message and stands within 1 ms after it.
+/// Checks whether a row has the text of the newest message, and a sort key at most 1 ms after it.
 pub(in crate::conversation) fn is_at_target(row: &ConversationRow, newest: &Message) -> bool {
     row.text == newest.text
         && (row.last_message_at == newest.created_at
@@ -31,7 +31,7 @@ pub(in crate::conversation) fn is_at_target(row: &ConversationRow, newest: &Mess
             })
 }
 
-/// Tells whether a row is later than its conversation's newest message can explain.
+/// Checks whether a row is later than its conversation's newest message allows.
 pub(in crate::conversation) fn is_ahead(row: &ConversationRow, newest: &Message) -> bool {
     match (row.last_message_at.time(), newest.created_at.time()) {
         (Ok(row), Ok(newest)) => row.micros() > newest.micros() + MAX_BUMP_MICROS,
@@ -55,20 +55,20 @@ fn free_key(owner: UserId, newest: &Message, taken: &TakenKeys) -> Option<SortKe
         .find(|key| !taken.contains(key))
 }
 
-/// The most actions of a transaction. The service takes 100 of 4 MB together (TransactWriteItems in the API
-/// reference): so many are under 4 MB whatever their size, and cost a small table little at once.
+/// The most actions in a transaction. DynamoDB allows 100 actions and 4 MB in total (TransactWriteItems in the API
+/// reference). Ten items are under 4 MB whatever their size, and take little of a small table's capacity at once.
 const MAX_ACTIONS: usize = 10;
 
-/// What is to be written: transactions, one after the other, each with a part that makes sense by itself.
+/// The transactions to carry out, in order. Each of them makes sense on its own.
 #[derive(Default)]
 pub(super) struct Decision {
     pub(super) steps: Vec<Vec<Action>>,
     pub(super) synced: SyncedRows,
 }
 
-/// Decides what to write, from what was read alone. Surplus rows of those in `made` are deleted even where
-/// surplus rows are left alone: we made one of them ourselves. Fails with the owner for whose row there is
-/// no free key.
+/// Decides what to write, only from what was read. Surplus rows of the owners in `made` are deleted even if surplus
+/// rows are otherwise left, because we created one of them. On failure, returns the owner for whose row there is no
+/// free key.
 pub(super) fn decide(
     newest: &Message,
     rows: Vec<ConversationRow>,
@@ -86,8 +86,8 @@ pub(super) fn decide(
     let mut first = Vec::new();
     let mut surplus = Vec::new();
     for (owner, mut own) in by_owner {
-        // The row at the target is the participant's, or else the one under its key, which nothing else
-        // can take, or else the latest; others are surplus.
+        // Keep the row at the target, or else the row under the key to write, which nothing else can take, or else the
+        // latest row. The others are surplus.
         let key = free_key(owner, newest, taken);
         own.sort_by_key(|row| {
             let under_key = Some(&row.last_message_at) == key.as_ref();
@@ -138,15 +138,15 @@ pub(super) fn decide(
     Ok(decision)
 }
 
-/// Spreads the deletion of surplus rows, each beside the row that stays in its place, over transactions.
-/// The first has all the rest, too.
+/// Distributes the deletions of surplus rows over transactions, each together with the row that is kept. The first
+/// transaction also has all other actions.
 fn steps(
     mut step: Vec<Action>,
     surplus: Vec<(ConversationRow, ConversationRow)>,
 ) -> Vec<Vec<Action>> {
     let mut steps = Vec::new();
     for (kept, other) in surplus {
-        // Room for one deletion, and for the row that stays where this transaction does not have it.
+        // Room for one deletion, and for the check of the kept row if this transaction does not have it.
         if step.len() + 2 > MAX_ACTIONS {
             steps.push(std::mem::take(&mut step));
         }
@@ -163,7 +163,7 @@ fn steps(
 }
 
 impl Decision {
-    /// Decides what becomes of a participant's row. Returns what to write, and the row as it is then.
+    /// Decides what happens to a participant's row. Returns what to write, and the resulting row.
     fn put_row(
         &mut self,
         row: ConversationRow,
@@ -185,7 +185,7 @@ impl Decision {
             ..row.clone()
         };
         self.synced.updated.push((row.clone(), new.clone()));
-        // Delete and put of one key is refused by the service, for ever.
+        // DynamoDB always refuses a transaction that deletes and puts the same key.
         let actions = if new.last_message_at == row.last_message_at {
             let new = new.clone();
             vec![Action::ReplaceRow { old: row, new }]
@@ -219,7 +219,7 @@ mod tests {
     }
 
     impl Decision {
-        /// The actions of the one transaction that there is, or of none.
+        /// Returns the actions of the only transaction, or none.
         fn actions(&self) -> &[Action] {
             assert!(self.steps.len() <= 1, "{:?}", self.steps);
             self.steps.first().map_or(&[], Vec::as_slice)
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(decision.synced.doubled, [old, ahead]);
     }
 
-    /// The one at the target stays, and the put of an updated row never meets the delete of another.
+    /// The row at the target stays, and an updated row is never put under the key of a deleted row.
     #[test]
     fn surplus_rows_go_in_the_same_transaction() {
         let at = sample::conversation_row(T, "newest");
@@ -333,7 +333,7 @@ mod tests {
                 Action::DeleteRow(older)
             ]
         );
-        // A surplus row stands where the latest one has to go: it is what is replaced.
+        // A surplus row has the key that the latest row needs, so it is the one that is replaced.
         let stale = sample::conversation_row(T, "stale");
         let future = sample::conversation_row("2030-01-01T00:00:00.000000+00:00", "future");
         let swapped = decide_for(vec![stale.clone(), future.clone()], &delete);
@@ -349,7 +349,8 @@ mod tests {
         );
     }
 
-    /// However many there are, no transaction is too large, and each deletes only beside what stays.
+    /// No transaction is too large, however many surplus rows there are, and each deletes them only together with the
+    /// row that stays.
     #[test]
     fn many_surplus_rows_go_in_several_transactions() {
         let start = sample::message(T, "x").created_at.time().unwrap();
@@ -432,7 +433,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    /// A table that knows only what a decision needs: the messages of each conversation, and everybody's rows.
+    /// A table with only what a decision needs: the messages of each conversation, and all rows.
     #[derive(Default)]
     struct Model {
         messages: HashMap<ConversationId, Vec<Message>>,
@@ -440,7 +441,7 @@ mod tests {
     }
 
     impl Model {
-        /// Takes the actions, all or none, under their conditions.
+        /// Applies all actions or none, under their conditions.
         fn apply(&mut self, actions: &[Action]) -> bool {
             let mut rows = self.rows.clone();
             for action in actions {
@@ -470,7 +471,7 @@ mod tests {
             true
         }
 
-        /// Syncs the rows of a conversation, as the store does it: a refusal is answered with what is taken.
+        /// Syncs the rows of a conversation in the same way as the store. After a refusal, the taken keys are read.
         fn sync_rows(&mut self, conversation: ConversationId, people: &[Person; 2]) {
             let Some(newest) = self.messages[&conversation]
                 .iter()
@@ -526,14 +527,14 @@ mod tests {
                 let mut message = sample::message("", &format!("m{index}"));
                 message.conversation = conversation(*n);
                 let own = model.messages.entry(conversation(*n)).or_default();
-                // Messages never share a key: they move on, as the store has them do.
+                // Messages never share a key: they move to the next free key, as in the store.
                 let mut time = start.plus_micros(*micros).unwrap();
                 while own.iter().any(|other| other.created_at == time.into()) {
                     time = time.plus_micros(1).unwrap();
                 }
                 message.created_at = time.into();
                 own.push(message);
-                // A record that comes in the middle sees only what is there by then.
+                // A record in the middle sees only what exists at that point.
                 if let Some(replay) = replays.get(index) {
                     let n = messages[replay.index(index + 1)].0;
                     model.sync_rows(conversation(n), &people);

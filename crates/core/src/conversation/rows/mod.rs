@@ -1,8 +1,8 @@
-//! Access pattern E: syncs the rows of a conversation to its newest message.
+//! Access pattern E: syncing the rows of a conversation to its newest message.
 //!
-//! The target is read, never remembered: the newest message by a consistent query. So the order in
-//! which syncs happen, and how often, cannot matter. One transaction holds all rows that are not at
-//! the target; each is deleted on condition that it is as it was read, and put where the key is free.
+//! The target, the newest message, is always read by a consistent query and never remembered. So it does not matter in
+//! which order and how often syncs happen. One transaction updates all rows that are not at the target. Each row is
+//! deleted on condition that it is unchanged since it was read, and put on condition that the key is free.
 
 mod decide;
 mod plan;
@@ -23,70 +23,69 @@ pub use plan::RowRules;
 pub(crate) use plan::row_changes_to;
 pub(super) use plan::{PlannedRows, plan_rows, step_of};
 
-/// Tells what to do where a participant has no row.
+/// What to do if a participant has no row.
 #[derive(Debug, Clone)]
 pub enum Missing {
-    /// Counts it; a row is never invented.
+    /// Counts it, and creates no row.
     PassOver,
-    /// Creates it: the two participants are known.
+    /// Creates it. These are the two participants.
     Create(Box<[Person; 2]>),
-    /// Creates the rows that are listed, where they are missing: whose each is, and who the other participant is.
+    /// Creates the listed rows if they are missing. Each has an owner and the other participant.
     CreateThese(Vec<(UserId, Person)>),
 }
 
-/// Tells what to do where a participant has more than one row.
+/// What to do if a participant has more than one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubled {
     /// Leaves and counts them.
     Leave,
-    /// Deletes all but the one at the target, or else the latest. The first transaction moves the one that
-    /// stays to the target; where there are more surplus rows than fit in it, others follow.
+    /// Deletes all but the row at the target, or else the latest. The first transaction moves the row that stays to the
+    /// target. If there are more surplus rows than fit in it, more transactions follow.
     Delete,
 }
 
-/// Asks for the rows of one conversation to be synced to its newest message.
+/// A request to sync the rows of one conversation to its newest message.
 #[derive(Debug, Clone)]
 pub struct SyncRequest {
     /// The conversation.
     pub conversation: ConversationId,
-    /// What happens where a row is missing.
+    /// What to do if a row is missing.
     pub missing: Missing,
-    /// What happens where a participant has several rows.
+    /// What to do if a participant has several rows.
     pub doubled: Doubled,
     /// Whether a row that is later than the newest message stays where it is.
     pub never_back: bool,
 }
 
-/// Says what was done and what was found.
+/// The result of a sync.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SyncedRows {
-    /// The newest message: the target. `None` where there is no message.
+    /// The newest message, which is the target; `None` if there is no message.
     pub newest: Option<Message>,
-    /// Rows that were made.
+    /// Rows that were created.
     pub created: Vec<ConversationRow>,
-    /// Rows that were updated: as they were, and as they are now.
+    /// Rows that were updated, before and after.
     pub updated: Vec<(ConversationRow, ConversationRow)>,
-    /// Rows that were at the target already.
+    /// Rows that were already at the target.
     pub unchanged: Vec<ConversationRow>,
-    /// Second and further rows of a participant; left alone, or deleted where that was asked for.
+    /// Second and further rows of a participant. They are left, or deleted if the request says so.
     pub doubled: Vec<ConversationRow>,
-    /// Rows that are later than the newest message; left alone.
+    /// Rows that are later than the newest message, and were left.
     pub ahead: Vec<ConversationRow>,
-    /// How many of the two participants have no row.
+    /// The number of participants without a row, out of two.
     pub missing: usize,
 }
 
-/// Syncs the rows of a conversation to its newest message. A conversation without messages has no
-/// target: nothing is done.
+/// Syncs the rows of a conversation to its newest message. Does nothing if the conversation has no messages.
 ///
-/// Rows that were made are looked at once more: another writer may have made them at the same time, for
-/// another newest message and so under another key. Then one of them stays, by the rule of
-/// [`Doubled::Delete`]; the last of the writers to look sees the rows of all.
+/// Rows that were created are read once more: another writer may have created them at the same time, for another newest
+/// message and so under another key. In that case one of them is kept, by the rule of [`Doubled::Delete`]. The last
+/// writer to read sees the rows of all writers.
 ///
 /// # Errors
 ///
-/// When a request fails; [`Error::Contended`] where other writers keep changing the rows;
-/// [`Error::NoFreeKey`] where other conversations hold every key within 1 ms.
+/// If a request fails; [`Error::Contended`] if other writers keep changing the rows; [`Error::NoFreeKey`] if other
+/// conversations have taken every key within 1 ms.
 pub async fn sync_rows(writer: &Writer, request: &SyncRequest) -> Result<SyncedRows, Error> {
     let mut backoff = Backoff::for_bulk();
     let mut taken = TakenKeys::default();
@@ -137,7 +136,7 @@ pub async fn sync_rows(writer: &Writer, request: &SyncRequest) -> Result<SyncedR
     }
 }
 
-/// Carries out one transaction after the other, up to the first that is refused. Returns how many were
+/// Carries out transactions one after the other, up to the first that is refused. Returns the number of those that were
 /// done.
 async fn carry_out(writer: &Writer, steps: &[Vec<Action>]) -> Result<usize, Error> {
     for (done, step) in steps.iter().enumerate() {
@@ -154,13 +153,13 @@ impl SyncedRows {
         updated.chain(self.created.iter().map(|row| row.owner))
     }
 
-    /// Tells whether something was written.
+    /// Checks whether a row was created or updated.
     pub fn changed(&self) -> bool {
         !self.created.is_empty() || !self.updated.is_empty()
     }
 
-    /// Leaves what the first transactions did, where a later one was refused. All rows are made and updated
-    /// by the first.
+    /// Reduces the result to what these transactions did, after a later one was refused. The first transaction creates
+    /// and updates all rows.
     fn after(mut self, steps: &[Vec<Action>]) -> Self {
         let is_deleted = |row: &ConversationRow| {
             let action = Action::DeleteRow(row.clone());
@@ -170,7 +169,7 @@ impl SyncedRows {
         self
     }
 
-    /// Joins what was written with what a later look found and wrote.
+    /// Merges what was written with what a later round found and wrote.
     fn then(mut self, later: Self) -> Self {
         let is_own = |row: &ConversationRow| self.created.contains(row);
         let unchanged = later.unchanged.into_iter().filter(|row| !is_own(row));
@@ -199,8 +198,8 @@ fn no_free_key(store: &Store, newest: &Message, owner: UserId) -> Error {
     }
 }
 
-/// Reads the newest message of a conversation and its rows, consistently. `known` are people who may have
-/// rows that neither the index nor the messages hint at.
+/// Reads the newest message of a conversation and its rows, consistently. `known` are people who may have rows that
+/// neither the index nor the messages hint at.
 pub async fn look(
     store: &Store,
     conversation: ConversationId,
@@ -209,12 +208,12 @@ pub async fn look(
     look_for(store, conversation, known, Search::Hinted).await
 }
 
-/// Tells where rows are looked for.
+/// Where to search for rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Search {
-    /// At the keys that the index hints at, and everywhere only where these confirm fewer than two people.
+    /// At the keys that the index hints at; everywhere only if these confirm fewer than two people.
     Hinted,
-    /// In the partition of everybody who may take part: the index may not have what was just written.
+    /// In the partition of everybody who may take part, because the index may not have what was just written.
     Everywhere,
 }
 
@@ -231,14 +230,14 @@ async fn look_for(
     if rows.iter().all(|row| is_at_target(row, &newest)) {
         return Ok(Some((newest, rows)));
     }
-    // Another writer may have synced the rows for a message that came after our look. The newest message
-    // that is read after the rows is never older than the one that they were synced for.
+    // Another writer may have synced the rows to a message that was written after our read. The newest message read
+    // after the rows is never older than the message that they were synced to.
     let newest = newest_message(store, conversation).await?;
     Ok(newest.map(|newest| (newest, rows)))
 }
 
-/// Finds the rows of a conversation. The index only hints at them: each is read consistently, and
-/// where fewer than two participants are confirmed, their partitions are searched.
+/// Finds the rows of a conversation. The index is only a hint: each row is read consistently, and if fewer than two
+/// participants are confirmed, their partitions are searched.
 async fn find_rows(
     store: &Store,
     conversation: ConversationId,
@@ -288,8 +287,8 @@ async fn find_rows(
     Ok(rows)
 }
 
-/// Finds the key of a row for a message: that of the message, or the first one at most 1 ms after it that is neither held
-/// by another row nor taken otherwise.
+/// Finds the key of a row for a message: the message's key, or the first free key at most 1 ms after it. A key is free
+/// if no other row has it and `is_taken` returns `false`.
 pub(super) async fn free_row_key(
     store: &Store,
     owner: UserId,
@@ -310,15 +309,15 @@ pub(super) async fn free_row_key(
     found.ok_or_else(|| no_free_key(store, newest, owner))
 }
 
-/// Finds the keys within reach of a message that other rows of a person hold: its own key, as it is
-/// written, and those up to 1 ms after it, in the one form that this crate writes.
+/// Finds the keys for a message that other rows of a person have: the message's own key as written, and keys up to 1 ms
+/// after it in the form that this crate writes.
 async fn keys_taken(
     store: &Store,
     owner: UserId,
     newest: &Message,
 ) -> Result<BTreeSet<SortKey>, CallError> {
     let partition = PartitionKey::Rows(owner);
-    // A row of this very conversation is no obstacle but its own key.
+    // A row of this same conversation does not block a key.
     let is_other = |item: &RawItem| !matches!(Item::decode(item.clone()), Item::ConversationRow(row) if row.conversation == newest.conversation);
     let mut keys = BTreeSet::new();
     let wanted = &newest.created_at;
@@ -329,7 +328,7 @@ async fn keys_taken(
     let (Ok(first), Some(last)) = (wanted.time(), last_key(wanted)) else {
         return Ok(keys);
     };
-    // The bounds are compared as text, so both are in one form: the message's may be an older one.
+    // The bounds are compared as text, so both are in the written form, although the message's key may not be.
     let within = Query::new(Partition::Table(partition))
         .range(Some(first.to_string()), Some(last.to_string()))
         .consistent();

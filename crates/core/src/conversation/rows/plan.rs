@@ -1,4 +1,4 @@
-//! Planning what a repair does to the rows of one conversation.
+//! Planning the repair of the rows of one conversation.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use crate::item::{ConversationRow, Message, Person};
 use crate::key::{ConversationId, UserId};
 use crate::store::{Action, ItemChange, Store};
 
-/// Which faults of rows are mended.
+/// The faults of rows to repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowRules {
-    /// Rows that are missing are made.
+    /// Missing rows are created.
     pub missing: bool,
     /// Second and further rows of a participant are deleted.
     pub doubled: bool,
-    /// Rows are brought to the newest message.
+    /// Rows are moved to the newest message.
     pub behind: bool,
 }
 
@@ -32,15 +32,15 @@ impl RowRules {
     };
 }
 
-/// What is to be done to the rows of a conversation, and what they are then.
+/// The transactions for the rows of a conversation, and the resulting rows.
 #[derive(Debug)]
 pub(in crate::conversation) struct PlannedRows {
     pub(in crate::conversation) steps: Vec<Vec<Action>>,
     pub(in crate::conversation) rows: Vec<ConversationRow>,
 }
 
-/// Plans what brings the rows of a conversation in order. `planned` has the keys that the plan gives to other rows
-/// already. `None` where the conversation has no messages.
+/// Plans the repair of a conversation's rows. `planned` has the keys that the plan already gives to other rows. Returns
+/// `None` if the conversation has no messages.
 pub(in crate::conversation) async fn plan_rows(
     store: &Store,
     conversation: ConversationId,
@@ -79,7 +79,7 @@ pub(in crate::conversation) async fn plan_rows(
     Ok(Some(PlannedRows { steps, rows }))
 }
 
-/// Decides with the keys that other rows hold, and those that a plan gives to other rows already.
+/// Decides with the keys that other rows have, and the keys that a plan already gives to other rows.
 async fn decide_beside(
     store: &Store,
     newest: &Message,
@@ -99,12 +99,12 @@ async fn decide_beside(
     decide(newest, rows.to_vec(), request, &none, &taken).map_err(no_key)
 }
 
-/// Plans what brings the rows of a conversation to a message that will be its newest. Missing rows are made, doubled ones
+/// Plans the move of a conversation's rows to a message that will be its newest. Missing rows are created; doubled rows
 /// stay.
 ///
 /// # Errors
 ///
-/// When a request fails, or there is no free key for a row.
+/// If a request fails, or there is no free key for a row.
 pub(crate) async fn row_changes_to(
     store: &Store,
     newest: &Message,
@@ -129,7 +129,7 @@ pub(crate) async fn row_changes_to(
         .collect())
 }
 
-/// Leaves rows that are not at the newest message where they are.
+/// Removes the updates of rows that are not at the newest message.
 fn without_updates(steps: Vec<Vec<Action>>, synced: &SyncedRows) -> Vec<Vec<Action>> {
     let old = |row: &ConversationRow| {
         let mut updated = synced.updated.iter();
@@ -161,7 +161,7 @@ fn without_updates(steps: Vec<Vec<Action>>, synced: &SyncedRows) -> Vec<Vec<Acti
     kept
 }
 
-/// Returns the rows as they are after transactions.
+/// Returns the rows after transactions.
 fn after(mut rows: Vec<ConversationRow>, steps: &[Vec<Action>]) -> Vec<ConversationRow> {
     for action in steps.iter().flatten() {
         match action {
