@@ -104,8 +104,7 @@ async fn a_proxy_tunnels_tls_and_sees_the_hosts_alone() {
     }
 }
 
-/// A loopback endpoint that a flag names is not AWS, whatever is set, and a local command reads none of the
-/// variables.
+/// A loopback endpoint that a flag names is not AWS, whatever is set. A local command reads none of the variables.
 #[tokio::test]
 async fn a_proxy_is_for_aws_alone() {
     let world = World::new().await;

@@ -234,7 +234,7 @@ fn an_endpoint_that_is_lost_is_said_and_what_was_missed_comes_after_it() {
     browser.awaits_text("#messages", "Before");
     lost.store(true, Ordering::SeqCst);
     browser.awaits_text("#note", "trying again");
-    // What was read stays.
+    // Messages that were read stay.
     assert!(browser.text("#messages").unwrap().contains("Before"));
     write(&sandbox, "Meanwhile");
     lost.store(false, Ordering::SeqCst);

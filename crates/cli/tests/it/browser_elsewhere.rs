@@ -1,5 +1,4 @@
-//! Other people's pages, in a real browser: what they try with `ddb web`, and what `ddb serve` does for those it
-//! knows.
+//! Other people's pages, in a real browser: what they try with `ddb web`, and what `ddb serve` does for known ones.
 
 use ddb_test_support::Door;
 use ddb_test_support::browser::Browser;
@@ -17,8 +16,7 @@ fn page_of_another() -> Server {
     Server::start(move |_| Answer::Body(200, "text/html", page.to_owned()))
 }
 
-/// All that a page can do without permission: read it, load it as something else, embed it, listen to it, write to
-/// it.
+/// All that a page can do without permission: read, load it as something else, embed it, listen to it, write to it.
 const TRIES: &str = "
     const [url, done] = arguments;
     const ask = (options) => fetch(url, { credentials: 'include', ...options })
@@ -115,8 +113,7 @@ fn p41_pages_from_elsewhere_get_nothing_of_a_browser_that_may_look() {
     assert_eq!(block_on(sandbox.items()).len(), before);
 }
 
-/// What a React page does: it reads with a token in a header, for which a browser asks permission first, and writes
-/// JSON.
+/// What a React page does: it reads with a token in a header, which needs a preflight request, and writes JSON.
 const CLIENT: &str = "
     const [url, group, done] = arguments;
     const headers = { Authorization: 'Bearer of-no-matter', 'Content-Type': 'application/json' };

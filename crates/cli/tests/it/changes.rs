@@ -591,7 +591,7 @@ fn p36_a_deletion_that_is_killed_anywhere_leaves_no_row_without_messages() {
             let killed = is_killed_at(&tool, &sandbox, nth, *fault, &delete);
             let (is_stray, _) = look_at(&block_on(sandbox.items()), 1);
             assert!(!is_stray, "{fault:?} at {nth}");
-            // What is in the receipt can be undone from any point.
+            // Everything in the receipt can be undone from any point.
             let again = tool.run(&delete);
             assert!([Some(0), Some(4)].contains(&again.code), "{again:?}");
             assert_eq!(

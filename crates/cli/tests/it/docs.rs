@@ -133,7 +133,7 @@ async fn every_command_about_people_in_the_documentation_works() {
     .await;
 }
 
-/// What no test runs here is run by `.ci/run`, or belongs to another tool.
+/// Blocks that no test runs here are run by `.ci/run`, or belong to another tool.
 #[test]
 fn every_other_block_is_of_a_known_kind() {
     const ELSEWHERE: [&str; 19] = [

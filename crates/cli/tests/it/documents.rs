@@ -1,4 +1,4 @@
-//! What the documents say about the tests is true.
+//! The documents are right about the tests.
 
 use std::collections::BTreeSet;
 use std::fs::{read_dir, read_to_string};

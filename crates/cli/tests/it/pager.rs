@@ -105,7 +105,7 @@ fn ctrl_c_belongs_to_the_pager() {
     assert_eq!(code, Some(0), "{shown}");
 }
 
-/// What was found and what went wrong is shown after the pager. The exit code is then the command's own.
+/// Findings and errors are shown after the pager. The exit code is then the command's own.
 #[test]
 fn an_error_comes_after_the_pager() {
     let (server, _) = long_table(true);

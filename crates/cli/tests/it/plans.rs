@@ -172,7 +172,7 @@ fn another_command_begins_a_receipt_of_its_own() {
     }
 }
 
-/// What looks wrong is read again, consistently: somebody may have repaired it since.
+/// Suspicious rows are read again, consistently: somebody may have repaired them since.
 #[test]
 fn a_suspicion_is_read_again_before_it_is_reported() {
     let (sandbox, tool) = filled(&behind(1));

@@ -236,7 +236,7 @@ async fn p02_configured_endpoints_are_refused_before_anything_is_contacted() {
     assert_eq!(trap.connections(), 0);
 }
 
-/// What is to be ignored is ignored, an empty variable counts as unset, and flags say where to go.
+/// Endpoints that are to be ignored are ignored, an empty variable counts as unset, and flags say where to go.
 #[tokio::test]
 async fn p02_what_is_ignored_or_empty_leads_nowhere() {
     let sandbox = Sandbox::with_table().await;

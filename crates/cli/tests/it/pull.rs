@@ -547,8 +547,7 @@ fn graphemes(text: &str) -> usize {
     text.graphemes(true).count()
 }
 
-/// Pulls generated conversations, and searches all results for what was in them. Returns the number of bytes
-/// searched.
+/// Pulls generated conversations, and searches all results for their content. Returns the number of bytes searched.
 fn nothing_is_found_again(seed: u64, count: usize) -> usize {
     let rng = &mut Rng::with_seed(seed);
     let talks: Vec<Talk> = (0..count).map(|_| Talk::generate(rng)).collect();

@@ -290,8 +290,7 @@ async fn an_edited_file_is_refused_with_a_way_out() {
     assert_eq!(listed.len(), 2);
 }
 
-/// A conversation is seeded, a person writes to it, and the file is edited. The replacement is shown, planned, made
-/// and undone.
+/// A file is seeded, a person writes to the conversation, and the file is edited: planned, replaced and undone.
 #[tokio::test]
 async fn an_edited_file_is_brought_into_the_table_and_back() {
     through_both_doors(async |sandbox, tool| {
@@ -321,8 +320,7 @@ async fn an_edited_file_is_brought_into_the_table_and_back() {
                 .contains("written by others, and kept: 1 message"),
             "{dry:?}"
         );
-        // Two messages change, and both rows move to the message written by hand, since nothing else has moved them
-        // yet.
+        // Two messages change, and both rows move to the message written by hand, where nothing has moved them yet.
         assert!(dry.stderr.contains("plan: 6 changes in 2 steps"), "{dry:?}");
         assert!(dry.stderr.contains("nothing was changed"), "{dry:?}");
         assert_eq!(dry.ok(), "");

@@ -247,7 +247,7 @@ async fn p05_production_is_asked_first() {
     assert_eq!(aws.writes(), ["TransactWriteItems"]);
 }
 
-/// New messages are shown as they come, from the stream or by polling. A late, older one is shown, too, if there is a
+/// New messages are shown as they come, from the stream or by polling. A late, older one is shown if there is a
 /// stream.
 #[tokio::test]
 async fn a_conversation_is_followed_with_and_without_a_stream() {

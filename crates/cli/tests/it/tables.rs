@@ -53,7 +53,7 @@ fn no_tables_are_an_empty_answer() {
     );
 }
 
-/// What was listed before an error is shown, in the table format, too.
+/// Tables that were listed before an error are shown, in the table format, too.
 #[test]
 fn the_first_page_is_shown_where_the_second_one_fails() {
     let sandbox = Sandbox::new();

@@ -53,7 +53,7 @@ async fn p06_only_the_typed_name_drops_a_table() {
     assert_eq!(aws.writes(), ["DeleteTable"]);
 }
 
-/// What was read before the question is read again after it: the answer may take a long time.
+/// The table is read again after the question: the answer may take a long time.
 #[tokio::test]
 async fn p05_what_changed_while_somebody_thought_is_seen() {
     let sandbox = Sandbox::with_table().await;

@@ -172,7 +172,7 @@ async fn keys_come_from_the_database() {
     }
 }
 
-/// Older databases have other types, no UNIQUE, and null in many columns.
+/// Older databases have other types, no UNIQUE, and nulls.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: bin-scripts/test --real"]
 async fn an_older_database_is_read_and_doubled_handles_are_named() {

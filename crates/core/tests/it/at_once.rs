@@ -100,8 +100,7 @@ fn both_at(sk: &str, text: &str) -> [ConversationRow; 2] {
     [(1, 2), (2, 1)].map(|people| row(conversation(1), at(sk), people, text))
 }
 
-/// Each writer sees a different newest message and makes rows under a different key. The last one to look repairs
-/// this.
+/// Each writer sees a different newest message and makes rows under a different key. The last to look repairs this.
 #[tokio::test]
 async fn p18_rows_that_two_make_at_once_are_one_each() {
     for mine in [create(), repair()] {
@@ -136,8 +135,7 @@ async fn p18_rows_that_two_remove_at_once_are_one_each() {
     for row in both_at(EARLIER, "old").iter().chain(&both_at(T, "new")) {
         sandbox.put(raw(row)).await;
     }
-    // The first writer would keep the rows at the old message. Then the new message comes, and the rows at it are
-    // kept.
+    // The first writer would keep the rows at the old message. Then the new one comes, and the rows at it are kept.
     let server = just_before(
         &sandbox,
         operation("TransactWriteItems"),
@@ -300,8 +298,7 @@ async fn p17_two_seeds_of_one_conversation_lose_no_message() {
     }
 }
 
-/// After the seed has read the table, a message of the application takes the place of one of the script, and keeps
-/// it.
+/// After the seed has read the table, a message of the application takes a place of the script, and keeps it.
 #[tokio::test]
 async fn p17_a_seed_moves_on_where_a_message_came_between() {
     let sandbox = Sandbox::with_table().await;

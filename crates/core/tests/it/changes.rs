@@ -256,8 +256,7 @@ async fn p32_nothing_is_changed_where_the_receipt_cannot_be_written() {
     assert_eq!(fs::read(&file).unwrap(), b"no folder");
 }
 
-/// A repair is ended at any request and run again: it makes the same table, in the same receipt, and undo reverts all
-/// of it.
+/// A repair ended at any request and run again makes the same table, in the same receipt, and undo reverts all of it.
 #[tokio::test]
 async fn p33_a_repair_that_is_ended_anywhere_goes_on_in_its_receipt() {
     let whole = {
@@ -459,7 +458,7 @@ async fn a_receipt_of_another_table_or_a_torn_one_is_told_from_its_own() {
     let error = undo(&writer, &path, &Keep::Nowhere).await.unwrap_err();
     assert!(error.to_string().contains("line 3"), "{error}");
     assert_eq!(list(folder.path()).unwrap().1.len(), 1);
-    // What somebody changed, added or removed in a receipt is never put back into a table.
+    // Lines that somebody changed, added or removed are never put back into a table.
     let after = sandbox.items().await;
     let at_line = |nth: usize| whole.lines().nth(nth).unwrap();
     let (first, second) = (at_line(1), at_line(2));

@@ -766,7 +766,7 @@ fn p38_an_import_under_any_faults_counts_truly_and_changes_nothing() {
                 ((there.len() - others) as u64, others as u64)
             );
         } else {
-            // What was reported as written is there.
+            // Items that were reported as written are there.
             assert!(now.len() >= there.len() + usize::try_from(written).unwrap());
         }
         let [.., different] = block_on(brought(&source, &sandbox));

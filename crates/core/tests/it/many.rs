@@ -25,8 +25,7 @@ fn messages(count: i64, text: &str) -> Vec<Message> {
         .collect()
 }
 
-/// Asserts the number of requests of each kind, on the embedded engine only: an early DynamoDB Local has no
-/// statements.
+/// Asserts the number of requests, on the embedded engine only: an early DynamoDB Local has no statements.
 fn assert_asked(sandbox: &Sandbox, proxy: &Proxy, statements: usize, puts: usize) {
     if sandbox.is_embedded() {
         let asked = [STATEMENTS, "PutItem"].map(|operation| count(proxy, operation));

@@ -1,5 +1,4 @@
-//! `seed --replace`: the table gets the content of an edited script, whatever was there, and wherever the command is
-//! ended.
+//! `seed --replace`: the table gets the content of an edited script, whatever was there and wherever it is ended.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -117,7 +116,7 @@ async fn look(sandbox: &Sandbox) -> Vec<String> {
     texts(&messages).into_iter().map(str::to_owned).collect()
 }
 
-/// A replacement makes the table match the edited file, and undo restores it.
+/// A replacement makes the table match the edited file, and undo restores the table.
 #[tokio::test]
 async fn an_edit_of_any_kind_is_what_is_in_the_table_then() {
     let first = ["one", "two", "three", "four"];

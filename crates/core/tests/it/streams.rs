@@ -1,4 +1,4 @@
-//! Following a stream whose shards are scripted: no engine splits shards, trims records or lets iterators expire on
+//! Following a stream whose shards are scripted: no engine splits shards, trims records or expires iterators on
 //! demand.
 
 use std::sync::Mutex;
@@ -180,7 +180,7 @@ async fn p21_a_checkpoint_goes_on_after_what_was_committed() {
     first.commit(batch);
     let checkpoint: Checkpoint = first.checkpoint();
     assert_eq!(checkpoint.shards["shardId-parent"], format!("{:021}", 2));
-    // What is read but not committed comes again.
+    // Records that are read but not committed come again.
     let lost = first.next().await.unwrap();
     assert_eq!(lost.inserted.len(), 2);
     let mut second = Follower::new(streams, ARN, Begin::After(checkpoint), Timestamp::now());

@@ -210,8 +210,7 @@ async fn p35_a_migration_that_is_ended_anywhere_loses_and_doubles_nothing() {
             .unwrap();
         sandbox.items().await
     };
-    // The requests that plan change nothing. If it is ended during those, it starts again. Killing it at each of them
-    // takes minutes.
+    // The requests that plan change nothing: ended there, it starts again. Killing it at each of them takes minutes.
     let apart = if is_deep() { 1 } else { 11 };
     for (requests, next_is_seen) in (12..).step_by(apart).zip([false, true].into_iter().cycle()) {
         let sandbox = old_sandbox().await;
@@ -279,8 +278,7 @@ fn watching(sandbox: &Sandbox, flights: &Arc<(Mutex<Flights>, Condvar)>) -> Serv
                 .or_default()
                 .extend(keys);
             more.notify_all();
-            // Fewer are in flight at the end of the work. If the maximum is never reached, the test fails because of
-            // the number.
+            // Fewer are in flight at the end of the work. If the maximum is never reached, the number fails the test.
             let patience = Duration::from_secs(2);
             let is_alone =
                 |flights: &mut Flights| flights.most < AT_ONCE && flights.deleted.len() >= AT_ONCE;
@@ -484,8 +482,8 @@ pub fn suspects(items: &[RawItem]) -> usize {
     pass.suspects().len()
 }
 
-/// The how-to stops the course's function, migrates, and starts it again at LATEST. The table is clean then, and also
-/// after the next message. If the function is started where it stopped, it puts the rows at whatever message was put
+/// The how-to stops the course's function, migrates, and starts it again at LATEST. The table is clean then, and
+/// after the next message. If the function starts where it stopped, it puts the rows at the message that was put
 /// last.
 #[tokio::test]
 async fn p35_a_foreign_function_is_stopped_first_and_starts_again_at_latest() {

@@ -78,7 +78,7 @@ fn weather(
             return late;
         }
         let mut rng = Rng::with_seed(seed.wrapping_add(nth as u64));
-        // What was read is out of date when it is acted on.
+        // Delayed writes act on reads that are out of date.
         let longest = match request.operation.as_str() {
             "TransactWriteItems" | "PutItem" | "BatchExecuteStatement" => 60,
             _ => 15,

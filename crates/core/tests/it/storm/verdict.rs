@@ -48,8 +48,7 @@ impl Kind {
     }
 }
 
-/// Formats how many violations of each kind there are, and the first of each: if one message is lost, a hundred often
-/// are.
+/// Formats the number of violations of each kind, and the first: if one message is lost, a hundred often are.
 pub fn tell(broken: &[Broken]) -> String {
     let mut kinds: BTreeMap<Kind, Vec<&str>> = BTreeMap::new();
     for one in broken {
