@@ -1,5 +1,5 @@
-//! `--prod` as the AWS tools do: proxies, root certificates, profiles and credentials. All of AWS is faked: a
-//! proxy on loopback, whose tunnels end at a fake with a certificate of its own.
+//! `--prod` works as the AWS tools do: proxies, root certificates, profiles and credentials. All of AWS is faked: a
+//! proxy on loopback, whose tunnels end at a fake with its own certificate.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -104,7 +104,7 @@ async fn a_proxy_tunnels_tls_and_sees_the_hosts_alone() {
     }
 }
 
-/// A loopback endpoint that a flag names is no AWS, whatever is set; and a local command reads none of it.
+/// A loopback endpoint that a flag names is not AWS, whatever is set. A local command reads none of the variables.
 #[tokio::test]
 async fn a_proxy_is_for_aws_alone() {
     let world = World::new().await;
@@ -177,7 +177,7 @@ async fn what_is_no_proxy_and_no_bundle_is_refused_by_name() {
 async fn the_roots_are_those_of_the_bundle() {
     let world = World::new().await;
     let proxied = || with_keys(world.bare()).with("HTTPS_PROXY", &world.tunnel.url("me:hush@"));
-    // Those of the system know nothing of this certificate.
+    // The system's roots do not know this certificate.
     let ran = proxied().run(&COUNT);
     ran.fails_with_hint(
         1,
@@ -190,7 +190,7 @@ async fn the_roots_are_those_of_the_bundle() {
     works(with_config(proxied(), config).run(&COUNT));
     let gone = with_config(proxied(), config).run(&[&COUNT[..], &["--profile", "gone"]].concat());
     gone.fails_with_hint(2, "ca_bundle of the profile `gone`: gone.pem: ");
-    // The variable comes before the profile.
+    // The variable takes precedence over the profile.
     let both = with_config(proxied().with("AWS_CA_BUNDLE", "ca.pem"), config);
     works(both.with("AWS_PROFILE", "gone").run(&COUNT));
 }
@@ -263,8 +263,8 @@ async fn the_older_variable_names_a_profile_too() {
     works(both.run(&[&COUNT[..], &["--profile", "keys"]].concat()));
 }
 
-/// What cannot be honoured is refused, and not passed over: without its code a role would be refused by AWS, or
-/// the keys behind it would be used.
+/// What is not supported is refused, not ignored: without its code AWS would refuse a role, or the keys behind it
+/// would be used.
 #[tokio::test]
 async fn what_cannot_be_honoured_is_refused_by_name() {
     let world = World::new().await;
@@ -285,7 +285,7 @@ async fn what_cannot_be_honoured_is_refused_by_name() {
         variable.run(&COUNT).fails_with_hint(2, said);
     }
     assert_eq!(world.tunnel.connections(), 0);
-    // Keys in variables come before a profile that no flag names.
+    // Keys in variables take precedence over a profile that no flag names.
     let keys = with_keys(with_config(world.connected(), PROFILES));
     works(keys.with("AWS_PROFILE", "careful").run(&COUNT));
 }
@@ -313,8 +313,8 @@ async fn an_error_of_credentials_is_said_to_be_one() {
     none.fails_with_hint(1, "no credentials: ");
 }
 
-/// A process that gives other credentials from its second run on; all are out of date at once, so that each
-/// request asks for new ones.
+/// A process that returns other credentials from its second run on. All of them have expired, so each request asks
+/// for new ones.
 fn renewing(world: &World, second: &str) -> Tool {
     let script = format!(
         "key=AKIATESTER; if [ -e again ]; then key={second}; fi; : > again\n\
@@ -323,7 +323,7 @@ fn renewing(world: &World, second: &str) -> Tool {
     let config = "[profile renewing]\ncredential_process = sh renew.sh\n";
     let tool = with_config(world.connected(), config).with("AWS_PROFILE", "renewing");
     tool.file("renew.sh", script);
-    // A shell needs its tools nowhere but in itself.
+    // The script uses builtins only, but the shell itself has to be found.
     tool.with("PATH", "/usr/bin:/bin")
 }
 
@@ -345,7 +345,7 @@ async fn p05_renewed_credentials_of_another_account_are_never_used() {
         asked.iter().all(|asked| asked == "GetCallerIdentity"),
         "{asked:?}"
     );
-    // Those of the same account are.
+    // Those of the same account are used.
     works(renewing(&world, "AKIANEXT").run(&[&COUNT[..], &expected].concat()));
 }
 
@@ -393,7 +393,7 @@ async fn a_variable_that_is_no_text_is_refused_where_it_is_read() {
         let said = format!("the variable {variable} is not UTF-8");
         run(&local, variable, &arguments).fails_with_hint(2, &said);
     }
-    // What is not read does not matter.
+    // Variables that are not read do not matter.
     for variable in ["AWS_PROFILE", "HTTPS_PROXY", "PGHOST", "LC_ANYTHING"] {
         run(&local, variable, &["scan", "--count"]).ok();
     }

@@ -12,14 +12,14 @@ use crate::kills::{block_on, seeded};
 use crate::setup::{GROUP, message, one, strings, tool};
 use crate::web::{Served, web};
 
-/// Opens the link that was printed, and waits for the page that it goes on to.
+/// Opens the link that was printed, and waits for the page that it leads to.
 pub fn opened(served: &Served, browser: Browser) -> Browser {
     browser.go(served.said["link"].as_str().unwrap());
     browser.awaits_text(".people", "Andrew Bayko");
     browser
 }
 
-/// Opens the link, and the conversation that was seeded.
+/// Opens the link, and then the seeded conversation.
 fn at_conversation(served: &Served) -> Browser {
     let browser = opened(served, Browser::open());
     browser.click(&of_people(GROUP));
@@ -31,7 +31,7 @@ fn of_people(conversation: &str) -> String {
     format!(".people a[data-id='{conversation}']")
 }
 
-/// Has another process write a message.
+/// Writes a message from another process.
 fn write(sandbox: &Sandbox, text: &str) {
     tool(Door::Front, sandbox)
         .run(&["create-message", GROUP, text])
@@ -74,7 +74,7 @@ fn it_is_read_by_clicking_scrolling_and_keys() {
     );
     assert_eq!(open, GROUP);
 
-    // It begins at the end; what is older comes as one scrolls back, each message once and in order.
+    // The transcript opens at its end. Older messages come on scrolling back, each once and in order.
     assert!(!browser.text("#messages").unwrap().contains("line 0\n"));
     browser.awaits("the first message", |page| {
         page.run(
@@ -91,7 +91,7 @@ fn it_is_read_by_clicking_scrolling_and_keys() {
     assert_eq!(lines, json!(expected));
     assert_eq!(browser.count("#older"), 0);
 
-    // `/` begins a search; what was found leads to where it stands.
+    // `/` begins a search, and a result leads to its place.
     browser.press("/");
     browser.press("LINE 17");
     browser.press(key::ENTER);
@@ -113,7 +113,7 @@ fn it_is_read_by_clicking_scrolling_and_keys() {
     browser.click(".count a");
     browser.awaits_text("#messages", "line 17");
 
-    // Arrows go through the conversations, Enter opens one.
+    // Arrow keys move through the conversations, Enter opens one.
     browser.click(".talk h1 a");
     browser.awaits_text("#messages", "line 103");
     browser.click(".bar .me");
@@ -153,12 +153,12 @@ fn what_another_process_writes_appears_by_itself() {
     write(&sandbox, "Here I am");
     browser.awaits_text("#messages", "Here I am");
     assert_eq!(browser.count("#messages .fresh"), 1);
-    // It is at the end, which stays in sight.
+    // It is at the end, which stays in view.
     let is_shown = "const last = document.querySelector('#messages').lastElementChild; \
         return last.textContent.includes('Here I am') && last.getBoundingClientRect().bottom <= innerHeight";
     assert_eq!(browser.run(is_shown, &json!([])), true);
 
-    // What is written into another conversation marks it.
+    // A message in another conversation marks that one.
     tool(Door::Front, &sandbox)
         .run(&["create-message", &londo, "Well?", "--me", "londo"])
         .ok();
@@ -166,7 +166,7 @@ fn what_another_process_writes_appears_by_itself() {
     browser.awaits("the mark", |page| (page.count(&marked) == 1).then_some(()));
 }
 
-/// A browser has six connections to a host. Were each page in sight to hold one, the seventh would never load.
+/// A browser has six connections to a host. If each visible page held one, the seventh would never load.
 #[test]
 #[ignore = "needs Chromium: bin-scripts/test --real"]
 fn eight_tabs_or_windows_are_as_good_as_one() {
@@ -207,7 +207,7 @@ fn with_write_one_types_and_sends() {
         text.is_some_and(|text| text.contains("Cake?"))
     });
     assert_eq!(written.count(), 1);
-    // What cannot be written stays in the form, with the reason.
+    // A text that cannot be written stays in the form, with the reason.
     browser.run(
         "document.querySelector('#text').value = 'é'.repeat(1025)",
         &json!([]),
@@ -234,7 +234,7 @@ fn an_endpoint_that_is_lost_is_said_and_what_was_missed_comes_after_it() {
     browser.awaits_text("#messages", "Before");
     lost.store(true, Ordering::SeqCst);
     browser.awaits_text("#note", "trying again");
-    // What was read stays.
+    // Messages that were read stay.
     assert!(browser.text("#messages").unwrap().contains("Before"));
     write(&sandbox, "Meanwhile");
     lost.store(false, Ordering::SeqCst);
@@ -287,7 +287,7 @@ fn without_its_script_the_page_is_read_and_written() {
     browser.awaits_text("#messages", "By hand");
 }
 
-/// What people wrote is shown, and none of it runs, loads or leads anywhere.
+/// What people wrote is shown, but none of it runs, loads or leads anywhere.
 #[test]
 #[ignore = "needs Chromium: bin-scripts/test --real"]
 fn p42_no_text_of_a_user_runs_in_a_browser() {
@@ -322,7 +322,7 @@ fn p42_no_text_of_a_user_runs_in_a_browser() {
         let seen = browser.run(evil, &json!([]));
         assert_eq!(seen, json!(["undefined", 0, false]), "{path}");
     }
-    // What comes by the script is no markup either.
+    // What the script adds is not markup either.
     browser.go(&format!("http://127.0.0.1:{}/c/{GROUP}", served.port));
     browser.awaits_text("#messages", "window.evil");
     write(

@@ -1,4 +1,4 @@
-//! Whether everybody can use the pages: what axe-core finds, of contrast, names, order and roles.
+//! Whether everybody can use the pages: what axe-core finds about contrast, names, order and roles.
 
 use ddb_test_support::browser::Browser;
 use serde_json::json;
@@ -8,14 +8,14 @@ use crate::kills::{block_on, seeded};
 use crate::setup::{GROUP, message, strings};
 use crate::web::web;
 
-/// So high that nothing is out of sight: what has to be scrolled to is not judged.
+/// High enough that nothing is out of view: what has to be scrolled to is not judged.
 const HIGH: u32 = 12_000;
 
 #[test]
 #[ignore = "needs Chromium: bin-scripts/test --real"]
 fn no_page_has_a_barrier_in_the_light_or_in_the_dark() {
     let sandbox = seeded();
-    // Beside the usual: what is no message, what reorders text, and a name without a letter.
+    // In addition: an item that is not a message, a character that reorders text, and a name without a letter.
     let mut odd = message("2030-01-01T00:00:00.000000+00:00", "\u{202e}abc שלום");
     odd.extend(strings(&[("user_display_name", "👩‍🍳")]));
     block_on(sandbox.put(odd));

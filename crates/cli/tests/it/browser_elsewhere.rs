@@ -1,4 +1,4 @@
-//! Pages of somebody else, in a real browser: what they try with `ddb web`, and what `ddb serve` does for those it knows.
+//! Other people's pages, in a real browser: what they try with `ddb web`, and what `ddb serve` does for known ones.
 
 use ddb_test_support::Door;
 use ddb_test_support::browser::Browser;
@@ -10,13 +10,13 @@ use crate::kills::{block_on, seeded};
 use crate::setup::{GROUP, tool};
 use crate::web::{Served, web};
 
-/// A page of somebody else, on a port of its own.
+/// A page of somebody else, on its own port.
 fn page_of_another() -> Server {
     let page = "<!doctype html><title>elsewhere</title><p>elsewhere</p>";
     Server::start(move |_| Answer::Body(200, "text/html", page.to_owned()))
 }
 
-/// All that a page can do without being let: read it, load it as something else, embed it, listen to it, write to it.
+/// All that a page can do without permission: read, load it as something else, embed it, listen to it, write to it.
 const TRIES: &str = "
     const [url, done] = arguments;
     const ask = (options) => fetch(url, { credentials: 'include', ...options })
@@ -46,7 +46,7 @@ const TRIES: &str = "
     }))();
 ";
 
-/// The browser has the cookie, and on another port of the same host it sends it along.
+/// The browser has the cookie, and sends it from a page on another port of the same host, too.
 #[test]
 #[ignore = "needs Chromium: bin-scripts/test --real"]
 fn p41_pages_from_elsewhere_get_nothing_of_a_browser_that_may_look() {
@@ -63,13 +63,13 @@ fn p41_pages_from_elsewhere_get_nothing_of_a_browser_that_may_look() {
     };
     let shown = || browser.text("html").unwrap();
 
-    // Its own page may do all of it.
+    // Its own page may do all of this.
     let url = format!("http://127.0.0.1:{}/c/{GROUP}", served.port);
     let read = "const [url, done] = arguments; fetch(url).then(async (answer) => done(await answer.text()))";
     let read = browser.run_to_its_end(read, &json!([url]));
     assert!(read.as_str().unwrap().contains("Bayko"), "{read}");
 
-    // Another name for this very server: DNS rebinding.
+    // Another name for this server: DNS rebinding.
     for path in ["/", &format!("/c/{GROUP}"), "/nothing"] {
         browser.go(&format!("http://evil.example:{}{path}", served.port));
         browser.awaits_text("main", "Turned away");
@@ -93,7 +93,7 @@ fn p41_pages_from_elsewhere_get_nothing_of_a_browser_that_may_look() {
         for (what, came) in tried {
             assert_eq!(came, "refused", "{what} from {origin}");
         }
-        // Forms, links and windows go there, and are turned away.
+        // Forms and links go there, and are turned away.
         for leaving in [
             "const form = document.createElement('form'); const text = document.createElement('input'); \
              Object.assign(form, { method: 'post', action: arguments[0] }); Object.assign(text, { name: 'text', value: 'evil' }); \
@@ -106,14 +106,14 @@ fn p41_pages_from_elsewhere_get_nothing_of_a_browser_that_may_look() {
             hides(&shown(), leaving);
         }
     }
-    // The person at the browser goes on as before, and nothing was written.
+    // The person at the browser continues as before, and nothing was written.
     browser.go(&url);
     let shown = browser.awaits_text("#messages", "line 103");
     assert!(!shown.contains("evil"), "{shown}");
     assert_eq!(block_on(sandbox.items()).len(), before);
 }
 
-/// What a React page does: it reads with a token in a header, which a browser asks for leave first, and writes JSON.
+/// What a React page does: it reads with a token in a header, which needs a preflight request, and writes JSON.
 const CLIENT: &str = "
     const [url, group, done] = arguments;
     const headers = { Authorization: 'Bearer of-no-matter', 'Content-Type': 'application/json' };
@@ -145,11 +145,11 @@ fn p41_serve_answers_the_pages_that_it_was_told_of_and_no_others() {
         let answers = browser.run_to_its_end(CLIENT, &json!([url, GROUP]));
         answers.as_array().unwrap().clone()
     };
-    // Another port, and the same port by another name.
+    // Another port, and the same port with another name.
     for origin in [localhost(&other), own.url()] {
         let refused = vec![json!("refused"); 4];
         assert_eq!(asked(&origin), refused, "{origin}");
-        // What needs no leave to be sent is not carried out either.
+        // A request that needs no permission is not carried out either.
         let blunt = "const [url, body, done] = arguments; \
             fetch(url, { method: 'POST', mode: 'no-cors', body }).then(() => done('sent'), () => done('refused'))";
         let body = json!({"message": "evil", "message_group_uuid": GROUP}).to_string();

@@ -221,7 +221,7 @@ fn p31_apply_sends_what_the_plan_says_and_no_more() {
     assert_eq!(sent, wanted);
     let items = block_on(sandbox.items());
     assert!(items.contains(&row(2, BAYKO, &earlier, "somebody else")));
-    // Applied again, what was done is found done.
+    // If it is applied again, finished steps are found done.
     let again = tool.run(&["apply", "p", "-o", "jsonl"]);
     let states: Vec<Value> = again
         .stdout
@@ -281,7 +281,8 @@ fn p31_a_plan_of_another_table_or_an_edited_one_is_refused() {
         .fails_with_hint(2, "a receipt and not a plan");
 }
 
-/// Runs a command whose files may not grow over so many bytes; `ulimit -f` counts 512 or 1024 of them, as the shell does.
+/// Runs a command whose files may not grow beyond so many blocks. `ulimit -f` counts 512 or 1024 bytes for each,
+/// depending on the shell.
 fn with_small_files(tool: &Tool, blocks: u32, arguments: &[&str]) -> Ran {
     let command = tool.command(arguments);
     let mut shell = Command::new("sh");
@@ -335,7 +336,7 @@ fn p32_a_full_disk_stops_the_work_before_what_it_cannot_take_down() {
     assert_eq!(block_on(sandbox.items()), before);
 }
 
-/// Returns whether a command was killed at a request, counted from 0.
+/// Checks whether a command is killed at a request, counted from 0.
 pub fn is_killed_at(
     tool: &Tool,
     sandbox: &Sandbox,
@@ -429,7 +430,7 @@ fn large_plans_for_production_want_recovery_and_a_receipt() {
             .fails(2, "--receipt none is for local tables");
         let done = prod.run(&[&repair[..], &["--without-recovery"]].concat());
         assert_eq!(done.code, Some(0), "{done:?}");
-        // Undo asks for no recovery.
+        // Undo does not ask for recovery.
         let files = receipts(&prod);
         let undo = [&["undo", text(&files[0]), "--yes"][..], &options].concat();
         prod.run(&undo).ok();
@@ -509,7 +510,7 @@ fn a_step_whose_items_change_is_planned_anew() {
     assert_eq!(tool.run(&["check-conversations"]).code, Some(0));
 }
 
-/// Says whether there is a row without messages, and how many items a conversation has.
+/// Checks whether a conversation has rows without messages, and counts its items.
 pub fn look_at(items: &[RawItem], n: u32) -> (bool, usize) {
     let is_of = |item: &RawItem, name: &str, value: &str| {
         item.get(name)
@@ -524,7 +525,7 @@ pub fn look_at(items: &[RawItem], n: u32) -> (bool, usize) {
     (rows > 0 && messages == 0, messages + rows)
 }
 
-/// A conversation with 25 messages, beside another one.
+/// A conversation with 25 messages, and another one.
 pub fn long() -> Vec<RawItem> {
     let mut items = behind(2);
     items
@@ -591,7 +592,7 @@ fn p36_a_deletion_that_is_killed_anywhere_leaves_no_row_without_messages() {
             let killed = is_killed_at(&tool, &sandbox, nth, *fault, &delete);
             let (is_stray, _) = look_at(&block_on(sandbox.items()), 1);
             assert!(!is_stray, "{fault:?} at {nth}");
-            // What is in the receipt can be taken back from anywhere.
+            // Everything in the receipt can be undone from any point.
             let again = tool.run(&delete);
             assert!([Some(0), Some(4)].contains(&again.code), "{again:?}");
             assert_eq!(
@@ -674,14 +675,14 @@ fn a_conversation_of_production_is_deleted_by_its_first_digits() {
     prod.run(&[&delete[..], &["--confirm", "00000000"]].concat())
         .fails(2, "is not its name");
     assert_eq!(aws.writes(), [""; 0]);
-    // A plan asks for the same.
+    // A plan asks for the same confirmation.
     prod.run(&[&delete[..], &["--plan", "p"]].concat()).ok();
     let apply = [&["apply", "p", "--yes"][..], &options].concat();
     prod.run(&apply).fails(2, "this needs confirmation");
     assert_eq!(aws.writes(), [""; 0]);
     prod.run(&[&apply[..], &["--confirm", "aaaaaaaa"]].concat())
         .ok();
-    // Bringing messages back puts them into the stream.
+    // Restoring messages puts them into the stream.
     let files = receipts(&prod);
     let undo = [&["undo", text(&files[0]), "--yes"][..], &options].concat();
     let refused = prod.run(&undo);
@@ -692,7 +693,7 @@ fn a_conversation_of_production_is_deleted_by_its_first_digits() {
 }
 
 /// Two conversations as the old scripts and the web backend left them: naive times, filler rows in the future, one
-/// doubled row, one message of the backend with microseconds and no offset, and one row with an offset of its own.
+/// doubled row, one message of the backend with microseconds and no offset, and one row with an offset.
 pub fn old_table() -> Vec<RawItem> {
     let mut items = Vec::new();
     let with_id = |n: u32, sk: &str, text: &str, id: u32| {
@@ -726,8 +727,8 @@ pub fn old_table() -> Vec<RawItem> {
     items
 }
 
-/// The table that the scripts of the course and the web backend leave: checked, planned, brought up to date, checked
-/// clean, and taken back byte for byte.
+/// The table that the scripts of the course and the web backend leave is checked, planned, updated, checked again,
+/// and restored byte for byte.
 #[tokio::test]
 async fn p35_a_table_of_the_old_scripts_is_brought_up_to_date_and_back() {
     through_both_doors(async |sandbox, tool| {

@@ -1,5 +1,5 @@
-//! Plans under faults that follow from a seed: lost replies, conflicts, throttling. Each run ends in the right table or
-//! says that it did not, and the next one that is left in peace goes on in the same receipt and ends there.
+//! Plans under faults that a seed determines: lost replies, conflicts, throttling. Each run ends in the right table
+//! or reports that it did not. The next run without faults continues in the same receipt and reaches that table.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,22 +15,22 @@ use crate::changes::{
 use crate::kills::{block_on, by_way_of};
 use crate::setup::tool;
 
-/// Seeds of each command: everyday, and in a deep run.
+/// Seeds of each command, normally and in a deep run.
 const FEW: u64 = 20;
 const MANY: u64 = 200;
-/// One request of so many meets a fault.
+/// One request in so many gets a fault.
 const ODDS: u64 = 8;
 
-/// Where the tests have another engine than the embedded one, it takes so many of the seeds: it is shared, and slower.
+/// If the tests have another engine than the embedded one, it takes so many of the seeds: it is shared, and slower.
 const ON_THE_OTHER_ENGINE: u64 = 2;
 
 const REPAIR: [&str; 2] = ["check-conversations", "--repair"];
 const MIGRATE: [&str; 3] = ["check-conversations", "--repair", "--times"];
 
-/// How the runs under faults ended, and how many faults they met.
+/// How the runs under faults ended, and how many faults they got.
 type Met = Mutex<(BTreeMap<i32, usize>, BTreeMap<Fault, usize>)>;
 
-/// Whose rows a conversation has, and how many of each.
+/// Counts the rows of each owner in each conversation.
 fn rows_by_owner(items: &[RawItem]) -> BTreeMap<(String, String), usize> {
     let mut rows = BTreeMap::new();
     for item in items {
@@ -43,7 +43,7 @@ fn rows_by_owner(items: &[RawItem]) -> BTreeMap<(String, String), usize> {
     rows
 }
 
-/// Fills a table of the engine that the tests run on, where it is this one's turn, else of the embedded one.
+/// Fills a table of the engine that the tests run on, if it is that engine's turn, or else of the embedded one.
 fn fill(items: &[RawItem], is_its_turn: bool) -> Sandbox {
     let sandbox = match is_its_turn {
         true => Sandbox::new(),
@@ -54,7 +54,7 @@ fn fill(items: &[RawItem], is_its_turn: bool) -> Sandbox {
     sandbox
 }
 
-/// How often each message is there.
+/// Counts each message.
 fn messages(items: &[RawItem]) -> BTreeMap<[&str; 3], usize> {
     let mut messages = BTreeMap::new();
     for item in items {
@@ -67,8 +67,8 @@ fn messages(items: &[RawItem]) -> BTreeMap<[&str; 3], usize> {
     messages
 }
 
-/// Says what a reader may never see, of a table that had these items before. A deletion may take away; nothing may
-/// double.
+/// Describes what a reader must never see, in a table that had these items before. A deletion may remove items;
+/// nothing may be doubled.
 fn broken(before: &[RawItem], now: &[RawItem], deletes: bool) -> Option<String> {
     let (was, is) = (messages(before), messages(now));
     let is_known = |(message, count): (&[&str; 3], &usize)| was.get(message) >= Some(count);
@@ -87,11 +87,11 @@ fn broken(before: &[RawItem], now: &[RawItem], deletes: bool) -> Option<String> 
     (!is_whole || is_stray).then(|| format!("rows: {is:?}"))
 }
 
-/// Runs a command under faults, then in peace until it is done, in one receipt. It ends in the table that a run in
-/// peace makes, and undo brings the first one back. `first` is carried out in peace before.
+/// Runs a command under faults, then without faults until it is done, in one receipt. It ends in the table that a run
+/// without faults makes, and undo restores the first one. `first` is carried out before, without faults.
 fn under_any_faults(what: &str, items: &[RawItem], first: &[&str], command: &[&str]) {
     let few = if first.is_empty() { FEW } else { FEW / 2 };
-    // What is deleted, and brought back, is there in part meanwhile.
+    // Items that are deleted and restored are partly there in the meantime.
     let deletes = [first, command].concat().contains(&"delete-conversation");
     let whole = |sandbox: &Sandbox| {
         let tool = tool(Door::Own, sandbox);
@@ -134,14 +134,14 @@ fn under_any_faults(what: &str, items: &[RawItem], first: &[&str], command: &[&s
             }
         }
         assert!([0, 1, 3, 5].contains(&code), "{ran:?}");
-        // A row is never there twice where it was there once, and never without any that there were.
+        // A row that was there once is never there twice, and nobody who had rows is without any.
         let seen = broken(items, &block_on(sandbox.items()), deletes);
         assert_eq!(seen, None, "{ran:?}");
         if code == 0 {
             assert_eq!(block_on(sandbox.items()), expected, "{ran:?}");
         } else {
             let again = peace.run(&with_receipt);
-            // All may have been done, but for the end of the receipt or the last look.
+            // Everything may have been done, except the end of the receipt or the last check.
             let text = format!("{ran:?} {again:?}");
             assert!(again.code == Some(0) || text.contains("already"), "{text}");
         }
@@ -199,7 +199,7 @@ fn p36_an_undo_of_a_deletion_under_any_faults_converges_in_its_receipt() {
     under_any_faults("p36, undo", &long(), &delete, &["undo", "first"]);
 }
 
-/// Kills a command at its requests, and its undo at its own. After each kill a reader looks; then both are run again.
+/// Kills a command at its requests, and its undo at its own. A reader looks after each kill; then both are run again.
 fn killed_anywhere(what: &str, items: &[RawItem], command: &[&str], apart: usize) {
     let deletes = command.contains(&"delete-conversation");
     let expected = {
@@ -210,7 +210,7 @@ fn killed_anywhere(what: &str, items: &[RawItem], command: &[&str], apart: usize
     let kills = Mutex::new([0; 2]);
     let apart = if is_deep() { 1 } else { apart };
     side_by_side(&[Fault::KilledBefore, Fault::KilledAfter], |fault| {
-        // Both faults together meet twice as many requests.
+        // Both faults together cover twice as many requests.
         let first = if *fault == Fault::KilledAfter {
             apart / 2
         } else {
@@ -227,7 +227,7 @@ fn killed_anywhere(what: &str, items: &[RawItem], command: &[&str], apart: usize
             let killed = is_killed_at(&tool, &sandbox, nth, *fault, command);
             look("the command");
             let again = tool.run(command);
-            // All may have been deleted, and the receipt ended.
+            // Everything may have been deleted, and the receipt ended.
             let ended = again.code == Some(0) || (deletes && again.code == Some(4));
             assert!(ended, "{fault:?} at {nth}: {again:?}");
             assert_eq!(block_on(sandbox.items()), expected, "{fault:?} at {nth}");

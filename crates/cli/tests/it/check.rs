@@ -1,4 +1,4 @@
-//! `check-conversations`: a table as the old scripts left it, and what becomes of it.
+//! `check-conversations`: a table as the old scripts left it, and what happens to it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ddb_core::item::{MAX_SIZE, RawItem, size};
@@ -67,12 +67,12 @@ fn of<'f>(found: &'f [Value], rule: Option<&str>) -> Vec<&'f Value> {
         .collect()
 }
 
-/// A time of its own for each conversation: rows of one person cannot share one.
+/// Returns a different time for each conversation, since rows of one person cannot share one.
 fn last(n: u8) -> String {
     format!("2026-03-22T08:35:09.1234{n:02}+00:00")
 }
 
-/// Puts a conversation whose rows are as they should be.
+/// Puts a conversation whose rows are correct.
 async fn sound(sandbox: &Sandbox, conversation: &str) {
     sound_at(sandbox, conversation, LAST).await;
 }
@@ -98,8 +98,8 @@ async fn sound_at(sandbox: &Sandbox, conversation: &str, last: &str) {
 #[tokio::test]
 async fn p16_a_table_as_the_old_scripts_left_it() {
     through_both_doors(async |sandbox, tool| {
-        // The old seed wrote a filler text and a time of its own into the rows, a row more each run, in
-        // naive local time that may be in the future.
+        // The old seed wrote a filler text and its own time into the rows, one more row each run, in naive local time
+        // that may be in the future.
         sandbox
             .put(said(GROUP, "2023-05-01T10:00:00.000001", ANDREW, "hello"))
             .await;
@@ -128,7 +128,7 @@ async fn p16_a_table_as_the_old_scripts_left_it() {
         }
         let (code, found, _) = check(tool, &[]);
         assert_eq!(code, Some(3));
-        // One finding a rule and conversation, the worst first.
+        // One finding per rule and conversation, the worst first.
         let folded = found
             .iter()
             .map(|f| (f["rule"].as_str().unwrap(), &f["items"]));
@@ -402,8 +402,7 @@ async fn p05_production_is_asked_before_it_is_mended() {
     assert_eq!(sandbox.items().await.len(), 4);
 }
 
-/// A message of an old tool may be so long that the row which should show it is too large. It holds up no
-/// other conversation.
+/// A message of an old tool may be so long that its row is too large. It holds up no other conversation.
 #[tokio::test]
 async fn a_conversation_that_cannot_be_mended_holds_up_no_other() {
     through_both_doors(async |sandbox, tool| {

@@ -146,7 +146,7 @@ async fn a_range_goes_across_new_year_whatever_the_offset() {
             ]),
             ["0", "1"]
         );
-        // The limit counts what is kept, and created_at is what is stored.
+        // The limit counts what is kept, and created_at is the stored value.
         let one = document(tool.run(&[
             "get-conversation",
             "--year",
@@ -266,7 +266,7 @@ async fn conversations_are_listed_newest_first() {
     .await;
 }
 
-/// Who `me` is comes from the option, then `DDB_ME`, then the default; an empty variable is none.
+/// `me` comes from the option, then `DDB_ME`, then the default. An empty variable counts as unset.
 #[tokio::test]
 async fn me_is_found_in_order() {
     let sandbox = Sandbox::with_table().await;
@@ -424,7 +424,7 @@ async fn a_conversation_is_handed_over_as_a_file() {
             md.starts_with("## Sunday, 22 March 2026 (UTC)\n\n**andrewbrown** 10:00\n\n> "),
             "{md}"
         );
-        // Other commands have no such form.
+        // Other commands do not have this format.
         tool.run(&["scan", "-o", "html"])
             .fails_with_hint(2, "html is not a format of this command");
     })

@@ -233,7 +233,7 @@ async fn p05_production_is_asked_first() {
     assert_eq!(aws.writes(), ["TransactWriteItems", "PutItem"]);
 }
 
-/// A write that was done, and whose reply is lost, is asked for again, and is done once.
+/// A write whose reply is lost is sent again, and is done once.
 #[test]
 fn p17_a_lost_reply_writes_nothing_twice() {
     let message = "create-message --group 5ae290ed-55d1-47a0-bc6d-fe2bc2700399 --from bayko once";

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::people::{TWO, crowd, ids, people};
 use crate::setup::one;
 
-/// What was said about AWS holds where nothing else of it is needed.
+/// The account that was named is checked even if nothing else of AWS is needed.
 #[test]
 fn p05_db_setup_expects_the_account_that_was_named() {
     let cognito = Cognito::start(crowd(), Hardship::default());
@@ -64,7 +64,7 @@ async fn db_setup_makes_everything_and_runs_again() {
             run(&[]),
             json!({"database": "unchanged", "schema": "unchanged", "inserted": 0, "updated": 0, "unchanged": 4})
         );
-        // A Cognito id that was set stays; a name that was changed is brought back.
+        // A Cognito id that was set stays; a name that was changed is restored.
         database
             .execute("UPDATE users SET cognito_user_id = 'real' WHERE handle = 'bayko'; \
                       UPDATE users SET display_name = 'Old Name', cognito_user_id = 'mine' WHERE handle = 'londo'; \
@@ -80,7 +80,7 @@ async fn db_setup_makes_everything_and_runs_again() {
             (rows[3][1].as_deref(), rows[3][4].as_deref()),
             (Some("Londo Mollari"), Some("mine"))
         );
-        // --reset begins anew; locally nothing asks.
+        // --reset starts over. Locally nothing asks.
         let anew = run(&["--reset"]);
         assert_eq!(
             (&anew["database"], &anew["inserted"]),
@@ -128,7 +128,7 @@ async fn db_setup_leaves_an_older_database_as_it_is_and_says_so() {
         (&json!(1), &json!(0), &json!(3))
     );
     assert_eq!(database.query(rows).await, before);
-    // What is there can be used: the ids are those of the rows.
+    // The existing rows can be used with their own ids.
     let cognito = Cognito::start(
         vec![PoolUser {
             handle: Some("andrewbrown".into()),
@@ -189,7 +189,7 @@ async fn db_setup_copies_the_ids_on_demand_and_asks_in_production() {
     ])
     .fails(2, "is not its name");
     assert_eq!(ids(&database).await, set);
-    // The right name, but no permission to write: nothing is destroyed.
+    // The right name, but no permission to write: nothing is deleted.
     let name = database.name();
     prod.run(&["db-setup", "--prod", "--reset", "--confirm", name])
         .fails_with_hint(2, "this needs confirmation, and there was no answer");

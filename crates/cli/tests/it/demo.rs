@@ -11,7 +11,7 @@ fn front() -> Tool {
     Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front)
 }
 
-/// Returns the lines that are to be typed next.
+/// Returns the lines to type next.
 fn to_type(said: &str) -> Vec<&str> {
     let lines = said.lines().map(str::trim_end);
     let lines = lines.skip_while(|line| *line != "Type in another terminal:");
@@ -46,7 +46,7 @@ fn follow(tool: &Tool, options: &[&str], signal: &str) -> (Ran, Ran) {
 #[test]
 fn it_shows_a_conversation_and_what_to_type_next() {
     for signal in ["INT", "TERM"] {
-        // Whatever is set leads it nowhere else.
+        // No variable leads it anywhere else.
         let tool = front()
             .with("AWS_ENDPOINT_URL_DYNAMODB", "http://localhost:1")
             .with("DDB_ME", "bayko");

@@ -1,7 +1,7 @@
 //! The documentation: every command in it works on a fresh engine, in the order of the page.
 //!
-//! Blocks marked `sh` are run. Those marked `sh people` need PostgreSQL and a user pool. Those marked
-//! `console` are what a test cannot do, and of a few known kinds.
+//! Blocks marked `sh` are run. Those marked `sh people` need PostgreSQL and a user pool. Those marked `console`
+//! contain what a test cannot do, and are of a few known kinds.
 
 use std::path::{Path, PathBuf};
 
@@ -17,12 +17,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Returns the pages that have commands, by their names under the root.
+/// Returns the pages that have commands, by their paths under the root.
 fn pages() -> Vec<String> {
     let mut pages = vec!["README.md".to_owned()];
     for file in std::fs::read_dir(root().join("docs")).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
-        // The reference shows examples that have a test of their own.
+        // The examples of the reference have their own test.
         if name.ends_with(".md") && name != "reference.md" {
             pages.push(format!("docs/{name}"));
         }
@@ -31,7 +31,7 @@ fn pages() -> Vec<String> {
     pages
 }
 
-/// Returns the fenced blocks of a page with what they are marked as.
+/// Returns the fenced blocks of a page with their marks.
 fn blocks(page: &str) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(root().join(page)).unwrap();
     let mut blocks: Vec<(String, String)> = Vec::new();
@@ -54,8 +54,8 @@ fn blocks(page: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// What stands before the commands of a page. A command that says that something differs has done its part; one that
-/// would go on is ended once it says so; one for production reaches a stand-in for AWS.
+/// Comes before the commands of a page. A command that reports a difference has done its part, one that would keep
+/// running is stopped once it says so, and one for production reaches a stand-in for AWS.
 const PRELUDE: &str = r#"
 goes_on() {
   local line said=
@@ -89,7 +89,7 @@ async fn run(page: &str, marks: &[&str], prepared: impl FnOnce(Tool) -> Tool) {
     );
     let tool = prepared(tool(Door::Front, &sandbox))
         .with("STAND_IN", &stand_in)
-        // Copies go to the same engine, to a table of their own.
+        // Copies go to the same engine, to their own table.
         .with("DDB_ENDPOINT_URL", &sandbox.url())
         .with("AWS_REGION", "eu-central-1")
         .with("AWS_ACCESS_KEY_ID", "AKIATESTER")
@@ -106,7 +106,7 @@ async fn run(page: &str, marks: &[&str], prepared: impl FnOnce(Tool) -> Tool) {
         .replace(" --region eu-central-1", "");
     let ran: Ran = tool.shell(&script).output().unwrap().into();
     assert_eq!(ran.code, Some(0), "{page}\n{}\n{}", ran.stdout, ran.stderr);
-    // What is not a command is a typing error in the fence.
+    // If no command ran, the fence has a typing error.
     assert!(ran.stderr.contains("+ ddb ") || !script.contains("\nddb "));
 }
 
@@ -133,7 +133,7 @@ async fn every_command_about_people_in_the_documentation_works() {
     .await;
 }
 
-/// Whatever no test runs here is run by `.ci/run`, or belongs to another tool.
+/// Blocks that no test runs here are run by `.ci/run`, or belong to another tool.
 #[test]
 fn every_other_block_is_of_a_known_kind() {
     const ELSEWHERE: [&str; 19] = [
@@ -142,14 +142,14 @@ fn every_other_block_is_of_a_known_kind() {
         "bin-scripts/test",
         "bin-scripts/package",
         "bin-scripts/reproduce",
-        // `bin-scripts/try-packages` does these.
+        // `bin-scripts/try-packages` runs these.
         "ddb demo",
         "ddb-0.2.0-x86_64-unknown-linux-gnu/bin/ddb demo",
         "tar xf ddb-",
         "sudo dpkg --",
         "skopeo copy oci-archive:",
         "docker run --rm ",
-        // It asks AWS for the keys of a pool. Its own tests have a server of keys.
+        // It asks AWS for the keys of a pool. Its own tests have a key server.
         "ddb serve --user-pool-id ",
         "cargo bench -p ddb-bench",
         "cargo install --path crates/cli --bin ddb",
@@ -175,7 +175,7 @@ fn every_other_block_is_of_a_known_kind() {
     }
 }
 
-/// Links lead somewhere, inside this project.
+/// Links lead to existing files of this project.
 #[test]
 fn links_between_pages_lead_somewhere() {
     for page in pages() {
@@ -195,7 +195,7 @@ fn links_between_pages_lead_somewhere() {
     }
 }
 
-/// The table of commands in the README has them all.
+/// The README's table of commands has them all.
 #[test]
 fn the_readme_names_every_command() {
     let sandbox = Sandbox::new();
@@ -222,12 +222,12 @@ fn recorded(tool: &Tool, commands: &[&str]) -> String {
     session.replace('\r', "").trim_end().to_owned()
 }
 
-/// The recordings in the pages are what a terminal shows. Where that changed on purpose,
-/// `SNAPSHOTS=overwrite` with this test draws them anew.
+/// The recordings in the pages are what a terminal shows. After an intended change, `SNAPSHOTS=overwrite` with this
+/// test draws them again.
 #[tokio::test]
 async fn the_recordings_are_what_a_terminal_shows() {
     const TABLE: &str = "cruddur-messages";
-    // An engine of its own, so that the table can have its name.
+    // Its own engine, so that the table can have this name.
     let sandbox = Sandbox::embedded();
     let tool = tool(Door::Front, &sandbox).with("DDB_MESSAGE_TABLE", TABLE);
     let record = |commands: &[&str]| {
@@ -251,7 +251,7 @@ async fn the_recordings_are_what_a_terminal_shows() {
     assert_data_eq!(talk, file!["../../../../docs/transcript.term.svg"].raw());
     let stats = record(&["stats"]);
     assert_data_eq!(stats, file!["../../../../docs/stats.term.svg"].raw());
-    // The application writes a message, and nobody syncs.
+    // The application writes a message, and nothing syncs it.
     let message = [
         ("pk", "MSG#5ae290ed-55d1-47a0-bc6d-fe2bc2700399"),
         ("sk", "2026-03-22T21:05:00.000000+00:00"),

@@ -21,7 +21,7 @@ fn checks(ran: &Ran) -> Vec<(String, String, String)> {
         .collect()
 }
 
-/// Checks the status of each check, and that what it says holds a text.
+/// Checks the status of each check, and that its output contains a text.
 #[track_caller]
 fn says(tool: &Tool, code: i32, expected: [(&str, &str); 5]) {
     let ran = tool.run(&["doctor", "-o", "jsonl"]);

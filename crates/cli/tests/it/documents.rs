@@ -1,4 +1,4 @@
-//! What the documents say of the tests is so.
+//! The documents are right about the tests.
 
 use std::collections::BTreeSet;
 use std::fs::{read_dir, read_to_string};
@@ -8,7 +8,7 @@ fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// Collects the functions of all sources under a folder.
+/// Collects the names of the functions in all sources under a folder.
 fn functions(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -98,7 +98,7 @@ fn help_and_version_are_no_errors() {
     assert!(front.run(&["--version"]).ok().starts_with("ddb "));
 }
 
-/// One file serves for all of them: a link to `ddb` under the name of a utility is that utility.
+/// One file serves for all utilities: a link to `ddb` with the name of a utility is that utility.
 #[tokio::test]
 async fn a_link_to_ddb_is_the_utility_of_its_name() {
     let sandbox = Sandbox::with_table().await;
@@ -131,12 +131,12 @@ async fn a_link_to_ddb_is_the_utility_of_its_name() {
     ] {
         assert_eq!(links.run(arguments), own.run(arguments), "{arguments:?}");
     }
-    // Under any other name it is `ddb`.
+    // With any other name it is `ddb`.
     let renamed = links.run(&["renamed-by-somebody", "scan", "--count"]).ok();
     assert_eq!(renamed, own.run(&["scan", "--count"]).ok());
 }
 
-/// `-V` is the number alone; `--version` says more, which only a build in release knows.
+/// `-V` prints the number alone. `--version` prints more, which only a release build knows.
 #[test]
 fn the_version_says_what_was_built() {
     let sandbox = Sandbox::new();

@@ -20,7 +20,7 @@ async fn a_table_is_dropped_once() {
     .await;
 }
 
-/// The variable that names the table for all other commands does not lead here.
+/// The variable that names the table for all other commands does not apply here.
 #[tokio::test]
 async fn there_is_no_default_table() {
     let sandbox = Sandbox::with_table().await;
@@ -31,7 +31,7 @@ async fn there_is_no_default_table() {
     assert!(sandbox.store().describe().await.unwrap().is_some());
 }
 
-/// `prod` is the name of a table like any other.
+/// `prod` is a table name like any other.
 #[tokio::test]
 async fn p03_prod_as_a_word_is_a_table() {
     let sandbox = Sandbox::with_table().await;
@@ -46,7 +46,7 @@ async fn p03_prod_as_a_word_is_a_table() {
     }
 }
 
-/// Amazon's DynamoDB Local does not know deletion protection, so this is for the embedded engine.
+/// Amazon's DynamoDB Local has no deletion protection, so this uses the embedded engine.
 #[tokio::test]
 async fn p07_a_protected_table_is_reported() {
     let sandbox = Sandbox::embedded();

@@ -1,4 +1,4 @@
-//! `drop` against a table that goes through scripted states: it says done only when the table is gone.
+//! `drop` against a table that goes through scripted states: it reports success only when the table is gone.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,15 +10,15 @@ use crate::setup::one;
 
 const TABLE: &str = "scripted";
 
-/// A table that takes one step of its script whenever it is looked at. Which states refuse a deletion is
-/// that of DeleteTable in the API reference.
+/// A table that takes one step of its script whenever it is described. The states that refuse a deletion are those of
+/// DeleteTable in the API reference.
 #[derive(Debug)]
 struct Script {
-    /// The states to come, the present one first; without any the table is gone.
+    /// The states to come, the current one first. With none left, the table is gone.
     states: Vec<&'static str>,
-    /// What a deletion leaves to come.
+    /// The states that follow a deletion.
     after: Vec<&'static str>,
-    /// Whether a table that is being deleted refuses to be deleted again; the service did either over time.
+    /// Whether a table that is being deleted refuses to be deleted again. The service has done both over time.
     strict: bool,
     deletions: usize,
 }
@@ -81,7 +81,7 @@ fn p08_drop_is_done_only_when_the_table_is_gone() {
     let cases = [
         (vec![A; 3], vec![D], 1),
         (vec![A; 3], vec![D, D, D, D, D], 1),
-        // A deletion may leave a description that is behind.
+        // After a deletion, the description may be behind.
         (vec![A; 3], vec![A, D, D], 1),
         (vec![C, C, C, C, A, A], vec![D, D], 1),
         (vec![U, U, U, A, A], vec![D, D], 1),
@@ -119,7 +119,7 @@ fn p08_a_table_that_stays_is_never_said_to_be_dropped() {
     });
 }
 
-/// A deletion whose reply is lost was one all the same.
+/// A deletion whose reply is lost has taken place all the same.
 #[test]
 fn p08_a_deletion_is_one_when_its_reply_is_lost() {
     let script = Mutex::new(Script {

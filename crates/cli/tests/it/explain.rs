@@ -1,4 +1,4 @@
-//! `--explain`: what is printed is what the command asks, and the AWS CLI takes it as it stands.
+//! `--explain`: what is printed is what the command requests, and the AWS CLI accepts it unchanged.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::setup::{lines, tool};
 
-/// Runs what `--explain` printed in a shell that has nothing of our environment; `None` without an AWS CLI.
+/// Runs what `--explain` printed in a shell without our environment. Returns `None` if there is no AWS CLI.
 fn in_a_shell(script: &str) -> Option<Vec<Value>> {
     let path = std::env::var("PATH").unwrap();
     let home = tempfile::tempdir().unwrap();
@@ -26,7 +26,7 @@ fn in_a_shell(script: &str) -> Option<Vec<Value>> {
     Some(answers.map(Result::unwrap).collect())
 }
 
-/// Returns the keys of items, in their order.
+/// Returns the keys of items, sorted.
 fn keys<'a>(items: impl Iterator<Item = &'a Value>) -> Vec<String> {
     let mut keys: Vec<String> = items
         .map(|item| format!("{} {}", item["pk"]["S"], item["sk"]["S"]))
@@ -35,7 +35,7 @@ fn keys<'a>(items: impl Iterator<Item = &'a Value>) -> Vec<String> {
     keys
 }
 
-/// A table that takes down what it is asked.
+/// A table whose requests are recorded.
 async fn watched() -> (Sandbox, Server) {
     let sandbox = Sandbox::with_table().await;
     tool(Door::Front, &sandbox)

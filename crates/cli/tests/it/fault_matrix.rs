@@ -1,4 +1,4 @@
-//! Each command against each way that a service can be unwell: it ends in time, with one clear error.
+//! Each command against each way that a service can fail: it ends in time, with one clear error.
 
 use ddb_test_support::cognito::{Cognito, Hardship, POOL, PoolUser};
 use ddb_test_support::http::{Breakage, Server};
@@ -9,7 +9,7 @@ use crate::kills::{block_on, by_way_of, seeded};
 use crate::setup::{GROUP, tool};
 
 const TIMEOUT: &str = "1500ms";
-/// Far more requests than any of these commands needs: whoever sends so many would never end.
+/// Far more requests than any of these commands needs: a command that sends so many would never end.
 const ENDLESS: usize = 1_000;
 
 const COMMANDS: [&[&str]; 16] = [
@@ -38,8 +38,8 @@ const COMMANDS: [&[&str]; 16] = [
     &["list-users"],
 ];
 
-/// Says what an error may say about a fault. Only where the service itself keeps a command waiting may it be
-/// that the time is over; whatever is tried again is given up by itself.
+/// Returns what an error may say about a fault. Only if the service itself keeps a command waiting may the time run
+/// out; retries end by themselves.
 fn causes(fault: Fault) -> &'static [&'static str] {
     match fault {
         Fault::Throttled => &["slow down", "throttled"],
@@ -52,8 +52,8 @@ fn causes(fault: Fault) -> &'static [&'static str] {
     }
 }
 
-/// Runs a command while the service is unwell from some request on. The command may end before that. Only
-/// where the service keeps it waiting is it given a time.
+/// Runs a command while the service fails from some request on. The command may end before that. It gets a timeout
+/// only if the service keeps it waiting.
 fn run(command: &[&str], fault: Fault, first: usize) -> Ran {
     let sandbox = match first {
         0 => Sandbox::embedded(),
@@ -115,7 +115,7 @@ fn p23_every_command_ends_in_time_with_one_clear_error_whatever_the_service_does
     side_by_side(&cells, |(command, fault, first)| {
         let at = format!("{command:?} {fault:?} at {first}");
         let ran = run(command, *fault, *first);
-        // It may have been done before the first fault.
+        // It may be done before the first fault.
         if *first == 0 || ran.code != Some(0) {
             judge(&ran, *fault, &at);
         }
@@ -126,7 +126,7 @@ fn p23_every_command_ends_in_time_with_one_clear_error_whatever_the_service_does
     ));
 }
 
-/// Pages that lead nowhere are given up after a bounded number of requests.
+/// Pages that lead nowhere are given up after a limited number of requests.
 #[test]
 fn p23_no_command_pages_for_ever() {
     for command in [
@@ -139,7 +139,7 @@ fn p23_no_command_pages_for_ever() {
     }
 }
 
-/// A doctor reports, and does not fail.
+/// The doctor reports, and does not fail.
 #[test]
 fn p23_the_doctor_tells_of_each_fault_and_ends_in_time() {
     side_by_side(&Fault::UNWELL, |fault| {
@@ -154,7 +154,7 @@ fn p23_the_doctor_tells_of_each_fault_and_ends_in_time() {
     });
 }
 
-/// Whoever expects PostgreSQL may find anything else.
+/// Something other than PostgreSQL may answer.
 #[test]
 fn p23_a_database_that_is_unwell_is_a_clear_error() {
     let cases = [

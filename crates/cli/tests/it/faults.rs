@@ -1,4 +1,4 @@
-//! What goes wrong around a command: one line, a hint, the right exit code, soon.
+//! What goes wrong around a command is reported soon, with one line, a hint and the right exit code.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -125,12 +125,12 @@ fn p23_answers_that_are_none_are_clear_errors() {
 
 #[test]
 fn p23_the_timeout_bounds_the_whole_command() {
-    // It accepts, and never says anything.
+    // It accepts connections, and never answers.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     for door in Door::BOTH {
         for arguments in READERS {
-            // Were it not bounded, it would not end: the server keeps the connection, and never says anything.
+            // Without a bound it would not end: the server keeps the connection, and never answers.
             let ran = bare(door, &url).run(&[arguments, &["--timeout", "300ms"]].concat());
             ran.fails_with_hint(1, "not done within --timeout 300ms");
         }
@@ -144,7 +144,7 @@ fn signals_end_a_command() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let mut child = bare(Door::Own, &url).spawn(&["scan"]);
-        // Once it is connected, its signal handlers stand.
+        // Once it is connected, its signal handlers are in place.
         let (_connection, _) = listener.accept().unwrap();
         kill(&child, signal);
         assert_eq!(child.wait().unwrap().code(), Some(code));

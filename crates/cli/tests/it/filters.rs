@@ -1,4 +1,4 @@
-//! Filters and times: which messages are wanted, in whose time.
+//! Filters and times: which messages are wanted, in which time zone.
 
 use ddb_test_support::proxy::Proxy;
 use ddb_test_support::{Door, Sandbox, Tool};
@@ -65,7 +65,7 @@ async fn messages_are_found_by_text_sender_and_time() {
     .await;
 }
 
-/// A limit counts what is kept, and what is left out is not looked for any further once it is full.
+/// A limit counts what is kept, and once it is reached nothing more is searched.
 #[tokio::test]
 async fn a_limit_counts_what_is_kept() {
     let sandbox = Sandbox::with_table().await;
@@ -108,7 +108,7 @@ async fn rows_and_unknown_items_are_left_out_unless_they_are_asked_for() {
         assert_eq!(count(&["--by", "bayko", "--kind", "group"]), 1);
         assert_eq!(count(&["--contains", "CAKE", "--kind", "unknown"]), 1);
         assert_eq!(count(&["--contains", "cake", "--kind", "message"]), 3);
-        // What has no time cannot be compared, and is counted.
+        // Items without a time cannot be compared, and are counted.
         sandbox.put(message("soon", "cake")).await;
         let shown = tool.run(&["scan", "--since", DAY, "--contains", "cake", "--count"]);
         assert!(
@@ -167,7 +167,7 @@ async fn a_time_is_that_of_the_zone() {
     let tokyo = tool(Door::Front, &sandbox).with("TZ", "Asia/Tokyo");
     assert_eq!(since(&tokyo, &[]), 5);
     assert_eq!(since(&tokyo, &["--tz", "utc"]), 1);
-    // A year, and the end of a seed, are the same for everybody unless a zone is asked for.
+    // A year, and the end of a seed, are the same for everybody unless a zone is given.
     sandbox.put(message("2026-12-31T23:30:00Z", "late")).await;
     let year = |options: &[&str]| {
         let get = ["get-conversation", "--year", "2027", "-o", "jsonl"];
@@ -187,7 +187,7 @@ async fn a_time_is_that_of_the_zone() {
     );
 }
 
-/// Tables and transcripts show the zone and name it; what programs read stays as it is stored.
+/// Tables and transcripts show times in the zone and name it. Output for programs stays as it is stored.
 #[tokio::test]
 async fn a_time_is_shown_in_the_zone() {
     let sandbox = Sandbox::with_table().await;
@@ -255,11 +255,11 @@ async fn what_is_malformed_is_said_with_an_example() {
     wrong
         .run(&["scan"])
         .fails(2, "DDB_TZ: no time zone `Mars/Olympus`");
-    // What shows no time does not ask for the zone.
+    // Commands that show no time do not read the zone.
     wrong.run(&["list-tables"]).ok();
 }
 
-/// The newest few since a time are one small page.
+/// Reading the newest few since a time takes one small page.
 #[tokio::test]
 async fn a_limit_and_a_beginning_cost_what_they_show() {
     let sandbox = Sandbox::with_table().await;

@@ -1,4 +1,4 @@
-//! Who follows a table while it is dropped, made anew or changed; and who shares a checkpoint.
+//! Following a table while it is dropped, created again or changed, and sharing a checkpoint.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, ChildStdout};
@@ -14,10 +14,10 @@ use crate::faults::kill;
 use crate::kills;
 use crate::setup::{GROUP, message, tool};
 
-/// Ends what waits in vain.
+/// Ends a command that waits without success.
 const IN_VAIN: [&str; 2] = ["--timeout", "120s"];
 
-/// A command that goes on, and what it says.
+/// A command that keeps running, and its output.
 struct Running {
     child: Child,
     shown: BufReader<ChildStdout>,
@@ -63,7 +63,7 @@ impl Running {
         std::io::read_to_string(&mut self.said).unwrap()
     }
 
-    /// Ends it by Ctrl-C; returns what it said since.
+    /// Ends it by Ctrl-C, and returns what it has said since.
     #[track_caller]
     fn end(mut self) -> String {
         kill(&self.child, "INT");
@@ -126,7 +126,7 @@ async fn a_table_made_anew_is_followed_from_its_beginning() {
     tool.run(&[&SYNC[..], &["--once"]].concat()).ok();
 }
 
-/// Nobody looked while there was no table.
+/// Nobody looks while there is no table.
 #[tokio::test]
 async fn a_table_made_anew_at_once_is_noticed() {
     let (sandbox, tool) = seeded().await;
@@ -181,7 +181,7 @@ async fn a_conversation_is_followed_when_its_table_is_made_anew() {
     following.end();
 }
 
-/// Without its stream a conversation is asked for instead.
+/// Without its stream, a conversation is queried instead.
 #[tokio::test]
 async fn a_conversation_is_followed_when_the_stream_is_turned_off() {
     let (_sandbox, tool) = seeded().await;
@@ -200,7 +200,7 @@ async fn a_conversation_is_followed_when_the_stream_is_turned_off() {
     following.end();
 }
 
-/// A clock of a server is wrong now and then, and its message stays the latest for long.
+/// A server's clock is wrong now and then, and its message stays the latest for a long time.
 #[tokio::test]
 async fn a_message_in_the_future_hides_no_other() {
     for stream in [&[][..], &["--no-stream"]] {
@@ -248,7 +248,7 @@ async fn a_checkpoint_is_for_one_sync_at_a_time() {
     elsewhere[2] = "d.json";
     tool.run(&elsewhere).ok();
 
-    // The first goes on as if nothing had been.
+    // The first one continues as if nothing had happened.
     write(&tool, "two");
     assert_eq!(first.shows(), "two");
     kill(&first.child, "KILL");
@@ -266,7 +266,7 @@ async fn a_checkpoint_is_for_one_sync_at_a_time() {
     assert_eq!(left, ["c.json", "c.json.ddb-lock", "c.json.mine.ddb-new"]);
 }
 
-/// What was to end by itself ends when its stream does, and says why.
+/// A command that ends by itself ends when its stream does, and says why.
 #[test]
 fn once_ends_with_its_stream() {
     for (operation, rest, code, said) in [

@@ -1,4 +1,4 @@
-//! `seed --generate`: a load of any size, and what does not go with it.
+//! `seed --generate`: a load of any size, and the options that do not go with it.
 
 use ddb_test_support::{Door, Sandbox};
 use serde_json::json;
@@ -51,7 +51,7 @@ async fn a_load_is_made_once_and_holds_together() {
         assert_eq!((of("message"), of("group"), items.len()), (250, 26, 276));
         assert_eq!(tool.run(&["check-conversations", "--quiet"]).ok(), "");
 
-        // What the hint names can be looked at.
+        // The conversation that the hint names can be read.
         let conversation = made["group_uuid"].as_str().unwrap();
         let talk = lines(tool.run(&["get-conversation", conversation, "--all", "-ojsonl"]));
         assert_eq!(talk.len(), 20);

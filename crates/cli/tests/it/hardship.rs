@@ -1,5 +1,5 @@
-//! Whole runs under faults that follow from a seed. Each ends in the right state or says truthfully that
-//! it did not, and the next run that is left in peace ends in the right state.
+//! Whole runs under faults that a seed determines. Each ends in the right state or reports truthfully that it did
+//! not, and the next run without faults ends in the right state.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ use crate::setup::{message, tool};
 
 const FEW: u64 = 4;
 const MANY: u64 = 200;
-/// One request of so many meets a fault.
+/// One request in so many gets a fault.
 const ODDS: u64 = 6;
 const NEWER: &str = "2026-04-01T00:00:00.000000+00:00";
 
@@ -34,7 +34,7 @@ impl Tally {
         }
     }
 
-    /// Says the figures; in a deep run, checks that the faults were there to be met.
+    /// Prints the figures. In a deep run, checks that there were faults to meet.
     fn say(self, promise: &str, seeds: usize) {
         let faults: usize = self.faults.values().sum();
         note(&format!(
@@ -48,7 +48,7 @@ impl Tally {
     }
 }
 
-/// Checks that a run ended as it says; returns whether it says that all was done.
+/// Checks that a run ended as it says. Returns whether it says that everything was done.
 fn is_done(ran: &Ran) -> bool {
     assert!(!ran.stderr.contains("a fault in this program"), "{ran:?}");
     match ran.code {
@@ -59,14 +59,14 @@ fn is_done(ran: &Ran) -> bool {
     ran.code == Some(0)
 }
 
-/// Runs a command by way of a proxy with these faults.
+/// Runs a command through a proxy with these faults.
 fn run_under_faults(
     proxy: &Proxy,
     tool: &Tool,
     tally: &Mutex<Tally>,
     arguments: &[&str],
 ) -> (Ran, bool) {
-    // What hangs is given up; following a stream takes two seconds of silence by itself.
+    // A command that hangs is given up. Following a stream takes two seconds of silence by itself.
     let ran = proxy.run(tool, &[arguments, &["--timeout", "5s"]].concat());
     tally.lock().unwrap().add(&ran, proxy);
     let done = is_done(&ran);
@@ -137,7 +137,7 @@ fn p18_a_sync_under_any_faults_leaves_one_row_each_and_converges() {
 
 fn shown(ran: &Ran) -> Vec<(String, String)> {
     let text = |line: &Value, name: &str| line[name].as_str().unwrap().to_owned();
-    // The last line of a run that failed may be cut.
+    // The last line of a run that failed may be cut off.
     let lines = ran
         .stdout
         .lines()
@@ -189,7 +189,7 @@ fn at_pool(proxy: &Proxy) -> Tool {
 
 /// Returns the ids of the users that a run listed.
 fn subs(ran: &Ran) -> Vec<String> {
-    // The last line of a run that failed may be cut.
+    // The last line of a run that failed may be cut off.
     let users = ran
         .stdout
         .lines()
@@ -212,7 +212,7 @@ fn p24_a_list_of_users_under_any_faults_is_whole_or_says_so() {
         let mut subs = subs(&ran);
         subs.sort_unstable();
         if done {
-            // One twice and another one missing would be as many.
+            // One user twice and another one missing would give the same number.
             assert_eq!(subs, expected, "{ran:?}");
         } else {
             let listed = subs.len();

@@ -1,4 +1,4 @@
-//! Help: what it says, and that its examples work as they stand.
+//! Help: what it says, and that its examples work unchanged.
 
 use std::fmt::Write;
 use std::io::{BufRead, BufReader, Read};
@@ -35,8 +35,8 @@ fn front(sandbox: &Sandbox) -> Tool {
     tool(Door::Front, sandbox).with("COLUMNS", "80")
 }
 
-/// The reference is what the commands say about themselves. Where that changed on purpose,
-/// `SNAPSHOTS=overwrite` with this test writes the page anew.
+/// The reference is what the commands say about themselves. After an intended change, `SNAPSHOTS=overwrite` with this
+/// test writes the page again.
 #[test]
 fn the_reference_is_the_help_of_every_command() {
     let sandbox = Sandbox::new();
@@ -66,7 +66,7 @@ fn help_fits_a_terminal_of_80_columns_and_24_lines() {
         }
         assert_eq!(tool.run(&["help", &command]).ok(), long);
         let screen = tool.run(&[&command, "-h"]).ok();
-        // The prompt that comes after it takes a line, too.
+        // The prompt that follows takes a line, too.
         assert!(screen.lines().count() <= 23, "{screen}");
         for line in screen.lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
@@ -80,7 +80,7 @@ fn help_fits_a_terminal_of_80_columns_and_24_lines() {
             assert!(screen.contains(part), "{command}: {part}\n{screen}");
         }
     }
-    // Help names the forms that a command has, and no others.
+    // Help names the formats that a command has, and no others.
     let forms = |command: &str| {
         let help = help(&tool, &[command]);
         let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -97,7 +97,7 @@ fn help_fits_a_terminal_of_80_columns_and_24_lines() {
     assert!(own.run(&["scan", "-h"]).ok().contains("Usage: scan "));
 }
 
-/// Returns the examples of a command: lines that can be typed, one that ends in `\` with the next.
+/// Returns the examples of a command: lines that can be typed. A line that ends in `\` is joined to the next.
 fn examples(tool: &Tool, command: &str) -> Vec<String> {
     let help = help(tool, &[command]);
     let (_, examples) = help.split_once("\nExamples:\n").expect(command);
@@ -119,7 +119,7 @@ fn examples(tool: &Tool, command: &str) -> Vec<String> {
     lines
 }
 
-/// Runs a line to its end; one that would go on is stopped once it says so.
+/// Runs a line to its end. One that would keep running is stopped once it says so.
 fn run(tool: &Tool, line: &str) -> Ran {
     let mut child = tool
         .shell(line)
@@ -155,7 +155,7 @@ fn stop_where_it_goes_on(child: &mut Child) -> String {
 }
 
 fn examples_work(tool: &Tool, sandbox: &Sandbox, of: impl Fn(&str) -> bool) {
-    // Whoever has no manual reader gets by without one.
+    // A stand-in, for when there is no manual reader.
     tool.file("man", "#!/bin/sh\nexec cat\n");
     let aws = Aws::in_front_of(sandbox, Backups::On);
     let stand_in = aws.options().join(" ");
@@ -169,7 +169,7 @@ fn examples_work(tool: &Tool, sandbox: &Sandbox, of: impl Fn(&str) -> bool) {
                 .replace("ddb serve", "ddb serve --port 0")
                 .replace("| man -l -", "| sh man -l -");
             let ran = run(tool, &here);
-            // 3 is the answer of a command that was asked whether something differs.
+            // 3 is the exit code of a command that was asked whether something differs.
             let looked = ran.code == Some(3) && line.contains("--check");
             assert!(ran.code == Some(0) || looked, "{line}\n{ran:?}");
         }
@@ -179,7 +179,7 @@ fn examples_work(tool: &Tool, sandbox: &Sandbox, of: impl Fn(&str) -> bool) {
 #[test]
 fn examples_work_as_they_stand() {
     let sandbox = Sandbox::new();
-    // Copies go to the same engine, to a table of their own.
+    // Copies go to the same engine, to their own table.
     let tool = front(&sandbox)
         .with("DDB_ENDPOINT_URL", &sandbox.url())
         .with("AWS_ACCESS_KEY_ID", "AKIATESTER")

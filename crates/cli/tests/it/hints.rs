@@ -1,4 +1,4 @@
-//! Hints: each is a true next step, with the whole target, for what went wrong.
+//! Hints: each is a correct next step for what went wrong, with the whole target.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -37,7 +37,7 @@ fn line(hint: &str) -> Vec<&str> {
 async fn following_a_hint_acts_at_the_same_place() {
     for door in Door::BOTH {
         let sandbox = Sandbox::new();
-        // What is said by option, and what is said by variable.
+        // The target is given by options, and by variables.
         let url = sandbox.url();
         let table = format!("{}-2", sandbox.table());
         let scan = ["scan", "--endpoint-url", &url, "--table", &table];
@@ -51,7 +51,7 @@ async fn following_a_hint_acts_at_the_same_place() {
             ran.fails_with_hint(4, &table);
             assert!(hint(ran).starts_with(&whole), "{ran:?}");
         }
-        // It does what it says, in an environment that has nothing of it.
+        // It does what it says, in an environment that names no target.
         bare(Door::Front).run(&line(hint(&by_option))).ok();
         assert_eq!(bare(door).run(&scan).ok(), "");
         named.run(&["drop", &table]).ok();
@@ -103,7 +103,7 @@ async fn the_same_command_again_is_the_whole_line() {
     assert_eq!(tool.run(&["schema-load", "--no-stream"]).code, Some(0));
 }
 
-/// An AWS that knows who asks, and answers everything else with one error.
+/// An AWS that knows the caller, and answers everything else with one error.
 fn refusing(code: &'static str) -> Server {
     let sandbox = Sandbox::new();
     let aws = Aws::in_front_of(&sandbox, Backups::On);
@@ -165,7 +165,7 @@ fn an_sso_session_that_ended_names_the_line_that_begins_another() {
         std::fs::create_dir_all(tool.home().join(".aws/sso/cache")).unwrap();
         tool.file(".aws/config", config);
         if cached {
-            // Under the SHA-1 of the session's name, as the AWS CLI keeps it.
+            // Under the SHA-1 of the session's name, as the AWS CLI stores it.
             tool.file(
                 ".aws/sso/cache/a0f1490a20d0211c997b44bc357e1972deab8ae3.json",
                 r#"{"accessToken":"x","expiresAt":"2020-01-01T00:00:00Z"}"#,
@@ -293,7 +293,7 @@ async fn our_own_variable_is_for_local_commands_alone() {
     for door in Door::BOTH {
         let sandbox = Sandbox::with_table().await;
         let aws = Aws::in_front_of(&sandbox, Backups::On);
-        // It comes before those of the AWS tools.
+        // It takes precedence over the variables of the AWS tools.
         let tool = tool(door, &sandbox)
             .with("AWS_ENDPOINT_URL_DYNAMODB", "http://localhost:1")
             .with("DDB_ENDPOINT_URL", &sandbox.url());

@@ -1,4 +1,4 @@
-//! Answers that no service should give, and systems without room: each is survived or is one clear error.
+//! Answers that no service should give, and systems without room: each is survived or gives one clear error.
 
 use std::fs::File;
 use std::process::Command;
@@ -32,7 +32,7 @@ const WHOLE: &str = r#""2026-03-22T08:35:09.000000+00:00""#;
 const LONE: &str = r#""2026-03-22T08:35:10.000000+00:00""#;
 const LONE_KEY: &str = r#""at\ud83d!""#;
 
-/// Two pages: on the first one a text and a key that are not Unicode; the second one begins after that key.
+/// Two pages: the first has a text and a key that are not Unicode; the second begins after that key.
 fn not_unicode() -> (Server, Arc<Mutex<Vec<String>>>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&asked);
@@ -190,7 +190,7 @@ fn an_answer_with_another_checksum_is_asked_for_again() {
         let headers = format!("Content-Length: {}\r\nx-amz-crc32: {sum}\r\n", body.len());
         raw(200, &headers, body.as_bytes())
     };
-    // By `crc32` of zlib.
+    // Computed with zlib's `crc32`.
     const RIGHT: u32 = 583912891;
     let right = Server::start(move |_| with(RIGHT));
     let wrong = Server::start(move |_| with(RIGHT ^ 1));
@@ -208,8 +208,7 @@ fn an_answer_with_another_checksum_is_asked_for_again() {
     assert_eq!(wrong.operations().len(), 3);
 }
 
-/// Scans in so many segments until the 300th request; returns the most memory, in KiB, and the most requests
-/// at once.
+/// Scans in so many segments until the 300th request. Returns the peak memory, in KiB, and the most requests at once.
 fn scan_in(segments: &str) -> (u64, usize) {
     let process: Arc<OnceLock<u32>> = Arc::default();
     let (peak, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -259,7 +258,7 @@ fn a_process_that_may_open_no_files_says_so() {
     }
 }
 
-/// Runs a command whose output finds a full disk.
+/// Runs a command whose output goes to a full disk.
 fn on_a_full_disk(tool: &Tool, arguments: &[&str]) -> Ran {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut command = tool.command(arguments);
@@ -303,9 +302,9 @@ fn what_was_written_is_said_where_the_output_is_lost() {
     let twice = written.iter().filter(|item| item["message"] == text);
     // A message, and a message with two rows.
     assert_eq!(twice.count(), 4);
-    // The message was put without its rows following.
+    // The message was put, but its rows did not follow.
     let ran = on_a_full_disk(&tool, &["check-conversations", "--repair"]);
-    // What was found cannot be shown, so nothing is changed.
+    // The findings cannot be shown, so nothing is changed.
     ran.fails_with_hint(1, "nothing was changed");
     let ran = on_a_full_disk(&tool, &["drop", &table]);
     ran.fails_with_hint(1, &format!("the table {table}: dropped"));

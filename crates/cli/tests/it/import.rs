@@ -1,4 +1,4 @@
-//! `import`: what a scan wrote comes back byte for byte, what is there stays, and what is wrong is named.
+//! `import`: what a scan wrote is restored byte for byte, existing items stay, and faults are named.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -17,7 +17,7 @@ use crate::setup::{GROUP, message, one, strings, through_both_doors, tool};
 
 const SCAN: [&str; 3] = ["scan", "-o", "ddb-json"];
 
-/// What a scan of a table writes.
+/// Returns what a scan of a table writes.
 pub fn backup(sandbox: &Sandbox) -> String {
     tool(Door::Front, sandbox).run(&SCAN).ok()
 }
@@ -52,7 +52,7 @@ fn gzip(text: &str) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// Items of every type, as AWS would take them.
+/// Items of every type, as AWS would accept them.
 fn odd_items(empty: &str) -> String {
     let nested = (1..32).fold(json!({"S": "inside"}), |inside, level| match level % 2 {
         0 => json!({"L": [inside]}),
@@ -74,13 +74,13 @@ fn odd_items(empty: &str) -> String {
     items.into_iter().enumerate().map(keyed).collect()
 }
 
-/// p37: what `scan -o ddb-json` writes comes back byte for byte: the built-in conversation, and items of every type; plain,
-/// with gzip, and by a pipe.
+/// p37: what `scan -o ddb-json` writes is restored byte for byte: the built-in conversation, and items of every type;
+/// plain, with gzip, and from a pipe.
 #[tokio::test]
 async fn p37_what_a_scan_wrote_comes_back_byte_for_byte() {
     through_both_doors(async |sandbox, tool| {
         tool.run(&["seed"]).ok();
-        // Early versions of DynamoDB Local take no empty text.
+        // Early versions of DynamoDB Local accept no empty text.
         let empty = if sandbox.is_embedded() { "" } else { "?" };
         tool.file("odd.jsonl", odd_items(empty));
         let odd = tool.run(&["import", "odd.jsonl", "-o", "jsonl"]);
@@ -119,7 +119,7 @@ async fn p37_what_a_scan_wrote_comes_back_byte_for_byte() {
     .await;
 }
 
-/// One conversation goes from table to table with its rows.
+/// One conversation moves from table to table with its rows.
 #[test]
 fn a_conversation_goes_in_with_its_rows() {
     let from = seeded();
@@ -137,7 +137,7 @@ fn a_conversation_goes_in_with_its_rows() {
     assert_eq!(tool.run(&["check-conversations"]).ok(), "");
 }
 
-/// A table as the AWS CLI prints it goes in by one line.
+/// A table as the AWS CLI prints it can be imported with one line.
 #[test]
 fn a_table_scanned_by_the_aws_cli_goes_in() {
     let found = |program: &str| {
@@ -171,7 +171,7 @@ fn what_is_there_is_left_and_the_exit_says_so() {
     let into = with_table();
     let tool = tool(Door::Own, &into);
     tool.file("backup.jsonl", &backup);
-    // A message that somebody changed, and one that only the table has.
+    // A message that somebody changed, and an item that only the table has.
     let sk = block_on(from.items())
         .iter()
         .find(|item| item["pk"].as_s().unwrap().starts_with("MSG#"))
@@ -208,7 +208,7 @@ fn what_is_there_is_left_and_the_exit_says_so() {
     assert_eq!(found, [all - 1, 1, 0, 1]);
 }
 
-/// Nothing is written where a line is wrong, and each is named; `--skip-bad` leaves them out.
+/// If a line is wrong, nothing is written, and each such line is named; `--skip-bad` leaves them out.
 #[test]
 fn bad_lines_are_named_before_anything_is_written() {
     let into = with_table();
@@ -235,7 +235,7 @@ fn bad_lines_are_named_before_anything_is_written() {
         (Some(5), counted([1, 0, 0, 2])),
         "{ran:?}"
     );
-    // Of many, the first ones are named.
+    // If there are many, only the first ones are named.
     tool.file("many.jsonl", "x\n".repeat(100));
     let ran = tool.run(&["import", "many.jsonl"]);
     assert!(ran.stderr.contains("and 80 lines more"), "{ran:?}");
@@ -284,7 +284,7 @@ fn production(tool: &Tool, aws: &Aws, arguments: &[&str]) -> Ran {
     tool.run(&[arguments, &options].concat())
 }
 
-/// A Lambda of others would take each message for a new one.
+/// Somebody else's Lambda function would take each message for a new one.
 #[test]
 fn production_is_asked_for_and_wants_its_stream_to_be_thought_of() {
     let from = seeded();
@@ -333,7 +333,7 @@ fn production_is_asked_for_and_wants_its_stream_to_be_thought_of() {
     assert!(block_on(into.items()) == block_on(from.items()));
 }
 
-/// p38: an item that comes between the look and the put is not overwritten, since each put has a condition.
+/// p38: an item that appears between the check and the put is not overwritten, since each put has a condition.
 #[test]
 fn p38_what_another_writes_meanwhile_stays() {
     let from = seeded();

@@ -1,5 +1,5 @@
-//! Processes that are killed at each of their requests, before or after the engine saw it: run again, they
-//! end in the table that they would have made.
+//! Processes are killed at each of their requests, before or after the engine saw it. Run again, they end in the
+//! table that they would have made.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use ddb_test_support::{Door, Sandbox, Tool, is_deep, note, side_by_side};
 
 use crate::setup::{GROUP, message, tool};
 
-/// A conversation that makes 106 items: 104 messages and two rows.
+/// A conversation of 106 items: 104 messages and two rows.
 pub struct Talk(tempfile::NamedTempFile);
 
 impl Talk {
@@ -26,8 +26,8 @@ impl Talk {
         Self(file)
     }
 
-    /// One that is seeded with a request for each message: killed at each of them, it is a short one where
-    /// the tests do not take their time.
+    /// Returns a conversation that is seeded with one request for each message. It is killed at each of them, so it
+    /// is short except in a deep run.
     fn to_be_killed() -> (Self, usize) {
         let messages = if is_deep() { 104 } else { 12 };
         (Self::of(messages), messages)
@@ -54,12 +54,12 @@ impl Talk {
 
 const NEWER: &str = "2026-04-01T00:00:00.000000+00:00";
 
-/// Returns the utilities on a sandbox by way of a proxy.
+/// Returns the utilities on a sandbox, through a proxy.
 pub fn by_way_of(proxy: &Proxy, sandbox: &Sandbox) -> Tool {
     tool(Door::Own, sandbox).with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.url())
 }
 
-/// Runs a command that is killed at a request, counted from 0. Returns `false` where it ended before.
+/// Runs a command that is killed at a request, counted from 0. Returns `false` if it ended before.
 fn is_killed_at(sandbox: &Sandbox, nth: usize, fault: Fault, arguments: &[&str]) -> bool {
     let proxy = Proxy::start(&sandbox.url(), move |n, _| (n == nth).then_some(fault));
     let ran = proxy.run(&by_way_of(&proxy, sandbox), arguments);
@@ -74,7 +74,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(work)
 }
 
-/// Opens a sandbox with the table in it. There are too many of them for an engine that all tests share.
+/// Opens an embedded sandbox with the table in it. There are too many of them for an engine that all tests share.
 pub fn with_table() -> Sandbox {
     let sandbox = Sandbox::embedded();
     block_on(sandbox.create_table());
@@ -124,7 +124,7 @@ fn p14_a_seed_whose_process_is_killed_at_any_request_ends_in_the_same_table() {
     ));
 }
 
-/// Where nobody says when the conversation ends, the first messages that were written do.
+/// If no end of the conversation is given, the first messages that were written determine the times.
 #[test]
 fn p14_without_an_end_the_first_write_fixes_the_times() {
     let (talk, messages) = Talk::to_be_killed();
@@ -150,7 +150,7 @@ fn p14_without_an_end_the_first_write_fixes_the_times() {
     }
 }
 
-/// Returns the instants of the messages, in microseconds.
+/// Returns the times of the messages, in microseconds.
 fn times(items: &[RawItem]) -> Vec<i64> {
     items
         .iter()
@@ -199,7 +199,7 @@ fn p18_p21_a_sync_whose_process_is_killed_at_any_request_leaves_one_row_each() {
         .collect();
     side_by_side(&kills, |(nth, fault)| {
         let sandbox = ready();
-        // A checkpoint that was written too soon would have the next run miss the message.
+        // If a checkpoint were written too soon, the next run would miss the message.
         let folder = tempfile::tempdir().unwrap();
         let checkpoint = folder.path().join("checkpoint");
         let checkpoint = ["--checkpoint", checkpoint.to_str().unwrap()];

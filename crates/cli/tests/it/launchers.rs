@@ -1,4 +1,4 @@
-//! The launchers at the paths of the old scripts: which utility, and what becomes of `prod`.
+//! The launchers at the paths of the old scripts: which utility they run, and what happens to `prod`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ fn bin_scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bin-scripts")
 }
 
-/// Runs a launcher with a `ddb` that only shows its arguments; returns the exit code and what is shown.
+/// Runs a launcher with a `ddb` that only prints its arguments. Returns the exit code and what is printed.
 fn run(launcher: &str, given: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
     use std::os::unix::fs::PermissionsExt;
     let target = tempfile::tempdir().unwrap();
@@ -49,7 +49,7 @@ const LAUNCHERS: [(&str, &str); 12] = [
     ("db/update_cognito_user_ids", "update-cognito-user-ids"),
 ];
 
-/// `setup` runs the utilities in the order in which they need each other, and no more than is configured.
+/// `setup` runs the utilities in the order in which they need each other, and only those that are configured.
 #[test]
 fn setup_goes_in_the_right_order() {
     let shown = |given: &[&str], variables: &[(&str, &str)]| -> Vec<String> {
@@ -96,7 +96,7 @@ fn each_launcher_runs_its_utility() {
     }
 }
 
-/// p03: the word `prod` means production only where the old scripts took it so.
+/// p03: the word `prod` means production only where it did in the old scripts.
 #[test]
 fn p03_prod_is_turned_into_the_flag_only_where_it_was_one() {
     for (launcher, utility) in LAUNCHERS {

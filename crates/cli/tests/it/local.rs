@@ -14,7 +14,7 @@ fn front() -> Tool {
     Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front)
 }
 
-/// Starts an endpoint and returns where it says that it listens.
+/// Starts an endpoint and returns the URL that it reports.
 fn start(tool: &Tool, options: &[&str]) -> (Child, String) {
     let mut child = tool.spawn(&[&["local", "--port", "0", "-o", "jsonl"], options].concat());
     let mut line = String::new();
@@ -32,12 +32,12 @@ fn port(url: &str) -> u16 {
     url.rsplit(':').next().unwrap().parse().unwrap()
 }
 
-/// Tells whether this machine has [::1].
+/// Checks whether this machine has [::1].
 fn has_ipv6() -> bool {
     TcpListener::bind("[::1]:0").is_ok()
 }
 
-/// Sends a request with these headers as a page in a browser would, and returns the answer in small letters.
+/// Sends a request with these headers as a page in a browser would, and returns the answer in lower case.
 fn ask(url: &str, method: &str, headers: &[&str]) -> String {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
     let body = r#"{"TableName":"cruddur-messages"}"#;
@@ -108,7 +108,7 @@ fn a_taken_port_is_said_with_a_way_out() {
     assert!(ran.stderr.contains("--port"), "{}", ran.stderr);
 }
 
-/// Every command goes to `localhost`, which may be [::1]: what stands there must not get the requests instead.
+/// Every command goes to `localhost`, which may be [::1]: another server there must not get the requests instead.
 #[test]
 fn both_loopback_addresses_or_neither() {
     if !has_ipv6() {
@@ -220,7 +220,7 @@ fn what_is_in_the_folder_already_stays_as_it_is() {
     assert_eq!(kept, "precious");
 }
 
-/// A table that is dropped takes the records of its stream along.
+/// Dropping a table also deletes the records of its stream.
 #[test]
 fn a_folder_does_not_grow_with_tables_that_are_dropped() {
     let tool = front();

@@ -9,7 +9,7 @@ use ddb_test_support::{Door, Ran, Sandbox, Tool};
 use crate::setup::{ANDREW, BAYKO, GROUP, field, lines, one, strings, through_both_doors, tool};
 
 const PAST: &str = "2026-03-22T08:35:09Z";
-/// It begins as the seeded conversation does, and is a day older.
+/// It begins like the seeded conversation, and is a day older.
 const NEIGHBOUR: &str = "5ae20000-0000-4000-8000-000000000000";
 
 /// Loads the seeded conversation, one with londo and one with altbrown.
@@ -89,7 +89,7 @@ async fn what_names_several_is_listed_with_the_lines_to_type() {
             .split(' ')
             .collect();
         assert_eq!(lines(tool.run(&typed)).len(), 2);
-        // Nothing is written where it is not clear where.
+        // Nothing is written if the place is not clear.
         let written = tool.run(&["create-message", "5ae2", "it's me"]);
         written.fails_with_hint(2, "names 2 conversations");
         assert!(
@@ -103,7 +103,7 @@ async fn what_names_several_is_listed_with_the_lines_to_type() {
     .await;
 }
 
-/// `cafe` begins an id, and is a handle; with an `@` it is a handle alone.
+/// `cafe` is the beginning of an id, and a handle; with an `@` it is only a handle.
 #[tokio::test]
 async fn digits_that_are_a_handle_are_both() {
     through_both_doors(async |_, tool| {
@@ -168,7 +168,7 @@ async fn what_is_not_there_or_said_twice_is_refused() {
     .await;
 }
 
-/// A handle is that of the users source; an old one in a row does not count where somebody chose the source.
+/// A handle is that of the users source. An old one in a row does not count if somebody chose the source.
 #[tokio::test]
 async fn a_handle_is_that_of_the_users_source() {
     let sandbox = Sandbox::with_table().await;
@@ -185,7 +185,7 @@ async fn a_handle_is_that_of_the_users_source() {
     };
     assert_eq!(lines(get("newbayko")).len(), 20);
     get("bayko").fails_with_hint(4, "no user `bayko`");
-    // Nobody chose the built-in users: people whom they do not know are found in the rows.
+    // Nobody chose the built-in users, so people that are not among them are found in the rows.
     let stranger = "0c0c0c0c-0c0c-4c0c-8c0c-0c0c0c0c0c0c";
     sandbox
         .put(strings(&[
@@ -270,7 +270,7 @@ async fn a_text_comes_from_stdin() {
     .await;
 }
 
-/// In production who is named by an id needs no source of users: the handles are those of the rows then.
+/// In production, a person named by an id needs no source of users: the handles are then those of the rows.
 #[tokio::test]
 async fn production_without_users_is_asked_by_id() {
     let sandbox = Sandbox::with_table().await;
@@ -290,6 +290,6 @@ async fn production_without_users_is_asked_by_id() {
     assert_eq!(lines(get(&["5ae29", "--me", ANDREW])).len(), 20);
     get(&["nobody", "--me", ANDREW]).fails_with_hint(4, "no conversation of");
     get(&["bayko"]).fails_with_hint(2, "the users are the built-in ones");
-    // A whole id asks for nobody.
+    // A whole id needs no person.
     assert_eq!(lines(get(&[GROUP])).len(), 20);
 }

@@ -1,4 +1,4 @@
-//! What is longer than the screen goes through a pager, and only what is looked at is read.
+//! Answers that are longer than the screen go through a pager, and only what is looked at is read.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::setup::{strings, tool};
 const PAGER: &str = "sh pager.sh";
 const SCRIPT: &str = "echo a pager\nhead -n 20\nread -r line < /dev/tty\n";
 
-/// A table of 200,000 items, a thousand a page, that counts its pages; where `breaks`, the third one fails.
+/// A table of 200,000 items, a thousand per page, that counts its pages. With `breaks`, the third page fails.
 fn long_table(breaks: bool) -> (Server, Arc<AtomicU64>) {
     let pages = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&pages);
@@ -90,8 +90,8 @@ fn less_is_the_pager_where_none_is_named() {
 fn ctrl_c_belongs_to_the_pager() {
     let (server, _) = long_table(false);
     let tool = paged(&server, "sh trap.sh");
-    // A shell heeds a signal between two commands, so none of them may wait without end: a signal that came just
-    // before a `read` would be heeded after it.
+    // A shell handles a signal between two commands, so none of them may wait without end: a signal that came just
+    // before a `read` would be handled after it.
     tool.file(
         "trap.sh",
         "trap 'echo it goes on' INT\nhead -n 20\nuntil [ -e closed ]; do sleep 0.1; done\n",
@@ -105,7 +105,7 @@ fn ctrl_c_belongs_to_the_pager() {
     assert_eq!(code, Some(0), "{shown}");
 }
 
-/// What was found on the way, and what went wrong, comes after the pager; then the exit code is the command's own.
+/// Findings and errors are shown after the pager. The exit code is then the command's own.
 #[test]
 fn an_error_comes_after_the_pager() {
     let (server, _) = long_table(true);
@@ -155,7 +155,7 @@ fn a_pager_is_for_long_answers_at_a_terminal_alone() {
     assert!(!piped.ok().contains("a pager"));
 }
 
-/// Nobody follows through a pager, and one record is no answer to page through.
+/// Nobody follows through a pager, and one record is too short to page through.
 #[tokio::test]
 async fn what_goes_on_and_what_is_short_is_not_paged() {
     let sandbox = Sandbox::with_table().await;
@@ -173,7 +173,7 @@ async fn what_goes_on_and_what_is_short_is_not_paged() {
     assert!(!shown.contains("a pager"), "{shown}");
 }
 
-/// The line of an item has its time, its conversation, who and what; a row names its two people.
+/// The line of an item has its time, its conversation, the sender and the text. A row names its two people.
 #[tokio::test]
 async fn a_scan_can_be_read_at_a_terminal() {
     let sandbox = Sandbox::with_table().await;

@@ -154,8 +154,8 @@ fn throttling_without_end_is_given_up() {
     );
 }
 
-/// The word `aws` is the one that leads a local command to AWS: it takes the normal chain, and asks STS
-/// whose credentials they are. Nothing of this test leaves the machine: the account is another one.
+/// Only the word `aws` leads a local command to AWS: it uses the normal credential chain, and asks STS whose
+/// credentials they are. Nothing in this test leaves the machine: the account is another one.
 #[test]
 fn p01_the_word_aws_takes_the_normal_chain() {
     let cognito = Cognito::start(crowd(), Hardship::default());
@@ -221,7 +221,7 @@ fn a_database_is_needed_and_named() {
     assert_eq!(cognito.requests(), 0);
 }
 
-/// A password that is typed where it does not belong is not echoed.
+/// A password that is typed in the wrong place is not echoed.
 #[test]
 fn p26_a_misplaced_url_is_not_echoed() {
     let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Front);
@@ -352,7 +352,7 @@ async fn p25_doubled_handles_on_either_side_are_refused_by_name() {
     assert_eq!(after[1][1].as_deref(), Some("MOCK"));
 }
 
-/// Killed while the server waits for a row that somebody else holds, it leaves all as it was.
+/// Killed while the server works on its statement, it leaves everything as it was.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: bin-scripts/test --real"]
 async fn p25_killed_in_the_middle_it_leaves_all_or_nothing() {
@@ -366,7 +366,7 @@ async fn p25_killed_in_the_middle_it_leaves_all_or_nothing() {
         .collect();
     let many: Vec<(&str, &str)> = many.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     let database = Postgres::with_users(&many).await;
-    // A trigger that sleeps makes the middle long.
+    // A trigger that sleeps makes the update slow.
     database
         .execute("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
                   $$ BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END $$; \
@@ -437,7 +437,7 @@ async fn a_pool_in_moto_is_listed_and_copied() {
     );
 }
 
-/// Older schemas have the id in other types.
+/// Older schemas store the id in other types.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: bin-scripts/test --real"]
 async fn p25_ids_are_set_whatever_the_type_of_the_column() {

@@ -1,4 +1,4 @@
-//! What a plan promises, whichever command made it: its size, its price, and that `apply` does the same.
+//! What a plan promises, whichever command made it: its size, its cost, and that `apply` does the same.
 
 use std::sync::Mutex;
 
@@ -82,14 +82,14 @@ fn p31_apply_does_what_the_planned_command_would_have_done() {
         assert!(receipts(&tool).is_empty(), "{command:?}");
         tool.run(&["apply", "p"]).ok();
         assert_eq!(block_on(sandbox.items()), wanted, "{command:?}");
-        // Whatever it was, it can be taken back.
+        // Whatever it was, it can be undone.
         tool.run(&["undo", receipts(&tool)[0].to_str().unwrap()])
             .ok();
         assert_eq!(block_on(sandbox.items()), before, "{command:?}");
     }
 }
 
-/// Returns how many changes each step of a plan has.
+/// Returns the number of changes in each step of a plan, and what the command said.
 fn steps_of(tool: &Tool, options: &[&str]) -> (Vec<usize>, String) {
     let id = conversation(1);
     let delete = ["delete-conversation", id.as_str(), "--plan", "p"];
@@ -111,7 +111,7 @@ fn a_step_is_as_large_as_the_capacity_of_a_second_and_the_plan_says_its_price() 
     assert_eq!(steps, [&[2; 13][..], &[1]].concat());
     let price = "plan: 27 changes in 14 steps, 54 write capacity units, 11s at the table's 5 units a second";
     assert!(said.contains(price), "{said}");
-    // Both rows go together, however little a second has.
+    // Both rows go together, however few units a second has.
     let (steps, _) = steps_of(&provisioned, &["--max-wcu", "2"]);
     assert_eq!(steps, [&[2][..], &[1; 25]].concat());
     let sandbox = Sandbox::embedded();
@@ -146,7 +146,7 @@ fn what_finding_a_message_takes_is_said() {
     ran.ok();
 }
 
-/// A receipt that was begun is gone on with by the same command alone.
+/// A receipt that was begun is continued only by the same command.
 #[test]
 fn another_command_begins_a_receipt_of_its_own() {
     let (sandbox, tool) = filled(&behind(3));
@@ -172,7 +172,7 @@ fn another_command_begins_a_receipt_of_its_own() {
     }
 }
 
-/// What looks wrong is read again, consistently: somebody may have mended it since.
+/// Suspicious rows are read again, consistently: somebody may have repaired them since.
 #[test]
 fn a_suspicion_is_read_again_before_it_is_reported() {
     let (sandbox, tool) = filled(&behind(1));
@@ -240,7 +240,7 @@ fn a_time_that_never_was_is_named_by_its_key_and_the_rest_is_brought_up_to_date(
     assert_eq!(keys, written);
 }
 
-/// At a terminal of 80 columns nothing is broken within a word, and a command can be copied.
+/// At a terminal of 80 columns no line breaks within a word, and a command can be copied.
 #[test]
 fn p29_what_is_said_fits_eighty_columns_but_for_commands() {
     let (sandbox, tool) = filled(&old_table());
@@ -286,7 +286,7 @@ fn p29_what_is_said_fits_eighty_columns_but_for_commands() {
         }
     }
     assert!(commands >= 2, "{commands}");
-    // Where nobody looks, a line is a line.
+    // If there is no terminal, lines are not wrapped.
     let plain = tool.run(&[&migrate[..], &["--dry-run"]].concat());
     let is_move =
         |line: &str| line.starts_with("    moves row of ") && line.contains(" to 2023-05-");

@@ -1,4 +1,4 @@
-//! The policies of `iam` grant what each command asks of AWS, and nothing else.
+//! The policies in `iam` grant what each command asks of AWS, and nothing else.
 
 use std::collections::BTreeSet;
 use std::fs::read_to_string;
@@ -17,11 +17,11 @@ use serde_json::Value;
 use crate::kills::{block_on, seeded, with_table};
 use crate::setup::{ANDREW, BAYKO, GROUP, message, strings};
 
-/// Actions, each with the kind of resource that it is for.
+/// Actions, each with its kind of resource.
 type Permissions = BTreeSet<(String, &'static str)>;
 
-/// Returns the permissions that a request takes: see "Actions, resources, and condition keys" for each
-/// service in the Service Authorization Reference. A transaction takes those of its actions.
+/// Returns the permissions that a request needs: see "Actions, resources, and condition keys" for each service in the
+/// Service Authorization Reference. A transaction needs those of its actions.
 fn permissions(request: &Request) -> Permissions {
     let target = request.header("x-amz-target").unwrap_or_default();
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
@@ -31,11 +31,11 @@ fn permissions(request: &Request) -> Permissions {
         "DynamoDB_20120810" if request.operation == "ListTables" => ("dynamodb", "any"),
         "DynamoDB_20120810" if body["IndexName"].is_string() => ("dynamodb", "index"),
         "DynamoDB_20120810" => ("dynamodb", "table"),
-        // Everybody may ask who they are.
+        // Everybody may ask for their own identity.
         _ if request.operation == "GetCallerIdentity" => return Permissions::new(),
         other => panic!("a service that no policy knows: {other}"),
     };
-    // Of statements, ours only insert.
+    // Our statements only insert.
     let statements = body["Statements"].as_array();
     for statement in statements.into_iter().flatten() {
         let text = statement["Statement"].as_str().unwrap();
@@ -91,7 +91,7 @@ fn granted(command: &str) -> Permissions {
     granted
 }
 
-/// Runs production commands and takes down what they ask for.
+/// Runs production commands and records the permissions that they need.
 struct Recorder {
     sandbox: Sandbox,
     server: Server,
@@ -162,7 +162,7 @@ impl Recorder {
         self.tool.command(&[arguments, &options, services].concat())
     }
 
-    /// Checks that the policy of a command grants what was asked for, all of it and no more.
+    /// Checks that the policy of a command grants exactly what was asked for.
     #[track_caller]
     fn is_what_is_granted(&self, command: &str) {
         assert_eq!(*self.asked.lock().unwrap(), granted(command), "{command}");
@@ -201,7 +201,7 @@ fn a_table_is_made_changed_and_dropped_with_what_the_policies_grant() {
 fn a_seed_writes_with_what_the_policy_grants() {
     let recorder = Recorder::on(with_table());
     let seed = with_users(&["seed", "--yes", "--ends-at", "2026-03-22T08:35:09Z"]);
-    // Somebody else makes a row at the same time: one of the two goes.
+    // Somebody else makes a row at the same time: one of the two is removed.
     let made = row_of_bayko("2026-01-01T00:00:00.000000+00:00");
     recorder.meanwhile.lock().unwrap().push(made);
     recorder.run(&seed).ok();
@@ -224,7 +224,7 @@ fn a_seed_writes_with_what_the_policy_grants() {
         "2026-03-22",
     ];
     recorder.run(&load).ok();
-    // Of the file as it is now, the built-in conversation has nothing: all of that goes.
+    // The edited file has nothing of the built-in conversation, so all of that is removed.
     recorder.tool.file("edited.txt", "Person 1: all is new\n");
     let file = ["--conversation", "edited.txt", "--group-uuid", GROUP];
     let replace = ["--replace", "--stream-readers-ready", "--without-recovery"];
@@ -270,7 +270,7 @@ fn what_is_read_is_read_with_what_the_policies_grant() {
     recorder.is_what_is_granted("list-conversations");
 }
 
-/// A copy is made elsewhere: production is only read.
+/// The copy is made elsewhere, so production is only read.
 #[test]
 fn conversations_are_pulled_with_what_the_policy_grants() {
     let recorder = Recorder::on(seeded());
@@ -291,7 +291,7 @@ fn conversations_are_pulled_with_what_the_policy_grants() {
     recorder.is_what_is_granted("pull");
 }
 
-/// Items are put one by one, each on condition, so there is no BatchWriteItem among them.
+/// Items are put one by one, each with a condition, so there is no BatchWriteItem among the permissions.
 #[test]
 fn items_are_imported_with_what_the_policy_grants() {
     let from = seeded();
@@ -418,7 +418,7 @@ fn a_table_is_checked_and_mended_with_what_the_policy_grants() {
     recorder
         .run(&[&check[..], &["--repair", "--names", "--yes"]].concat())
         .ok();
-    // A doubled one goes beside one that is where it should be.
+    // A doubled row beside one in the right place is removed.
     let bayko = row_of_bayko("2026-01-02T00:00:00.000000+00:00");
     block_on(recorder.sandbox.put(bayko));
     recorder
@@ -454,7 +454,7 @@ fn conversations_and_messages_are_deleted_with_what_the_policies_grant() {
     recorder.is_what_is_granted("delete-conversation");
 }
 
-/// A plan is carried out and taken back; a step whose items changed is looked at again.
+/// A plan is applied and undone. A step whose items changed is inspected again.
 #[test]
 fn plans_are_carried_out_and_taken_back_with_what_the_policies_grant() {
     let sandbox = seeded();
@@ -463,7 +463,7 @@ fn plans_are_carried_out_and_taken_back_with_what_the_policies_grant() {
     block_on(sandbox.put(row_of_bayko("2026-01-01T00:00:00.000000+00:00")));
     let recorder = Recorder::on(sandbox);
     let repair = ["check-conversations", "--repair", "--plan", "p"];
-    // A doubled row that goes beside those that are moved, then one that goes beside one that stays.
+    // A doubled row is removed beside rows that are moved, and then one beside a row that stays.
     let rows = [&repair[..], &["--rule", "row-behind"]].concat();
     recorder.run(&with_users(&rows)).ok();
     let Recorder {
@@ -605,7 +605,7 @@ fn the_browser_and_the_application_are_served_with_what_the_policies_grant() {
     recorder.is_what_is_granted("serve");
 }
 
-/// What fills the database takes from AWS what listing users does.
+/// Commands that fill the database need the same permissions as listing users.
 #[test]
 #[ignore = "needs PostgreSQL: bin-scripts/test --real"]
 fn the_database_is_filled_with_what_listing_users_takes() {
@@ -617,7 +617,7 @@ fn the_database_is_filled_with_what_listing_users_takes() {
         let database = runtime.block_on(Postgres::with_users(&[("user1", ANDREW)]));
         let recorder = Recorder::on(Sandbox::embedded());
         let url = recorder.server.url();
-        // Without `--prod`: a database of production is encrypted, and that is another test.
+        // Without `--prod`: a production database is encrypted, which another test covers.
         let options = [
             "--cognito-endpoint-url",
             &url,
@@ -629,7 +629,7 @@ fn the_database_is_filled_with_what_listing_users_takes() {
     }
 }
 
-/// Each command has a policy, or is said to need none.
+/// SECURITY.md names each policy once, and no others.
 #[test]
 fn every_policy_is_named_in_the_documentation() {
     let said = read_to_string(root().join("SECURITY.md")).unwrap();

@@ -6,7 +6,7 @@ use ddb_test_support::{Door, Ran, Sandbox, Tool};
 
 use crate::setup::tool;
 
-/// Runs utilities with credentials of their own, and nothing else of an environment.
+/// Returns a tool with its own credentials, and nothing else of an environment.
 fn operator(door: Door, sandbox: &Sandbox) -> Tool {
     Tool::new(env!("CARGO_BIN_EXE_ddb"), door)
         .with("DDB_MESSAGE_TABLE", sandbox.table().as_str())
@@ -29,7 +29,7 @@ fn banner(aws: &Aws, sandbox: &Sandbox) -> String {
     )
 }
 
-/// A users file, since production has no built-in users.
+/// Writes a users file, since production has no built-in users.
 fn with_users(tool: &Tool) {
     tool.file("users.csv", include_str!("../../../../seed-data/users.csv"));
 }
@@ -99,7 +99,7 @@ async fn p05_another_account_than_the_expected_one_is_refused() {
     assert!(!aws.writes().is_empty());
 }
 
-/// Stdin of these commands is no terminal, so there is nobody to ask.
+/// Stdin of these commands is not a terminal, so there is nobody to ask.
 #[tokio::test]
 async fn p05_p06_without_a_terminal_and_a_flag_nothing_is_written() {
     let sandbox = Sandbox::new();
@@ -118,13 +118,13 @@ async fn p05_p06_without_a_terminal_and_a_flag_nothing_is_written() {
     let drop = run(&tool, &aws, &["drop", sandbox.table().as_str()]);
     drop.fails_with_hint(2, "this needs confirmation, and there was no answer");
     assert!(drop.stderr.contains("--confirm"), "{}", drop.stderr);
-    // --yes is for writing; destroying wants the name.
+    // --yes is for writing; deleting requires the name.
     assert_eq!(
         run(&tool, &aws, &["drop", sandbox.table().as_str(), "--yes"]).code,
         Some(2)
     );
     assert_eq!(aws.writes(), [""; 0]);
-    // A table that is as it should be needs no writing, so nobody is asked.
+    // A table that is as it should be needs no writing, so there is no question.
     run(&tool, &aws, &["schema-load"]).ok();
     run(&tool, &aws, &["seed", "--users", "users.csv", "--dry-run"]).ok();
     assert_eq!(aws.writes(), [""; 0]);
@@ -169,7 +169,7 @@ async fn p07_drop_says_whether_the_table_could_be_brought_back() {
     }
 }
 
-/// Whatever configures an endpoint, a production command names it and goes nowhere.
+/// Whatever configures an endpoint, a production command names it and contacts nothing.
 #[tokio::test]
 async fn p02_configured_endpoints_are_refused_before_anything_is_contacted() {
     let sandbox = Sandbox::with_table().await;
@@ -236,7 +236,7 @@ async fn p02_configured_endpoints_are_refused_before_anything_is_contacted() {
     assert_eq!(trap.connections(), 0);
 }
 
-/// What is to be ignored is ignored, an empty variable is none, and flags say where to go.
+/// Endpoints that are to be ignored are ignored, an empty variable counts as unset, and flags say where to go.
 #[tokio::test]
 async fn p02_what_is_ignored_or_empty_leads_nowhere() {
     let sandbox = Sandbox::with_table().await;
@@ -251,7 +251,7 @@ async fn p02_what_is_ignored_or_empty_leads_nowhere() {
             ("AWS_ENDPOINT_URL", String::new()),
             ("AWS_ENDPOINT_URL_DYNAMODB", String::new()),
         ],
-        // Both services are led by flags; what is configured for them does not matter.
+        // Flags name both endpoints, so what is configured for them does not matter.
         vec![
             ("AWS_ENDPOINT_URL_DYNAMODB", trap.url()),
             ("AWS_ENDPOINT_URL_STS", trap.url()),
@@ -266,7 +266,7 @@ async fn p02_what_is_ignored_or_empty_leads_nowhere() {
     assert_eq!(trap.connections(), 0);
 }
 
-/// An environment full of production leads a local command nowhere but to its endpoint.
+/// Even in an environment full of production settings, a local command contacts only its endpoint.
 #[tokio::test]
 async fn p01_p04_a_local_command_contacts_and_reads_nothing_else() {
     let sandbox = Sandbox::with_table().await;
@@ -286,7 +286,7 @@ async fn p01_p04_a_local_command_contacts_and_reads_nothing_else() {
             .with("http_proxy", &url)
             .with("ALL_PROXY", &url);
         std::fs::create_dir(tool.home().join(".aws")).unwrap();
-        // Whoever opens a pipe that nobody writes to waits for ever.
+        // Opening a pipe that nobody writes to would wait forever.
         for file in ["config", "credentials"] {
             let pipe = tool.home().join(".aws").join(file);
             let made = std::process::Command::new("mkfifo")
@@ -310,7 +310,7 @@ async fn p01_p04_a_local_command_contacts_and_reads_nothing_else() {
     assert_eq!(trap.connections(), 0);
 }
 
-/// Requests of local commands are signed with the dummy key, whatever the environment holds.
+/// Requests of local commands are signed with the dummy key, whatever the environment contains.
 #[tokio::test]
 async fn p01_a_local_command_carries_no_real_credentials() {
     use std::sync::{Arc, Mutex};
@@ -350,7 +350,7 @@ fn what_is_for_production_is_refused_elsewhere() {
     }
 }
 
-/// Region variables: an empty one is none, and what is no region is no part of a host name.
+/// Region variables: an empty one counts as unset, and what is not a region never becomes part of a host name.
 #[tokio::test]
 async fn a_region_is_found_as_the_aws_tools_find_it() {
     let sandbox = Sandbox::with_table().await;
@@ -381,7 +381,7 @@ async fn a_region_is_found_as_the_aws_tools_find_it() {
     count(&[], &["--region", ""]).fails_with_hint(2, "not a region");
 }
 
-/// What is configured and to be ignored leads a profile nowhere, and an empty variable is no fault.
+/// Settings that are to be ignored do not redirect a profile, and an empty variable is not an error.
 #[tokio::test]
 async fn p02_a_profile_is_led_nowhere_by_what_is_ignored() {
     let sandbox = Sandbox::with_table().await;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::kills::{block_on, seeded, with_table};
 use crate::setup::{ANDREW, BAYKO, GROUP, message, one, strings, through_both_doors, tool};
 
-/// The options that lead the copy into a sandbox.
+/// Returns the options that direct the copy into a sandbox.
 fn into(copy: &Sandbox) -> [String; 4] {
     [
         "--into".to_owned(),
@@ -30,7 +30,7 @@ fn pull(tool: &Tool, copy: &Sandbox, arguments: &[&str]) -> Ran {
     tool.run(&[&["pull"], arguments, &into].concat())
 }
 
-/// Runs the commands that read on a copy.
+/// Returns a tool on a copy, with the people file if there is one.
 fn on_copy(copy: &Sandbox, files: &Tool) -> Tool {
     let tool = tool(Door::Front, copy);
     if let Ok(people) = std::fs::read(files.home().join("people.csv")) {
@@ -65,7 +65,7 @@ async fn a_conversation_comes_with_its_rows_and_a_second_pull_brings_what_is_new
         assert_eq!(copied(more), [1, 2, all - 2]);
         let reading = on_copy(&copy, tool);
         assert_eq!(reading.run(&["check-conversations"]).ok(), "");
-        // The table is the one that schema-load makes.
+        // The table is the same as the one that schema-load creates.
         let load = one(reading.run(&["schema-load", "-o", "jsonl"]));
         assert_eq!(load["action"], "unchanged");
     })
@@ -122,7 +122,7 @@ fn a_masked_copy_is_read_by_the_other_commands_as_any() {
         record["messages"].as_u64().unwrap()
     );
 
-    // It goes on with the same key; without it, a copy of its own is made.
+    // With the same key it continues; without it, it makes a separate copy.
     let again = pull(
         &tool,
         &copy,
@@ -141,7 +141,7 @@ fn a_masked_copy_is_read_by_the_other_commands_as_any() {
     ];
     let other = one(pull(&tool, &copy, &other));
     assert_ne!(other["group_uuid"], id);
-    // Nobody who is in the file is lost.
+    // Nobody in the file is lost.
     let after = std::fs::read_to_string(tool.home().join("people.csv")).unwrap();
     assert!(
         after.starts_with(&people) && after.lines().count() == 5,
@@ -194,7 +194,7 @@ fn what_cannot_be_a_copy_is_refused() {
             tool.run(&same)
                 .fails_with_hint(2, "it is both the source and the copy");
         }
-        // A proxy before the same table has another port, but the table is the same one.
+        // A proxy in front of the same table has another port, but the table is the same.
         let proxy = Proxy::start(&url, |_, _| None);
         tool.run(&["pull", GROUP, "--into", &proxy.url()])
             .fails_with_hint(2, "it is both the source and the copy");
@@ -229,12 +229,12 @@ fn what_cannot_be_a_copy_is_refused() {
         pull(&tool, &copy, &nowhere).fails_with_hint(1, "absent/people.csv");
         let nobody = "00000000-0000-4000-8000-000000000000";
         pull(&tool, &copy, &[GROUP, nobody]).fails_with_hint(4, nobody);
-        // None of this made a table.
+        // None of this created a table.
         assert!(block_on(copy.store().describe()).unwrap().is_none());
     }
 }
 
-/// What is said of a conversation that is not copied does not name it, nor anybody in it.
+/// Messages about a conversation that is not copied name neither the conversation nor anybody in it.
 #[test]
 fn p39_a_masked_pull_that_fails_names_nobody() {
     let source = seeded();
@@ -254,7 +254,7 @@ fn p39_a_masked_pull_that_fails_names_nobody() {
     ] {
         let ran = pull(&tool, &copy, &[arguments, &["--mask", "-v"]].concat());
         ran.fails_with_hint(code, "");
-        // The built-in users are 'built-in'; the table's own name is a name of the target.
+        // The built-in users are shown as 'built-in', and the table's name is a name of the target.
         for known in [
             GROUP,
             &GROUP[..8],
@@ -270,7 +270,7 @@ fn p39_a_masked_pull_that_fails_names_nobody() {
             assert!(!ran.stderr.contains(known), "{known}: {}", ran.stderr);
         }
     }
-    // A service that quotes a key.
+    // A service that quotes a key in an error.
     let quoting = ddb_test_support::http::Server::start(|_| {
         let body = format!(
             r#"{{"__type":"x#ValidationException","message":"the key MSG#{GROUP} is odd"}}"#
@@ -285,7 +285,7 @@ fn p39_a_masked_pull_that_fails_names_nobody() {
     ran.fails(1, "the key MSG#(id) is odd");
 }
 
-/// A cut copy that nobody can go on with is named with the line that deletes it.
+/// A partial copy that nobody can continue is named with the line that deletes it.
 #[test]
 fn a_masked_pull_that_is_cut_says_how_to_delete_the_half() {
     let source = seeded();
@@ -314,7 +314,7 @@ fn a_masked_pull_that_is_cut_says_how_to_delete_the_half() {
         "{line}"
     );
     assert!(!ran.stderr.contains(GROUP), "{ran:?}");
-    // The same line was said before anything was copied: who is killed says nothing.
+    // The same line was shown before anything was copied: a killed process says nothing.
     let before = ran.stderr.split("error: ").next().unwrap();
     assert!(
         before.contains(&format!("`ddb {line}` deletes the partial copy")),
@@ -408,9 +408,9 @@ fn row(group: &str, (owner, other): (&str, &str), handle: &str, sk: &str, text: 
     ])
 }
 
-/// Letters that nothing invented has.
+/// Letters that invented text never has.
 const FOREIGN: &[u8] = b"bfghjkwxyz";
-/// Letters that all that is invented consists of.
+/// The only letters that invented text has.
 const OWN: &[u8] = b"acdeilmnopqrstuv";
 
 fn word(rng: &mut Rng, letters: &[u8], length: std::ops::Range<usize>) -> String {
@@ -418,7 +418,7 @@ fn word(rng: &mut Rng, letters: &[u8], length: std::ops::Range<usize>) -> String
     let mut word: String = (1..length)
         .map(|_| char::from(letters[rng.usize(..letters.len())]))
         .collect();
-    // The last letter is no digit of an id.
+    // The last letter is not a digit of an id.
     word.push(char::from(letters[letters.len() - 1]));
     word
 }
@@ -427,7 +427,7 @@ fn id(rng: &mut Rng) -> String {
     Uuid::from_u128(rng.u128(..)).to_string()
 }
 
-/// Two people, and what they write: words that nobody may find again.
+/// Two people and what they write: words that must not be found again.
 struct Talk {
     id: String,
     people: [[String; 3]; 2],
@@ -440,7 +440,7 @@ impl Talk {
         let group = id(rng);
         let mut secrets = vec![group.clone()];
         let people = [(); 2].map(|()| {
-            // Half of them have names of the very letters that are invented, too.
+            // Half of them have names of the same letters as invented text.
             let letters = if rng.bool() { FOREIGN } else { OWN };
             let handle = word(rng, letters, 6..14);
             let name = format!("{} {}", word(rng, letters, 5..9), word(rng, letters, 5..9));
@@ -488,7 +488,7 @@ impl Talk {
             row.insert("user_display_name".to_owned(), name);
             items.push(row);
         }
-        // What has no known shape, and a message whose time is none.
+        // Items of unknown shape, and a message whose time is not one.
         let odd = word(rng, FOREIGN, 8..12);
         secrets.push(odd.clone());
         items.push(strings(&[
@@ -512,7 +512,7 @@ impl Talk {
         }
     }
 
-    /// The messages that a masked copy has, as they are at the source, oldest first.
+    /// Returns the messages that a masked copy has, as they are at the source, oldest first.
     fn messages(&self) -> Vec<Message> {
         messages(&self.items)
     }
@@ -530,7 +530,7 @@ fn messages(items: &[RawItem]) -> Vec<Message> {
     messages
 }
 
-/// Returns all runs of five letters, in lower case.
+/// Returns all sequences of five letters, in lower case.
 fn runs(text: &str) -> BTreeSet<String> {
     let text = text.to_lowercase();
     let words = text.split(|c: char| !c.is_alphabetic());
@@ -547,8 +547,7 @@ fn graphemes(text: &str) -> usize {
     text.graphemes(true).count()
 }
 
-/// Pulls generated conversations, and looks for what was in them in all that came of it. Returns how many bytes were
-/// looked through.
+/// Pulls generated conversations, and searches all results for their content. Returns the number of bytes searched.
 fn nothing_is_found_again(seed: u64, count: usize) -> usize {
     let rng = &mut Rng::with_seed(seed);
     let talks: Vec<Talk> = (0..count).map(|_| Talk::generate(rng)).collect();
@@ -562,14 +561,14 @@ fn nothing_is_found_again(seed: u64, count: usize) -> usize {
     let options = ["--mask", "--users-out", "people.csv", "-v", "-o", "jsonl"];
     let ran = pull(&tool, &copy, &ids.chain(options).collect::<Vec<_>>());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    // Of each conversation an unknown item, a message with another attribute, and one that has no time.
+    // Each conversation has an unknown item, a message with another attribute, and one without a time.
     let left_out = format!("{} items were left out", 3 * count);
     assert!(ran.stderr.contains(&left_out), "{}", ran.stderr);
 
     let items = block_on(copy.items());
     let people = std::fs::read_to_string(tool.home().join("people.csv")).unwrap();
     let written: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
-    // How the copy's table is called, and where it is, is no secret of the conversations.
+    // The names of the tables are not secrets of the conversations.
     let shown = [&ran.stdout, &ran.stderr].map(|text| {
         text.replace(copy.table().as_str(), "")
             .replace(source.table().as_str(), "")
@@ -578,7 +577,7 @@ fn nothing_is_found_again(seed: u64, count: usize) -> usize {
     let there = five_grams(&all);
     for talk in &talks {
         for secret in &talk.secrets {
-            // The index of runs answers for all texts at once.
+            // The index of sequences covers all texts at once.
             let secret = secret.to_lowercase();
             let is_there = there.contains(&secret.as_bytes()[..5]);
             let found = is_there && all.iter().any(|text| text.contains(&secret));
@@ -625,7 +624,7 @@ fn nothing_is_found_again(seed: u64, count: usize) -> usize {
     all.iter().map(String::len).sum()
 }
 
-/// Returns all runs of five bytes.
+/// Returns all sequences of five bytes.
 fn five_grams(texts: &[String]) -> HashSet<&[u8]> {
     let texts = texts.iter().map(String::as_bytes);
     texts.flat_map(|text| text.windows(5)).collect()
@@ -644,7 +643,7 @@ fn p39_nothing_of_the_people_is_in_what_was_written_shown_or_logged() {
     ));
 }
 
-/// Production has 50 conversations: one is pulled and looked at, and production is only read.
+/// Production has 50 conversations: one is pulled and shown, and production is only read.
 #[test]
 fn p40_production_is_only_read() {
     let rng = &mut Rng::with_seed(20);
@@ -657,7 +656,7 @@ fn p40_production_is_only_read() {
     let aws = Aws::in_front_of(&source, Backups::On);
     let copy = Sandbox::embedded();
     for door in Door::BOTH {
-        // A variable that leads to production's own endpoint leads no copy there.
+        // The variable leads to the copy's endpoint, and options lead to production's.
         let tool = Tool::new(env!("CARGO_BIN_EXE_ddb"), door)
             .with("AWS_ACCESS_KEY_ID", "AKIATESTER")
             .with("AWS_SECRET_ACCESS_KEY", "secret")

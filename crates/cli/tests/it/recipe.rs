@@ -1,4 +1,4 @@
-//! The recipe of CONTRIBUTING: a command that is added by it works through both doors.
+//! The recipe in CONTRIBUTING: a command that is added by it works through both doors.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -69,7 +69,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Shares what was built of the dependencies: a file that cargo replaces is no longer shared.
+/// Shares the built dependencies: a file that cargo replaces is no longer shared.
 fn share(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -89,14 +89,14 @@ fn replace(file: &Path, old: &str, new: &str) {
     std::fs::write(file, text.replacen(old, new, 1)).unwrap();
 }
 
-/// Takes minutes, since the crates of the workspace are built once more: only with `--deep`.
+/// Takes minutes, since the crates of the workspace are built again: only with `--deep`.
 #[test]
 fn a_command_that_is_added_by_the_recipe_works() {
     if !is_deep() {
         return;
     }
     let built = Path::new(env!("CARGO_BIN_EXE_ddb")).parent().unwrap();
-    // Beside the build, so that files can be shared with it.
+    // Next to the build, so that files can be shared with it.
     let scratch = tempfile::tempdir_in(built.parent().unwrap()).unwrap();
     let copied = scratch.path().join("workspace");
     for folder in ["crates", "seed-data"] {
@@ -121,7 +121,7 @@ fn a_command_that_is_added_by_the_recipe_works() {
     for folder in ["deps", ".fingerprint", "build"] {
         share(&built.join(folder), &target.join(folder));
     }
-    // One of the tests, so that dependencies have the features that they were built with.
+    // Includes one of the tests, so that dependencies have the features that they were built with.
     let ran = Command::new(env!("CARGO"))
         .args(
             "build --quiet --workspace --locked --offline --bin ddb --bin hello --test runtime"

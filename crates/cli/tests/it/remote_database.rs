@@ -1,4 +1,4 @@
-//! A database elsewhere is one of production, with or without `--prod`.
+//! A database elsewhere counts as production, with or without `--prod`.
 
 use ddb_test_support::cognito::{Cognito, Hardship, POOL, PoolUser, sub};
 use ddb_test_support::http::Server;
@@ -16,7 +16,7 @@ fn port(server: &Server) -> String {
     server.url().rsplit(':').next().unwrap().to_owned()
 }
 
-/// Nothing is contacted: a remote name is led here by an address, and nobody comes.
+/// Nothing is contacted: a remote name points here by an address, and nobody connects.
 #[test]
 fn p05_p06_a_remote_database_is_asked_for_without_prod() {
     let trap = Server::trap();
@@ -63,7 +63,7 @@ fn p05_p06_a_remote_database_is_asked_for_without_prod() {
     assert_eq!(trap.connections(), 0);
 }
 
-/// AWS is for `--prod` alone, to read from, too.
+/// AWS is only for `--prod`, for reading too.
 #[test]
 fn p05_a_database_at_aws_is_refused_without_prod() {
     let sandbox = Sandbox::new();
@@ -105,7 +105,7 @@ fn p05_a_database_at_aws_is_refused_without_prod() {
     assert_eq!(cognito.requests(), 0);
 }
 
-/// Who only reads users from there is not asked, but never speaks in the clear.
+/// A command that only reads users from there does not ask, but never connects without TLS.
 #[test]
 fn p27_a_remote_database_is_never_read_in_the_clear() {
     let sandbox = Sandbox::new();
@@ -119,11 +119,11 @@ fn p27_a_remote_database_is_never_read_in_the_clear() {
         let banner = "users: production postgres db.example.org (127.0.0.1):";
         assert!(ran.stderr.starts_with(banner), "{}", ran.stderr);
     }
-    // Three times asked for TLS, and nothing after the refusal.
+    // TLS was requested three times, and nothing was sent after the refusal.
     assert_eq!(sent.lock().unwrap().len(), 3 * 8);
 }
 
-/// p28: a question shows a name as all output does. The name is that of the URL; no server is needed.
+/// p28: a question shows a name as all output does. The name comes from the URL; no server is needed.
 #[test]
 fn p28_a_question_shows_no_control_raw() {
     let hostile = "e%1B%5D0;pwn%07%C2%9B31m%E2%80%AEx%0Ay";
@@ -145,7 +145,7 @@ fn p28_a_question_shows_no_control_raw() {
     }
 }
 
-/// The certificate of the tests' server is for the remote name, too.
+/// The certificate of the tests' server is also for the remote name.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: bin-scripts/test --real"]
 async fn p05_a_remote_database_is_written_to_only_when_that_was_allowed() {
@@ -168,7 +168,7 @@ async fn p05_a_remote_database_is_written_to_only_when_that_was_allowed() {
         assert!(ran.stderr.starts_with(banner), "{}", ran.stderr);
         assert_eq!(ids(&database).await, before, "{arguments:?}");
     }
-    // To look needs no permission.
+    // Looking needs no permission.
     assert_eq!(
         tool.run(&["update-cognito-user-ids", "--check"]).code,
         Some(3)

@@ -1,4 +1,4 @@
-//! `scan`: all of it, in every form.
+//! `scan`: every item, in every format.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -71,7 +71,7 @@ async fn p22_every_item_of_every_page_in_any_number_of_segments() {
     );
 }
 
-/// Closing the pipe in the middle of several pages is no error.
+/// Closing the pipe in the middle of several pages is not an error.
 #[tokio::test]
 async fn p29_a_closed_pipe_ends_quietly() {
     let sandbox = Sandbox::with_table().await;
@@ -193,7 +193,7 @@ async fn p28_p30_an_odd_item_is_shown_whole_and_never_raw() {
     .await;
 }
 
-/// What `ddb-json` writes, PutItem takes: the item is the same again.
+/// PutItem accepts what `ddb-json` writes, and the item is the same again.
 #[tokio::test]
 async fn p30_the_export_form_goes_back_in() {
     let sandbox = Sandbox::with_table().await;
@@ -224,7 +224,7 @@ async fn an_empty_table_is_an_empty_answer() {
     .await;
 }
 
-/// Pages are bounded so that none costs more than a second of the rate, and a rate that cannot be kept is said.
+/// Pages are limited so that none costs more than a second of the rate, and a rate that cannot be kept is reported.
 #[tokio::test]
 async fn a_rate_bounds_the_pages() {
     let sandbox = Sandbox::with_table().await;
@@ -245,7 +245,7 @@ async fn a_rate_bounds_the_pages() {
     let tool = tool(Door::Own, &sandbox).with("AWS_ENDPOINT_URL_DYNAMODB", &server.url());
     let scanned = tool.run(&["scan", "--max-rcu", "2", "-ojsonl", "--timeout", "60s"]);
     assert_eq!(lines(scanned).len(), 40);
-    // Two units read 4 items of unknown size, and far more of the small ones that they are.
+    // Two units read 4 items of unknown size, and many more once it is known that the items are small.
     let bounded = || {
         let limits = std::mem::take(&mut *limits.lock().unwrap());
         assert_eq!(limits[0], 4);

@@ -1,4 +1,4 @@
-//! `scan` over more than fits a page: pages that are empty, and as many items as there may be.
+//! `scan` over more than one page: empty pages, and any number of items.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use crate::kills::{block_on, by_way_of, seeded};
 use crate::setup::{field, lines};
 
-/// Items of a page: about as many as make 1 MB.
+/// Items in a page: about 1 MB.
 const PAGE: u64 = 5_000;
 
-/// A page of a table of so many generated items; every third one is empty.
+/// Returns a page of a table with so many generated items. Every third page is empty.
 fn page(request: &Request, items: u64) -> Answer {
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     let key = |name: &str| body["ExclusiveStartKey"][name]["S"].as_str();
@@ -55,7 +55,7 @@ fn page(request: &Request, items: u64) -> Answer {
     )
 }
 
-/// Scans so many items and returns the most memory, in KiB, that the process held.
+/// Scans so many items and returns the process's peak memory, in KiB.
 fn peak_of(items: u64) -> u64 {
     let (process, peak) = (Arc::new(OnceLock::new()), Arc::new(AtomicU64::new(0)));
     let (watched, highest) = (Arc::clone(&process), Arc::clone(&peak));
@@ -77,7 +77,7 @@ fn peak_of(items: u64) -> u64 {
     peak.load(Ordering::SeqCst)
 }
 
-/// Returns `VmHWM` of a process: the most memory that it has held so far, in KiB.
+/// Returns `VmHWM` of a process: its peak memory so far, in KiB.
 pub fn resident(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -94,7 +94,7 @@ fn p22_memory_stays_flat_however_many_items_there_are() {
         4 * PAGE
     ));
     assert!(few_peak > 0);
-    // All of them would take hundreds of bytes each.
+    // If all items were kept, each would take hundreds of bytes.
     assert!(
         many_peak < few_peak + 16 * 1024,
         "{few_peak} KiB, {many_peak} KiB"

@@ -1,4 +1,4 @@
-//! `schema-load --apply` in production: said first, asked then, and looked at again.
+//! `schema-load --apply` in production: it lists the changes, asks, and then looks at the table again.
 
 use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
 use ddb_core::schema::{Change, TableSpec};
@@ -22,7 +22,7 @@ fn run(tool: &Tool, aws: &Aws, arguments: &[&str]) -> Ran {
     with_options(aws, arguments, |arguments| tool.run(arguments))
 }
 
-/// A table with an index of somebody else's and a stream of another view; returns the stream's ARN.
+/// Creates a table with somebody else's index and a stream with another view. Returns the stream's ARN.
 async fn strange_table() -> (Sandbox, String) {
     let sandbox = Sandbox::new();
     let keys_only = StreamSpecification::builder()
@@ -34,7 +34,7 @@ async fn strange_table() -> (Sandbox, String) {
     let mut indexes = create.get_global_secondary_indexes().clone().unwrap();
     let mut other = indexes[0].clone();
     other.index_name = "by-somebody".to_owned();
-    // Amazon's DynamoDB Local never ends deleting an index that has the keys of another one.
+    // Amazon's DynamoDB Local never finishes deleting an index that has the keys of another one.
     other.key_schema.truncate(1);
     indexes.push(other);
     create
@@ -123,7 +123,7 @@ async fn p05_the_question_comes_after_what_it_is_about() {
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(0), "{shown}");
 
-    // Where nothing is lost, a yes is enough.
+    // If nothing is lost, a yes is enough.
     let on_demand = ["--apply", "--billing", "on-demand"];
     let mut terminal = at_terminal(&on_demand);
     terminal.expect("Type yes to continue: ");
@@ -140,7 +140,7 @@ async fn p05_the_question_comes_after_what_it_is_about() {
     run(&tool, &aws, &[&on_demand[..], &["--yes"]].concat()).ok();
 }
 
-/// Somebody renews the stream while the question stands: what would be lost is another one.
+/// Somebody renews the stream while the question is open, so a different stream would be lost.
 #[tokio::test]
 async fn p06_what_changed_during_a_question_is_not_overwritten() {
     let sandbox = Sandbox::with_table().await;

@@ -1,4 +1,4 @@
-//! `schema-load`: create, leave alone, tell apart, change.
+//! `schema-load`: create, leave unchanged, report differences, change.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -53,7 +53,7 @@ fn p09_twice_is_once() {
     }
 }
 
-/// What can be changed by options is changed by `--apply`, and named without it.
+/// `--apply` changes what options can change. Without it, the differences are only named.
 #[test]
 fn p09_drift_is_named_and_mended_on_demand() {
     let sandbox = Sandbox::new();
@@ -93,8 +93,8 @@ fn p09_drift_is_named_and_mended_on_demand() {
     );
 }
 
-/// The table and its index have their capacity changed in one call. The embedded engine takes the call
-/// and leaves the index as it was; then that is said.
+/// The capacity of the table and its index is changed in one call. The embedded engine accepts the call and leaves
+/// the index unchanged; then this is reported.
 #[test]
 fn p09_capacity_is_named_and_mended_for_table_and_index() {
     let index = |part: &str| format!("index message-group-sk-index {part}");
@@ -241,7 +241,7 @@ async fn a_stream_with_both_images_counts_as_equal() {
     assert_eq!(load(&tool, &[]).1["action"], "unchanged");
 }
 
-/// What `--print` shows is what CreateTable takes: the engine makes an equal table from it.
+/// CreateTable accepts what `--print` shows: the engine makes an equal table from it.
 #[test]
 fn the_printed_request_makes_the_table() {
     for options in [
@@ -279,7 +279,7 @@ fn what_contradicts_itself_is_refused() {
     }
 }
 
-/// A table may be ACTIVE long before its index is, or the other way round.
+/// A table may be ACTIVE long before its index is, or the other way around.
 #[test]
 fn p09_it_waits_for_the_table_and_for_the_index() {
     for (table, index) in [("ACTIVE", "CREATING"), ("CREATING", "ACTIVE")] {

@@ -251,7 +251,7 @@ async fn users_come_from_the_file_that_is_named() {
     assert_eq!(seeded["users_source"], "file u.csv");
     let rows = lines(tool.run(&["scan", "--kind", "group", "-o", "jsonl"]));
     assert!(field(&rows, "pk").contains(&format!("GRP#{id}").as_str()));
-    // The built-in users have other ids: the conversation is not theirs.
+    // The built-in users have other ids, so the conversation is not theirs.
     tool.run(&["seed"])
         .fails_with_hint(2, "belongs to other users");
 
@@ -263,7 +263,7 @@ async fn users_come_from_the_file_that_is_named() {
         .fails_with_hint(2, "`bayko` has 2 users");
 }
 
-/// The state that the contract names: an edited file, and messages of the application.
+/// A state that the contract names: an edited file.
 #[tokio::test]
 async fn an_edited_file_is_refused_with_a_way_out() {
     let sandbox = Sandbox::with_table().await;
@@ -290,7 +290,7 @@ async fn an_edited_file_is_refused_with_a_way_out() {
     assert_eq!(listed.len(), 2);
 }
 
-/// Seeded, written to by a person, edited: looked at, planned, replaced, and taken back.
+/// A file is seeded, a person writes to the conversation, and the file is edited: planned, replaced and undone.
 #[tokio::test]
 async fn an_edited_file_is_brought_into_the_table_and_back() {
     through_both_doors(async |sandbox, tool| {
@@ -320,7 +320,7 @@ async fn an_edited_file_is_brought_into_the_table_and_back() {
                 .contains("written by others, and kept: 1 message"),
             "{dry:?}"
         );
-        // Two messages, and both rows go to the message by hand, where nothing else has brought them yet.
+        // Two messages change, and both rows move to the message written by hand, where nothing has moved them yet.
         assert!(dry.stderr.contains("plan: 6 changes in 2 steps"), "{dry:?}");
         assert!(dry.stderr.contains("nothing was changed"), "{dry:?}");
         assert_eq!(dry.ok(), "");
@@ -347,7 +347,7 @@ async fn an_edited_file_is_brought_into_the_table_and_back() {
         assert_eq!(sandbox.items().await, after);
         tool.run(&["undo", "r"]).ok();
         assert_eq!(sandbox.items().await, before);
-        // The plan that was saved is the same change.
+        // The saved plan is the same change.
         tool.run(&["apply", "p"]).ok();
         assert_eq!(sandbox.items().await, after);
     })
@@ -382,7 +382,7 @@ async fn a_file_is_a_conversation_of_its_own() {
     let device = ["seed", "--conversation", "/dev/null"];
     tool.run(&device)
         .fails_with_hint(2, "the file has no messages");
-    // What is behind the name is a file, but its name is not `stdin`.
+    // The name leads to a file, but the file's name is not `stdin`.
     let file = std::fs::File::open(tool.home().join("a.txt")).unwrap();
     let mut piped = tool.command(&["seed", "--conversation", "/dev/stdin"]);
     let piped: Ran = piped.stdin(file).output().unwrap().into();
@@ -413,7 +413,7 @@ async fn odd_rows_are_reported_and_left() {
     assert!(ran.stderr.contains("more than one row"), "{}", ran.stderr);
     ran.ok();
     assert_eq!(sandbox.items().await, table);
-    // What is in the partition but no message of ours stays, too.
+    // Items in the partition that are not messages of ours stay, too.
     sandbox
         .put(message("2020-01-01", "older tools wrote this"))
         .await;
@@ -428,7 +428,7 @@ fn a_missing_table_is_said_with_the_way_to_make_it() {
     assert!(ran.stderr.contains(" --table test-"), "{}", ran.stderr);
 }
 
-/// Another script in the same conversation is said; what seeds at the same time left is mended by the next.
+/// Another script in the same conversation is reported. What concurrent seeds left is repaired by the next seed.
 #[tokio::test]
 async fn what_is_mixed_or_doubled_is_said() {
     let sandbox = Sandbox::with_table().await;
@@ -443,7 +443,7 @@ async fn what_is_mixed_or_doubled_is_said() {
         mixed.stderr
     );
     mixed.ok();
-    // As if a second seed had run at once: the same message under another key.
+    // As if a second seed had run at the same time: the same message under another key.
     let mut twin = sandbox.items().await;
     twin.retain(|item| item["sk"].as_s().unwrap() == PAST && item.contains_key("message_uuid"));
     let mut twin = twin.remove(0);

@@ -1,4 +1,4 @@
-//! `ddb serve`: the application's API, and who is believed there.
+//! `ddb serve`: the application's API, and whose tokens it accepts.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -32,7 +32,7 @@ fn part(value: &Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-/// A pool: its keys, and a server that has them.
+/// A pool: its keys, and a server that returns them.
 pub struct Pool {
     key: KeyPair,
     pub server: Server,
@@ -80,7 +80,7 @@ pub fn claims() -> Value {
     json!({"sub": SUB, "iss": ISSUER, "token_use": "access", "client_id": "pages", "exp": seconds() + 3600})
 }
 
-/// Returns the claims with one of them changed; `null` takes it out.
+/// Returns the claims with one of them changed; `null` removes it.
 fn with(name: &str, value: Value) -> Value {
     let mut claims = claims();
     claims[name] = value;
@@ -140,7 +140,7 @@ fn the_five_routes_answer_as_the_application_expects() {
     let now = served.get(&format!("/api/messages/{GROUP}"), &[]).json();
     assert_eq!(now[19]["uuid"], written["uuid"]);
 
-    // In the conversation that the two have; a new one for two that have none.
+    // A message goes to the conversation that the two have, or to a new one if they have none.
     let to = |handle: &str| json!({"message": "Hello", "handle": handle}).to_string();
     let same = served.post("/api/messages", &[], &to("bayko")).json();
     assert_eq!(same, json!({"message_group_uuid": GROUP}));
@@ -330,7 +330,7 @@ fn p44_only_tokens_of_the_pool_are_believed() {
     }
     assert_eq!(served.get("/api/health-check", &[]).status, 200);
     assert_eq!(served.get("/api/users/@bayko/short", &[]).status, 401);
-    // However many names of keys were made up, the keys were read once within the minute.
+    // However many key names were made up, the keys were read once within the minute.
     assert_eq!(pool.server.connections(), 1);
     assert_eq!(other.server.connections(), 0);
 }
@@ -361,7 +361,7 @@ fn p41_only_allowed_pages_are_answered() {
         granted.header("access-control-allow-headers"),
         Some("authorization, content-type")
     );
-    // What goes wrong is for the page to read, too.
+    // The page can read errors, too.
     let missing = served.get("/api/users/@nobody/short", &[&page]);
     assert_eq!(
         (
@@ -395,7 +395,7 @@ fn p41_only_allowed_pages_are_answered() {
             &[&host, &rebound],
         ] {
             let answer = served.ask(&format!("GET {path} HTTP/1.1"), hosts, "");
-            // Two of them are no HTTP, and hyper may say so.
+            // Two Host headers are not valid HTTP, and hyper may say so.
             assert!(
                 [421, 400].contains(&answer.status),
                 "{hosts:?}: {}",

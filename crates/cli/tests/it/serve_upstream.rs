@@ -1,4 +1,4 @@
-//! `ddb serve` and what stands behind it: a pool, a database, a table, AWS.
+//! `ddb serve` and what is behind it: a pool, a database, a table, AWS.
 
 use ddb_test_support::aws::{ACCOUNT, Aws, Backups};
 use ddb_test_support::cognito::MotoPool;
@@ -11,7 +11,7 @@ use crate::serve::{POOL, Pool, SUB, claims, header};
 use crate::setup::{ANDREW, BAYKO, GROUP, tool};
 use crate::web::Served;
 
-/// Beside the pool of these tests: one that makes its tokens itself.
+/// In addition to the pool of these tests: one that issues its own tokens.
 #[tokio::test]
 #[ignore = "needs moto: bin-scripts/test --real"]
 async fn p44_tokens_of_moto_are_believed_and_those_of_another_pool_are_not() {
@@ -50,7 +50,7 @@ async fn p44_tokens_of_moto_are_believed_and_those_of_another_pool_are_not() {
     }
 }
 
-/// A database server is restarted now and then, and this runs on.
+/// A database server is restarted now and then, while `ddb serve` keeps running.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: bin-scripts/test --real"]
 async fn users_are_found_again_after_their_database_was_away() {
@@ -86,7 +86,7 @@ async fn users_are_found_again_after_their_database_was_away() {
     assert!(!said.contains("tests:tests"), "{said}");
 }
 
-/// An answer costs what it shows, however many conversations somebody has.
+/// An answer costs what it shows, however many conversations a person has.
 #[test]
 fn what_is_asked_for_costs_two_requests() {
     let sandbox = seeded();

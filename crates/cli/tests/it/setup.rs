@@ -9,7 +9,7 @@ pub fn tool(door: Door, sandbox: &Sandbox) -> Tool {
     Tool::new(env!("CARGO_BIN_EXE_ddb"), door).on(sandbox)
 }
 
-/// Runs a scenario once for each door, on a sandbox with a table of its own.
+/// Runs a scenario once for each door, on a sandbox with its own table.
 pub async fn through_both_doors(scenario: impl AsyncFn(&Sandbox, &Tool)) {
     for door in Door::BOTH {
         let sandbox = Sandbox::with_table().await;
@@ -25,7 +25,7 @@ pub fn lines(ran: Ran) -> Vec<Value> {
         .collect()
 }
 
-/// Reads the one record of a command that shows one.
+/// Reads the only record that a command shows.
 pub fn one(ran: Ran) -> Value {
     let mut lines = lines(ran);
     assert_eq!(lines.len(), 1, "{lines:?}");

@@ -1,4 +1,4 @@
-//! Completions and manual pages: all are written, and they do what they are for.
+//! Completions and manual pages: all of them are written, and they work.
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ fn every_shell_gets_completions_for_every_binary() {
     }
 }
 
-/// What could come next after a line, as the scripts of the shells ask.
+/// Returns what could come next after a line, as the shells' scripts ask for it.
 fn next(tool: &Tool, line: &str) -> Vec<String> {
     let binary = line.split(' ').next().unwrap();
     let tool_of = |name: &str| {
@@ -77,7 +77,7 @@ fn next(tool: &Tool, line: &str) -> Vec<String> {
 
 #[test]
 fn what_could_come_next_is_known() {
-    // An engine of its own: no other tables are there to be offered.
+    // Its own engine, so that no other tables are offered.
     let sandbox = Sandbox::embedded();
     let tool = tool(Door::Front, &sandbox).with("DDB_COMPLETE_TIMEOUT", "10m");
     tool.run(&["schema-load"]).ok();
@@ -97,10 +97,10 @@ fn what_could_come_next_is_known() {
         ("ddb get-conversation 5ae2", vec![GROUP]),
         ("ddb list-conversations ba", vec!["bayko"]),
         ("ddb seed --users us", vec!["users.csv"]),
-        // Files are offered only where files go, and what is hidden nowhere.
+        // Files are offered only where a file is expected, and hidden options nowhere.
         ("ddb seed --group-uuid us", vec![]),
         ("ddb scan --sts", vec![]),
-        // Not from the table of production.
+        // Tables of production are not offered.
         ("ddb scan --prod --table te", vec![]),
     ] {
         assert_eq!(next(&tool, line), expected, "{line}");
@@ -132,7 +132,7 @@ fn an_endpoint_that_is_dead_or_hangs_is_no_trouble() {
     assert_eq!(trap.connections(), 0);
 }
 
-/// Types lines into a real shell, with a tab in each. Where the shell is missing, there is nothing to see.
+/// Types lines into a real shell, with a tab in each. If the shell is missing, nothing is tested.
 fn types(shell: &[&str], load: &str) {
     let sandbox = Sandbox::embedded();
     let tool = tool(Door::Front, &sandbox).with("DDB_COMPLETE_TIMEOUT", "10m");
@@ -140,7 +140,7 @@ fn types(shell: &[&str], load: &str) {
     let Some(mut terminal) = tool.shell_at_terminal(shell) else {
         return;
     };
-    // The answer, not the line that was typed, ends the wait.
+    // The answer ends the wait, not the line as it was typed.
     terminal.enter(&format!("{load}; echo rea''dy\n"));
     terminal.expect("ready");
     terminal.enter("ddb man get-conv\t | grep TH\n");
@@ -156,7 +156,7 @@ fn types(shell: &[&str], load: &str) {
         "ddb scan --count --table={typed}\t && echo COUN''TED\n"
     ));
     terminal.expect("COUNTED");
-    // A word that bash breaks at its colons stands before.
+    // A word that bash splits at its colons comes before.
     terminal.enter(&format!(
         "ddb scan --endpoint-url {} --count --table {typed}\t && echo AT''URL\n",
         sandbox.url()

@@ -1,5 +1,5 @@
 //! What each command shows, at a terminal of 80 columns and in a pipe, as text that a reviewer can read: the files in
-//! `snapshots`. Where that changed on purpose, `bin-scripts/write-snapshots` writes them anew.
+//! `snapshots`. After an intended change, `bin-scripts/write-snapshots` writes them again.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::setup::{ANDREW, BAYKO, GROUP, one, tool};
 const TABLE: &str = "cruddur-messages";
 const ANOTHER: &str = "0b6c8e5e-6f0a-4f6e-9d3f-3a1b7c2d4e5f";
 
-/// What a command is, and what it is typed as, one after the other.
+/// The names of commands, and the lines that are typed for each, one after the other.
 const SESSIONS: [(&str, &[&[&str]]); 17] = [
     (
         "schema-load",
@@ -145,10 +145,10 @@ const SESSIONS: [(&str, &[&[&str]]); 17] = [
     ),
 ];
 
-/// Stands in a command line for the newest message of the seeded conversation.
+/// A placeholder in command lines for the newest message of the seeded conversation.
 const NEWEST: &str = "NEWEST";
 
-/// Puts what the old scripts left: times without an offset, and a row that its conversation has left behind.
+/// Puts what the old scripts left: times without an offset, and a row that is behind its conversation.
 fn old(sandbox: &Sandbox) {
     let message = |sk: &str, n: u8, text: &str| {
         json!({
@@ -190,7 +190,7 @@ fn old(sandbox: &Sandbox) {
 }
 
 async fn furnished() -> (Sandbox, Tool) {
-    // An engine of its own, so that the table can have its name.
+    // Its own engine, so that the table can have this name.
     let sandbox = Sandbox::embedded();
     let tool = tool(Door::Front, &sandbox).with("DDB_MESSAGE_TABLE", TABLE);
     tool.run(&["schema-load"]).ok();
@@ -199,7 +199,7 @@ async fn furnished() -> (Sandbox, Tool) {
     (sandbox, tool)
 }
 
-/// Shows a line as it is typed, and what came of it: first at a terminal, then in a pipe.
+/// Returns a line as it is typed, and its output: first at a terminal, then in a pipe.
 fn session(tool: &Tool, typed: &[&str], hidden: &[(&str, &str)]) -> String {
     let line = |arguments: &[&str]| {
         let words = arguments.iter().map(|word| match word.contains(' ') {
@@ -224,9 +224,9 @@ fn session(tool: &Tool, typed: &[&str], hidden: &[(&str, &str)]) -> String {
     normalised(&text)
 }
 
-/// Replaces what differs from run to run: ids that are made anew, and the time now.
+/// Replaces what differs between runs: new ids, and the current time.
 fn normalised(text: &str) -> String {
-    // A new conversation is said with its first digits.
+    // A new conversation is shown with its first digits.
     const BEGAN: &str = "\nstarted ";
     let text = match text.split_once(BEGAN) {
         Some((before, after)) => format!("{before}{BEGAN}ffffffff{}", &after[8..]),
@@ -253,7 +253,7 @@ fn normalised(text: &str) -> String {
     out
 }
 
-/// What differs from run to run, and what stands in its place: `0` is any digit, `f` any hexadecimal one.
+/// What differs between runs, and its replacement: `0` is any digit, `f` any hexadecimal one.
 const FORMS: [(&str, &str); 5] = [
     (
         "ffffffff-ffff-ffff-ffff-ffffffffffff",
@@ -265,7 +265,7 @@ const FORMS: [(&str, &str); 5] = [
     ("ffffffff.jsonl", "ffffffff.jsonl"),
 ];
 
-/// Returns what stands in place of what a text starts with, and how long that is.
+/// Returns the replacement for what a text starts with, and the length of the replaced part.
 fn replaced(text: &str) -> Option<(&'static str, usize)> {
     let is_like = |form: &str, found: &str| {
         form.bytes()
@@ -276,7 +276,7 @@ fn replaced(text: &str) -> Option<(&'static str, usize)> {
                 _ => form == found,
             })
     };
-    // Those of the seed and of the fake pool are the same in each run.
+    // The ids and times of the seed and of the fake pool are the same in each run.
     let is_known = |found: &str| {
         [GROUP, ANDREW, BAYKO, ANOTHER].contains(&found)
             || found.starts_with("aaaaaaaa-")
@@ -351,7 +351,7 @@ fn list_users_shows_what_its_snapshot_has() {
     compare("list-users", &shown);
 }
 
-/// Returns what a database is shown as, and what stands in its place: its server's port and its name differ.
+/// Returns the server and the name of a database as they are shown, since both differ between runs.
 fn hidden(database: &Postgres) -> (String, String) {
     let url = database.url();
     let (_, server) = url

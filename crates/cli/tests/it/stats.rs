@@ -1,4 +1,4 @@
-//! `stats`: what the table holds.
+//! `stats`: what the table contains.
 
 use serde_json::json;
 
@@ -68,7 +68,7 @@ async fn days_are_bars_that_fit_the_terminal() {
         }
         let few = ["stats", "--days", "1", "--conversations", "0"];
         let newest = tool.run(&few).ok();
-        // The old name is understood, and shown nowhere.
+        // The old option name is accepted, and shown nowhere.
         let old = tool.run(&["stats", "--days", "1", "--groups", "0"]).ok();
         assert_eq!(old, newest);
         assert!(

@@ -78,7 +78,7 @@ async fn both_rows_carry_the_fortieth_message() {
             [last["created_at"].as_str().unwrap(); 2]
         );
 
-        // From the start again, and with a message dated years back, nothing changes.
+        // A sync from the start again, and one with a message dated years back, change nothing.
         let table = sandbox.items().await;
         assert_eq!(
             lines(tool.run(&["sync-conversations", "--once", "-o", "jsonl"])).len(),
@@ -122,7 +122,7 @@ async fn a_move_shows_while_it_follows() {
         shown.read_line(&mut line).unwrap();
         let operations = proxy.operations();
         let shards = count(&operations, "GetShardIterator");
-        // Each shard may just have been asked when the message came, and is asked once more.
+        // Each shard may have been polled just before the message came, and is polled once more.
         let waited = operations[written..]
             .split(|operation| operation == "TransactWriteItems")
             .next();
@@ -159,7 +159,7 @@ async fn a_checkpoint_goes_on_where_it_ended() {
             .contains(sandbox.table().as_str())
     );
     assert_eq!(kept["shards"].as_object().unwrap().len(), 1);
-    // What the sync itself wrote is read, and is no reason to write again.
+    // What the sync itself wrote is read, but is no reason to write again.
     tool.run(&sync).ok();
     let idle = tool.run(&sync);
     assert!(
@@ -247,8 +247,8 @@ async fn p05_production_is_asked_first() {
     assert_eq!(aws.writes(), ["TransactWriteItems"]);
 }
 
-/// New messages show as they come, from the stream or by asking; a late older one, too, where the stream
-/// tells of it.
+/// New messages are shown as they come, from the stream or by polling. A late, older one is shown if there is a
+/// stream.
 #[tokio::test]
 async fn a_conversation_is_followed_with_and_without_a_stream() {
     for stream in [true, false] {
@@ -306,7 +306,7 @@ async fn what_cannot_be_followed_together_is_refused() {
         .fails_with_hint(4, "no conversation");
 }
 
-/// Rows that were seeded, moved and seeded again stay one for each person.
+/// After a seed, a sync and another seed, each person still has one row.
 #[tokio::test]
 async fn p15_seed_sync_seed_leaves_one_row_each() {
     let sandbox = Sandbox::with_table().await;

@@ -37,7 +37,7 @@ async fn names_and_details() {
     .await;
 }
 
-/// On an engine of its own there is nothing else to list.
+/// Its own engine has nothing else to list.
 #[test]
 fn no_tables_are_an_empty_answer() {
     let sandbox = Sandbox::embedded();
@@ -53,7 +53,7 @@ fn no_tables_are_an_empty_answer() {
     );
 }
 
-/// What was listed before an error is shown, in the form for people, too.
+/// Tables that were listed before an error are shown, in the table format, too.
 #[test]
 fn the_first_page_is_shown_where_the_second_one_fails() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! At a terminal: questions and answers, and what is seen there.
+//! At a terminal: questions and answers, and what is shown there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,7 +53,7 @@ async fn p06_only_the_typed_name_drops_a_table() {
     assert_eq!(aws.writes(), ["DeleteTable"]);
 }
 
-/// What was read before the question is read again after it: somebody may think about it for long.
+/// The table is read again after the question: the answer may take a long time.
 #[tokio::test]
 async fn p05_what_changed_while_somebody_thought_is_seen() {
     let sandbox = Sandbox::with_table().await;
@@ -99,7 +99,7 @@ async fn p05_only_a_yes_writes() {
     assert_eq!(sandbox.items().await.len(), 105);
 }
 
-/// Cells are cut to the terminal by width, and never inside a grapheme.
+/// Cells are cut to the terminal's width, and never inside a grapheme.
 #[tokio::test]
 async fn p29_a_table_fits_the_terminal() {
     let sandbox = Sandbox::with_table().await;
@@ -128,7 +128,7 @@ async fn p29_a_table_fits_the_terminal() {
     }
 }
 
-/// At a terminal a conversation reads like a chat; everywhere else it is the table.
+/// At a terminal a conversation reads like a chat; everywhere else it is a table.
 #[tokio::test]
 async fn p28_p29_a_conversation_reads_like_a_chat() {
     let sandbox = Sandbox::with_table().await;
@@ -198,7 +198,7 @@ async fn a_transcript_has_colors_unless_they_are_not_wanted() {
     assert!(!colored(&dumb, &[]));
 }
 
-/// What comes later is drawn as what was there.
+/// New messages are drawn like the earlier ones.
 #[tokio::test]
 async fn a_followed_conversation_goes_on_as_a_chat() {
     let sandbox = Sandbox::with_table().await;
@@ -220,7 +220,7 @@ async fn a_followed_conversation_goes_on_as_a_chat() {
     assert_eq!(terminal.end().0, Some(0));
 }
 
-/// Colors are for terminals, and for those who want them.
+/// Colors are for terminals, and for users who want them.
 #[test]
 fn errors_are_colored_at_a_terminal_only() {
     let sandbox = Sandbox::new();
@@ -260,7 +260,7 @@ fn errors_are_colored_at_a_terminal_only() {
     );
 }
 
-/// How far a load is stands on the last line of a terminal, and is gone when the load is, however it ends.
+/// The progress of a load is on the last line of a terminal, and is gone when the load ends, however it ends.
 #[tokio::test]
 async fn progress_leaves_no_trace() {
     const ERASED: &str = "\r\u{1b}[2K";

@@ -1,5 +1,5 @@
-//! What an earlier version wrote is read by this one. The files in `golden` are as that version left them; a test puts the
-//! table and the stream of its sandbox in the place of those that are long gone.
+//! This version reads what an earlier version wrote. The files in `golden` are as that version left them. Their table
+//! and stream are long gone, so a test replaces them with those of its sandbox.
 
 use ddb_test_support::{Door, Sandbox, Tool};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::setup::{GROUP, tool};
 const RECEIPT: &str = include_str!("golden/0.1.0/receipt.jsonl");
 const CHECKPOINT: &str = include_str!("golden/0.1.0/checkpoint.json");
 
-/// The conversation that the files are about.
+/// Seeds the conversation that the files are about.
 fn seeded(sandbox: &Sandbox) -> Tool {
     let tool = tool(Door::Front, sandbox).with("DDB_MESSAGE_TABLE", "cruddur-messages");
     tool.run(&["schema-load"]).ok();

@@ -1,4 +1,4 @@
-//! Users from PostgreSQL: whose ids, and what is said when the database is not as it should be.
+//! Users from PostgreSQL: whose ids are used, and what is reported if the database is not as it should be.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -18,7 +18,7 @@ fn canary(url: &str) -> (String, &'static str) {
     (url.replace("CANARY", CANARY), CANARY)
 }
 
-/// p26: no part of a password in any output, on any path that fails, whatever is in it.
+/// p26: no part of a password is in any output, on any path that fails, whatever the password contains.
 #[test]
 fn p26_no_part_of_a_password_is_ever_shown() {
     let sandbox = Sandbox::new();
@@ -53,7 +53,7 @@ fn p26_no_part_of_a_password_is_ever_shown() {
     }
 }
 
-/// Refuses TLS, as a server without it does, and keeps what it was sent.
+/// Starts a server that refuses TLS, as a server without it does, and keeps what it was sent.
 pub fn plaintext_server() -> (u16, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -106,7 +106,7 @@ async fn p27_a_plaintext_server_is_refused_in_production() {
         .concat(),
     );
     ran.fails_with_hint(2, "connections to production always use TLS");
-    // Four times asked for TLS, and nothing after the refusal.
+    // TLS was requested four times, and nothing was sent after the refusal.
     assert_eq!(sent.lock().unwrap().len(), 4 * 8);
     assert_eq!(aws.writes(), [""; 0]);
 }
@@ -130,7 +130,7 @@ fn a_dead_or_silent_server_is_reported_after_one_attempt() {
             .run(&["seed"]);
         ran.fails_with_hint(1, part);
     }
-    // Whoever connected is waiting to be accepted.
+    // A connection that was made is waiting to be accepted.
     silent.set_nonblocking(true).unwrap();
     let attempts = silent.incoming().take_while(Result::is_ok).count();
     assert_eq!(attempts, 1);
@@ -172,7 +172,7 @@ async fn keys_come_from_the_database() {
     }
 }
 
-/// Older databases have other types, no UNIQUE, and null where they please.
+/// Older databases have other types, no UNIQUE, and nulls.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: bin-scripts/test --real"]
 async fn an_older_database_is_read_and_doubled_handles_are_named() {
@@ -235,7 +235,7 @@ async fn what_is_wrong_with_a_database_is_said() {
     assert!(sandbox.items().await.is_empty());
 }
 
-/// The certificate of the tests' server is for two names, and signed by their own authority.
+/// The certificate of the tests' server is for two names, and is signed by the tests' own authority.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: bin-scripts/test --real"]
 async fn p27_chain_and_host_name_are_checked() {

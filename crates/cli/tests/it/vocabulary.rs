@@ -1,4 +1,4 @@
-//! One vocabulary of options: what other tools call otherwise is understood, or answered with the line to type.
+//! One vocabulary of options: other names for them are accepted, or answered with the line to type.
 
 use ddb_test_support::{Door, Sandbox};
 
@@ -132,7 +132,7 @@ async fn options_of_all_commands_may_stand_before_the_name() {
     );
     tool.run(&["--timeout", "x", "scan"])
         .fails(2, "not a duration");
-    // What only some commands have stands after the name, and that is said.
+    // Options that only some commands have go after the name, and the error says so.
     for (typed, line) in [
         ("--prod scan", "ddb scan --prod"),
         (

@@ -1,4 +1,4 @@
-//! `ddb web`: what a browser gets, and what anybody else does not, over plain HTTP.
+//! `ddb web` over plain HTTP: what a browser gets, and what nobody else gets.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -49,7 +49,7 @@ impl Answer {
 }
 
 impl Served {
-    /// Runs a command that serves, and waits until it says where.
+    /// Runs a command that serves, and waits until it prints its address.
     pub fn start(tool: &Tool, arguments: &[&str], field: &str) -> Self {
         let mut child = tool.spawn(&[arguments, &["--port", "0", "-o", "jsonl"]].concat());
         let mut line = String::new();
@@ -67,7 +67,7 @@ impl Served {
         Self { child, said, port }
     }
 
-    /// Stops the command as Ctrl-C does. Returns what it said beside its output.
+    /// Stops the command as Ctrl-C does. Returns what it wrote to stderr.
     pub fn end(mut self) -> String {
         kill(&self.child, "INT");
         let mut said = String::new();
@@ -76,14 +76,14 @@ impl Served {
         said
     }
 
-    /// Returns the most memory that the command had so far, in KiB, where the system says so.
+    /// Returns the command's peak memory so far, in KiB, if the system provides it.
     pub fn peak(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         peak?.trim().trim_end_matches(" kB").parse().ok()
     }
 
-    /// Opens the pages as a browser does: returns the cookie.
+    /// Opens the pages as a browser does, and returns the cookie.
     pub fn enter(&self) -> String {
         let link = self.said["link"].as_str().unwrap();
         let path = link.splitn(4, '/').nth(3).unwrap();
@@ -130,7 +130,7 @@ impl Served {
         }
         request.push_str("Connection: close\r\n\r\n");
         request.push_str(body);
-        // Whoever is turned away may not be heard to the end.
+        // A client that is turned away may not be read to the end.
         let _ = stream.write_all(request.as_bytes());
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
@@ -162,7 +162,7 @@ fn it_shows_conversations_messages_and_items() {
     }
     let page = served.get(&format!("/c/{GROUP}"), &with);
     assert_eq!(page.status, 200);
-    // Chunks aside, this is what goes over the wire.
+    // Without the chunk headers, this is what goes over the wire.
     let size = page.head.len() + page.body.len();
     assert!(size < 50_000, "{size}");
     assert!(
@@ -251,7 +251,7 @@ fn p41_a_link_is_good_once_and_a_cookie_for_one_run() {
     assert_eq!(served.get("/", &[]).status, 401);
     let link = served.said["link"].as_str().unwrap();
     let path = format!("/{}", link.splitn(4, '/').nth(3).unwrap());
-    // Looking ahead does not use it up.
+    // A HEAD request does not use it up.
     let host = served.host();
     assert_eq!(
         served
@@ -294,7 +294,7 @@ fn p41_a_page_from_elsewhere_gets_nothing() {
             "GET /nothing HTTP/1.1",
         ] {
             let answer = served.ask(line, &[hosts, &[cookie.as_str()][..]].concat(), "");
-            // Two of them are no HTTP, and hyper may say so.
+            // Two Host headers are not valid HTTP, and hyper may say so.
             assert!(
                 [421, 400].contains(&answer.status),
                 "{hosts:?}: {}",
@@ -305,7 +305,7 @@ fn p41_a_page_from_elsewhere_gets_nothing() {
             }
         }
     }
-    // Nor is whoever has no cookie told where this acts, and as whom.
+    // A client without a cookie is not told the target and the user, either.
     for path in [
         "/",
         "/nothing",
@@ -339,7 +339,7 @@ fn p41_a_page_from_elsewhere_gets_nothing() {
         let answer = served.post(&path, &[&cookie, form, bad], "text=evil");
         assert_eq!(answer.status, 403, "{bad}");
     }
-    // A write without an origin is not believed, either.
+    // A write without an origin is refused, too.
     assert_eq!(served.post(&path, &[&cookie], "text=evil").status, 403);
     let page = served.get(&path, &[&cookie]);
     assert_eq!(page.status, 200);
@@ -469,7 +469,7 @@ fn p43_without_write_nothing_is_written() {
     assert_eq!(crate::kills::block_on(sandbox.items()).len(), before);
 }
 
-/// Another process writes; the page is told, and finds the message.
+/// Another process writes a message. The page is told, and finds it.
 #[test]
 fn what_another_process_writes_is_told() {
     let sandbox = seeded();

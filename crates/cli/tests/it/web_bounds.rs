@@ -1,4 +1,4 @@
-//! What a client of `ddb web` may take: bytes, connections, memory. How slow it may be is tested in `crates/web`.
+//! What a client of `ddb web` may use: bytes, connections, memory. How slow it may be is tested in `crates/web`.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -32,20 +32,20 @@ fn the_connection_after_the_256th_is_turned_away() {
     let mut held: Vec<TcpStream> = (0..256)
         .map(|_| TcpStream::connect(("127.0.0.1", served.port)).unwrap())
         .collect();
-    // Each is half a request, so that it is known to have been accepted before the next.
+    // Each sends half a request, so that it is known to be accepted before the next one.
     for stream in &mut held {
         stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
     }
     assert_eq!(served.get("/", &[]).status, 503);
     drop(held);
-    // Their slots are free again once the server has seen them go.
+    // Their slots are free again once the server has noticed that they are gone.
     while served.get("/", &[]).status == 503 {
         std::thread::yield_now();
     }
 }
 
-/// The most that there can be are pages that wait for news. Whoever comes beside them is turned away at once, in waves, so
-/// that this process has files left for its other tests.
+/// The maximum number of connections is taken by pages that wait for news. All others are turned away at once, in
+/// waves, so that this process has files left for its other tests.
 #[test]
 fn p41_ten_thousand_connections_cost_the_memory_of_256() {
     const MOST: u64 = 64 * 1024;
@@ -56,7 +56,7 @@ fn p41_ten_thousand_connections_cost_the_memory_of_256() {
         let mut stream = TcpStream::connect(("127.0.0.1", served.port)).unwrap();
         let host = served.host();
         let filler = "a".repeat(4096);
-        // Whoever is turned away may not be heard to the end.
+        // A client that is turned away may not be read to the end.
         let _ = write!(
             stream,
             "GET {path} HTTP/1.1\r\n{host}\r\n{cookie}\r\nX-Filler: {filler}\r\n\r\n"

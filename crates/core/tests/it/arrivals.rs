@@ -42,7 +42,7 @@ async fn what_was_not_seen_is_new_wherever_its_time_lies() {
         .unwrap();
     let nothing = [""; 0];
     assert_eq!(new(&mut arrivals, NOON).await, nothing);
-    // Now, late by less than a minute, and before another in the future.
+    // Messages now, less than a minute late, and in the future before another one.
     for (sk, shown) in [
         ("2026-03-22T12:00:01Z", "2026-03-22 12:00:01"),
         ("2026-03-22T11:59:10Z", "2026-03-22 11:59:10"),
@@ -54,7 +54,7 @@ async fn what_was_not_seen_is_new_wherever_its_time_lies() {
         assert_eq!(new(&mut arrivals, NOON).await, [shown]);
         assert_eq!(new(&mut arrivals, NOON).await, nothing, "{sk}");
     }
-    // Where nothing came for long, whatever is later than the newest is new: clocks may differ by hours.
+    // If nothing came for a long time, everything later than the newest is new: clocks may differ by hours.
     let evening = "2026-03-22T20:00:00Z";
     assert_eq!(new(&mut arrivals, evening).await, nothing);
     put(&sandbox, "2026-03-22T17:00:00Z").await;
@@ -65,7 +65,7 @@ async fn what_was_not_seen_is_new_wherever_its_time_lies() {
     assert_eq!(new(&mut arrivals, evening).await.len(), 9);
 }
 
-/// However long a conversation is, what is read again and again is its end.
+/// However long a conversation is, only its end is read again and again.
 #[tokio::test]
 async fn only_the_end_is_read() {
     let sandbox = Sandbox::with_table().await;

@@ -1,4 +1,4 @@
-//! Two writers at once: just before a chosen request of the one, the other does all of its work.
+//! Two writers at once: just before a chosen request of one, the other does all its work.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -17,7 +17,7 @@ use crate::data::{at, conversation, message, person, raw, row};
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
 const EARLIER: &str = "2026-03-22T08:00:00.000000+00:00";
 
-/// Stands before the engine, and has something happen just before the first request of a kind gets there.
+/// Starts a server in front of the engine that runs something just before the first request of a kind.
 fn just_before<F>(
     sandbox: &Sandbox,
     is_it: impl Fn(&Request) -> bool + Send + Sync + 'static,
@@ -49,7 +49,7 @@ fn operation(name: &'static str) -> impl Fn(&Request) -> bool {
     move |request| request.operation == name
 }
 
-/// Tells whether a request reads the index: rows are looked for after the newest message was read.
+/// Checks whether a request reads the index. Rows are read after the newest message.
 fn is_of_index(request: &Request) -> bool {
     request.operation == "Query" && String::from_utf8_lossy(&request.body).contains("IndexName")
 }
@@ -100,7 +100,7 @@ fn both_at(sk: &str, text: &str) -> [ConversationRow; 2] {
     [(1, 2), (2, 1)].map(|people| row(conversation(1), at(sk), people, text))
 }
 
-/// Each sees another newest message, so each makes rows under another key; the last to look mends it.
+/// Each writer sees a different newest message and makes rows under a different key. The last to look repairs this.
 #[tokio::test]
 async fn p18_rows_that_two_make_at_once_are_one_each() {
     for mine in [create(), repair()] {
@@ -125,7 +125,7 @@ async fn p18_rows_that_two_make_at_once_are_one_each() {
     }
 }
 
-/// Of two that remove doubled rows at once, each keeping another one, one does it.
+/// Two writers remove doubled rows at once, and each would keep a different row. One of them does it.
 #[tokio::test]
 async fn p18_rows_that_two_remove_at_once_are_one_each() {
     let sandbox = Sandbox::with_table().await;
@@ -135,7 +135,7 @@ async fn p18_rows_that_two_remove_at_once_are_one_each() {
     for row in both_at(EARLIER, "old").iter().chain(&both_at(T, "new")) {
         sandbox.put(raw(row)).await;
     }
-    // To the first, the rows at the old message stay; then the new one comes, and those at it stay.
+    // The first writer would keep the rows at the old message. Then the new one comes, and the rows at it are kept.
     let server = just_before(
         &sandbox,
         operation("TransactWriteItems"),
@@ -149,7 +149,7 @@ async fn p18_rows_that_two_remove_at_once_are_one_each() {
     assert_eq!(table(&sandbox).await.1, both_at(T, "new"));
 }
 
-/// A message comes within 1 ms after the one that was read, and the rows have moved on to it.
+/// A message comes within 1 ms after the one that was read, and the rows have already moved to it.
 #[tokio::test]
 async fn p18_rows_synced_within_a_millisecond_do_not_go_back() {
     const SOON: &str = "2026-03-22T08:35:09.123956+00:00";
@@ -195,7 +195,7 @@ async fn run(writer: Writer, of: &str, seed: Seed, now: Timestamp) -> Report {
     prepared.write(&writer).await.unwrap()
 }
 
-/// A put, statements and transactions, which a seed makes in this order.
+/// Matches a put, statements and transactions, in the order in which a seed makes them.
 fn writes() -> [fn(&Request) -> bool; 3] {
     [
         |request| request.operation == "PutItem",
@@ -298,11 +298,11 @@ async fn p17_two_seeds_of_one_conversation_lose_no_message() {
     }
 }
 
-/// A message of the application takes the place of one of the script after the look, and keeps it.
+/// After the seed has read the table, a message of the application takes a place of the script, and keeps it.
 #[tokio::test]
 async fn p17_a_seed_moves_on_where_a_message_came_between() {
     let sandbox = Sandbox::with_table().await;
-    // The last message goes first: by then this one, in the middle, was free.
+    // The last message is written first. At that time the place of this one, in the middle, is free.
     let place = at(T).plus_micros(-60_000_000 * 10).unwrap();
     let is_it = operation("PutItem");
     let server = just_before(&sandbox, is_it, move |writer| async move {

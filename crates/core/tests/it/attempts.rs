@@ -1,4 +1,4 @@
-//! How many requests are made of one that fails: each kind of failure has one layer that tries again.
+//! How often a failing request is sent: each kind of failure is retried by one layer.
 
 use ddb_core::key::{PartitionKey, SortKey};
 use ddb_core::rate_limit::ConcurrencyLimit;
@@ -10,7 +10,7 @@ use futures::future::{join_all, join5};
 
 use crate::data::{at, conversation, message};
 
-/// Makes one request of each kind, of which every attempt meets the fault, and returns how many attempts came.
+/// Makes one request of each kind with the fault at every attempt, and returns the number of attempts.
 async fn attempts(sandbox: &Sandbox, fault: Fault) -> [usize; 5] {
     let proxies: [Proxy; 5] =
         std::array::from_fn(|_| Proxy::failing_from(&sandbox.url(), 0, fault));
@@ -60,7 +60,7 @@ async fn a_request_that_fails_at_the_service_is_made_three_times() {
     assert_eq!(attempts(&sandbox, Fault::ServerError).await, [3; 5]);
 }
 
-/// A budget that calls at the same time share would be used up by the first of them.
+/// A retry budget that concurrent calls share would be used up by the first of them.
 #[tokio::test]
 async fn p11_many_throttled_requests_at_once_have_ten_attempts_each() {
     const AT_ONCE: usize = 64;

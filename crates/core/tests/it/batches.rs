@@ -1,4 +1,4 @@
-//! Batches: everything arrives, an item that is too large stops all, and leftovers are counted.
+//! Batches: all items arrive, an item that is too large stops all of them, and unprocessed items are counted.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -20,7 +20,7 @@ fn messages(count: i64, text: &str) -> Vec<Message> {
         .collect()
 }
 
-/// Cuts messages into batches, and puts one after the other; returns how many items each has.
+/// Splits messages into batches and puts them one after the other. Returns the number of items in each.
 async fn put(writer: &Writer, messages: &[Message]) -> Result<Vec<u64>, Error> {
     let (mut batch, mut batches) = (Batch::default(), Vec::new());
     for message in messages {
@@ -66,8 +66,8 @@ async fn p12_an_item_over_the_limit_is_named_before_anything_is_sent() {
     assert!(sandbox.items().await.is_empty());
 }
 
-/// A full batch of the largest items is within what the service takes at once, and so is one of items that
-/// are six times as large on the wire.
+/// A full batch of the largest items is within the size limit of a request, and so is a batch of items that are six
+/// times as large on the wire.
 #[tokio::test]
 async fn large_items_are_spread_over_batches() {
     let sandbox = Sandbox::with_table().await;
@@ -77,7 +77,7 @@ async fn large_items_are_spread_over_batches() {
     }
 }
 
-/// A key that comes again begins another batch: the service takes none twice.
+/// A key that comes again starts another batch: the service accepts no key twice.
 #[tokio::test]
 async fn p12_a_key_that_comes_again_is_put_after_the_first() {
     let sandbox = Sandbox::with_table().await;
@@ -101,8 +101,8 @@ async fn a_missing_table_is_said_by_the_service() {
     assert!(said.contains(sandbox.table().as_str()), "{said}");
 }
 
-/// Takes half of each batch and leaves the rest unprocessed, as a table short of capacity does; after
-/// `patience` batches it answers as `last` says.
+/// Writes half of each batch and leaves the rest unprocessed, like a table with too little capacity. After `patience`
+/// batches it answers with `last`.
 fn reluctant(sandbox: &Sandbox, patience: usize, last: fn() -> Answer) -> Server {
     let engine = sandbox.url();
     let asked = AtomicUsize::new(0);
@@ -155,7 +155,7 @@ async fn p11_leftovers_are_sent_again_until_none_is_left() {
     );
 }
 
-/// What was written is counted, whatever ends it.
+/// The written items are counted, whatever ends the write.
 #[tokio::test]
 async fn p11_what_remains_is_counted_truthfully() {
     for (last, said) in [

@@ -75,14 +75,14 @@ pub async fn repair(
     carry_out(writer, &plan.end()?, keep, Some(&mending)).await
 }
 
-/// Takes a receipt back, as `ddb undo` does.
+/// Undoes a receipt, as `ddb undo` does.
 pub async fn undo(writer: &Writer, receipt: &Path, keep: &Keep) -> Result<Tally, ChangesError> {
     let name = receipt.file_name().unwrap().to_str().unwrap();
     let plan = undo_plan(receipt, head(writer, &["undo", name]).await?)?;
     carry_out(writer, &plan, keep, None).await
 }
 
-/// A table with a conversation for each fault of rows: behind, doubled, missing.
+/// Creates a table with one conversation for each fault of rows: behind, doubled, missing.
 async fn faulty() -> (Sandbox, Vec<(ConversationId, Vec<UserId>)>) {
     let sandbox = Sandbox::with_table().await;
     for n in 1..=3 {
@@ -256,12 +256,12 @@ async fn p32_nothing_is_changed_where_the_receipt_cannot_be_written() {
     assert_eq!(fs::read(&file).unwrap(), b"no folder");
 }
 
-/// Ended at any request of a repair, and run again: the same table, in the same receipt, and undo takes all of it back.
+/// A repair ended at any request and run again makes the same table, in the same receipt, and undo reverts all of it.
 #[tokio::test]
 async fn p33_a_repair_that_is_ended_anywhere_goes_on_in_its_receipt() {
     let whole = {
         let (sandbox, found) = faulty().await;
-        // The one that has lost a row, and its one step: the tools are killed at more of them.
+        // Only the conversation that has lost a row, which takes one step. The tests of the tools kill at more steps.
         repair(&sandbox.writer(), &found[2..], &Keep::Nowhere)
             .await
             .unwrap();
@@ -301,7 +301,7 @@ async fn p33_a_repair_that_is_ended_anywhere_goes_on_in_its_receipt() {
     }
 }
 
-/// The messages of two sandboxes have ids of their own.
+/// Removes the ids of messages, which differ between two sandboxes.
 fn items_without_ids(items: Vec<RawItem>) -> Vec<RawItem> {
     let mut items = items;
     for item in &mut items {
@@ -343,7 +343,7 @@ async fn a_step_is_planned_anew_five_times_and_then_left() {
     assert_eq!(written.last().unwrap()["end"], "partly");
     let is_left = |line: &&Value| !line["left"].is_null();
     assert_eq!(written.iter().filter(is_left).count(), 6);
-    // Undo takes back what was done, and the rest was never there.
+    // Undo reverts what was done. The rest was never there.
     let undone = undo(&sandbox.writer(), &path, &Keep::Nowhere)
         .await
         .unwrap();
@@ -352,7 +352,7 @@ async fn a_step_is_planned_anew_five_times_and_then_left() {
 
 #[tokio::test]
 async fn changes_that_no_transaction_holds_are_refused_before_anything_is_changed() {
-    // Early versions of DynamoDB Local take 25 actions in a transaction, and not 100.
+    // Early versions of DynamoDB Local allow 25 actions in a transaction, not 100.
     let sandbox = Sandbox::embedded();
     sandbox.create_table().await;
     let writer = sandbox.writer();
@@ -445,7 +445,7 @@ async fn a_receipt_of_another_table_or_a_torn_one_is_told_from_its_own() {
         .await
         .unwrap_err();
     assert!(matches!(error, ChangesError::OtherTable { .. }), "{error}");
-    // A last line that was cut off is no line; one in the middle is a fault.
+    // A last line that is cut off does not count; one in the middle is an error.
     let whole = fs::read_to_string(&path).unwrap();
     let torn = &whole[..whole.len() - 5];
     fs::write(&path, torn).unwrap();
@@ -458,7 +458,7 @@ async fn a_receipt_of_another_table_or_a_torn_one_is_told_from_its_own() {
     let error = undo(&writer, &path, &Keep::Nowhere).await.unwrap_err();
     assert!(error.to_string().contains("line 3"), "{error}");
     assert_eq!(list(folder.path()).unwrap().1.len(), 1);
-    // What somebody changed, added or took out is never put back into a table.
+    // Lines that somebody changed, added or removed are never put back into a table.
     let after = sandbox.items().await;
     let at_line = |nth: usize| whole.lines().nth(nth).unwrap();
     let (first, second) = (at_line(1), at_line(2));
@@ -484,7 +484,7 @@ async fn a_receipt_of_another_table_or_a_torn_one_is_told_from_its_own() {
         fs::write(&path, edited).unwrap();
         let error = undo(&writer, &path, &Keep::Nowhere).await.unwrap_err();
         assert!(error.to_string().contains(line), "{line}: {error}");
-        // Nobody goes on with it, either.
+        // A repair does not continue in it, either.
         let gone_on = repair(&writer, &found, &Keep::At(path.clone())).await;
         assert!(gone_on.is_err(), "{line}");
         assert_eq!(sandbox.items().await, after, "{line}");
@@ -499,7 +499,7 @@ async fn a_receipt_of_another_table_or_a_torn_one_is_told_from_its_own() {
     assert!(list(folder.path()).unwrap().0.is_empty());
 }
 
-/// Only the owner may read what a receipt holds: it has texts of messages.
+/// Only the owner may read a receipt: it contains texts of messages.
 #[tokio::test]
 async fn a_receipt_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;

@@ -45,7 +45,7 @@ async fn a_conversation_begins_with_two_rows_and_a_message() {
     assert!(items.iter().any(is_first), "{items:?}");
 }
 
-/// Conversations that begin at one instant move on until it is free for both people.
+/// Conversations that begin at one instant move to the next one that is free for both people.
 #[tokio::test]
 async fn p17_conversations_at_one_instant_never_overwrite_each_other() {
     let sandbox = Sandbox::with_table().await;
@@ -113,7 +113,8 @@ async fn whoever_has_a_row_is_a_member() {
     assert_eq!(of(3, 1).await, Membership::NoConversation);
 }
 
-/// One request to the index, which has two rows of it: however many conversations somebody has, they are not read through.
+/// One request to the index, which has two rows of the conversation. A user's other conversations are not read,
+/// however many there are.
 #[tokio::test]
 async fn how_somebody_stands_to_a_conversation_is_one_request() {
     let sandbox = Sandbox::with_table().await;
@@ -124,7 +125,7 @@ async fn how_somebody_stands_to_a_conversation_is_one_request() {
     }
     let proxy = Proxy::start(&sandbox.url(), |_, request| {
         let is_of_index = String::from_utf8_lossy(&request.body).contains("IndexName");
-        // Any other request is known by what befalls it.
+        // Any other request gets a fault, which shows that it was made.
         (!is_of_index).then_some(Fault::Garbage)
     });
     let store = sandbox.store_at(&proxy.url());
@@ -141,7 +142,7 @@ async fn how_somebody_stands_to_a_conversation_is_one_request() {
     assert!(proxy.injected().is_empty());
 }
 
-/// A conversation of this instant is not in the index yet.
+/// A conversation that was just created is not in the index yet.
 #[tokio::test]
 async fn an_index_that_is_behind_keeps_nobody_out() {
     let sandbox = Sandbox::with_table().await;

@@ -21,7 +21,7 @@ pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// A message of user `from` with an id of its own.
+/// A message of user `from` with a random id.
 pub fn message(
     conversation: ConversationId,
     sk: impl Into<SortKey>,

@@ -1,5 +1,5 @@
-//! Bringing items back: what files hold, what is wrong with them, and what is in the table already; killed anywhere, under
-//! any faults.
+//! Importing items: what files contain, what is wrong with them, and what is already in the table. Imports are also
+//! killed anywhere, and run under any faults.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ fn checked(source: &Source) -> Checked {
     check(source, &LinesRead::default()).unwrap()
 }
 
-/// What is wrong with the lines of a file, each after the number of its line.
+/// Returns what is wrong with the lines of a file, each with its line number.
 fn faults(content: impl AsRef<[u8]>) -> Vec<(u64, Wrong)> {
     let (_folder, source) = Folder::with(content);
     let checked = checked(&source);
@@ -86,7 +86,7 @@ fn faults(content: impl AsRef<[u8]>) -> Vec<(u64, Wrong)> {
     bad.collect()
 }
 
-/// Imports what a source has.
+/// Imports the items of a source.
 async fn import(
     source: &Arc<Source>,
     store: &Store,
@@ -130,7 +130,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(work)
 }
 
-/// Two conversations of some messages, with their rows, and items of unknown shape.
+/// Two conversations of some messages, with their rows, and an item of unknown shape.
 fn table(messages: usize) -> Vec<RawItem> {
     let mut items = Vec::new();
     for (n, people) in [(1, (1, 2)), (2, (1, 3))] {
@@ -165,7 +165,7 @@ fn keyed(sk: &str, more: &[(&str, AttributeValue)]) -> RawItem {
         .collect()
 }
 
-/// A text in lists and maps, of so many levels.
+/// A text inside so many levels of lists and maps.
 fn nested(levels: usize) -> AttributeValue {
     (1..levels).fold(s("inside"), |inside, level| match level % 2 {
         0 => AttributeValue::L(vec![inside]),
@@ -216,7 +216,7 @@ fn views(items: &[RawItem]) -> Vec<ItemView<'_>> {
     views
 }
 
-/// Early versions of DynamoDB Local take no empty text.
+/// Checks whether the engine accepts empty texts. Early versions of DynamoDB Local do not.
 fn takes_empty_texts(sandbox: &Sandbox) -> bool {
     sandbox.is_embedded()
 }
@@ -313,7 +313,7 @@ async fn numbers_are_equal_however_they_are_written() {
     assert_eq!(brought(&source, &sandbox).await, [0, 1, 0]);
 }
 
-/// A row is never put where its owner has another one of that conversation: in the table, or before it in the files.
+/// A row is not put if its owner already has another one of that conversation, in the table or earlier in the files.
 #[tokio::test]
 async fn nobody_gets_a_second_row_of_a_conversation() {
     let sandbox = Sandbox::with_table().await;
@@ -348,7 +348,7 @@ async fn nobody_gets_a_second_row_of_a_conversation() {
     assert_eq!(there.len(), 3);
 }
 
-/// Rows come last: whenever a row is there, all messages are.
+/// Rows are written last: if a row is there, everything else is.
 #[tokio::test]
 async fn rows_come_after_everything_else() {
     let sandbox = Sandbox::with_table().await;
@@ -458,7 +458,7 @@ fn each_line_that_is_no_item_is_named() {
     }
 }
 
-/// A line as long as no item is passed over without being kept.
+/// A line that is longer than any item is skipped without being kept.
 #[test]
 fn a_line_that_is_too_long_is_named_and_the_next_one_read() {
     let folder = Folder::new();
@@ -492,7 +492,7 @@ async fn a_key_that_is_there_twice_is_named_unless_the_items_are_equal() {
         lines[1].contains("items.jsonl:1, with other content"),
         "{lines:?}"
     );
-    // What is left of the files is imported, the equal one once.
+    // The rest of the files is imported, and the equal items once.
     let sandbox = Sandbox::with_table().await;
     let (done, counts, _) = import(&source, &sandbox.store(), Some(&sandbox.writer())).await;
     done.unwrap();
@@ -548,7 +548,7 @@ fn a_file_that_gzip_made_is_read_in_all_its_parts_and_its_end_is_missed() {
     damaged[both.len() / 4] ^= 0x55;
     let (_folder, source) = Folder::with(&damaged);
     let read = check(&source, &LinesRead::default());
-    // Damage that gzip itself does not see is seen in its checksum.
+    // Damage that gzip itself does not notice shows in its checksum.
     assert!(
         matches!(read, Err(SourceError::Unreadable { .. })),
         "{read:?}"
@@ -564,7 +564,7 @@ fn standard_input_is_kept_for_the_second_reading() {
     }
 }
 
-/// p38: what is written is what was looked at.
+/// p38: what is written is what was checked.
 #[tokio::test]
 async fn p38_a_file_that_changes_while_it_is_read_is_noticed() {
     let items = table(300);
@@ -591,7 +591,7 @@ async fn p38_a_file_that_changes_while_it_is_read_is_noticed() {
     }
 }
 
-/// The folder of an export, as S3 has it.
+/// Writes the manifests of an export as S3 has them. Returns the export's folder.
 fn export(folder: &Folder, summary: &str, files: &str) -> PathBuf {
     folder.put("export/manifest-summary.json", summary);
     folder.put("export/manifest-files.json", files);
@@ -619,7 +619,7 @@ fn an_export_to_s3_is_read_as_a_whole() {
     let path = export(&folder, SUMMARY, &manifest);
     assert_eq!(checked(&open(&path).unwrap()).read, 2);
 
-    // Without its manifests, the data alone.
+    // Without the manifests, only the data is read.
     let bare = Folder::new();
     bare.put("export/data/a.json.gz", &one);
     assert_eq!(
@@ -674,7 +674,7 @@ fn an_export_to_s3_is_read_as_a_whole() {
     );
 }
 
-/// Killed at each of its requests, and run again, an import ends where it would have.
+/// An import that is killed at each of its requests and run again makes the same table.
 #[test]
 fn p38_an_import_that_is_killed_at_any_request_ends_in_the_same_table() {
     let items = table(130);
@@ -712,7 +712,7 @@ fn p38_an_import_that_is_killed_at_any_request_ends_in_the_same_table() {
     note(&format!("p38: {kills} kills of an import, all converged"));
 }
 
-/// Lost replies, throttling, resets, what is left unprocessed: what is there is never changed, and the numbers are true.
+/// Lost replies, throttling, resets, unprocessed items: existing items are never changed, and the counts are correct.
 #[test]
 fn p38_an_import_under_any_faults_counts_truly_and_changes_nothing() {
     const PASSING: [Fault; 5] = [
@@ -729,7 +729,7 @@ fn p38_an_import_under_any_faults_counts_truly_and_changes_nothing() {
         let mut rng = fastrand::Rng::with_seed(seed);
         let sandbox = Sandbox::embedded();
         block_on(sandbox.create_table());
-        // Some are there as they are, some with another content.
+        // Some are there unchanged, some with different content.
         let mut there = Vec::new();
         let mut others = 0;
         for item in &items {
@@ -766,7 +766,7 @@ fn p38_an_import_under_any_faults_counts_truly_and_changes_nothing() {
                 ((there.len() - others) as u64, others as u64)
             );
         } else {
-            // What was written for certain is there.
+            // Items that were reported as written are there.
             assert!(now.len() >= there.len() + usize::try_from(written).unwrap());
         }
         let [.., different] = block_on(brought(&source, &sandbox));

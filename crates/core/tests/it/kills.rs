@@ -1,4 +1,4 @@
-//! Ended at any request, before or after the engine saw it, and run again: nothing is lost or doubled.
+//! Work is ended at any request, before or after the engine saw it, and run again: nothing is lost or doubled.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::data::{at, conversation, message, person, raw, row};
 const EARLIER: &str = "2026-03-22T08:00:00.000000+00:00";
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
 
-/// Lets `whole` requests through; of the next one the engine may see the request, but the client no reply;
-/// after that nothing gets through. It is as if the client had been killed there.
+/// Lets `whole` requests through. The engine may see the next request, but the client gets no reply. After that
+/// nothing gets through, as if the client had been killed there.
 pub fn killing(sandbox: &Sandbox, whole: usize, next_is_seen: bool) -> Server {
     let engine = sandbox.url();
     let asked = AtomicUsize::new(0);

@@ -1,4 +1,4 @@
-//! Synthetic loads: whole, cut anywhere and continued, throttled, held to a rate.
+//! Synthetic loads: complete, cut off anywhere and continued, throttled.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::kills::killing;
 
 const T: &str = "2026-03-22T08:00:00.000000+00:00";
 
-/// 13 conversations: two chunks, the last conversation is cut short.
+/// 13 conversations in two chunks. The last conversation is cut short.
 fn load(messages: u64) -> Synthetic {
     Synthetic::new(messages, 10, 6, 1, at(T), Duration::from_secs(60)).unwrap()
 }
@@ -59,7 +59,7 @@ async fn a_load_is_written_once() {
         loaded(0, 125)
     );
     assert_eq!(sandbox.items().await, whole);
-    // A larger load goes on after the conversations that are whole.
+    // A larger load continues after the complete conversations.
     assert_eq!(run(&writer, &load(240)).await.unwrap(), loaded(120, 120));
 }
 
@@ -98,7 +98,7 @@ async fn p14_a_load_that_is_killed_anywhere_is_continued() {
     }
 }
 
-/// Rows that have moved on since say that their conversation is there: none is made twice.
+/// Rows that have moved since still show that their conversation is there: none is made twice.
 #[tokio::test]
 async fn what_went_on_is_left_alone() {
     let sandbox = Sandbox::with_table().await;
@@ -125,7 +125,7 @@ async fn what_went_on_is_left_alone() {
     assert_eq!(moved.count(), 2);
 }
 
-/// Every second batch is throttled as a whole, and of every third one a part is left.
+/// Throttles every second batch as a whole, and leaves a part of every third one unprocessed.
 fn throttling(sandbox: &Sandbox) -> Server {
     let engine = sandbox.url();
     let asked = AtomicUsize::new(0);

@@ -1,4 +1,4 @@
-//! Many messages at once: each on its own condition, in statements, and one by one what these leave.
+//! Many messages at once: each on its own condition in statements, and one by one if the statements leave them.
 
 use ddb_core::Error;
 use ddb_core::item::Message;
@@ -25,7 +25,7 @@ fn messages(count: i64, text: &str) -> Vec<Message> {
         .collect()
 }
 
-/// Asserts how often each was asked for: on the embedded engine, since an early DynamoDB Local has no statements.
+/// Asserts the number of requests, on the embedded engine only: an early DynamoDB Local has no statements.
 fn assert_asked(sandbox: &Sandbox, proxy: &Proxy, statements: usize, puts: usize) {
     if sandbox.is_embedded() {
         let asked = [STATEMENTS, "PutItem"].map(|operation| count(proxy, operation));
@@ -53,7 +53,7 @@ async fn many_messages_take_one_request_for_twenty_five() {
     assert_asked(&sandbox, &proxy, 2, 1);
 }
 
-/// A third of the keys are held by the messages themselves, another third by others; one comes twice in the list.
+/// A third of the keys are taken by the messages themselves, another third by others. One key is in the list twice.
 #[tokio::test]
 async fn p17_many_messages_take_the_place_of_none() {
     let sandbox = Sandbox::with_table().await;
@@ -85,7 +85,7 @@ async fn p17_many_messages_take_the_place_of_none() {
     }
 }
 
-/// Nothing is written twice, and nothing is put that the statements did not leave.
+/// Nothing is written twice, and only what the statements left is put.
 #[tokio::test]
 async fn p11_what_statements_leave_is_put_one_by_one() {
     let sandbox = Sandbox::with_table().await;
@@ -118,7 +118,7 @@ async fn p17_statements_whose_reply_is_lost_write_nothing_twice() {
     assert_eq!((put.items, put.ended_by.is_none()), (25, true));
     let expected: Vec<_> = list.iter().map(raw).collect();
     assert_eq!(sandbox.items().await, expected);
-    // The second try finds all of them there, and each says that it is its own.
+    // The second attempt finds all of them there, and each put finds that it is its own.
     assert_asked(&sandbox, &proxy, 2, 25);
 }
 
@@ -138,7 +138,7 @@ async fn p11_statements_that_are_always_throttled_are_sent_ten_times() {
     assert_eq!(proxy.operations(), [STATEMENTS; 10]);
 }
 
-/// What was written before a request fails is counted, and after it no more is sent.
+/// Messages written before a request fails are counted, and no more are sent after it.
 #[tokio::test]
 async fn p11_messages_before_a_failure_are_counted() {
     let sandbox = Sandbox::with_table().await;

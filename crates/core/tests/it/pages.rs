@@ -126,7 +126,7 @@ async fn a_query_follows_its_pages_in_both_directions() {
     }
 }
 
-/// Keys that older tools wrote sort as text, not as time; the net has to catch them all.
+/// Keys that older tools wrote sort as text, not as time. The range that is read has to include them all.
 #[tokio::test]
 async fn a_year_is_cut_by_time_whatever_the_offset() {
     let sandbox = Sandbox::with_table().await;
@@ -223,13 +223,13 @@ async fn conversations_of_two_people_are_found_once_each() {
         let ids: Vec<_> = found.iter().map(|row| row.conversation).collect();
         ids
     };
-    // The newest first.
+    // Newest first.
     assert_eq!(between(1, 2).await, [conversation(2), conversation(1)]);
     assert_eq!(between(1, 3).await, [conversation(3)]);
     assert!(between(2, 1).await.is_empty());
 }
 
-/// A page is no larger than it needs to be: the newest few of a long conversation cost what they weigh.
+/// A page is no larger than it needs to be: the newest few messages of a long conversation cost only their own size.
 #[tokio::test]
 async fn the_newest_few_since_a_time_are_read_in_a_small_page() {
     let sandbox = Sandbox::with_table().await;
@@ -258,9 +258,9 @@ async fn the_newest_few_since_a_time_are_read_in_a_small_page() {
         slices.map_ok(|slice| (slice.page.scanned, slice.page.consumed.unwrap()))
     };
     let mut small = std::pin::pin!(pages(Some(6)));
-    // 6 items of some 600 bytes, read eventually consistent, are half a unit.
+    // 6 items of about 600 bytes take half a unit in an eventually consistent read.
     assert_eq!(small.try_next().await.unwrap(), Some((6, 0.5)));
-    // Who reads on gets larger pages.
+    // Pages get larger as reading continues.
     let rest: Vec<u64> = small
         .map_ok(|(items, _)| items)
         .try_collect()

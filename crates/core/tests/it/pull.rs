@@ -22,7 +22,7 @@ use crate::data::{at, conversation, message, raw, row};
 
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
 
-/// Makes the writer of a sandbox's table by way of a URL.
+/// Returns a writer for a sandbox's table that goes through a URL.
 fn copy_at(sandbox: &Sandbox, url: &str) -> LocalWriter {
     let options = TargetOptions {
         endpoint_url: Some(Given {
@@ -39,7 +39,7 @@ fn secret() -> Mask {
     Mask::from_secret(&[7; 32]).unwrap()
 }
 
-/// A conversation of some messages, its rows, and an item of unknown shape among the messages.
+/// Creates a table with a conversation: some messages, its rows, and an item of unknown shape among the messages.
 async fn source(messages: usize) -> Sandbox {
     let sandbox = Sandbox::embedded();
     sandbox.create_table().await;
@@ -163,7 +163,7 @@ async fn a_row_that_is_missing_at_the_source_is_missing_in_the_copy() {
     assert_eq!(into.items().await, from.items().await);
 }
 
-/// p39: one key gives one copy, another key another one.
+/// p39: the same key gives the same copy, another key a different one.
 #[tokio::test]
 async fn p39_one_key_gives_one_copy() {
     let from = source(40).await;
@@ -177,7 +177,7 @@ async fn p39_one_key_gives_one_copy() {
     assert_ne!(one.items().await, other.items().await);
 }
 
-/// Killed at each of its requests to either side, and run again, a pull ends where it would have.
+/// A pull that is killed at each of its requests to either side, and run again, makes the same copy.
 #[test]
 fn p40_a_pull_that_is_killed_at_any_request_ends_in_the_same_copy() {
     let from = block_on(source(60));
@@ -228,7 +228,7 @@ fn p40_a_pull_that_is_killed_at_any_request_ends_in_the_same_copy() {
     note(&format!("p40: {kills} kills of a pull, all converged"));
 }
 
-/// Lost replies, throttling, resets, empty pages, stale indexes, on both sides.
+/// Throttling, resets, lost replies, unprocessed items, empty pages and cancelled transactions, on both sides.
 #[test]
 fn p40_a_pull_under_any_faults_counts_truthfully_and_converges() {
     const PASSING: [Fault; 6] = [
@@ -288,7 +288,7 @@ fn p40_a_pull_under_any_faults_counts_truthfully_and_converges() {
     ));
 }
 
-/// The pages are as small as the rate, and what they cost is waited for.
+/// Pages are as small as the rate, and reading waits for what they cost.
 #[tokio::test]
 async fn reading_keeps_to_its_rate() {
     let (from, into) = (source(60).await, empty().await);
@@ -301,13 +301,13 @@ async fn reading_keeps_to_its_rate() {
     assert_eq!(pulled.messages, 61);
     let queries = proxy.operations();
     let queries = queries.iter().filter(|name| *name == "Query").count();
-    // Unbounded, the messages are one page.
+    // Without a rate, the messages are one page.
     assert!(queries > 4, "{queries}");
-    // A lower bound alone: how long it takes beyond that is up to the machine.
+    // Only a lower bound: how long it takes beyond that depends on the machine.
     assert!(begun.elapsed().as_secs_f64() > 0.5, "{:?}", begun.elapsed());
 }
 
-/// A table that is made for a copy is the one that `schema-load` makes.
+/// A table that is created for a copy is the same as the one that `schema-load` creates.
 #[tokio::test]
 async fn a_local_writer_makes_the_table() {
     let into = Sandbox::embedded();

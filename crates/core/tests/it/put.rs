@@ -1,4 +1,4 @@
-//! Single messages: never over one another, never twice.
+//! Single messages: never written over one another, never written twice.
 
 use ddb_core::Error;
 use ddb_core::key::SortKey;
@@ -56,7 +56,7 @@ async fn a_sort_key_that_is_no_time_cannot_move_on() {
     assert!(matches!(again, Err(Error::NoFreeKey { .. })), "{again:?}");
 }
 
-/// What the compiler refuses beside this has examples in `ddb_core::guard`.
+/// `ddb_core::guard` has examples of what else the compiler refuses.
 #[tokio::test]
 async fn p45_a_writer_writes_where_it_was_allowed_and_nowhere_else() {
     let (allowed, other) = (Sandbox::with_table().await, Sandbox::with_table().await);

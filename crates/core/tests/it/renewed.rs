@@ -1,4 +1,4 @@
-//! A table whose stream ends: how that is noticed, and how often the table is asked.
+//! A table whose stream ends: how this is noticed, and how often the table is described.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::data::conversation;
 
-/// What the service says of a table and its streams. A stream has one shard, with one record.
+/// The service's answers about a table and its streams. A stream has one shard, with one record.
 #[derive(Default)]
 struct Script {
     /// The stream that the table has, if there is a table.
@@ -133,7 +133,7 @@ impl Scene {
         change(&mut self.script.lock().unwrap());
     }
 
-    /// Takes some rounds; returns what they told, without those that gave nothing.
+    /// Runs some rounds. Returns their news, without the rounds that gave nothing.
     async fn told(&mut self, rounds: usize) -> Vec<String> {
         let mut told = Vec::new();
         for _ in 0..rounds {
@@ -203,7 +203,7 @@ async fn a_table_that_is_gone_is_said_once_and_waited_for() {
     assert_eq!(scene.told(5).await, ["renewed", "two"]);
 }
 
-/// A new stream has no shard for a while, and a shard's next may be told late.
+/// A new stream has no shard for a while, and the next shard may be listed late.
 #[tokio::test]
 async fn shards_that_come_late_are_found() {
     let mut scene = Scene::new(AT_EVERY_ROUND);
@@ -213,7 +213,7 @@ async fn shards_that_come_late_are_found() {
     assert_eq!(scene.told(3).await, ["one"]);
 }
 
-/// However often it is read, and whatever state the stream is in, the table is asked when that is due.
+/// However often the stream is read, and whatever its state, the table is described only when that is due.
 #[tokio::test]
 async fn the_table_is_asked_no_more_often_than_it_should_be() {
     let rare = PollIntervals {
@@ -236,7 +236,7 @@ async fn the_table_is_asked_no_more_often_than_it_should_be() {
     assert_eq!(scene.asked("DescribeStream"), 1);
 }
 
-/// A table may be described as it was a moment ago; one whose stream is never there is an error.
+/// A description of a table may be a moment old. A stream that stays missing is an error.
 #[tokio::test]
 async fn a_stream_that_stays_missing_is_an_error() {
     let mut scene = Scene::new(AT_EVERY_ROUND);

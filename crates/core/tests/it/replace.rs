@@ -1,4 +1,4 @@
-//! `seed --replace`: an edited script becomes what is in the table, whatever was there, and wherever it is ended.
+//! `seed --replace`: the table gets the content of an edited script, whatever was there and wherever it is ended.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn seed() -> Seed {
     }
 }
 
-/// A script of alternating lines.
+/// A script whose lines alternate between two people.
 fn script(lines: &[&str]) -> Script {
     let lines = lines.iter().enumerate();
     let text: String = lines
@@ -49,7 +49,7 @@ fn later() -> Timestamp {
     at(NOW).plus_micros(3_600_000_000).unwrap()
 }
 
-/// Replaces, as `seed --replace` does. Returns how many messages were put, taken out, and are of others.
+/// Replaces, as `seed --replace` does. Returns how many messages were put, were removed, and belong to others.
 async fn replace(
     writer: &Writer,
     script: &Script,
@@ -101,7 +101,7 @@ fn texts(messages: &[Message]) -> Vec<&str> {
         .collect()
 }
 
-/// Looks at a conversation: its texts, oldest first. Each participant has one row, and it is of the newest message.
+/// Returns the texts of a conversation, oldest first. Each participant must have one row, of the newest message.
 async fn look(sandbox: &Sandbox) -> Vec<String> {
     let (messages, rows) = said_in(sandbox.items().await);
     let owners: Vec<_> = rows.iter().map(|row| row.owner).collect();
@@ -116,17 +116,17 @@ async fn look(sandbox: &Sandbox) -> Vec<String> {
     texts(&messages).into_iter().map(str::to_owned).collect()
 }
 
-/// Replacing is what an edit of a file makes of a table, and undo is how it was.
+/// A replacement makes the table match the edited file, and undo restores the table.
 #[tokio::test]
 async fn an_edit_of_any_kind_is_what_is_in_the_table_then() {
     let first = ["one", "two", "three", "four"];
     for (edited, counts) in [
-        // In the middle, at either end, and of every line.
+        // Edits in the middle, at either end, and of every line.
         (&["one", "TWO", "three", "four"][..], (1, 1, 1)),
         (&["ONE", "two", "three", "four"], (1, 1, 1)),
         (&["one", "two", "three", "FOUR"], (1, 1, 1)),
         (&["ONE", "TWO", "THREE", "FOUR"], (4, 4, 1)),
-        // Longer and shorter.
+        // Longer and shorter scripts.
         (&["one", "two", "three", "four", "five"], (1, 0, 1)),
         (&["one", "two"], (0, 2, 1)),
         (&["zero", "one", "two", "three", "four"], (5, 4, 1)),
@@ -151,7 +151,7 @@ async fn an_edit_of_any_kind_is_what_is_in_the_table_then() {
         let people = after.iter().position(|text| text == "of a person");
         after.remove(people.expect("what a person wrote stays"));
         assert_eq!(after, edited);
-        // A second run, and a seed without it, find nothing to do.
+        // A second run, and a seed without `--replace`, find nothing to do.
         let table = sandbox.items().await;
         let (again, tally) = replace(&writer, &script, &Keep::Nowhere).await.unwrap();
         assert_eq!(
@@ -168,19 +168,19 @@ async fn an_edit_of_any_kind_is_what_is_in_the_table_then() {
     }
 }
 
-/// Only an id that follows from the message's own index, sender and text is a seed's.
+/// A message is a seed's only if its id is derived from its own index, sender and text.
 #[tokio::test]
 async fn what_people_wrote_stays_even_where_it_looks_like_the_file() {
     let sandbox = Sandbox::with_table().await;
     write(&sandbox, &script(&["one", "two", "three"])).await;
     let (messages, _) = said_in(sandbox.items().await);
-    // Somebody edits the text of a seeded message: its id does not follow from it any more.
+    // Somebody edits the text of a seeded message: its id is no longer derived from it.
     let changed = Message {
         text: "two, as they put it".to_owned(),
         ..messages[1].clone()
     };
     sandbox.put(raw(&changed)).await;
-    // The same words, but with an id of the application's own; and one of another conversation's seed.
+    // The same words, but with an id of the application, and a message of another conversation's seed.
     let of_application = message(conversation(1), at(NOW), 2, "two");
     let elsewhere = Message {
         id: ddb_core::key::MessageId::derive(&conversation(2), 1, &person(2).id, "two"),
@@ -207,8 +207,8 @@ async fn what_people_wrote_stays_even_where_it_looks_like_the_file() {
     assert!(there.contains(&"eins".to_owned()) && there.contains(&"zwei".to_owned()));
 }
 
-/// Ended at any request and run again: the table that it would have made, in one receipt, and undo takes back all of it.
-/// In between no message of a person is gone, none is there twice, and no row is of a message that is not there.
+/// A replacement is ended at any request and run again: it makes the same table, in one receipt, and undo reverts all
+/// of it. In between no person's message is lost, none is there twice, and no row is of a message that is not there.
 #[tokio::test]
 async fn p33_a_replacement_that_is_ended_anywhere_goes_on_in_its_receipt() {
     let lines: Vec<String> = (0..25).map(|n| format!("line {n}")).collect();
@@ -274,7 +274,7 @@ async fn p33_a_replacement_that_is_ended_anywhere_goes_on_in_its_receipt() {
     }
 }
 
-/// A message that moves the rows between the plan and its last step.
+/// A message moves the rows between the plan and its last step.
 #[tokio::test]
 async fn a_message_that_comes_meanwhile_stays() {
     let sandbox = Sandbox::with_table().await;
@@ -289,7 +289,7 @@ async fn a_message_that_comes_meanwhile_stays() {
         plan.push(step).unwrap();
     }
     let plan = plan.end().unwrap();
-    // It moves both rows, so that the last step does not fit any more.
+    // It moves both rows, so the last step no longer fits.
     let text = "meanwhile".parse().unwrap();
     let beside = ddb_core::conversation::create_message(
         &writer,
@@ -323,6 +323,6 @@ fn a_file_has_the_same_id_whoever_is_named_first() {
     let id = ConversationId::derive(&of, [one, two], "tea.txt");
     assert_eq!(id, ConversationId::derive(&of, [two, one], "tea.txt"));
     assert_ne!(id, ConversationId::derive(&of, [one, two], "coffee.txt"));
-    // As another implementation of UUIDv5 makes it.
+    // The id that another implementation of UUIDv5 gives.
     assert_eq!(id.to_string(), "bc45e2b5-f85e-5509-923e-9b4bdbdbf091");
 }

@@ -215,7 +215,7 @@ async fn doubled_rows_are_reported_and_left() {
     assert_eq!(rows(&sandbox).await.len(), 3);
 }
 
-/// Three to five surplus rows of one person, as old scripts left them, and as many or none of the other.
+/// Three to five surplus rows of one person, as old scripts left them, and none, one or five of the other.
 #[tokio::test]
 async fn surplus_rows_go_with_one_repair_and_one_stays() {
     for (mine, theirs) in [(3, 0), (4, 1), (5, 5)] {
@@ -247,7 +247,7 @@ async fn surplus_rows_go_with_one_repair_and_one_stays() {
     }
 }
 
-/// A store by way of a proxy that has `meanwhile` done before the engine sees the first transaction.
+/// Returns a writer behind a proxy that runs `meanwhile` before the engine sees the first transaction.
 fn with_meanwhile(
     sandbox: &Arc<Sandbox>,
     meanwhile: impl AsyncFn(&Sandbox) + Send + Sync + 'static,
@@ -276,7 +276,7 @@ async fn run_by(writer: &Writer, missing: Missing) -> SyncedRows {
     sync_rows(writer, &request).await.unwrap()
 }
 
-/// Two make the rows of one conversation; between their looks a message came, so that each wants another key.
+/// Two writers make the rows of one conversation. A message comes between their reads, so each wants a different key.
 #[tokio::test]
 async fn p18_rows_that_two_make_at_once_are_one_each() {
     let sandbox = Arc::new(Sandbox::with_table().await);
@@ -300,8 +300,8 @@ async fn p18_rows_that_two_make_at_once_are_one_each() {
     assert_eq!(rows(&sandbox).await, expected);
 }
 
-/// Many movers of one conversation at once, and a message coming in before each of their transactions, so that
-/// hardly two of them see the same newest message.
+/// Many writers move the rows of one conversation at once, and a message comes before each of their transactions, so
+/// hardly any two of them see the same newest message.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p18_syncs_at_once_leave_one_row_each() {
     let sandbox = Arc::new(Sandbox::with_table().await);
@@ -310,7 +310,7 @@ async fn p18_syncs_at_once_leave_one_row_each() {
         .await;
     run(&sandbox, 1, create(1, 2), true).await;
     for round in 0..20 {
-        // In every other round all messages lie within 1 ms.
+        // In every other round all messages are within 1 ms.
         let step = [5_000, 100][round % 2];
         let begin = at(T).plus_micros(round as i64 * 50_000).unwrap();
         sandbox
@@ -357,7 +357,7 @@ async fn p18_syncs_at_once_leave_one_row_each() {
     }
 }
 
-/// Older tools wrote times in other forms, which do not sort as text beside the one that is written now.
+/// Older tools wrote times in other forms, which do not sort correctly as text next to the current form.
 #[tokio::test]
 async fn p17_conversations_that_end_at_one_time_in_an_older_form_both_move() {
     for time in [
@@ -403,7 +403,7 @@ async fn p17_conversations_that_end_at_one_time_in_an_older_form_both_move() {
     }
 }
 
-/// Old scripts only put rows: a person may have any number of them.
+/// Old scripts only put rows, so a person may have any number of them.
 #[tokio::test]
 async fn any_number_of_surplus_rows_goes() {
     const ROWS: i64 = 141;
@@ -432,7 +432,7 @@ async fn any_number_of_surplus_rows_goes() {
     assert_eq!(rows(&sandbox).await, expected);
 }
 
-/// The row of a message that just fits is too large; that is said before anything is sent.
+/// The row of a message that just fits is too large. This is reported before anything is sent.
 #[tokio::test]
 async fn a_row_that_would_be_too_large_is_a_lasting_error() {
     let sandbox = Sandbox::with_table().await;

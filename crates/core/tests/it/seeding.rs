@@ -90,7 +90,7 @@ async fn messages_carry_their_sender_and_rows_the_last_message() {
     );
 }
 
-/// Returns the ids of all messages, each as often as it is there.
+/// Returns the ids of all messages, each as often as it occurs.
 async fn ids(sandbox: &Sandbox) -> Vec<MessageId> {
     let items = sandbox.items().await.into_iter().map(Item::decode);
     let messages = items.filter_map(|item| match item {
@@ -102,7 +102,7 @@ async fn ids(sandbox: &Sandbox) -> Vec<MessageId> {
     ids
 }
 
-/// Two runs have both looked before either writes; then the seed is run once more, in peace.
+/// Both runs read the table before either writes. Then each seed is run once more, without interference.
 async fn seeds_at_once(one: (&Seed, &Script), two: (&Seed, &Script)) -> Vec<MessageId> {
     let sandbox = Sandbox::with_table().await;
     let writer = sandbox.writer();
@@ -136,7 +136,7 @@ async fn seeds_at_once(one: (&Seed, &Script), two: (&Seed, &Script)) -> Vec<Mess
     ids(&sandbox).await
 }
 
-/// Neither says when it ends, so that each takes its own now.
+/// Neither seed has an end time, so each takes its own current time.
 #[tokio::test]
 async fn p13_the_same_seed_twice_at_once_is_one_seed() {
     let (seed, script) = (seed(1), script(57));
@@ -146,7 +146,7 @@ async fn p13_the_same_seed_twice_at_once_is_one_seed() {
     assert_eq!(found.len(), 57, "each once");
 }
 
-/// Two conversations for one conversation, with one end: each message wants the key of one of the other.
+/// Two scripts for one conversation, with the same end: each message wants the key of a message of the other script.
 #[tokio::test]
 async fn p13_two_seeds_of_one_group_at_once_lose_nothing() {
     let seed = Seed {
@@ -162,7 +162,7 @@ async fn p13_two_seeds_of_one_group_at_once_lose_nothing() {
     assert_eq!(found.len(), 114, "each once");
 }
 
-/// Whatever single item is lost, seeding again makes the same table.
+/// If any single item is lost, seeding again restores the same table.
 #[tokio::test]
 async fn p14_any_lost_item_comes_back_where_it_was() {
     let sandbox = Sandbox::with_table().await;
@@ -194,7 +194,7 @@ async fn messages_of_the_application_are_respected() {
     let later = at(NOW).plus_micros(1_000_000).unwrap();
     let second = run(&sandbox, &seed, &script, later).await.unwrap();
     assert_eq!(second.written, 0);
-    // The rows go on to the newest message of the conversation, not of the script.
+    // The rows move to the newest message of the conversation, not of the script.
     assert_eq!(second.rows.updated.len(), 2);
     let third = run(&sandbox, &seed, &script, later).await.unwrap();
     assert!(!third.rows.changed());

@@ -1,4 +1,4 @@
-//! An index that is behind, or gives empty pages, neither loses nor doubles a row.
+//! With an index that is behind or returns empty pages, no row is lost or doubled.
 
 use ddb_core::conversation::{Doubled, Missing, SyncRequest, look, sync_rows};
 use ddb_core::item::{ConversationRow, Item, RawItem};
@@ -26,7 +26,7 @@ fn both_at(time: &str, text: &str) -> [ConversationRow; 2] {
     [(1, 2), (2, 1)].map(|pair| row(conversation(1), at(time), pair, text))
 }
 
-/// A conversation whose rows stand at NOW, and whose newest message is at NEW.
+/// A conversation whose rows are at NOW and whose newest message is at NEW.
 async fn sandbox() -> Sandbox {
     let sandbox = Sandbox::with_table().await;
     for (n, time) in [OLD, NOW, NEW].into_iter().enumerate() {
@@ -50,7 +50,7 @@ fn wire(row: &ConversationRow) -> Value {
     Value::Object(texts.collect())
 }
 
-/// Has an index hold these rows, page by page, whatever the table holds.
+/// Makes the index contain these rows, page by page, whatever the table contains.
 fn index_of(sandbox: &Sandbox, pages: Vec<Vec<ConversationRow>>) -> Server {
     let engine = sandbox.url();
     Server::start(move |request| {
@@ -96,7 +96,7 @@ async fn p20_a_stale_index_neither_loses_nor_doubles_a_row() {
         vec![vec![]],
         vec![old.to_vec()],
         vec![now.to_vec()],
-        // A view of what is not there yet: an index may even be ahead of what was read.
+        // Rows that are not there yet: an index may even be ahead of what was read.
         vec![new.to_vec()],
         vec![old.to_vec(), now.to_vec()],
         vec![vec![], now.to_vec(), vec![]],

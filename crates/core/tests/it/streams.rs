@@ -1,5 +1,5 @@
-//! Following a stream whose shards are scripted: no engine splits shards, trims records or lets iterators
-//! expire at will.
+//! Following a stream whose shards are scripted: no engine splits shards, trims records or expires iterators on
+//! demand.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -68,7 +68,7 @@ impl Script {
         }
     }
 
-    /// Gives two records at a time.
+    /// Returns two records at a time.
     fn records(&mut self, iterator: &str) -> Answer {
         let (shard, after) = iterator.split_once(' ').unwrap();
         let after: u32 = after.parse().unwrap();
@@ -96,7 +96,7 @@ impl Script {
     }
 }
 
-/// Describes one shard a page.
+/// Describes one shard per page.
 fn describe(body: &Value) -> Answer {
     let start = body["ExclusiveStartShardId"].as_str();
     let place = start.map_or(0, |start| {
@@ -121,7 +121,7 @@ fn scripted() -> (Server, std::sync::Arc<Mutex<Script>>) {
     (server, script)
 }
 
-/// Reads until nothing comes any more; returns the numbers of the records and what was trimmed.
+/// Reads until nothing more comes. Returns the numbers of the records and the shards that were trimmed.
 async fn read_all(follower: &mut Follower) -> (Vec<u32>, Vec<String>) {
     let (mut numbers, mut trimmed) = (Vec::new(), Vec::new());
     let number = |key: &SortKey| -> u32 { key.as_str().parse().unwrap() };
@@ -180,7 +180,7 @@ async fn p21_a_checkpoint_goes_on_after_what_was_committed() {
     first.commit(batch);
     let checkpoint: Checkpoint = first.checkpoint();
     assert_eq!(checkpoint.shards["shardId-parent"], format!("{:021}", 2));
-    // What is read and not committed comes again.
+    // Records that are read but not committed come again.
     let lost = first.next().await.unwrap();
     assert_eq!(lost.inserted.len(), 2);
     let mut second = Follower::new(streams, ARN, Begin::After(checkpoint), Timestamp::now());

@@ -44,7 +44,7 @@ fn specs() -> Vec<TableSpec> {
     specs
 }
 
-/// Every kind of table becomes every other one, by the calls that were planned.
+/// A table of any kind is changed into any other, by the planned calls.
 #[tokio::test]
 async fn a_table_is_changed_in_place_into_any_other() {
     let specs = specs();
@@ -86,7 +86,7 @@ async fn a_lost_index_is_made_again() {
     assert_eq!(spec.shape().differences(&shape(&sandbox).await), []);
 }
 
-/// What was allowed was said about a table that is no longer so: nothing is changed.
+/// The permission is for a table that has changed since, so nothing is changed.
 #[tokio::test]
 async fn p06_a_table_that_changed_since_the_question_is_left_alone() {
     let sandbox = Sandbox::with_table().await;
@@ -98,7 +98,7 @@ async fn p06_a_table_that_changed_since_the_question_is_left_alone() {
         panic!();
     };
     let allowed = sandbox.changeable(changes);
-    // Somebody else renews the stream: what would be turned off is another one.
+    // Somebody else renews the stream, so the change would turn off a different one.
     for change in [Change::StreamOff { arn: None }, Change::StreamOn] {
         let request = change.request(sandbox.table());
         request.send_with(&sandbox.client()).await.unwrap();
@@ -107,7 +107,7 @@ async fn p06_a_table_that_changed_since_the_question_is_left_alone() {
     let stale = allowed.change_table(&spec, DEADLINE).await;
     assert!(matches!(stale, Err(ChangeError::Stale { .. })), "{stale:?}");
     assert_eq!(shape(&sandbox).await, renewed);
-    // And done by somebody else, it is not done twice.
+    // A change that somebody else has made is not made twice.
     let Plan::InPlace(changes) = spec.plan(&renewed) else {
         panic!();
     };
@@ -129,7 +129,7 @@ async fn a_dropped_table_is_gone() {
     assert_eq!(second.unwrap(), TableState::Unchanged);
 }
 
-/// Amazon's DynamoDB Local does not know deletion protection, so this is for the embedded engine.
+/// Amazon's DynamoDB Local has no deletion protection, so this uses the embedded engine.
 #[tokio::test]
 async fn p07_a_protected_table_is_left_alone() {
     let sandbox = Sandbox::embedded();
@@ -144,7 +144,7 @@ async fn p07_a_protected_table_is_left_alone() {
     assert!(table.deletion_protected);
 }
 
-/// ListTables gives at most 100 names a page.
+/// ListTables returns at most 100 names per page.
 #[tokio::test]
 async fn all_pages_of_tables_are_listed() {
     let sandbox = Sandbox::new();

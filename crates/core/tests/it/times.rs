@@ -1,4 +1,4 @@
-//! Older times written anew: whatever a reader looks at, and whenever, is whole.
+//! Older times are rewritten: whatever a reader looks at, and whenever, is complete.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
@@ -27,7 +27,7 @@ fn named(zone: &str) -> Zone {
     zone.resolve(&Environment::default()).unwrap()
 }
 
-/// Brings rows and times of a whole table up to date, as `check-conversations --repair --times` does.
+/// Updates the rows and times of a whole table, as `check-conversations --repair --times` does.
 pub async fn migrate(writer: &Writer, zone: &str, keep: &Keep) -> Result<Tally, ChangesError> {
     migrate_by(writer, zone, keep, StepSize::new(None)).await
 }
@@ -76,7 +76,7 @@ fn key(sk: &str) -> SortKey {
     SortKey::verbatim(sk)
 }
 
-/// A message whose id follows from its text: two sandboxes have the same.
+/// A message whose id is derived from its text, so that two sandboxes have the same.
 pub fn said(n: u128, sk: &str, from: u128, text: &str) -> Message {
     let mut message = message(conversation(n), key(sk), from, text);
     let sender = message.sender.id;
@@ -126,7 +126,7 @@ pub async fn old_sandbox() -> Sandbox {
     sandbox
 }
 
-/// Returns the texts of each conversation's messages, by their ids, and the owners of its rows.
+/// The texts of the messages, by their ids, and the number of rows of each owner in each conversation.
 pub type Contents = (BTreeMap<String, String>, BTreeMap<(String, String), usize>);
 
 pub fn contents(items: &[RawItem]) -> Contents {
@@ -155,7 +155,7 @@ pub fn all_written(items: &[RawItem]) -> bool {
     items.iter().all(|item| key(item).is_written_form())
 }
 
-/// The text of the message that a reader takes for the newest of a conversation.
+/// Returns the message that a reader takes for the newest of a conversation.
 fn newest(items: &[RawItem], n: u128) -> Message {
     let messages = items
         .iter()
@@ -210,7 +210,7 @@ async fn p35_a_migration_that_is_ended_anywhere_loses_and_doubles_nothing() {
             .unwrap();
         sandbox.items().await
     };
-    // The requests that plan change nothing; ended among them, it begins anew. Killed at each of them, it takes minutes.
+    // The requests that plan change nothing: ended there, it starts again. Killing it at each of them takes minutes.
     let apart = if is_deep() { 1 } else { 11 };
     for (requests, next_is_seen) in (12..).step_by(apart).zip([false, true].into_iter().cycle()) {
         let sandbox = old_sandbox().await;
@@ -236,7 +236,7 @@ async fn p35_a_migration_that_is_ended_anywhere_loses_and_doubles_nothing() {
     }
 }
 
-/// What was in flight: how many conversations at once, and the messages that were deleted, in order.
+/// What was in flight: the most conversations at once, and the deleted messages, in order.
 #[derive(Default)]
 struct Flights {
     now: BTreeSet<String>,
@@ -244,7 +244,7 @@ struct Flights {
     deleted: BTreeMap<String, Vec<String>>,
 }
 
-/// Takes down transactions that move messages. Each waits until as many are in flight as there may be, once.
+/// Records the transactions that move messages. Each one waits until the maximum number is in flight, once.
 fn watching(sandbox: &Sandbox, flights: &Arc<(Mutex<Flights>, Condvar)>) -> Server {
     let (engine, flights) = (sandbox.url(), Arc::clone(flights));
     Server::start(move |request| {
@@ -278,7 +278,7 @@ fn watching(sandbox: &Sandbox, flights: &Arc<(Mutex<Flights>, Condvar)>) -> Serv
                 .or_default()
                 .extend(keys);
             more.notify_all();
-            // At the end of the work there are fewer. Where so many never come, the test fails by their number.
+            // Fewer are in flight at the end of the work. If the maximum is never reached, the number fails the test.
             let patience = Duration::from_secs(2);
             let is_alone =
                 |flights: &mut Flights| flights.most < AT_ONCE && flights.deleted.len() >= AT_ONCE;
@@ -293,13 +293,13 @@ fn watching(sandbox: &Sandbox, flights: &Arc<(Mutex<Flights>, Condvar)>) -> Serv
     })
 }
 
-/// More conversations than are sent at once, each of several steps.
+/// More conversations than are sent at once, each with several steps.
 #[tokio::test]
 async fn several_conversations_are_brought_up_to_date_at_once_each_in_its_order() {
     const CONVERSATIONS: u128 = AT_ONCE as u128 + 3;
     let mut items = Vec::new();
     for n in 1..=CONVERSATIONS {
-        // Some are done before others.
+        // Some conversations end before others.
         for minute in 0..6 + n % 3 {
             let sk = format!("2023-05-01T10:{minute:02}:00.{n:06}");
             items.push(raw(&said(
@@ -320,7 +320,7 @@ async fn several_conversations_are_brought_up_to_date_at_once_each_in_its_order(
     let before = sandbox.items().await;
     let folder = tempfile::tempdir().unwrap();
     let receipt = folder.path().join("r");
-    // Two changes a step: one message.
+    // Two changes per step, which move one message.
     let size = StepSize::new(NonZeroU32::new(4));
     for is_undo in [false, true] {
         let flights = Arc::default();
@@ -334,7 +334,7 @@ async fn several_conversations_are_brought_up_to_date_at_once_each_in_its_order(
         let flights = flights.0.lock().unwrap();
         assert_eq!(flights.most, AT_ONCE, "undo: {is_undo}");
         assert_eq!(flights.deleted.len() as u128, CONVERSATIONS);
-        // These times move later, so that the newest go first; taken back, they go last.
+        // These times move later, so the newest messages go first. In the undo they go last.
         for (conversation, deleted) in &flights.deleted {
             let mut sorted = deleted.clone();
             sorted.sort_by(|a, b| if is_undo { a.cmp(b) } else { b.cmp(a) });
@@ -345,7 +345,7 @@ async fn several_conversations_are_brought_up_to_date_at_once_each_in_its_order(
     assert_eq!(sandbox.items().await, before);
 }
 
-/// A reader looks after every transaction.
+/// A reader looks at the table after every transaction.
 #[tokio::test]
 async fn p35_what_a_reader_takes_for_the_newest_never_goes_back() {
     for zone in ["UTC", "Europe/Berlin", "America/New_York"] {
@@ -369,7 +369,7 @@ async fn p35_what_a_reader_takes_for_the_newest_never_goes_back() {
                 for (n, last) in (1..).zip(seen.lock().unwrap().iter_mut()) {
                     let now = newest(&items, n);
                     if now.id != last.id {
-                        // Another message is the newest only where it is, by its instant.
+                        // Another message becomes the newest only if its time is not earlier.
                         assert!(now.created_at.time().unwrap() >= last.created_at.time().unwrap());
                     }
                     *last = now;
@@ -384,7 +384,7 @@ async fn p35_what_a_reader_takes_for_the_newest_never_goes_back() {
     }
 }
 
-/// Somebody writes between the plan and each of its transactions.
+/// Somebody writes between the plan and each of its first four transactions.
 #[tokio::test]
 async fn p35_writers_beside_a_migration_lose_nothing() {
     let sandbox = Arc::new(old_sandbox().await);
@@ -443,8 +443,8 @@ async fn p35_writers_beside_a_migration_lose_nothing() {
     assert!(pass.suspects().is_empty());
 }
 
-/// What the course's own Lambda does at each record of a table's stream: where a message was put, it deletes the rows
-/// that the index shows, and puts both at the key of that message.
+/// What the course's own Lambda function does at each record of a table's stream: if a message was put, it deletes
+/// the rows that the index shows, and puts both at the key of that message.
 pub async fn course_lambda(sandbox: &Sandbox, inserted: &Message) {
     let index = sandbox.items().await.into_iter();
     let rows: Vec<_> = index
@@ -464,7 +464,7 @@ pub async fn course_lambda(sandbox: &Sandbox, inserted: &Message) {
     }
 }
 
-/// Messages of a table that another one does not have under their key: those are INSERT records.
+/// Returns the messages whose keys an earlier table does not have: those are INSERT records.
 pub fn inserted(before: &[RawItem], after: &[RawItem]) -> Vec<Message> {
     let keys = |item: &RawItem| [item["pk"].clone(), item["sk"].clone()];
     let is_new = |item: &&RawItem| !before.iter().any(|old| keys(old) == keys(item));
@@ -482,8 +482,9 @@ pub fn suspects(items: &[RawItem]) -> usize {
     pass.suspects().len()
 }
 
-/// The how-to stops the course's function, migrates, and starts it again at LATEST: the table is clean then, and after
-/// the next message. Started where it had stopped, it puts the rows at whatever message was put last.
+/// The how-to stops the course's function, migrates, and starts it again at LATEST. The table is clean then, and
+/// after the next message. If the function starts where it stopped, it puts the rows at the message that was put
+/// last.
 #[tokio::test]
 async fn p35_a_foreign_function_is_stopped_first_and_starts_again_at_latest() {
     for starts_at_latest in [true, false] {
@@ -497,7 +498,7 @@ async fn p35_a_foreign_function_is_stopped_first_and_starts_again_at_latest() {
         let records = inserted(&before, &after);
         assert!(records.len() > 10, "each message is put anew");
         if !starts_at_latest {
-            // Records of one partition come in the order of the work: there the newest is put first.
+            // Records of one partition come in the order of the work, in which the newest message is put first.
             for message in records.iter().rev() {
                 course_lambda(&sandbox, message).await;
             }

@@ -1,4 +1,4 @@
-//! Older times written anew while others are at work: a second operator, and the course's own function.
+//! Older times are rewritten while others are at work: a second operator, and the course's own function.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -25,7 +25,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(work)
 }
 
-/// How often each message is there, and each person's row of each conversation.
+/// Counts each message, and each person's rows of each conversation.
 fn counts(items: &[RawItem]) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
     let (mut messages, mut rows) = (BTreeMap::new(), BTreeMap::new());
     for item in items {
@@ -44,7 +44,7 @@ fn counts(items: &[RawItem]) -> (BTreeMap<String, usize>, BTreeMap<String, usize
     (messages, rows)
 }
 
-/// Says what a reader of the whole table may never see.
+/// Describes what a reader of the whole table must never see, if it is there.
 fn broken(before: &[RawItem], now: &[RawItem]) -> Option<String> {
     let ((messages, rows), (messages_now, rows_now)) = (counts(before), counts(now));
     if messages_now != messages {
@@ -59,7 +59,7 @@ fn broken(before: &[RawItem], now: &[RawItem]) -> Option<String> {
     any.then(|| format!("rows {rows_now:?}"))
 }
 
-/// Stands before the engine, and has a reader look at the whole table after every transaction, alone.
+/// Starts a server in front of the engine. A reader looks at the whole table after every transaction, one at a time.
 fn looked_at(sandbox: &Arc<Sandbox>, seen: &Arc<Mutex<(usize, Vec<String>)>>) -> Server {
     let (engine, reader, seen) = (sandbox.url(), Arc::clone(sandbox), Arc::clone(seen));
     let before = old_table();
@@ -75,7 +75,7 @@ fn looked_at(sandbox: &Arc<Sandbox>, seen: &Arc<Mutex<(usize, Vec<String>)>>) ->
     })
 }
 
-/// Holds requests back until others have passed them: what was read is old by the time that it is acted upon.
+/// Holds requests back until others have passed them, so that what was read is out of date when it is acted on.
 fn in_the_way(rng: &mut Rng, traffic: &Traffic, url: &str) -> Proxy {
     let seed = rng.u64(..);
     Proxy::start_in(traffic, url, move |nth, request| {
@@ -143,19 +143,19 @@ fn p35_two_operators_at_once_lose_and_double_nothing() {
 /// Which records the course's function handles, and when.
 #[derive(Debug, Clone, Copy)]
 enum Handled {
-    /// Those of each step, right after it, until it is stopped after a step of this number.
+    /// The records of each step, right after it, until it is stopped after a step of this number.
     Until(usize),
-    /// Those of the first step, late: after a step of this number.
+    /// The records of the first step, but late: after a step of this number.
     FirstAfter(usize),
 }
 
-/// The function handles records between any two steps, until it is stopped. The how-to stops it first; where it was
-/// not, the messages are whole all the same, and the command run again leaves a clean table. Then the function starts
-/// at LATEST, and it stays clean.
+/// The function handles records between any two steps, until it is stopped. The how-to stops it first. If it was not
+/// stopped, the messages are still complete, and running the command again leaves a clean table. Then the function
+/// starts at LATEST, and the table stays clean.
 #[tokio::test]
 async fn p35_a_foreign_function_between_any_two_steps_is_mended_by_the_order_of_the_how_to() {
     const ZONE: &str = "America/Toronto";
-    // In a hurry, not between all of them.
+    // In a quick run, not between all of them.
     let apart = if is_deep() { 1 } else { 3 };
     for late in [false, true] {
         for nth in (0..).step_by(apart) {
@@ -165,7 +165,7 @@ async fn p35_a_foreign_function_between_any_two_steps_is_mended_by_the_order_of_
             };
             let sandbox = Arc::new(old_sandbox().await);
             let (engine, table) = (sandbox.url(), Arc::clone(&sandbox));
-            // Transactions, records that wait, and records that were handled.
+            // The number of transactions, the records that wait, and the number of records that were handled.
             let state = Arc::new(Mutex::new((0, Vec::new(), 0)));
             let shared = Arc::clone(&state);
             let server = Server::start(move |request| {
@@ -203,7 +203,7 @@ async fn p35_a_foreign_function_between_any_two_steps_is_mended_by_the_order_of_
                 .unwrap();
             let texts = contents(&old_table()).0;
             assert_eq!(contents(&sandbox.items().await).0, texts, "{handled:?}");
-            // It is stopped by now, and the operator runs the command again.
+            // The function is stopped by now, and the operator runs the command again.
             Box::pin(migrate(&sandbox.writer(), ZONE, &Keep::Nowhere))
                 .await
                 .unwrap();
@@ -216,7 +216,7 @@ async fn p35_a_foreign_function_between_any_two_steps_is_mended_by_the_order_of_
                 "{rows:?}"
             );
             assert_eq!(suspects(&items), 0, "{handled:?}");
-            // It starts at LATEST: the records of the work are not for it.
+            // The function starts at LATEST, so it does not get the records of the work.
             for n in [1, 2] {
                 let at = format!("2026-05-01T10:00:00.00000{n}+00:00");
                 let next = said(n, &at, 1, "after it");

@@ -1,4 +1,4 @@
-//! Pages of any content, read as the SDK and as serde_json read them.
+//! Pages of any content are read as the SDK and serde_json read them.
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use std::sync::{Arc, Mutex};
 
-/// Answers every request with one body.
+/// Answers every request with the same body.
 #[derive(Debug, Clone, Default)]
 struct Canned(Arc<Mutex<String>>);
 
@@ -26,7 +26,7 @@ impl HttpConnector for Canned {
     }
 }
 
-/// The SDK, which reads a page as it does: a map per item.
+/// The SDK, which reads a page its own way: a map per item.
 struct Sdk {
     answer: Canned,
     client: aws_sdk_dynamodb::Client,
@@ -72,7 +72,7 @@ fn by_the_sdk(body: &str) -> (Vec<RawItem>, PageMeta) {
     SDK.with(|sdk| sdk.read(body))
 }
 
-/// What may happen to a page: so many bytes at a place are others.
+/// Damage to a page: some bytes at a place are replaced by others.
 fn damage() -> impl Strategy<Value = (prop::sample::Index, Vec<u8>, usize)> {
     let pieces = prop::sample::select(vec![
         "",
@@ -148,8 +148,8 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Items in JSON, of a few shapes, as a service has them: many have the same names, in the same order. A name may be
-/// there twice.
+/// Items in JSON, of a few shapes, as a service returns them: many have the same names, in the same order. A name may
+/// occur twice.
 fn items() -> impl Strategy<Value = String> {
     let value = prop_oneof![2 => text().prop_map(|text| json!({"S": text})), 1 => value()];
     let shapes = prop::collection::vec(prop::collection::vec(name(), 0..6), 1..4);
@@ -165,8 +165,8 @@ fn items() -> impl Strategy<Value = String> {
     })
 }
 
-/// Escapes what it can in all strings, as a server may: `\u00e9`. Not what base64 consists of, where the
-/// SDK knows no escapes.
+/// Escapes what it can in all strings, as a server may: `\u00e9`. Leaves out the characters of base64, where the SDK
+/// accepts no escapes.
 fn escaped(json: &str) -> String {
     let mut out = String::new();
     let mut inside = false;
@@ -199,7 +199,7 @@ fn escaped(json: &str) -> String {
 proptest! {
     #![proptest_config(cases())]
 
-    /// The compact reader finds what serde_json finds, and refuses what that refuses.
+    /// The compact reader finds what serde_json finds, and refuses what serde_json refuses.
     #[test]
     fn a_damaged_page_is_read_as_any_json_or_refused(
         items in items(),
@@ -276,7 +276,7 @@ fn of_attributes_with_one_name_the_last_counts() {
     assert!(wanted.next().is_none());
 }
 
-/// What a fuzzer begins with, and what it found.
+/// The inputs that the fuzzer starts with, and those that it found.
 #[test]
 fn the_corpus_of_the_fuzzer_is_read_as_any_json() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/page");

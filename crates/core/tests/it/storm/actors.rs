@@ -1,4 +1,4 @@
-//! Who acts in a storm, and on what.
+//! The actors of a storm, and what they act on.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ use super::verdict::Broken;
 use crate::changes::repair;
 use crate::data::{at, conversation, message, person, raw};
 
-/// Where the conversations end, where somebody says so.
+/// When the conversations end, if a seed says so.
 const T: &str = "2026-03-22T08:35:09.123456+00:00";
-/// An instant after all others, as older tools wrote it.
+/// An instant after all others, in the forms of older tools.
 pub const OLD_FORMS: [&str; 3] = [
     "2026-03-22T08:35:09.200000Z",
     "2026-03-22T10:35:09.200000+02:00",
@@ -57,7 +57,7 @@ impl Talk {
     }
 }
 
-/// What one actor does. `place` says in which conversation of the stage.
+/// What one actor does. `place` is the index of the conversation on the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
     Seed {
@@ -78,20 +78,20 @@ pub enum Deed {
     Repair,
 }
 
-/// A message that somebody was told to be written.
+/// A message that an actor was told is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledged {
     pub conversation: ConversationId,
-    /// `None` where only its text is known.
+    /// `None` if only its text is known.
     pub id: Option<MessageId>,
     pub text: String,
 }
 
-/// What an actor was told to be done.
+/// What an actor was told is done.
 #[derive(Debug, Clone, Default)]
 pub struct Told {
     pub messages: Vec<Acknowledged>,
-    /// Conversations whose rows have been moved to the message at this key, or one that is newer.
+    /// Conversations whose rows were moved to the message at this key, or to a newer one.
     pub moved: Vec<(ConversationId, SortKey)>,
 }
 
@@ -113,7 +113,7 @@ pub struct Stage {
     pub talks: Vec<Talk>,
 }
 
-/// Lines that are the script's own.
+/// A script with its own lines.
 fn script(name: &str, lines: usize) -> Script {
     let text: String = (0..lines)
         .map(|n| format!("Person {}: {name}, line {n}\n", n % 2 + 1))
@@ -134,7 +134,7 @@ impl Stage {
         Self { sandbox, talks }
     }
 
-    /// Seeds what is there before the storm.
+    /// Seeds the conversations that are there before the storm.
     pub async fn begin(&self) {
         let before = at(T).plus_micros(-24 * HOUR).unwrap();
         for talk in self.talks.iter().filter(|talk| talk.is_begun) {
@@ -167,7 +167,7 @@ impl Stage {
         Ok(told)
     }
 
-    /// Acts; returns what this actor is told. An error is one that no actor should meet.
+    /// Acts, and returns what this actor is told. An error is one that no actor should get.
     pub async fn act(&self, writer: &Writer, deed: Deed, micros: i64) -> Result<Told, String> {
         let text: Text = format!("said at {micros}").parse().unwrap();
         let told = |conversation, id| Told {
@@ -184,7 +184,7 @@ impl Stage {
                 let seed = talk.seed(talk.ends_at.then(|| at(T)));
                 let script = own_script(script);
                 match self.seed(writer, &seed, &script, now(micros)).await {
-                    // It says truthfully that it did not do it.
+                    // It reports truthfully that it did not do it.
                     Err(SeedError::Plan { .. } | SeedError::Store(Error::Contended { .. })) => {
                         Ok(Told::default())
                     }
@@ -220,7 +220,7 @@ impl Stage {
         }
     }
 
-    /// Moves rows, and again, as whoever follows the stream does for each message.
+    /// Moves rows twice, as a follower of the stream does for each message.
     async fn sync(&self, writer: &Writer) -> Result<Told, String> {
         let mut told = Told::default();
         for talk in self.talks.iter().chain(&self.talks) {
@@ -254,8 +254,8 @@ impl Stage {
         Ok(Told::default())
     }
 
-    /// Does what an operator does after it, in peace: whatever was seeded is seeded again, then rows are
-    /// moved and mended. Returns what the operator is told, and what failed.
+    /// Does what an operator does after the storm, without interference: runs all seeds again, then moves and repairs
+    /// rows. Returns what the operator is told, and what failed.
     pub async fn sync_rows(&self, deeds: &[Deed]) -> (Told, Vec<Broken>) {
         let writer = self.sandbox.writer();
         let (mut told, mut broken) = (Told::default(), Vec::new());

@@ -1,7 +1,7 @@
-//! The storm: seeds, messages, conversations, moves and repairs at once on one table, each by way of a proxy
-//! that holds requests back, and kills. What happens follows from a seed, but for how the operating system
-//! runs its threads. Afterwards an operator seeds again, follows and repairs, and then all has to be there
-//! once, and each row at its place.
+//! The storm: seeds, messages, conversations, moves and repairs at once on one table, each through a proxy that
+//! delays requests and kills. A seed determines what happens, except how the operating system runs the threads.
+//! Afterwards an operator seeds again, syncs and repairs. Then everything has to be there once, and each row at its
+//! place.
 
 mod actors;
 mod verdict;
@@ -19,12 +19,12 @@ use verdict::Broken;
 const FEW: u64 = 20;
 const MANY: u64 = 2_000;
 
-/// What stands on the stage in one round, and who does what on it.
+/// Returns the conversations of one round, and what the actors do.
 fn scene(rng: &mut Rng) -> (Vec<Talk>, Vec<Deed>) {
     let talks: Vec<Talk> = (0..rng.usize(1..=3))
         .map(|n| Talk {
             number: n as u128 + 1,
-            // All conversations are of one person, so that their rows meet in one partition.
+            // All conversations are of one person, so their rows are in one partition.
             other: if n < 2 { 2 } else { 3 },
             is_begun: rng.bool(),
             ends_at: rng.bool(),
@@ -48,7 +48,7 @@ fn scene(rng: &mut Rng) -> (Vec<Talk>, Vec<Deed>) {
             let sender = [1, talk.other][rng.usize(..2)];
             deeds.push(Deed::Message { place, sender });
         }
-        // In a third of the rounds the old backend writes, and all at the same instant.
+        // In a third of the rounds the old backend writes too, always at the same instant.
         if form < actors::OLD_FORMS.len() {
             deeds.push(Deed::OldMessage { place, form });
         }
@@ -60,14 +60,14 @@ fn scene(rng: &mut Rng) -> (Vec<Talk>, Vec<Deed>) {
     (talks, deeds)
 }
 
-/// Says what befalls the requests of one actor.
+/// Returns the faults that the requests of one actor get.
 fn weather(
     mut rng: Rng,
     may_kill: bool,
 ) -> impl Fn(usize, &Request) -> Option<Fault> + Send + Sync + 'static {
     let killed_at = (may_kill && rng.u8(..4) == 0).then(|| rng.usize(..16));
     let killed = [Fault::KilledBefore, Fault::KilledAfter][rng.usize(..2)];
-    // Half of them come when the others are in the middle of it.
+    // Half of the actors come when the others are in the middle of their work.
     let late = rng.bool().then(|| Fault::Held(rng.u8(10..120)));
     let seed = rng.u64(..);
     move |nth, request| {
@@ -78,7 +78,7 @@ fn weather(
             return late;
         }
         let mut rng = Rng::with_seed(seed.wrapping_add(nth as u64));
-        // What was read is old by the time that it is acted upon.
+        // Delayed writes act on reads that are out of date.
         let longest = match request.operation.as_str() {
             "TransactWriteItems" | "PutItem" | "BatchExecuteStatement" => 60,
             _ => 15,
@@ -94,7 +94,7 @@ fn weather(
     }
 }
 
-/// Lets all act at once; returns what was broken during and after it.
+/// Lets all actors act at once. Returns what was broken during and after it.
 async fn round(seed: u64) -> Vec<Broken> {
     let mut rng = Rng::with_seed(seed);
     let (talks, deeds) = scene(&mut rng);
@@ -118,7 +118,7 @@ async fn round(seed: u64) -> Vec<Broken> {
         let writer = stage.sandbox.writer_at(&proxy.url());
         let stage = &stage;
         async move {
-            // Whoever was killed promised nothing.
+            // An actor that was killed promised nothing.
             proxy.work(stage.act(&writer, *deed, micros)).await
         }
     });

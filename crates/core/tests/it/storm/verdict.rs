@@ -8,10 +8,10 @@ use ddb_core::key::{ConversationId, MessageId, SortKey, UserId};
 
 use super::actors::{Acknowledged, Stage, Told, scan};
 
-/// What kind of thing does not hold.
+/// A kind of violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Somebody met an error that they should not.
+    /// An actor got an error that it should not get.
     Failed,
     /// A message that was acknowledged is not there.
     Lost,
@@ -21,7 +21,7 @@ pub enum Kind {
     WentBack,
     /// Somebody has two rows for a conversation, and nobody was killed.
     Doubled,
-    /// Somebody does not have exactly one row for a conversation after it was mended.
+    /// Somebody does not have exactly one row for a conversation after the repair.
     Rows,
     /// A row is not at its conversation's newest message.
     NotAtNewest,
@@ -29,7 +29,7 @@ pub enum Kind {
     Found,
 }
 
-/// One thing that does not hold.
+/// A violation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
     kind: Kind,
@@ -48,7 +48,7 @@ impl Kind {
     }
 }
 
-/// Tells how much of each kind is broken, and the first of it: where one message is lost, a hundred often are.
+/// Formats the number of violations of each kind, and the first: if one message is lost, a hundred often are.
 pub fn tell(broken: &[Broken]) -> String {
     let mut kinds: BTreeMap<Kind, Vec<&str>> = BTreeMap::new();
     for one in broken {
@@ -101,8 +101,8 @@ fn missing(
         .collect()
 }
 
-/// Judges the table right after the storm: what was acknowledged is there, and no row has gone back behind a
-/// message that it was moved to. Where nobody was killed in the middle of it, nobody has two rows.
+/// Judges the table right after the storm: acknowledged messages are there, and no row has gone back behind a message
+/// that it was moved to. If no actor was killed in the middle of its work, nobody has two rows.
 pub async fn at_once(stage: &Stage, told: &Told, any_killed: bool) -> Vec<Broken> {
     let all = conversations(stage).await;
     let mut broken = missing(&all, &told.messages);
@@ -127,7 +127,7 @@ pub async fn at_once(stage: &Stage, told: &Told, any_killed: bool) -> Vec<Broken
     broken
 }
 
-/// Names the rows of a conversation.
+/// Formats the rows of a conversation.
 fn places(talk: &Conversation) -> String {
     let row =
         |row: &ConversationRow| format!("with {} at {}", row.other.handle, row.last_message_at);
@@ -138,7 +138,7 @@ fn micros(sk: &SortKey) -> i64 {
     sk.time().unwrap().micros()
 }
 
-/// Judges the table after all is settled.
+/// Judges the table after everything is settled.
 pub async fn judge(stage: &Stage, told: &Told) -> Vec<Broken> {
     let all = conversations(stage).await;
     let mut broken = missing(&all, &told.messages);
@@ -194,7 +194,7 @@ fn is_at(row: &ConversationRow, newest: &Message) -> bool {
     row.text == newest.text && (0..=1_000).contains(&behind)
 }
 
-/// Checks as `check-conversations` does. That older forms of time are there is no fault of the storm.
+/// Checks as `check-conversations` does. The storm is not to blame for older forms of time.
 async fn check(stage: &Stage) -> Vec<Broken> {
     let store = stage.sandbox.store();
     let mut pass = Pass::default();
