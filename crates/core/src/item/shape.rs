@@ -1,0 +1,389 @@
+//! Judging items: whether one is a message, a row, or neither, and why not.
+
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{
+    ConversationRow, Item, ItemView, Kind, Known, Message, NotUnicode, Person, RawItem,
+    UnknownReason, Value,
+};
+use crate::key::{ConversationId, KeyError, MessageId, PartitionKey, SortKey, UserId};
+use crate::schema::attribute as name;
+
+/// Says why an attribute has no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoText {
+    /// It is of another type than S.
+    OtherType,
+    /// The text is not Unicode.
+    NotUnicode,
+}
+
+type Text<'a> = Result<&'a str, NoText>;
+
+/// An item whose kind can be judged.
+pub trait Attributes {
+    /// Returns the name and the text of each attribute.
+    fn texts(&self) -> impl Iterator<Item = (&str, Result<&str, NoText>)>;
+
+    /// Returns the text of one attribute, if the item has it.
+    fn text(&self, name: &str) -> Option<Result<&str, NoText>> {
+        self.texts()
+            .find_map(|(own, text)| (own == name).then_some(text))
+    }
+}
+
+impl Attributes for RawItem {
+    fn texts(&self) -> impl Iterator<Item = (&str, Result<&str, NoText>)> {
+        self.iter().map(|(name, value)| {
+            let text = match value {
+                AttributeValue::S(text) => Ok(text.as_str()),
+                AttributeValue::N(number) if NotUnicode::held_in(number.into()).is_ok() => {
+                    Err(NoText::NotUnicode)
+                }
+                _ => Err(NoText::OtherType),
+            };
+            (name.as_str(), text)
+        })
+    }
+}
+
+impl<A: Attributes> Attributes for &A {
+    fn texts(&self) -> impl Iterator<Item = (&str, Result<&str, NoText>)> {
+        (*self).texts()
+    }
+}
+
+impl Attributes for ItemView<'_> {
+    fn texts(&self) -> impl Iterator<Item = (&str, Result<&str, NoText>)> {
+        self.iter().map(|(name, value)| {
+            let text = match value {
+                Value::S(text) => Ok(text.as_ref()),
+                Value::NotUnicode(_) => Err(NoText::NotUnicode),
+                _ => Err(NoText::OtherType),
+            };
+            (name, text)
+        })
+    }
+}
+
+/// The attributes of messages and rows, as far as an item has them.
+#[derive(Debug, Default)]
+struct Parts<'a> {
+    pk: Option<Text<'a>>,
+    sk: Option<Text<'a>>,
+    message_group_uuid: Option<Text<'a>>,
+    message_uuid: Option<Text<'a>>,
+    message: Option<Text<'a>>,
+    user_uuid: Option<Text<'a>>,
+    user_display_name: Option<Text<'a>>,
+    user_handle: Option<Text<'a>>,
+    /// The name of an attribute that neither kind has. Of several, the first by name.
+    extra: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    /// Looks at each attribute once: there may be millions of items.
+    fn of(item: &'a impl Attributes) -> Self {
+        let mut parts = Self::default();
+        for (name, text) in item.texts() {
+            let part = match name {
+                name::PK => &mut parts.pk,
+                name::SK => &mut parts.sk,
+                name::MESSAGE_GROUP_UUID => &mut parts.message_group_uuid,
+                name::MESSAGE_UUID => &mut parts.message_uuid,
+                name::MESSAGE => &mut parts.message,
+                name::USER_UUID => &mut parts.user_uuid,
+                name::USER_DISPLAY_NAME => &mut parts.user_display_name,
+                name::USER_HANDLE => &mut parts.user_handle,
+                name => {
+                    parts.extra = first(parts.extra, Some(name));
+                    continue;
+                }
+            };
+            *part = Some(text);
+        }
+        parts
+    }
+}
+
+/// Returns the first of two names by their order.
+fn first<'a>(one: Option<&'a str>, other: Option<&'a str>) -> Option<&'a str> {
+    one.into_iter().chain(other).min()
+}
+
+fn string<'a>(part: Option<Text<'a>>, name: &'static str) -> Result<&'a str, UnknownReason> {
+    part.ok_or(UnknownReason::Missing(name))?
+        .map_err(|why| match why {
+            NoText::OtherType => UnknownReason::NotAString(name),
+            NoText::NotUnicode => UnknownReason::NotUnicode(name),
+        })
+}
+
+fn parsed<T: FromStr<Err = KeyError>>(
+    part: Option<Text<'_>>,
+    name: &'static str,
+) -> Result<T, UnknownReason> {
+    string(part, name)?
+        .parse()
+        .map_err(|error| UnknownReason::Malformed(name, error))
+}
+
+/// The ids that tell the two kinds apart.
+#[derive(Debug, Clone, Copy)]
+enum Ids {
+    Message(ConversationId, MessageId),
+    Row(UserId, ConversationId),
+}
+
+/// A message or a row, borrowed from the item that it was read from.
+#[derive(Debug)]
+struct Shape<'a> {
+    ids: Ids,
+    sk: &'a str,
+    message: &'a str,
+    user: UserId,
+    display_name: &'a str,
+    handle: &'a str,
+}
+
+impl<'a> Shape<'a> {
+    /// Judges an item by its whole shape.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong with it.
+    fn of(item: &'a impl Attributes) -> Result<Self, UnknownReason> {
+        let parts = Parts::of(item);
+        let (ids, extra) = match parsed(parts.pk, name::PK)? {
+            PartitionKey::Messages(_) if parts.message_group_uuid.is_some() => {
+                return Err(UnknownReason::MessageInIndex);
+            }
+            PartitionKey::Messages(conversation) => {
+                let id = parsed(parts.message_uuid, name::MESSAGE_UUID)?;
+                (Ids::Message(conversation, id), None)
+            }
+            PartitionKey::Rows(owner) => {
+                let conversation = parsed(parts.message_group_uuid, name::MESSAGE_GROUP_UUID)?;
+                let extra = parts.message_uuid.map(|_| name::MESSAGE_UUID);
+                (Ids::Row(owner, conversation), extra)
+            }
+        };
+        let shape = Self {
+            ids,
+            user: parsed(parts.user_uuid, name::USER_UUID)?,
+            sk: string(parts.sk, name::SK)?,
+            message: string(parts.message, name::MESSAGE)?,
+            display_name: string(parts.user_display_name, name::USER_DISPLAY_NAME)?,
+            handle: string(parts.user_handle, name::USER_HANDLE)?,
+        };
+        match first(parts.extra, extra) {
+            Some(extra) => Err(UnknownReason::Extra(extra.to_owned())),
+            None => Ok(shape),
+        }
+    }
+
+    /// Copies it.
+    fn known(&self) -> Known {
+        let person = Person {
+            id: self.user,
+            display_name: self.display_name.to_owned(),
+            handle: self.handle.to_owned(),
+        };
+        let at = SortKey::verbatim(self.sk);
+        let text = self.message.to_owned();
+        match self.ids {
+            Ids::Message(conversation, id) => Known::Message(Message {
+                conversation,
+                created_at: at,
+                id,
+                text,
+                sender: person,
+            }),
+            Ids::Row(owner, conversation) => Known::ConversationRow(ConversationRow {
+                owner,
+                last_message_at: at,
+                conversation,
+                text,
+                other: person,
+            }),
+        }
+    }
+}
+
+impl Kind {
+    /// Judges an item by its whole shape: the form of its keys, and exactly the attributes of its
+    /// kind, all of type S.
+    pub fn of(item: &impl Attributes) -> Self {
+        match Shape::of(item).map(|shape| shape.ids) {
+            Ok(Ids::Message(..)) => Self::Message,
+            Ok(Ids::Row(..)) => Self::Group,
+            Err(_) => Self::Unknown,
+        }
+    }
+}
+
+impl Known {
+    /// Judges an item.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong with it, if it is neither a message nor a row.
+    pub fn of(item: &impl Attributes) -> Result<Self, UnknownReason> {
+        Ok(Shape::of(item)?.known())
+    }
+}
+
+impl Item {
+    /// Judges an item. One that is neither a message nor a row keeps all its attributes.
+    pub fn decode(raw: RawItem) -> Self {
+        match Known::of(&raw) {
+            Ok(Known::Message(message)) => Self::Message(message),
+            Ok(Known::ConversationRow(row)) => Self::ConversationRow(row),
+            Err(reason) => Self::Unknown { raw, reason },
+        }
+    }
+}
+
+/// Returns the sort key of an item, or an empty one if it is not a string.
+pub fn sort_key(item: &impl Attributes) -> SortKey {
+    let text = item.text(name::SK).and_then(Result::ok);
+    SortKey::verbatim(text.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use aws_sdk_dynamodb::primitives::Blob;
+    use proptest::prelude::*;
+
+    fn any_value() -> impl Strategy<Value = AttributeValue> {
+        let leaf = prop_oneof![
+            ".{0,8}".prop_map(AttributeValue::S),
+            "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}"
+                .prop_map(AttributeValue::S),
+            any::<i64>().prop_map(|number| AttributeValue::N(number.to_string())),
+            any::<bool>().prop_map(AttributeValue::Bool),
+            any::<Vec<u8>>().prop_map(|bytes| AttributeValue::B(Blob::new(bytes))),
+            prop::collection::vec(".{0,3}", 1..3).prop_map(AttributeValue::Ss),
+            Just(AttributeValue::Null(true)),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(AttributeValue::L),
+                prop::collection::hash_map(".{0,3}", inner, 0..3).prop_map(AttributeValue::M),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Whatever an item holds, it is decoded without loss, and its kind is that of its shape.
+        #[test]
+        fn any_item_is_decoded_without_loss(
+            text in ".{0,20}",
+            is_row: bool,
+            changes in prop::collection::vec(
+                (prop::sample::select(vec![
+                    name::PK, name::SK, name::MESSAGE, name::MESSAGE_UUID, name::USER_UUID,
+                    name::USER_HANDLE, name::MESSAGE_GROUP_UUID, "other",
+                ]), prop::option::of(any_value())),
+                0..3,
+            ),
+        ) {
+            let mut raw = match is_row {
+                true => RawItem::from(&sample::conversation_row("2026-03-22T08:35:09Z", &text)),
+                false => RawItem::from(&sample::message("2026-03-22T08:35:09Z", &text)),
+            };
+            for (name, value) in changes {
+                match value {
+                    Some(value) => raw.insert(name.to_owned(), value),
+                    None => raw.remove(name),
+                };
+            }
+            let kind = Kind::of(&raw);
+            let (decoded, back) = match Item::decode(raw.clone()) {
+                Item::Message(message) => (Kind::Message, RawItem::from(&message)),
+                Item::ConversationRow(row) => (Kind::Group, RawItem::from(&row)),
+                Item::Unknown { raw, .. } => (Kind::Unknown, raw),
+            };
+            prop_assert_eq!((decoded, back), (kind, raw));
+        }
+    }
+
+    #[test]
+    fn messages_and_group_rows_survive_the_table() {
+        let message = sample::message("2026-03-22T08:35:09.123456+00:00", "hello");
+        let raw = RawItem::from(&message);
+        assert!(!raw.contains_key(name::MESSAGE_GROUP_UUID));
+        assert_eq!(Kind::of(&raw), Kind::Message);
+        assert_eq!(Item::decode(raw), Item::Message(message));
+
+        let row = sample::conversation_row("2026-03-22T08:35:09.123456+00:00", "hello");
+        let raw = RawItem::from(&row);
+        assert_eq!(Kind::of(&raw), Kind::Group);
+        assert_eq!(Item::decode(raw), Item::ConversationRow(row));
+    }
+
+    /// Every single departure from the shape makes an item unknown, and nothing of it is lost.
+    #[test]
+    fn one_departure_from_the_shape_is_enough() {
+        let message = RawItem::from(&sample::message("2026-03-22T08:35:09Z", "hello"));
+        let row = RawItem::from(&sample::conversation_row("2026-03-22T08:35:09Z", "hello"));
+        for whole in [&message, &row] {
+            let mut departures: Vec<RawItem> = Vec::new();
+            for key in whole.keys() {
+                let mut without = whole.clone();
+                without.remove(key);
+                departures.push(without);
+                let mut number = whole.clone();
+                number.insert(key.clone(), AttributeValue::N("1".into()));
+                departures.push(number);
+            }
+            for key in [name::PK, name::USER_UUID] {
+                let mut upper = whole.clone();
+                let text = whole[key].as_s().unwrap().to_uppercase();
+                upper.insert(key.to_owned(), AttributeValue::S(text));
+                departures.push(upper);
+            }
+            let mut extra = whole.clone();
+            extra.insert("likes".into(), AttributeValue::N("1".into()));
+            departures.push(extra);
+            for departure in departures {
+                assert_eq!(Kind::of(&departure), Kind::Unknown, "{departure:?}");
+                let Item::Unknown { raw, .. } = Item::decode(departure.clone()) else {
+                    panic!("{departure:?}");
+                };
+                assert_eq!(raw, departure);
+            }
+        }
+    }
+
+    #[test]
+    fn the_reason_names_the_attribute() {
+        let mut raw = RawItem::from(&sample::message("2026-03-22T08:35:09Z", "hello"));
+        raw.insert("likes".into(), AttributeValue::N("1".into()));
+        let Item::Unknown { reason, .. } = Item::decode(raw.clone()) else {
+            panic!();
+        };
+        assert_eq!(
+            reason.to_string(),
+            "it has an attribute `likes`, which its kind does not have"
+        );
+        raw.insert(
+            name::MESSAGE_GROUP_UUID.into(),
+            AttributeValue::S("x".into()),
+        );
+        let Item::Unknown { reason, .. } = Item::decode(raw) else {
+            panic!();
+        };
+        assert_eq!(reason, UnknownReason::MessageInIndex);
+    }
+
+    #[test]
+    fn a_strange_sort_key_does_not_hide_a_message() {
+        let raw = RawItem::from(&sample::message("soon", "hello"));
+        assert_eq!(Kind::of(&raw), Kind::Message);
+    }
+}
