@@ -2,7 +2,7 @@
 //!
 //! Packagers set `DDB_COMMIT`. A package from crates.io has the commit in `.cargo_vcs_info.json`, and a checkout asks
 //! git. If none of these is available, the version has no commit. The date is `SOURCE_DATE_EPOCH`, in seconds, or else
-//! that of the commit. A debug build has neither, because it would be rebuilt with every commit.
+//! that of the commit. A debug build has neither, because it would otherwise be rebuilt with every commit.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

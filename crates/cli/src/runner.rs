@@ -49,7 +49,7 @@ pub trait Command: Parser + Send + 'static {
 /// What a command gets in addition to its options.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// Prints messages for people, and opens the printer.
+    /// The user interface, which prints messages for people and opens the printer.
     pub ui: Ui,
     /// The environment variables.
     pub environment: Environment,
@@ -62,7 +62,7 @@ pub struct Context {
     stop: Arc<Notify>,
 }
 
-/// A program: `ddb` with all its commands, or one command as a binary of its own.
+/// A program: `ddb` with all its commands, or one command as a separate binary.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
     /// Makes its command line.

@@ -41,7 +41,7 @@ pub struct Job<'a> {
     pub kind: PlanKind,
     /// Gets the permission to write, after the plan was shown.
     pub allow: &'a (dyn Fn() -> Result<Writer, Failure> + Sync),
-    /// Prints what is done.
+    /// The user interface, which prints what is done.
     pub ui: &'a Ui,
     /// The environment and the rest of the context.
     pub context: &'a Context,
@@ -80,7 +80,8 @@ impl CarriedOut {
 }
 
 impl PlanArgs {
-    /// Prints a plan, then carries it out if that is wanted and allowed. Returns `None` if nothing was to be changed.
+    /// Prints a plan, then carries it out if that is wanted and allowed. Returns `None` if the plan was only saved or
+    /// shown.
     ///
     /// # Errors
     ///
