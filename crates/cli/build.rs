@@ -1,8 +1,8 @@
-//! Says which commit is built, for `ddb --version`.
+//! Determines which commit is built, for `ddb --version`.
 //!
-//! Whoever packs says it with `DDB_COMMIT`; a package of crates.io has it in `.cargo_vcs_info.json`; a checkout asks git.
-//! Where none of them is there, the version stands alone. The date is `SOURCE_DATE_EPOCH`, in seconds, else that of the
-//! commit. A build in debug has neither, since it would be made anew with every commit.
+//! Packagers set `DDB_COMMIT`. A package from crates.io has the commit in `.cargo_vcs_info.json`, and a checkout asks
+//! git. If none of these is available, the version has no commit. The date is `SOURCE_DATE_EPOCH`, in seconds, or else
+//! that of the commit. A debug build has neither, because it would otherwise be rebuilt with every commit.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,7 +66,7 @@ struct Git<'a> {
 }
 
 impl<'a> Git<'a> {
-    /// Finds it; the checkout of whoever has a copy of this package among other files is none.
+    /// Finds it. A checkout that only contains a copy of this package among other files is not one.
     fn of(folder: &'a Path) -> Option<Self> {
         let git = Self { folder };
         let top = PathBuf::from(git.ask(&["rev-parse", "--show-toplevel"])?);
@@ -93,7 +93,7 @@ impl<'a> Git<'a> {
         self.ask(&["log", "-1", "--format=%cd", "--date=format-local:%F"])
     }
 
-    /// Returns what git answers; `None` where it is not there, or fails.
+    /// Returns git's answer, or `None` if git is missing or fails.
     fn ask(&self, question: &[&str]) -> Option<String> {
         let mut git = Command::new("git");
         git.arg("--no-optional-locks").args(question);

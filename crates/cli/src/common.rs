@@ -63,9 +63,9 @@ pub struct CommonArgs {
 /// The time zones that a command works in.
 #[derive(Debug, Clone, Copy)]
 pub struct Zones {
-    /// The zone of times that are typed without an offset, and of those that are shown.
+    /// The zone of times that are typed without an offset, and of times that are shown.
     pub times: Zone,
-    /// The zone of what is the same for everybody unless a zone is given: a calendar year, the end of a seed.
+    /// The zone of anything that is the same for everybody unless a zone is given: a calendar year, the end of a seed.
     pub dates: Zone,
 }
 
@@ -78,11 +78,11 @@ impl Zones {
 }
 
 impl CommonArgs {
-    /// The names of the options that mean nothing for a command that only prints a text.
+    /// The names of the options that have no meaning for a command that only prints a text.
     pub const OF_ANSWERS: &'static [&'static str] =
         &["output", "quiet", "verbose", "no_progress", "timeout", "tz"];
 
-    /// Returns the form of the output.
+    /// Returns the output format.
     pub fn format(&self) -> Format {
         match self {
             Self { json: true, .. } => Format::Json,
@@ -92,11 +92,11 @@ impl CommonArgs {
         }
     }
 
-    /// Returns the time zones: of the option, then of `DDB_TZ`, then of this machine.
+    /// Returns the time zones, from the option, `DDB_TZ` or this machine, in this order.
     ///
     /// # Errors
     ///
-    /// Where the variable holds no zone.
+    /// The variable does not contain a zone.
     pub fn zones(&self, environment: &Environment) -> Result<Zones, Failure> {
         const VARIABLE: &str = "DDB_TZ";
         let name = match (self.tz, environment.get(VARIABLE)?) {
@@ -116,7 +116,7 @@ impl CommonArgs {
 ///
 /// # Errors
 ///
-/// What to type in its place.
+/// A message that shows what to type instead.
 pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "not a duration; use 90s, 1m30s or 1d".to_owned())
 }

@@ -1,4 +1,4 @@
-//! How help is laid out: a screen by `-h`, everything by `--help`, with examples at its end.
+//! The layout of help: `-h` prints one screen, `--help` prints everything, with examples at the end.
 
 use std::fmt::Write;
 
@@ -8,12 +8,12 @@ use clap::{Arg, Command};
 
 use crate::output::width;
 
-/// The columns that help is laid out for where it is not written to a terminal.
+/// The width of help that is not written to a terminal.
 pub const COLUMNS: usize = 80;
 
-/// Makes the examples that end a command's help: what each is for, and what to type.
+/// Makes the examples at the end of a command's help: the purpose of each, and what to type.
 ///
-/// They work as they stand, on a table that `ddb schema-load` and `ddb seed` made.
+/// They work unchanged on a table made by `ddb schema-load` and `ddb seed`.
 pub fn examples(examples: &[(&str, &str)]) -> StyledStr {
     let mut text = heading("Examples:");
     for (purpose, line) in examples {
@@ -23,7 +23,7 @@ pub fn examples(examples: &[(&str, &str)]) -> StyledStr {
     text.into()
 }
 
-/// Gives a command and all below it the form of help that has everything: all there is to say on top, and a line or two
+/// Gives a command and all its subcommands the long form of help: the whole description at the top, and a line or two
 /// for each option.
 pub fn shaped(command: Command) -> Command {
     let all = command
@@ -37,7 +37,7 @@ pub fn shaped(command: Command) -> Command {
         .mut_subcommands(shaped)
 }
 
-/// Lists commands under headings, each with what it does.
+/// Lists commands under headings, each with its description.
 pub fn groups(command: &Command, groups: &[(&str, Vec<String>)]) -> StyledStr {
     let names = groups.iter().flat_map(|(_, members)| members);
     let widest = names.map(|name| width::of(name)).max().unwrap_or_default();
@@ -73,7 +73,7 @@ pub fn heading(text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// The options that a command shows first, where they are not the first that it has.
+/// The options that a command shows first, if they are not the first in its definition.
 const FIRST: &[(&str, &[&str])] = &[
     (
         "get-conversation",
@@ -95,13 +95,13 @@ const FIRST: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// How many options a screen shows.
+/// The number of options on one screen.
 const OPTIONS: usize = 5;
 
-/// Gives a command that was not parsed with yet, and all below it, help of two lengths: `-h` is a screen, `--help` is
-/// everything.
+/// Gives a command, and all its subcommands, help of two lengths: `-h` prints one screen, `--help` prints everything.
+/// The command must not have parsed anything yet.
 pub fn two_lengths(command: Command) -> Command {
-    // What is laid out has all names made; what is parsed with has to learn that there are two lengths.
+    // The layout needs the built command with all its names. The parser has to know that there are two lengths.
     let mut built = command.clone();
     built.build();
     with_screens(command, built, true)
@@ -109,7 +109,7 @@ pub fn two_lengths(command: Command) -> Command {
 
 fn with_screens(command: Command, mut built: Command, is_root: bool) -> Command {
     let whole = built.render_help();
-    // All that the front door says is what people choose a command by.
+    // The top-level help keeps everything, because people choose a command by it.
     let screen = if is_root && built.has_subcommands() {
         whole.clone()
     } else {
@@ -125,7 +125,7 @@ fn with_screens(command: Command, mut built: Command, is_root: bool) -> Command 
         .before_long_help(whole)
 }
 
-/// Folds a text at its blanks: what people copy, such as a URL, stays whole.
+/// Wraps a text at its spaces, so that anything people copy, such as a URL, stays whole.
 fn fold(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split(' ') {
@@ -172,8 +172,8 @@ fn screen(command: &mut Command) -> StyledStr {
     text.into()
 }
 
-/// Returns the options that a screen has room for: those that are required, those that come first, some of the command's own, and those that
-/// most commands have.
+/// Returns the options that fit on one screen: the required ones, the ones to show first, some of the command's own,
+/// and those that most commands have.
 fn first_options(command: &Command) -> Vec<&Arg> {
     let named = |name: &str| {
         let mut options = command.get_arguments();
@@ -205,7 +205,7 @@ fn first_options(command: &Command) -> Vec<&Arg> {
     chosen
 }
 
-/// Returns how an argument is typed, and what it does in short.
+/// Returns how an argument is typed, and a short description of what it does.
 fn row(argument: &Arg) -> (String, String) {
     let name = argument.to_string();
     let name = match argument.get_short() {
@@ -222,7 +222,7 @@ fn row(argument: &Arg) -> (String, String) {
     (name, help)
 }
 
-/// Returns the first of the examples that end a command's help.
+/// Returns the first of the examples at the end of a command's help.
 fn first_example(command: &Command) -> Option<String> {
     let examples = command.get_after_help()?.to_string();
     let (_, examples) = examples.split_once("Examples:\n")?;

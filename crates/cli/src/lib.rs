@@ -28,7 +28,7 @@ pub fn run_standalone<C: Command>() -> ExitCode {
     standalone(runner::command_line::<C>, runner::run::<C>)
 }
 
-/// Runs one utility with the arguments of this process: what makes its command line, and what does its work.
+/// Runs one utility with the arguments of this process: `command` makes its command line, `run` does its work.
 fn standalone(
     command: fn() -> clap::Command,
     run: fn(Program, &ArgMatches) -> ExitCode,
@@ -48,8 +48,8 @@ fn standalone(
     }
 }
 
-/// Makes the `main` of a binary that is one command, named by its `Args`. Its test binary has nothing to test, and
-/// so nothing to link.
+/// Makes the `main` of a binary that is one command, named by its `Args`. Its test binary has nothing to test, so it
+/// links nothing.
 #[macro_export]
 macro_rules! main {
     ($args:ty) => {

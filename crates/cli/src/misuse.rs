@@ -1,10 +1,10 @@
-//! Options that people expect and that are named otherwise here: the line to type in their place.
+//! Options that people expect but that have another name here, and the line to type instead.
 
 use crate::typed::Typed;
 
-/// What to type in the place of an option.
+/// What to type instead of an option.
 enum Right {
-    /// Its value alone.
+    /// Only its value.
     Value,
     /// Another option.
     Option(&'static str),
@@ -66,7 +66,7 @@ const EXPECTED: &[Expected] = &[
     any("--sender", "--by"),
 ];
 
-/// Returns the line to type where an option is not known: `known` tells the options of a command.
+/// Returns the line to type instead of one with an unknown option. `known` checks whether a command has an option.
 pub fn right_line(
     typed: &Typed,
     option: &str,
@@ -77,7 +77,7 @@ pub fn right_line(
     let at = words.iter().position(place)?;
     let command = words.iter().position(|word| known(word, ""))?;
     if at < command {
-        // What belongs to a command stands after its name.
+        // An option of a command must come after its name.
         if !known(&words[command], option) {
             return None;
         }

@@ -26,8 +26,8 @@ const DDB: Program = Program {
     catalog,
 };
 
-/// Runs the front door with the arguments of this process. Under the name of a utility, as a link has it, it is that
-/// utility: so one file serves for all.
+/// Runs the front door with the arguments of this process. If it was started under the name of a utility, such as
+/// through a link, it runs that utility, so one file serves for all.
 pub fn run() -> ExitCode {
     if let Some(utility) = called().and_then(|name| utility(&name)) {
         return crate::standalone(utility.line.command, utility.run);
@@ -55,9 +55,9 @@ fn called() -> Option<String> {
     Some(path.file_name()?.to_str()?.to_owned())
 }
 
-/// Returns the utility of a name.
+/// Returns the utility with this name.
 fn utility(name: &str) -> Option<&'static Entry> {
-    // Most of all, it is `ddb`: then no command line is made only to be asked for its name.
+    // The name is usually `ddb`: then no command lines are made only to be asked for their names.
     let named = |entry: &&Entry| entry.line.is_binary && entry.line.name() == name;
     (name != "ddb").then(|| entries().find(named)).flatten()
 }
@@ -66,21 +66,21 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
     GROUPS.iter().flat_map(|(_, entries)| *entries)
 }
 
-/// Makes `ddb` with all its commands, in their order, without what is for help alone.
+/// Makes `ddb` with all its commands, in order, without the parts that only help needs.
 pub fn catalog() -> Command {
     Command::new("ddb")
         .version(version::NUMBER)
         .long_version(version::WHOLE)
         .about("Operator tools for the Cruddur message store in DynamoDB")
         .after_help(FIRST_STEPS)
-        // They may stand before the name of the command, too.
+        // They may also come before the name of the command.
         .args(runner::common_options().map(|option| option.hide(true).global(true)))
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands(COMMAND_LINES.iter().map(|line| (line.command)()))
 }
 
-/// Returns `ddb` as it is parsed, its commands grouped in its help.
+/// Returns `ddb` for parsing, with its commands grouped in its help.
 pub fn command() -> Command {
     let command = catalog();
     let groups = help::groups(&command, &groups());
@@ -102,14 +102,14 @@ fn groups() -> Vec<(&'static str, Vec<String>)> {
         .iter()
         .map(|(heading, entries)| (*heading, names(entries)))
         .collect();
-    // Clap has this one.
+    // Clap adds this one.
     if let Some((_, last)) = groups.last_mut() {
         last.insert(0, "help".to_owned());
     }
     groups
 }
 
-/// Returns the names of the commands that are binaries of their own.
+/// Returns the names of the commands that also exist as separate binaries.
 fn binaries() -> Vec<String> {
     COMMAND_LINES
         .iter()
@@ -166,7 +166,7 @@ mod tests {
     }
 
     proptest! {
-        /// Any words are a command or an error that says something.
+        /// Any words are either a command or an error with a message.
         #[test]
         fn any_words_are_a_command_or_an_error(
             words in prop::collection::vec(prop_oneof![prop::sample::select(words()), ".{0,6}"], 0..7)

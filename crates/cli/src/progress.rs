@@ -1,4 +1,4 @@
-//! Progress on stderr, for whatever takes more than a moment: only on a terminal, and gone at the end.
+//! Progress on stderr for anything that takes more than a moment: only on a terminal, and erased at the end.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,18 +6,17 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-/// Nothing is shown before.
+/// How long it takes until something is shown.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How often a wait is drawn.
+/// How often a wait is redrawn.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The last line of the terminal, where it says how far something is. Whatever else is written to the terminal
-/// has to go around it.
+/// The last line of the terminal, which shows progress. Any other output to the terminal has to go around it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LastLine(Arc<Mutex<Option<ProgressBar>>>);
 
 impl LastLine {
-    /// Writes to the same terminal.
+    /// Writes something else to the same terminal.
     pub(crate) fn around<T>(&self, write: impl FnOnce() -> T) -> T {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(bar) => bar.suspend(write),
@@ -30,7 +29,7 @@ impl LastLine {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
     }
 
-    /// Erases the line, for good.
+    /// Erases the line for good.
     pub(crate) fn erase(&self) {
         let bar = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(bar) = bar {
@@ -39,18 +38,18 @@ impl LastLine {
     }
 }
 
-/// A line that says how far something is. It is erased when this value is dropped.
+/// A line that shows progress. It is erased when this value is dropped.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
     begun: Instant,
-    /// Where it is still to be shown.
+    /// The line to use, until it is shown.
     waiting: Option<LastLine>,
     shown: LastLine,
 }
 
 impl Progress {
-    /// Begins; `total` is what the end will be, where that is known. Without a `line` it is never shown.
+    /// Starts; `total` is the final count, if it is known. Without a `line` it is never shown.
     pub(crate) fn new(line: Option<LastLine>, what: &'static str, total: Option<u64>) -> Self {
         let form = match total {
             Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} ({rate}/s, {eta_precise} to go)",
@@ -59,14 +58,14 @@ impl Progress {
         Self::in_form(form, line, what, total)
     }
 
-    /// Begins a wait for something of which nothing can be counted.
+    /// Starts a wait for something that cannot be counted.
     pub(crate) fn waiting(line: Option<LastLine>, what: &'static str) -> Self {
         Self::in_form("{spinner} {msg} ({elapsed})", line, what, None)
     }
 
     fn in_form(form: &str, line: Option<LastLine>, what: &'static str, total: Option<u64>) -> Self {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-        // The forms are constants, and a test draws both.
+        // The templates are constants, and a test draws both.
         if let Ok(style) = ProgressStyle::with_template(form) {
             bar.set_style(style.with_key("rate", rate));
         }
@@ -78,13 +77,13 @@ impl Progress {
         }
     }
 
-    /// Says how far it is.
+    /// Updates the position.
     pub fn set(&mut self, position: u64) {
         self.bar.set_position(position);
         self.show();
     }
 
-    /// Says how long it takes until `work` is done.
+    /// Shows the elapsed time until `work` is done.
     pub async fn during<T>(mut self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         let mut ticks = tokio::time::interval(TICK);
@@ -116,9 +115,9 @@ impl Drop for Progress {
     }
 }
 
-/// Writes how many a second there are, without a fraction.
+/// Writes the rate per second, without a fraction.
 fn rate(state: &ProgressState, out: &mut dyn Write) {
-    // Where it cannot be written there is nobody to tell.
+    // If it cannot be written, there is nobody to tell.
     let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
 }
 

@@ -1,7 +1,7 @@
 //! The life of a command: parse, run, supervise, and turn the result into an exit code.
 //!
-//! The work runs on a thread of its own. The main thread waits for it, for signals and for the
-//! timeout, so that none of them can be held up by work that blocks, such as writing to a full pipe.
+//! The work runs on its own thread. The main thread waits for it, for signals and for the timeout, so none of them can
+//! be delayed by work that blocks, such as writing to a full pipe.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -27,17 +27,17 @@ use crate::version;
 
 /// One utility.
 pub trait Command: Parser + Send + 'static {
-    /// The forms of output that it has.
+    /// Its output formats.
     const FORMATS: &'static [Format];
-    /// The options of all commands that mean nothing for this one, by their ids: its help does not have them.
+    /// The ids of the common options that have no meaning for this command. Its help does not show them.
     const WITHOUT: &'static [&'static str] = &[];
 
-    /// Tells whether a signal is its regular end.
+    /// Checks whether the command normally ends on a signal.
     fn ends_on_signal(&self) -> bool {
         false
     }
 
-    /// Tells whether its answer may be longer than a screen, so that it goes through a pager then.
+    /// Checks whether the output may be longer than a screen, and then goes through a pager.
     fn is_paged(&self) -> bool {
         false
     }
@@ -46,10 +46,10 @@ pub trait Command: Parser + Send + 'static {
     fn run(self, context: Context) -> impl Future<Output = Result<Outcome, Failure>> + Send;
 }
 
-/// What a command is given beside its options.
+/// What a command gets in addition to its options.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// Speaks to people and opens the printer.
+    /// The user interface, which prints messages for people and opens the printer.
     pub ui: Ui,
     /// The environment variables.
     pub environment: Environment,
@@ -62,20 +62,20 @@ pub struct Context {
     stop: Arc<Notify>,
 }
 
-/// A program: `ddb` with all its commands, or one command as a binary of its own.
+/// A program: `ddb` with all its commands, or one command as a separate binary.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
     /// Makes its command line.
     pub command: fn() -> clap::Command,
-    /// The commands that are binaries of their own, too.
+    /// The commands that also exist as separate binaries.
     pub binaries: fn() -> Vec<String>,
     /// Makes the command line of `ddb` with all its commands, which hints and completions name.
     pub catalog: fn() -> clap::Command,
 }
 
 impl Context {
-    /// Returns the context of another command that is a part of this one, on a target that this one made: no variable
-    /// is looked at, and nothing but its answer and errors is shown.
+    /// Returns the context of another command that runs as part of this one, on a target that this one made: it reads
+    /// no environment variable, and shows only its output and errors.
     #[must_use]
     pub fn part(&self) -> Self {
         Self {
@@ -91,15 +91,15 @@ impl Context {
     }
 }
 
-/// How long a command that ends on a signal may take for it.
+/// The time that a command may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Parses the arguments of this process; on help, version and wrong usage, returns how to exit. `anew` makes the same
-/// command line once more, for help.
+/// Parses the arguments of this process. On help, version and wrong usage, returns how to exit. `anew` makes the same
+/// command line again, for help.
 ///
 /// # Errors
 ///
-/// The exit code, after everything was said.
+/// The exit code, after the messages were printed.
 pub fn parse(
     command: &mut clap::Command,
     anew: impl FnOnce() -> clap::Command,
@@ -107,7 +107,7 @@ pub fn parse(
     let parsed = command.try_get_matches_from_mut(std::env::args_os());
     parsed.map_err(|error| {
         if is_help(&error) {
-            // Help is laid out where it is wanted, and nowhere else.
+            // Help is laid out only when it is requested.
             let mut helping = help::two_lengths(anew());
             if let Err(help) = helping.try_get_matches_from_mut(std::env::args_os()) {
                 return wrong(&help, None);
@@ -118,8 +118,8 @@ pub fn parse(
     })
 }
 
-/// Makes the command line of a command: its own options, and those that all commands have, without those that mean
-/// nothing for it. It names the forms of output that the command has.
+/// Makes the command line of a command: its own options and the common ones, without those that have no meaning for it.
+/// It names the command's output formats.
 pub fn command_line<C: Command>() -> clap::Command {
     let forms = format!("Output format: {}", names(C::FORMATS));
     let common = common_options().map(|option| match option.get_id().as_str() {
@@ -130,14 +130,14 @@ pub fn command_line<C: Command>() -> clap::Command {
     C::command().long_version(version::WHOLE).args(common)
 }
 
-/// Returns the options that all commands have.
+/// Returns the common options.
 pub fn common_options() -> impl Iterator<Item = clap::Arg> {
     let common = CommonArgs::augment_args(clap::Command::new("common"));
     let common: Vec<clap::Arg> = common.get_arguments().cloned().collect();
     common.into_iter()
 }
 
-/// Returns the line to type where an option is not known that people expect.
+/// Returns the line to type instead, if the unknown option is one that people expect.
 fn right_line(error: &clap::Error, command: &clap::Command) -> Option<String> {
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
         return None;
@@ -167,10 +167,10 @@ fn is_help(error: &clap::Error) -> bool {
     )
 }
 
-/// Says what clap found, and returns how to exit. `line` is what to type in its place, where that is known.
+/// Prints what clap found, and returns how to exit. `line` is the line to type instead, if it is known.
 fn wrong(error: &clap::Error, line: Option<&str>) -> ExitCode {
     if is_help(error) || error.kind() == ErrorKind::DisplayVersion {
-        // Where stdout is gone there is nobody to tell.
+        // If stdout is closed, there is nobody to tell.
         let _ = error.print();
     } else {
         let failure = wrong_usage(error);
@@ -187,8 +187,8 @@ fn wrong(error: &clap::Error, line: Option<&str>) -> ExitCode {
     exit.into()
 }
 
-/// Turns clap's paragraphs into one line and a hint: the first paragraph says what is wrong, a line
-/// that starts with `tip:` what to do.
+/// Turns clap's paragraphs into one line and a hint: the first paragraph describes the error, and a line that starts
+/// with `tip:` suggests what to do.
 pub(crate) fn wrong_usage(error: &clap::Error) -> Failure {
     let rendered = error.render().to_string();
     let lines = || rendered.lines().map(str::trim);
@@ -206,7 +206,7 @@ pub(crate) fn wrong_usage(error: &clap::Error) -> Failure {
     Failure::refused(wrong).hint(hint)
 }
 
-/// Returns the names that what was typed is similar to, the most similar first: clap has them last.
+/// Returns the names that are similar to what was typed, the most similar first. Clap has the most similar last.
 fn similar(error: &clap::Error) -> Option<String> {
     const MOST: usize = 3;
     let similar = match error.get(ContextKind::SuggestedSubcommand)? {
@@ -220,7 +220,7 @@ fn similar(error: &clap::Error) -> Option<String> {
     }
 }
 
-/// Runs a command of a program to its end, with the options that were parsed.
+/// Runs a command of a program to its end, with the parsed options.
 pub fn run<C: Command>(program: Program, options: &ArgMatches) -> ExitCode {
     let parsed = CommonArgs::from_arg_matches(options)
         .and_then(|common| Ok((common, C::from_arg_matches(options)?)));
@@ -234,14 +234,14 @@ pub fn run<C: Command>(program: Program, options: &ArgMatches) -> ExitCode {
     silence_panics(&ui);
     let ended = supervise(command, &common, program, environment, &ui);
     ui.end_progress();
-    // Who terminates a command does not want to wait for a person.
+    // If the command is terminated, it must not wait for a person.
     let patient = !matches!(ended, Ok(Exit::Terminated));
     let ended = ended.and_then(|exit| {
         ui.end_output(patient)?;
         Ok(exit)
     });
     if ended.is_err() {
-        // It was ended, or the error that is there says more than what keeps the rest from being written.
+        // The command was terminated, or its own error says more than a failure to write the rest of the output.
         let _ = ui.end_output(patient);
     }
     ended
@@ -255,7 +255,7 @@ pub fn run<C: Command>(program: Program, options: &ArgMatches) -> ExitCode {
         .into()
 }
 
-/// A panic is a fault of ours: it is said in one line, without a backtrace.
+/// A panic is a bug in this program. It is printed in one line, without a backtrace.
 fn silence_panics(ui: &Ui) {
     let ui = ui.clone();
     std::panic::set_hook(Box::new(move |panic| {
@@ -308,7 +308,7 @@ fn supervise<C: Command>(
     };
     let (done, result) = oneshot::channel();
     have_room()?;
-    // Signals are awaited before the work begins, so that none is missed.
+    // Signal handling starts before the work, so that no signal is missed.
     let runtime = runtime()?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
@@ -330,7 +330,7 @@ fn supervise<C: Command>(
             () = sleep(timeout) => return Err(timed_out(timeout)),
             () = interrupted(&mut interrupt, ui) => Exit::Interrupted,
             _ = terminate.recv() => Exit::Terminated,
-            // Quitting the pager is no error, and what it had not shown is not read.
+            // Quitting the pager is not an error, and the output that was not shown yet is not needed.
             () = quit.quit() => return Ok(Exit::Done),
         };
         if !ends_on_signal {
@@ -351,7 +351,7 @@ type Ended = Result<Result<Outcome, Failure>, oneshot::error::RecvError>;
 fn ended(result: Ended) -> Result<Exit, Failure> {
     match result {
         Ok(result) => result.map(Exit::from),
-        // The thread panicked; the hook has said so.
+        // The thread panicked, and the hook has printed that.
         Err(_) => Ok(Exit::Failed),
     }
 }
@@ -384,10 +384,9 @@ fn timed_out(timeout: Option<Duration>) -> Failure {
     .hint("what was done so far is kept; allow more time, or check the endpoint")
 }
 
-/// Looks whether files and connections can be opened: tokio panics where it cannot have those that signals
-/// need.
+/// Checks whether files and connections can be opened: tokio panics if it cannot open those that signals need.
 fn have_room() -> Result<(), Failure> {
-    /// What two runtimes, signals, and a few connections take.
+    /// The file descriptors needed by two runtimes, signals, and a few connections.
     const DESCRIPTORS: usize = 24;
     let pairs = (0..DESCRIPTORS / 2).map(|_| UnixStream::pair());
     let opened: io::Result<Vec<_>> = pairs.collect();
@@ -415,7 +414,7 @@ fn unknown_format(format: Format, known: &[Format]) -> Failure {
     .hint(format!("the formats are {}", names(known)))
 }
 
-/// Names forms of output as they are typed.
+/// Names output formats as they are typed.
 fn names(formats: &[Format]) -> String {
     use clap::ValueEnum;
     let values = formats.iter().filter_map(ValueEnum::to_possible_value);

@@ -1,8 +1,8 @@
-//! Words as a shell takes them.
+//! Words as a shell reads them.
 
 use std::borrow::Cow;
 
-/// Quotes a word so that a POSIX shell takes it as it is.
+/// Quotes a word so that a POSIX shell takes it unchanged.
 pub fn quote(word: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

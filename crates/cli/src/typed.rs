@@ -1,19 +1,19 @@
-//! The command line as it was typed, for the lines that a person is told to type.
+//! The command line as it was typed, for lines that the operator is told to type.
 
 use crate::shell::quote;
 
-/// The words of a command line, the command first.
+/// The words of a command line, starting with the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Typed(Vec<String>);
 
 impl Typed {
-    /// Takes the words of this process.
+    /// Takes the arguments of this process.
     pub fn of_process() -> Self {
         let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
         Self::new(words)
     }
 
-    /// Takes the words of a command line: the program first, which is `ddb` or a command of its own.
+    /// Takes the words of a command line, starting with the program, which is `ddb` or a separate binary.
     pub fn new(words: impl IntoIterator<Item = String>) -> Self {
         let mut words: Vec<String> = words.into_iter().collect();
         let program = words.first().map(|program| {
@@ -32,19 +32,19 @@ impl Typed {
         &self.0
     }
 
-    /// Makes a line of `ddb` and some words.
+    /// Makes a `ddb` command line from words.
     pub fn line(words: &[String]) -> String {
         let quoted = words.iter().map(|word| quote(word));
         let words: Vec<_> = std::iter::once("ddb".into()).chain(quoted).collect();
         words.join(" ")
     }
 
-    /// Returns the same line with a conversation's id in the place of the short name that was typed for it.
+    /// Returns the same line with a conversation's id in place of the short name that was typed.
     pub fn with_conversation(&self, short: &str, id: &str) -> String {
         let same = |word: &str| word.strip_prefix('@').unwrap_or(word) == short;
         let mut words = self.0.clone();
         let is_with = |word: &str| word == "--with" || word == "--group";
-        // As the value of an option, whose place it takes; else as a word of its own.
+        // As the value of an option, it replaces the option too; otherwise it is a separate word.
         let option = (1..words.len()).find(|at| is_with(&words[at - 1]) && same(&words[*at]));
         let joined = words.iter().position(|word| {
             word.split_once('=')

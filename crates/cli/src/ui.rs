@@ -1,4 +1,4 @@
-//! What is said to people, on stderr: never data, never anything raw.
+//! Output for people, on stderr: never data, and never raw text.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::output::pager::PagerCommand;
 use crate::output::{Format, Out, Printer, Record, Screen, Totals, escape, width};
 use crate::progress::{LastLine, Progress};
 
-/// Speaks to people on stderr, and opens the printer for data on stdout.
+/// Prints messages for people on stderr, and opens the printer for data on stdout.
 #[derive(Debug, Clone)]
 pub struct Ui {
     format: Format,
@@ -39,11 +39,11 @@ const GRAY: &str = "\u{1b}[38;5;243m";
 const RESET: &str = "\u{1b}[0m";
 
 impl Ui {
-    /// Takes the options that all commands have, and what turns hints into words.
+    /// Takes the common options, and the guide that turns hints into text.
     pub fn new(common: &CommonArgs, guide: Guide) -> Self {
         Self {
             format: match common.format() {
-                // What is cut to a terminal is of no use elsewhere.
+                // A table that is cut to the terminal's width is of no use elsewhere.
                 Format::Table if !io::stdout().is_terminal() => Format::Wide,
                 format => format,
             },
@@ -59,7 +59,7 @@ impl Ui {
         }
     }
 
-    /// Speaks before any option was understood: errors only.
+    /// Makes one that prints only errors, for use before the options were parsed.
     pub fn errors_only() -> Self {
         Self {
             format: Format::Table,
@@ -75,7 +75,7 @@ impl Ui {
         }
     }
 
-    /// Says nothing but errors.
+    /// Prints only errors.
     #[must_use]
     pub fn quiet(self) -> Self {
         Self {
@@ -91,17 +91,17 @@ impl Ui {
         Self { zone, ..self }
     }
 
-    /// Returns the form of the output.
+    /// Returns the output format.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Returns the width of the terminal that stdout is, if it is one.
+    /// Returns the width of the terminal if stdout is one.
     pub fn columns(&self) -> Option<usize> {
         Some(self.size()?.0)
     }
 
-    /// Returns the columns and rows of the terminal that stdout is, if it is one.
+    /// Returns the columns and rows of the terminal if stdout is one.
     fn size(&self) -> Option<(usize, usize)> {
         let stdout = io::stdout();
         let size = stdout
@@ -118,31 +118,32 @@ impl Ui {
         })
     }
 
-    /// Lets an answer that is longer than the terminal go through a pager.
+    /// Sends output that is longer than the terminal through a pager.
     pub fn page(&self, command: PagerCommand) {
         if let Some((columns, rows)) = self.size() {
             self.out.page(command, columns, rows);
         }
     }
 
-    /// Returns where data goes.
+    /// Returns the destination of data.
     pub fn out(&self) -> Out {
         self.out.clone()
     }
 
-    /// Ends the output, and says what had to wait for it. A pager is waited for where `patient`.
+    /// Ends the output, and prints the messages that were held back until then. If `patient`, waits for the pager to
+    /// end.
     ///
     /// # Errors
     ///
-    /// Where the rest of the output cannot be written.
+    /// The rest of the output cannot be written.
     pub fn end_output(&self, patient: bool) -> Result<(), Failure> {
         let said = self.out.end(patient)?;
-        // Where stderr is gone there is nobody to tell.
+        // If stderr is closed, there is nobody to tell.
         let _ = io::stderr().write_all(&said);
         Ok(())
     }
 
-    /// Returns how many lines the terminal has that stdout is, if it is one.
+    /// Returns the number of lines of the terminal if stdout is one.
     pub fn lines(&self) -> Option<usize> {
         let stdout = io::stdout();
         let size = stdout
@@ -155,7 +156,7 @@ impl Ui {
     ///
     /// # Errors
     ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
+    /// [`Failure::ClosedPipe`] if nobody reads stdout any more.
     pub fn blank_line(&self) -> Result<(), Failure> {
         Ok(io::stdout().write_all(b"\n")?)
     }
@@ -165,12 +166,11 @@ impl Ui {
         Printer::new(self.format, self.screen(), self.out()).in_zone(self.zone)
     }
 
-    /// Prints the one record of a command whose work is over. Where that fails, the error says what was
-    /// `done`.
+    /// Prints the only record of a command whose work is done. If that fails, the error includes what was `done`.
     ///
     /// # Errors
     ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more, and what else keeps the output from being written.
+    /// [`Failure::ClosedPipe`] if nobody reads stdout any more, or another failure of the output.
     pub fn report<R>(&self, record: &R, done: &str) -> Result<(), Failure>
     where
         R: for<'a> Record<Of<'a> = R>,
@@ -178,7 +178,7 @@ impl Ui {
         self.report_by(done, |printer: &mut Printer<R>| printer.print_only(record))
     }
 
-    /// Prints the one object of a command whose work is over, of which people see several lines.
+    /// Prints the only object of a command whose work is done, which people see as several lines.
     ///
     /// # Errors
     ///
@@ -205,69 +205,67 @@ impl Ui {
         printed.map_err(|failure| failure.after(done))
     }
 
-    /// Opens a printer that shows messages as a chat, where stdout is a terminal and no other form is
-    /// wanted.
+    /// Opens a printer that shows messages as a chat, if stdout is a terminal and no other format is wanted.
     pub fn transcript<R: Record>(&self) -> Option<Printer<R>> {
         let screen = self.screen().filter(|_| self.format == Format::Table)?;
         Some(Printer::transcript(screen, self.out()).in_zone(self.zone))
     }
 
-    /// Begins to say how far something is, on a terminal. `total` is what the end will be, where that is
-    /// known.
+    /// Starts to show progress on a terminal. `total` is the final count, if it is known.
     pub fn progress(&self, what: &'static str, total: Option<u64>) -> Progress {
         Progress::new(self.last_line(self.progress), what, total)
     }
 
-    /// Begins to say how far something is whose result goes to stdout: where that is the terminal, too,
-    /// the result is what shows it.
+    /// Starts to show progress of a command whose result goes to stdout. If stdout is a terminal, too, the result
+    /// itself shows the progress.
     pub fn progress_beside_output(&self, what: &'static str, total: Option<u64>) -> Progress {
         let visible = self.progress && self.columns().is_none();
         Progress::new(self.last_line(visible), what, total)
     }
 
-    /// Does something that can only be waited for, and says so on a terminal.
+    /// Waits for some work, and shows that on a terminal.
     pub async fn wait<T>(&self, what: &'static str, work: impl Future<Output = T>) -> T {
         Progress::waiting(self.last_line(self.progress), what)
             .during(work)
             .await
     }
 
-    /// Says where the command is about to act.
+    /// Prints the target that the command is about to act on.
     pub fn target(&self, text: &str) {
         self.say(!self.quiet, GRAY, "", text);
     }
 
-    /// Says that the command is about to act on production. Nothing hides it.
+    /// Prints that the command is about to act on production. No option hides it.
     pub fn banner(&self, text: &str) {
         self.say(true, RED, "", text);
     }
 
-    /// Says what a question will be about. Nothing hides it: nobody should answer what was not said.
+    /// Prints the subject of a question. No option hides it: nobody should answer a question without it.
     pub fn announce(&self, text: &str) {
         self.say(true, ORANGE, "", text);
     }
 
-    /// Says what was done or found.
+    /// Prints what was done or found.
     pub fn note(&self, text: &str) {
         self.say(!self.quiet, "", "", text);
     }
 
-    /// Says what is odd but stops nothing.
+    /// Prints a warning about something that stops nothing.
     pub fn warn(&self, text: &str) {
         self.say(!self.quiet, ORANGE, "warning: ", text);
     }
 
-    /// Says what only `-v` asks for.
+    /// Prints a detail for `-v`.
     pub fn detail(&self, text: &str) {
         self.say(self.verbose && !self.quiet, GRAY, "", text);
     }
 
-    /// Says one of several things that were meant, before the failure that asks to choose.
+    /// Prints one of several possible meanings, before the failure that asks to choose.
     pub fn choice(&self, text: &str) {
         self.say(true, "", "", text);
     }
 
-    /// Says what to do next, unless only errors are wanted.
+    /// Prints what to do next, unless only errors are wanted.
     pub fn hint(&self, hint: impl Into<Hint>) {
         self.say_hint(!self.quiet, &hint.into());
     }
@@ -277,12 +275,12 @@ impl Ui {
         self.guide.words(hint)
     }
 
-    /// Returns what knows the command and its target.
+    /// Returns the guide, which knows the command and its target.
     pub fn guide(&self) -> &Guide {
         &self.guide
     }
 
-    /// Makes what says, once, that the service throttles a command that waits.
+    /// Makes a listener that warns, once, that the service throttles a command that waits.
     pub fn throttle_listener(&self) -> ThrottleListener {
         let (ui, said) = (self.clone(), AtomicBool::new(false));
         ThrottleListener::new(move || {
@@ -293,7 +291,7 @@ impl Ui {
         })
     }
 
-    /// Reports a failure; a closed pipe is none.
+    /// Prints a failure; a closed pipe is not one.
     pub fn failure(&self, failure: &Failure) {
         if let Failure::Error { message, hint, .. } = failure {
             self.say(true, RED, "error: ", message);
@@ -303,7 +301,7 @@ impl Ui {
         }
     }
 
-    /// Our own words are shown as they are; what quotes somebody may quote a password.
+    /// Fixed text is shown unchanged; text that quotes somebody may quote a password.
     fn say_hint(&self, wanted: bool, hint: &Hint) {
         if !wanted {
             return;
@@ -336,11 +334,11 @@ impl Ui {
             "" => format!("{color}{text}{RESET}\n"),
             _ => format!("{color}{prefix}{RESET}{text}\n"),
         };
-        // What is said of an answer comes after it.
+        // A message about paged output comes after it.
         if self.out.keeps(line.as_bytes()) {
             return;
         }
-        // Where stderr is gone there is nobody to tell.
+        // If stderr is closed, there is nobody to tell.
         let _ = self.line.around(|| io::stderr().write_all(line.as_bytes()));
     }
 
@@ -348,26 +346,25 @@ impl Ui {
         visible.then(|| self.line.clone())
     }
 
-    /// Writes to stdout where that may be the terminal that shows how far something is.
+    /// Writes to stdout, which may be the terminal that shows the progress.
     pub fn around_progress<T>(&self, write: impl FnOnce() -> T) -> T {
         self.line.around(write)
     }
 
-    /// Erases what says how far something is: the command ends before its work.
+    /// Erases the progress line, because the command ends before its work.
     pub fn end_progress(&self) {
         self.line.erase();
     }
 }
 
-/// Makes a text ready for stderr. It may quote what users wrote, so it stays one line, with nothing raw in
-/// it and no password.
+/// Prepares a text for stderr. It may quote what users wrote, so it becomes one line without control characters and
+/// passwords.
 fn for_people(text: &str) -> String {
     escape::line(&escape::without_passwords(text)).into_owned()
 }
 
-/// Tells whether a stream shows colors. Left to itself, one that is a terminal does, unless NO_COLOR,
-/// CLICOLOR_FORCE, CLICOLOR or TERM say otherwise: see https://no-color.org and
-/// https://bixense.com/clicolors.
+/// Checks whether a stream shows colors. With `auto`, a terminal does, unless NO_COLOR, CLICOLOR_FORCE, CLICOLOR or
+/// TERM say otherwise: see https://no-color.org and https://bixense.com/clicolors.
 fn shows_colors(choice: ColorChoice, stream: &impl RawStream) -> bool {
     match choice {
         ColorChoice::Always => true,
@@ -376,7 +373,7 @@ fn shows_colors(choice: ColorChoice, stream: &impl RawStream) -> bool {
     }
 }
 
-/// Whoever sits at the terminal.
+/// The person at the terminal.
 #[derive(Debug)]
 pub struct Terminal;
 

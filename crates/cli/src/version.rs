@@ -1,9 +1,9 @@
-//! Which version this is.
+//! The version of this program.
 
-/// The version alone: what `-V` says, and a receipt.
+/// The version alone, for `-V` and for receipts.
 pub const NUMBER: &str = env!("CARGO_PKG_VERSION");
 
-/// The version with the commit that it was built from and the date of that, as `--version` says it: `0.2.0 (1a2b3c4d5 2026-03-22)`.
+/// The version with its commit and the date of that commit, for `--version`: `0.2.0 (1a2b3c4d5 2026-03-22)`.
 ///
-/// A part that is not known is left out, and a build in debug is `0.2.0 (development)`: see `build.rs`.
+/// Unknown parts are left out. A debug build is `0.2.0 (development)`: see `build.rs`.
 pub const WHOLE: &str = env!("DDB_VERSION");

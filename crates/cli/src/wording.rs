@@ -12,7 +12,7 @@ pub fn plural(count: u64, one: &str, many: &str) -> String {
     }
 }
 
-/// Says how many items were left out of a stretch of time because they have none.
+/// Describes how many items were left out of a time range because they have no time.
 pub fn left_out(undated: u64) -> String {
     format!(
         "{} left out: the sort key is not a time",
@@ -20,7 +20,7 @@ pub fn left_out(undated: u64) -> String {
     )
 }
 
-/// Returns `, 12.5 capacity units` where the service said so.
+/// Returns `, 12.5 capacity units` if the service reported them.
 pub fn capacity(consumed: Option<f64>) -> String {
     match consumed {
         None => String::new(),
@@ -29,7 +29,7 @@ pub fn capacity(consumed: Option<f64>) -> String {
     }
 }
 
-/// Returns a stored time for people, to the minute, in a zone that is named; as it is stored where it is no time.
+/// Formats a stored time for people, to the minute, with the name of the zone. Anything else is returned unchanged.
 pub fn to_the_minute(stored: &str, zone: Zone) -> String {
     match stored.parse::<Timestamp>() {
         Ok(time) => format!("{} {zone}", zone.shown(time).format("%Y-%m-%d %H:%M")),
@@ -37,7 +37,7 @@ pub fn to_the_minute(stored: &str, zone: Zone) -> String {
     }
 }
 
-/// Returns a stored time for people, in a zone; as it is stored where it is no time.
+/// Formats a stored time for people, in a zone. Anything else is returned unchanged.
 pub fn in_zone(stored: &str, zone: Zone) -> String {
     match stored.parse::<Timestamp>() {
         Ok(time) => zone.shown(time).format("%Y-%m-%d %H:%M:%S").to_string(),
@@ -45,7 +45,7 @@ pub fn in_zone(stored: &str, zone: Zone) -> String {
     }
 }
 
-/// Returns two stored times for people, to the minute, in a zone: `2026-03-22 19:22 to 21:04 UTC`.
+/// Formats two stored times for people, to the minute, in a zone: `2026-03-22 19:22 to 21:04 UTC`.
 pub fn span(first: &str, last: &str, zone: Zone) -> String {
     let [Ok(from), Ok(until)] = [first, last].map(str::parse::<Timestamp>) else {
         return format!("{first} to {last}");
@@ -58,7 +58,7 @@ pub fn span(first: &str, last: &str, zone: Zone) -> String {
     format!("{} to {last} {zone}", from.format("%Y-%m-%d %H:%M"))
 }
 
-/// Returns the first eight digits of an id, which is how people tell conversations apart.
+/// Returns the first eight digits of an id, by which people distinguish conversations.
 pub fn short(id: &str) -> &str {
     const DIGITS: usize = 8;
     id.get(..DIGITS).unwrap_or(id)

@@ -1,4 +1,4 @@
-//! Which conversation a command works on: its id, the first digits of it, or the other person.
+//! Which conversation a command works on: by its id, the first digits of it, or the other person.
 
 use clap::Args;
 use ddb_core::conversation::{ConversationName, FirstDigits, find_conversations};
@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::runner::Context;
 use crate::wording::to_the_minute;
 
-/// The conversation that is seeded and shown where none is named.
+/// The conversation that is seeded and shown by default.
 pub const SEEDED_GROUP: ConversationId =
     ConversationId::new(uuid::uuid!("5ae290ed-55d1-47a0-bc6d-fe2bc2700399"));
 
@@ -31,16 +31,16 @@ pub struct ConversationArgs {
     with: Option<PersonName>,
 }
 
-/// How a conversation is asked for.
+/// How a conversation was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
-    /// By its id: there is nothing to look up.
+    /// By its id, so there is nothing to look up.
     Id(ConversationId),
-    /// By something that is looked up in the rows of one of its two people.
+    /// By something to look up in the rows of one of its two people.
     LookUp(Short),
 }
 
-/// A short name of a conversation: the first digits of its id, or a person; where it is both, either.
+/// A short name of a conversation: the first digits of its id, or a person. If it can be both, either matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Short {
     digits: Option<FirstDigits>,
@@ -48,7 +48,7 @@ pub struct Short {
 }
 
 impl ConversationArgs {
-    /// Tells how the conversation is asked for, where one is.
+    /// Returns how the conversation was named, if it was.
     pub fn asked(&self) -> Option<Asked> {
         let name = self.conversation.as_ref().or(self.group.as_ref());
         match (name, &self.with) {
@@ -74,7 +74,7 @@ impl From<ConversationName> for Asked {
 }
 
 impl Asked {
-    /// Asks for the conversation with a person.
+    /// Names the conversation with a person.
     pub fn with(person: PersonName) -> Self {
         Self::LookUp(Short {
             digits: None,
@@ -82,13 +82,13 @@ impl Asked {
         })
     }
 
-    /// Tells whether it has to be looked up.
+    /// Checks whether it has to be looked up.
     pub fn is_short(&self) -> bool {
         matches!(self, Self::LookUp(_))
     }
 }
 
-/// Who is looked for in the rows: by id, or by the handle that a row has.
+/// The other person to look for in the rows: by id, or by the handle in a row.
 enum Other {
     Person(UserId),
     Handle(Handle),
@@ -96,8 +96,8 @@ enum Other {
 }
 
 impl Other {
-    /// Finds out who is meant. The source of users knows best; the rows' own handles count where there is none, or
-    /// where it is the built-in one, which nobody chose, and which does not know the handle.
+    /// Finds out who is meant. The source of users decides. The handles in the rows count if there is no source, or if
+    /// it is the built-in one, which nobody chose, and it does not know the handle.
     async fn of(short: &Short, users: Option<&Users>) -> Result<Self, Failure> {
         let handle = match &short.with {
             PersonName::Id(id) => return Ok(Self::Person(*id)),
@@ -126,12 +126,11 @@ impl Other {
 }
 
 impl Short {
-    /// Finds the conversation in the rows of `me`. `users` is the source that says who has which handle, where there
-    /// is one.
+    /// Finds the conversation in the rows of `me`. `users` is the source of handles, if there is one.
     ///
     /// # Errors
     ///
-    /// Where there is none or more than one; these are listed then, each with the line to type.
+    /// There is no such conversation, or there are several, which are then listed, each with the line to type.
     pub async fn find(
         &self,
         store: &Store,
@@ -147,11 +146,11 @@ impl Short {
         }
     }
 
-    /// Finds all conversations that it may mean, and says nothing about them.
+    /// Finds all conversations that it may mean, without printing them.
     ///
     /// # Errors
     ///
-    /// Where somebody is not known, or a request fails.
+    /// A person is unknown, or a request fails.
     pub async fn candidates(
         &self,
         store: &Store,
@@ -195,7 +194,7 @@ impl Short {
         users: Option<&Users>,
         other: &Other,
     ) -> Failure {
-        // Nobody of the rows has the handle; the source of users says whom it knows.
+        // No row has the handle, so the source of users decides whether it exists.
         if let (Other::Handle(handle), Some(users), None) = (other, users, &self.digits)
             && let Err(error) = users.by_handle(handle).await
         {
@@ -257,7 +256,7 @@ impl Short {
     }
 }
 
-/// Parses an id in any spelling of a uuid's letters: keys have the lower-case one.
+/// Parses an id with letters in either case. Keys contain lower-case letters.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Options that several commands share, and the types that their values have.
+//! Options that several commands share, and the types of their values.
 
 mod conversation;
 mod people;
@@ -27,7 +27,7 @@ pub struct ReadArgs {
 }
 
 impl ReadArgs {
-    /// Begins to keep to that rate; `None` where none was given.
+    /// Starts to limit reads to that rate, or returns `None` if no rate was given.
     pub fn rate(&self) -> Option<Rate> {
         self.max_rcu.map(Rate::new)
     }

@@ -32,21 +32,21 @@ pub struct PoolArgs {
 }
 
 impl PoolArgs {
-    /// Tells whether the real service is asked for by the word `aws`.
+    /// Checks whether the word `aws` asks for the real service.
     ///
     /// # Errors
     ///
-    /// Where the variable instead of the flag is no text.
+    /// The variable, which counts if the flag is missing, is not UTF-8.
     pub fn is_aws(&self, environment: &Environment) -> Result<bool, Failure> {
         let flag = self.cognito_endpoint_url.as_deref();
         Ok(CognitoTarget::is_aws(flag, environment)?)
     }
 
-    /// Returns the pool, where one is named.
+    /// Returns the pool, if one is named.
     ///
     /// # Errors
     ///
-    /// Where a variable holds no id of a pool.
+    /// A variable does not contain the id of a pool.
     pub fn pool(&self, environment: &Environment) -> Result<Option<PoolId>, Failure> {
         const VARIABLES: [&str; 2] = ["AWS_COGNITO_USER_POOL_ID", "AWS_USER_POOLS_ID"];
         if let Some(pool) = &self.user_pool_id {
@@ -60,12 +60,11 @@ impl PoolArgs {
             .map_err(|error| Failure::refused(format!("{variable}: {error}")))
     }
 
-    /// Finds the pool and where it is. With the word `aws`, and in production, STS is asked for the
-    /// account.
+    /// Finds the pool and its target. With the word `aws`, and in production, it asks STS for the account.
     ///
     /// # Errors
     ///
-    /// Where no pool is named, or something is malformed or contradictory.
+    /// No pool is named, or something is malformed or contradictory.
     pub async fn open(&self, aws: &AwsArgs, context: &Context) -> Result<Pool, Failure> {
         let pool = self.pool(&context.environment)?.ok_or_else(|| {
             Failure::refused("no user pool is named")
@@ -83,10 +82,10 @@ impl PoolArgs {
     }
 }
 
-/// A user pool, and where it is.
+/// A user pool and its target.
 #[derive(Debug)]
 pub struct Pool {
-    /// Where it is.
+    /// The target.
     pub target: CognitoTarget,
     /// The client of the pool.
     pub cognito: UserPool,
@@ -112,11 +111,11 @@ impl DatabaseArgs {
         }
     }
 
-    /// Finds the database. Nothing is opened.
+    /// Finds the database. It opens nothing.
     ///
     /// # Errors
     ///
-    /// Where none is named, or the URL cannot be used.
+    /// No database is named, or the URL cannot be used.
     pub fn address(&self, context: &Context, production: bool) -> Result<Address, Failure> {
         let environment = &context.environment;
         Ok(users::database(&self.options(), production, environment)?)
@@ -134,25 +133,25 @@ pub struct UsersArgs {
 }
 
 impl UsersArgs {
-    /// Returns the file of users as it was given, to be typed after another command. A database's URL may have a password
-    /// in it, and is left out.
+    /// Returns the file of users as it was given, to be typed after another command. The URL of a database may contain
+    /// a password, so it is left out.
     pub fn typed(&self) -> String {
         let file = self.users.as_deref();
         file.map_or_else(String::new, |file| format!(" --users {}", file.display()))
     }
 
-    /// Tells whether the users are in this very file.
+    /// Checks whether the users are in this file.
     pub fn is_file(&self, path: &Path) -> bool {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let file = self.users.as_deref();
         file.is_some_and(|file| real(file) == real(path))
     }
 
-    /// Chooses the source of users. Nothing is opened.
+    /// Chooses the source of users. It opens nothing.
     ///
     /// # Errors
     ///
-    /// Where the URL of a database cannot be used, or production has only local users.
+    /// The URL of a database cannot be used, or there are only local users for production.
     pub fn choose(&self, context: &Context, production: bool) -> Result<UsersPlan, UsersError> {
         let options = UsersOptions {
             file: self.users.as_deref(),
@@ -162,7 +161,7 @@ impl UsersArgs {
         UsersPlan::choose(&options, &context.environment)
     }
 
-    /// Chooses the source of users, as [`UsersArgs::choose`].
+    /// Chooses the source of users, as [`UsersArgs::choose`] does.
     ///
     /// # Errors
     ///
@@ -171,12 +170,12 @@ impl UsersArgs {
         Ok(self.choose(context, production)?)
     }
 
-    /// Finds whoever runs the command, and returns the users, too. Who is named by id needs no users: production may
-    /// have none then.
+    /// Finds the person who runs the command, and returns the users, too. A person who is named by id needs no users,
+    /// so production may have none in this case.
     ///
     /// # Errors
     ///
-    /// As [`UsersArgs::open`], and where nobody has the handle.
+    /// As [`UsersArgs::open`], or if nobody has the handle.
     pub async fn open_me(
         &self,
         given: Option<&PersonName>,
@@ -197,11 +196,11 @@ impl UsersArgs {
         Ok((Me { id, name }, Some(users)))
     }
 
-    /// Opens the users, and says where they come from.
+    /// Opens the users, and prints their source.
     ///
     /// # Errors
     ///
-    /// Where a file or a database does not answer as it should.
+    /// A file or a database does not answer as it should.
     pub async fn open(&self, context: &Context, production: bool) -> Result<Users, Failure> {
         let plan = self.plan(context, production)?;
         say_users(&plan, production, &context.ui);
@@ -209,7 +208,7 @@ impl UsersArgs {
     }
 }
 
-/// Says where users come from. That a local command reads those of production is never hidden.
+/// Prints the source of users. If a local command reads those of production, that is never hidden.
 pub fn say_users(plan: &UsersPlan, production: bool, ui: &Ui) {
     match plan {
         UsersPlan::Postgres(address) if address.is_production() && !production => {
@@ -219,20 +218,20 @@ pub fn say_users(plan: &UsersPlan, production: bool, ui: &Ui) {
     }
 }
 
-/// Somebody whose conversations are looked through.
+/// A person whose conversations are searched.
 #[derive(Debug, Clone)]
 pub struct Me {
     /// Their id.
     pub id: UserId,
-    /// Their name as it was typed, or by default.
+    /// The name as it was typed, or the default.
     pub name: PersonName,
 }
 
-/// Returns whoever runs the command, where nobody is given: `DDB_ME`, then `andrewbrown`.
+/// Returns the person who runs the command. If nobody is given, that is `DDB_ME`, or else `andrewbrown`.
 ///
 /// # Errors
 ///
-/// Where the variable is no text, or names nobody.
+/// The variable is not UTF-8, or does not name a person.
 pub fn me(given: Option<&PersonName>, environment: &Environment) -> Result<PersonName, Failure> {
     const VARIABLE: &str = "DDB_ME";
     if let Some(name) = given {

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 const RANGE: &str = "Range";
 const YEARS: std::ops::RangeInclusive<i64> = 1000..=9999;
 
-/// Refuses an option whose time is no instant.
+/// Refuses an option whose time does not exist.
 pub fn no_instant(option: &str, why: &str) -> Failure {
     Failure::refused(format!("{option}: {why}"))
         .hint("an offset makes the time exact: 2026-03-22T10:30:00+01:00")
@@ -31,11 +31,11 @@ pub struct SpanArgs {
 }
 
 impl SpanArgs {
-    /// Returns the stretch of time.
+    /// Returns the time range.
     ///
     /// # Errors
     ///
-    /// Where there is no such instant, or the end is before the beginning.
+    /// A time does not exist, or the end is before the start.
     pub fn range(&self, now: Timestamp, zones: Zones) -> Result<TimeRange, Failure> {
         let at = |option: &str, when: Option<When>| {
             let time = when.map(|when| when.at(now, zones.times)).transpose();
@@ -66,7 +66,7 @@ pub struct RangeArgs {
 }
 
 impl RangeArgs {
-    /// Returns the stretch of time.
+    /// Returns the time range.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl RangeArgs {
         })
     }
 
-    /// Tells whether a stretch of time is given, and not a year.
+    /// Checks whether a time range is given, and not a year.
     fn is_span(&self) -> bool {
         self.span.since.is_some() || self.span.until.is_some()
     }
@@ -103,8 +103,8 @@ pub struct FilterArgs {
 }
 
 impl FilterArgs {
-    /// Returns the filter of a command that shows a stretch of time. Conversation rows and unknown items are left out
-    /// where anything is, unless a year was asked for alone.
+    /// Returns the filter of a command that shows a time range. Conversation rows and unknown items are left out if
+    /// anything is filtered, unless only a year was given.
     ///
     /// # Errors
     ///
@@ -120,8 +120,8 @@ impl FilterArgs {
         Ok(filter)
     }
 
-    /// Returns the filter of a command that shows any item. Where `any_kind` is not asked for, conversation rows and
-    /// unknown items are left out as soon as anything is.
+    /// Returns the filter of a command that shows any item. Unless `any_kind` is set, conversation rows and unknown
+    /// items are left out as soon as anything is filtered.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ pub struct LimitArgs {
 }
 
 impl LimitArgs {
-    /// Returns the limit, where there is one.
+    /// Returns the limit, if there is one.
     pub fn limit(&self) -> Option<u32> {
         (!self.all).then_some(self.limit)
     }

@@ -1,4 +1,4 @@
-//! Where a command acts, and the permission to write there.
+//! The target of a command, and the permission to write there.
 
 use clap::Args;
 use ddb_core::connect::{Service, Target, TargetOptions};
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::runner::Context;
 use crate::ui::{Terminal, Ui};
 
-/// The heading of options that say where a command acts.
+/// The heading of the options that choose the target.
 pub(super) const TARGET: &str = "Target";
 
 /// Options of every command that can act on AWS.
@@ -37,17 +37,17 @@ pub struct AwsArgs {
 }
 
 impl AwsArgs {
-    /// Tells whether production is wanted.
+    /// Checks whether production is wanted.
     pub fn is_production(&self) -> bool {
         self.prod
     }
 
-    /// Holds what was said about AWS where nothing else of it is needed: in production the account is
-    /// asked for when one is expected, and locally its flags are refused.
+    /// Checks the AWS options of a command that needs nothing else from AWS: in production it asks STS for the account
+    /// if one is expected, and locally it refuses options for production.
     ///
     /// # Errors
     ///
-    /// Where it does not hold.
+    /// An option is refused, or the account is not the expected one.
     pub async fn hold(&self, context: &Context) -> Result<(), Failure> {
         let sts = self.options();
         let options = TargetOptions {
@@ -64,7 +64,7 @@ impl AwsArgs {
         Ok(())
     }
 
-    /// Returns what was said about AWS, whatever the service.
+    /// Returns the AWS options, whatever the service.
     pub(super) fn options(&self) -> TargetOptions<'_> {
         TargetOptions {
             prod: self.prod,
@@ -77,7 +77,7 @@ impl AwsArgs {
     }
 }
 
-/// Names the option that a value came from, as errors show it.
+/// Adds the name of the option to its value, for errors.
 pub(super) fn given<'a>(option: &'static str, value: Option<&'a String>) -> Option<Given<'a>> {
     value.map(|value| Given {
         origin: option,
@@ -96,11 +96,11 @@ pub struct TargetArgs {
 }
 
 impl TargetArgs {
-    /// Finds the target. In production STS is asked for the account.
+    /// Finds the target. In production it asks STS for the account.
     ///
     /// # Errors
     ///
-    /// Where something is malformed, contradictory, or not what was expected.
+    /// Something is malformed, contradictory, or not as expected.
     pub async fn target(&self, context: &Context) -> Result<Target, Failure> {
         self.resolve(&self.options(), context).await
     }
@@ -140,18 +140,18 @@ pub struct TableArgs {
 }
 
 impl TableArgs {
-    /// Returns the options about AWS.
+    /// Returns the AWS options.
     pub fn aws(&self) -> &AwsArgs {
         &self.target.aws
     }
 
-    /// Tells whether production is wanted.
+    /// Checks whether production is wanted.
     pub fn is_production(&self) -> bool {
         self.target.aws.is_production()
     }
 
-    /// Finds the target beside a user pool. Where the pool is the real one and the table is not, what
-    /// was said about AWS is said about the pool.
+    /// Finds the target of the table next to a user pool. If the pool is the real one and the table is local, the AWS
+    /// options apply to the pool.
     pub async fn target_beside(
         &self,
         is_real_pool: bool,
@@ -170,7 +170,7 @@ impl TableArgs {
     ///
     /// # Errors
     ///
-    /// Where the variable holds no table name.
+    /// The variable does not contain a table name.
     pub fn table(&self, environment: &Environment) -> Result<TableName, Failure> {
         const VARIABLE: &str = "DDB_MESSAGE_TABLE";
         if let Some(table) = &self.table {
@@ -183,21 +183,21 @@ impl TableArgs {
             .map_err(|error| Failure::refused(format!("{VARIABLE}: {error}")))
     }
 
-    /// Finds the target. In production STS is asked for the account.
+    /// Finds the target. In production it asks STS for the account.
     ///
     /// # Errors
     ///
-    /// Where something is malformed, contradictory, or not what was expected.
+    /// Something is malformed, contradictory, or not as expected.
     pub async fn target(&self, context: &Context) -> Result<Target, Failure> {
         self.target.target(context).await
     }
 
-    /// Returns a client of a table that is only read, and says where the table is.
+    /// Returns a client for reading the table, and prints the target.
     pub fn show(&self, target: &Target, table: TableName, context: &Context) -> Store {
         TableTarget::new(target.clone(), table, None, context).store
     }
 
-    /// Finds the table, and says where it is. `users` is named too, where they matter.
+    /// Finds the table, and prints its target. It also names `users`, if they matter.
     pub async fn open(
         &self,
         context: &Context,
@@ -208,7 +208,7 @@ impl TableArgs {
         Ok(TableTarget::new(target, table, users, context))
     }
 
-    /// Finds the table and the streams beside it, and says where the table is.
+    /// Finds the table and its streams, and prints the target of the table.
     pub async fn open_with_streams(
         &self,
         context: &Context,
@@ -233,7 +233,7 @@ pub struct TableTarget {
 }
 
 impl TableTarget {
-    /// Shows where the command is about to act: always, in production.
+    /// Prints the target that the command is about to act on; in production, no option hides it.
     pub fn new(
         target: Target,
         table: TableName,
@@ -251,21 +251,21 @@ impl TableTarget {
         Self { shown, store }
     }
 
-    /// Tells whether this is AWS itself.
+    /// Checks whether this is AWS itself.
     pub fn is_production(&self) -> bool {
         self.store.is_production()
     }
 
-    /// Gets the permission to write; in production by `--yes` or an answer at the terminal.
+    /// Gets the permission to write: in production, by `--yes` or an answer at the terminal.
     pub fn allow_writing(&self, write: &WriteArgs) -> Result<Writer, Failure> {
         write.allow(self.store.clone(), &self.shown)
     }
 
-    /// Gets the permission to write what deletes something; in production by its name.
+    /// Gets the permission to write something that deletes: in production, by the name.
     ///
     /// # Errors
     ///
-    /// Where it is refused.
+    /// It is refused.
     pub fn allow_deleting_from(
         &self,
         name: &str,
@@ -276,8 +276,8 @@ impl TableTarget {
             .map_err(Failure::from)
     }
 
-    /// Gets the permission to change the table; in production by `--yes` or an answer at the terminal,
-    /// or, where something is destroyed, by the table's name alone.
+    /// Gets the permission to change the table: in production, by `--yes` or an answer at the terminal, or, if
+    /// something is deleted, only by the table's name.
     pub fn allow_changing(
         &self,
         changes: Changes,
@@ -289,13 +289,13 @@ impl TableTarget {
             .map_err(Failure::from)
     }
 
-    /// Gets the permission to delete the table; in production by its name.
+    /// Gets the permission to delete the table: in production, by its name.
     pub fn allow_deleting(&self, confirm: Option<&str>) -> Result<Deletable<Store>, Failure> {
         allow_deleting(self.store.clone(), &self.shown, confirm)
     }
 }
 
-/// Says where a command is about to act, and whether real data is there.
+/// Prints the target that a command is about to act on, highlighted if it is production.
 pub fn show(production: bool, shown: &str, ui: &Ui) {
     if production {
         ui.banner(shown);
@@ -313,14 +313,14 @@ pub struct WriteArgs {
 }
 
 impl WriteArgs {
-    /// Gets the permission to write to a resource whose target was shown; in production by `--yes` or an answer
-    /// at the terminal.
+    /// Gets the permission to write to a resource whose target was shown: in production, by `--yes` or an answer at the
+    /// terminal.
     pub fn allow<P: Guarded>(&self, resource: P, shown: &str) -> Result<Writable<P>, Failure> {
         guard::allow_writing(resource, shown, self.yes, &mut Terminal).map_err(Failure::from)
     }
 }
 
-/// Gets the permission to delete something; in production by its name.
+/// Gets the permission to delete something: in production, by its name.
 pub fn allow_deleting<P: Guarded>(
     resource: P,
     shown: &str,

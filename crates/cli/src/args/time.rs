@@ -14,28 +14,28 @@ use crate::common::duration;
 pub enum When {
     /// `now`.
     Now,
-    /// `-1d` or `1d`: that long ago.
+    /// `-1d` or `1d`: this long ago.
     Ago(Duration),
     /// An RFC 3339 time.
     At(Timestamp),
-    /// `2026-03-22 10:30`: what the clocks of a zone showed.
+    /// `2026-03-22 10:30`: a time on the clocks of a zone.
     Shown(NaiveDateTime),
-    /// `2026-03-22`: the beginning of a day.
+    /// `2026-03-22`: the start of a day.
     Day(NaiveDate),
-    /// `today`, `yesterday`: the beginning of the day that was so many days ago.
+    /// `today`, `yesterday`: the start of the day this many days ago.
     DaysAgo(u64),
-    /// `10:30`: the last one that was.
+    /// `10:30`: the most recent one.
     Clock(NaiveTime),
 }
 
 const OUTSIDE: &str = "it is outside the years 0000 to 9999";
 
 impl When {
-    /// Returns the instant, where it does not move with the present one.
+    /// Returns the instant, unless it depends on the present one.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, where there is no such instant.
+    /// What is wrong with it, if there is no such instant.
     pub fn fixed(&self, zone: Zone) -> Result<Option<Timestamp>, String> {
         match *self {
             Self::At(time) => Ok(Some(time)),
@@ -54,11 +54,11 @@ impl When {
         }
     }
 
-    /// Returns the instant, as seen from the present one.
+    /// Returns the instant, relative to the present one.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, where there is no such instant.
+    /// What is wrong with it, if there is no such instant.
     pub fn at(&self, now: Timestamp, zone: Zone) -> Result<Timestamp, String> {
         let moving = match *self {
             Self::Now => Some(now),
@@ -175,7 +175,7 @@ mod tests {
         ] {
             assert_eq!(at(text, "Europe/Berlin").as_deref(), Ok(instant), "{text}");
         }
-        // In Kiritimati it is tomorrow already.
+        // In Kiritimati it is already tomorrow.
         assert_eq!(
             at("today", "Pacific/Kiritimati").as_deref(),
             Ok("2026-03-22T10:00:00.000000+00:00")

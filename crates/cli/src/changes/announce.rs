@@ -1,4 +1,4 @@
-//! A plan in lines that a person can check.
+//! Prints a plan in lines that a person can check.
 
 use std::num::NonZeroU32;
 
@@ -11,10 +11,10 @@ use crate::output::width;
 use crate::ui::Ui;
 use crate::wording::{plural, short};
 
-/// Changes that are shown one by one, in whole steps. A saved plan has all of them.
+/// The most changes that are shown one by one, in whole steps. A saved plan has all of them.
 const SHOWN: usize = 20;
 
-/// Says what a plan is: what it comes to, then its first steps.
+/// Prints a plan: its totals, then its first steps.
 pub(super) fn announce(plan: &Plan, ground: &Ground, ui: &Ui) {
     let summary = plan.summary();
     if summary.steps == 0 {
@@ -40,12 +40,12 @@ pub(super) fn announce(plan: &Plan, ground: &Ground, ui: &Ui) {
     }
 }
 
-/// Says what the first steps do, and returns how many these are. Steps of several conversations take turns; people see
-/// those of one together.
+/// Prints the first steps, and returns how many there are. Steps of several conversations alternate in a plan; the
+/// output groups those of one conversation.
 fn announce_steps(plan: &Plan, ui: &Ui) -> u64 {
     let mut shown: Vec<(String, Vec<String>)> = Vec::new();
     let (mut shown_steps, mut shown_lines) = (0, 0);
-    // A plan that cannot be read any more fails where it is carried out.
+    // A plan that has become unreadable fails when it is carried out.
     for step in plan.steps().into_iter().flatten().map_while(Result::ok) {
         let (heading, lines) = (heading_of(&step), lines_of(&step));
         shown_lines += lines.len();
@@ -65,7 +65,7 @@ fn announce_steps(plan: &Plan, ui: &Ui) -> u64 {
     shown_steps
 }
 
-/// Says what a plan comes to.
+/// Formats the totals of a plan.
 fn total(summary: &Summary, capacity: Option<NonZeroU32>) -> String {
     let time = capacity.map_or_else(String::new, |capacity| {
         let seconds = summary.units.div_ceil(u64::from(capacity.get()));
@@ -80,7 +80,7 @@ fn total(summary: &Summary, capacity: Option<NonZeroU32>) -> String {
     )
 }
 
-/// Says why a step is, and which conversation it is about.
+/// Formats the reason for a step, and its conversation.
 fn heading_of(step: &Step) -> String {
     let conversation = step
         .conversation
@@ -91,7 +91,7 @@ fn heading_of(step: &Step) -> String {
     }
 }
 
-/// Names an item of the step's conversation, in a line that fits a terminal.
+/// Names an item of the step's conversation, short enough for a terminal line.
 fn item_of(change: &ItemChange) -> String {
     let (pk, sk) = (change.pk(), change.sk());
     match pk.split_once('#') {
@@ -101,7 +101,7 @@ fn item_of(change: &ItemChange) -> String {
     }
 }
 
-/// Says what a step does: a line for each item that it changes.
+/// Describes a step: a line for each item that it changes.
 fn lines_of(step: &Step) -> Vec<String> {
     let text = |item: Option<&RawItem>| -> String {
         const MOST: usize = 17;

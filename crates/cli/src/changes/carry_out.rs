@@ -15,17 +15,17 @@ use crate::runner::Context;
 use crate::ui::Ui;
 use crate::wording::plural;
 
-/// With more changes than this, a table of production has to have point-in-time recovery.
+/// With more changes than this, a production table must have point-in-time recovery.
 const WITHOUT_RECOVERY: u64 = 100;
 
-/// Where a plan comes from, which decides how a run that was interrupted goes on.
+/// Where a plan comes from, which decides how an interrupted run continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlanKind {
-    /// This run made it from what is in the table. The next run plans what is left.
+    /// This run made it from the contents of the table. The next run plans the rest.
     Made,
-    /// It was saved. The next run goes on after the steps that are in its receipt.
+    /// It was saved. The next run continues after the steps in its receipt.
     Saved,
-    /// It takes back a receipt. The next run goes on as with a saved one; point-in-time recovery is no condition.
+    /// It undoes a receipt. The next run continues as with a saved plan. Point-in-time recovery is not required.
     Undo,
 }
 
@@ -33,17 +33,17 @@ pub enum PlanKind {
 pub struct Job<'a> {
     /// The table.
     pub target: &'a TableTarget,
-    /// What is known of it.
+    /// What is known about it.
     pub ground: &'a Ground,
     /// The plan.
     pub plan: &'a Plan,
-    /// Where it comes from.
+    /// Where the plan comes from.
     pub kind: PlanKind,
-    /// Gets the permission to write, once the plan was said.
+    /// Gets the permission to write, after the plan was shown.
     pub allow: &'a (dyn Fn() -> Result<Writer, Failure> + Sync),
-    /// What says what is done.
+    /// The user interface, which prints what is done.
     pub ui: &'a Ui,
-    /// The environment and the rest.
+    /// The environment and the rest of the context.
     pub context: &'a Context,
 }
 
@@ -58,16 +58,16 @@ impl Job<'_> {
 pub struct CarriedOut {
     /// What was done.
     pub tally: Tally,
-    /// Where the receipt is, where there is one.
+    /// The path of the receipt, if there is one.
     pub receipt: Option<PathBuf>,
 }
 
 impl CarriedOut {
-    /// Tells a command that plans anew whether all of its steps were done.
+    /// Checks whether all steps were done, for a command that plans again.
     ///
     /// # Errors
     ///
-    /// How the command ends where its items changed again and again, so that steps were left.
+    /// Steps were left because their items changed again and again.
     pub fn all_done(&self) -> Result<(), Failure> {
         let Tally { done, left, .. } = self.tally;
         if left == 0 {
@@ -80,12 +80,12 @@ impl CarriedOut {
 }
 
 impl PlanArgs {
-    /// Says what a plan is, then carries it out, where that is wanted and allowed. `None` where nothing was to be
-    /// changed.
+    /// Prints a plan, then carries it out if that is wanted and allowed. Returns `None` if the plan was only saved or
+    /// shown.
     ///
     /// # Errors
     ///
-    /// Where it is not allowed, a request fails, or the receipt cannot be written.
+    /// It is not allowed, a request fails, or the receipt cannot be written.
     pub async fn carry_out(
         &self,
         job: Job<'_>,
@@ -119,11 +119,11 @@ fn save(plan: &Plan, path: &Path, ui: &Ui) -> Result<(), Failure> {
 }
 
 impl CarryOutArgs {
-    /// Says what a plan is, then carries it out, where that is allowed.
+    /// Prints a plan, then carries it out if that is allowed.
     ///
     /// # Errors
     ///
-    /// Where it is not allowed, a request fails, or the receipt cannot be written.
+    /// It is not allowed, a request fails, or the receipt cannot be written.
     pub async fn carry_out(
         &self,
         job: Job<'_>,
@@ -187,7 +187,7 @@ impl CarryOutArgs {
         })
     }
 
-    /// Holds what is asked of a plan for production.
+    /// Checks the requirements for a plan on production.
     async fn check_production(&self, job: &Job<'_>) -> Result<(), Failure> {
         if !job.target.is_production() {
             return Ok(());
@@ -235,7 +235,7 @@ fn say_started(receipt: &Receipt, ui: &Ui) {
     }
 }
 
-/// Says what was done before a failure, and how to go on.
+/// Adds to a failure what was done before it, and how to continue.
 fn cut_short(error: ChangesError, tally: Tally, receipt: Option<&Path>) -> Failure {
     let is_of_receipt = matches!(error, ChangesError::Unwritable { .. });
     let failure = Failure::from(error);

@@ -1,4 +1,4 @@
-//! The table that is changed, as it is before.
+//! The table before it is changed.
 
 use std::num::NonZeroU32;
 
@@ -10,7 +10,7 @@ use ddb_core::timestamp::Timestamp;
 use crate::failure::Failure;
 use crate::version;
 
-/// What is known of the table before it is changed.
+/// What is known about the table before it is changed.
 #[derive(Debug)]
 pub struct Ground {
     head: Head,
@@ -22,7 +22,7 @@ impl Ground {
     ///
     /// # Errors
     ///
-    /// Where there is no such table, or the request fails.
+    /// There is no such table, or the request fails.
     pub async fn of(store: &Store, command: Vec<String>) -> Result<Self, Failure> {
         let found = store.describe_existing().await?;
         let tool = format!("ddb {}", version::NUMBER);
@@ -33,11 +33,11 @@ impl Ground {
         })
     }
 
-    /// Begins a plan.
+    /// Starts a plan.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written.
+    /// The plan cannot be written.
     pub fn plan(&self) -> Result<PlanWriter, Failure> {
         Ok(PlanWriter::begin(self.head.clone())?)
     }
@@ -47,7 +47,7 @@ impl Ground {
         &self.head
     }
 
-    /// Returns the write capacity units of the table a second; `None` where it is paid for by request.
+    /// Returns the table's write capacity units per second, or `None` if it is billed on demand.
     pub(super) fn capacity(&self) -> Option<NonZeroU32> {
         match self.shape.billing {
             Billing::Provisioned(capacity) => Some(capacity.write),
@@ -55,7 +55,7 @@ impl Ground {
         }
     }
 
-    /// Tells whether a plan puts messages that readers of the table's stream see as new ones.
+    /// Checks whether a plan puts messages that readers of the table's stream see as new ones.
     pub(super) fn puts_into_stream(&self, plan: &Summary) -> bool {
         plan.messages_put > 0 && self.shape.stream.is_some()
     }

@@ -1,5 +1,5 @@
-//! What commands that change items share: the plan is said before the question, and a receipt is written while it is
-//! carried out.
+//! Shared code of commands that change items: the plan is shown before the question, and a receipt is written while it
+//! is carried out.
 
 mod announce;
 mod carry_out;

@@ -45,7 +45,7 @@ pub struct PlanArgs {
 }
 
 impl CarryOutArgs {
-    /// Returns where the receipt is kept.
+    /// Returns where to keep the receipt.
     pub(super) fn keep(&self, target: &TableTarget, context: &Context) -> Result<Keep, Failure> {
         match &self.receipt {
             Some(none) if none == Path::new("none") => {
@@ -62,22 +62,22 @@ impl CarryOutArgs {
 }
 
 impl PlanArgs {
-    /// Tells whether nothing is changed, whatever the plan is.
+    /// Checks whether nothing is changed, whatever the plan contains.
     pub fn changes_nothing(&self) -> bool {
         self.dry_run || self.plan.is_some()
     }
 
-    /// Tells whether the plan is only said.
+    /// Checks whether the plan is only shown.
     pub fn is_dry_run(&self) -> bool {
         self.dry_run
     }
 
-    /// Returns how many write capacity units a second may be used, where that is bounded.
+    /// Returns the limit of write capacity units per second, if there is one.
     pub fn max_wcu(&self) -> Option<NonZeroU32> {
         self.carry_out.max_wcu
     }
 
-    /// Returns the options that a command which makes no plan cannot honour, but for `--dry-run` and `--max-wcu`.
+    /// Returns the given options that a command without a plan cannot honour, except `--dry-run` and `--max-wcu`.
     pub fn of_plans_alone(&self) -> impl Iterator<Item = &'static str> {
         let given = &self.carry_out;
         let options = [
@@ -91,11 +91,11 @@ impl PlanArgs {
             .filter_map(|(option, is_given)| is_given.then_some(option))
     }
 
-    /// Tells whether an earlier run of the same command began a receipt and did not end it.
+    /// Checks whether an earlier run of the same command started a receipt and did not finish it.
     ///
     /// # Errors
     ///
-    /// Where the receipt that was named is something else.
+    /// The named receipt is something else.
     pub fn is_started(
         &self,
         target: &TableTarget,
@@ -106,12 +106,12 @@ impl PlanArgs {
         Ok(Receipt::find(&keep, ground.head())?.is_some())
     }
 
-    /// Tells whether stdout is for the plan.
+    /// Checks whether the plan goes to stdout.
     pub fn is_plan_on_stdout(&self) -> bool {
         self.plan.as_deref() == Some(Path::new("-"))
     }
 
-    /// Returns the size of steps: that of the capacity of a second.
+    /// Returns the size of steps: the write capacity of one second.
     pub fn step_size(&self, ground: &Ground) -> StepSize {
         let given = self.carry_out.max_wcu.into_iter();
         StepSize::new(given.chain(ground.capacity()).min())
@@ -122,7 +122,7 @@ impl PlanArgs {
 ///
 /// # Errors
 ///
-/// Where the environment does not say where it is.
+/// The environment does not name the folder.
 pub fn folder(environment: &Environment) -> Result<PathBuf, Failure> {
     let state = environment.get("XDG_STATE_HOME")?.map(PathBuf::from);
     let home = || -> Result<Option<PathBuf>, Failure> {

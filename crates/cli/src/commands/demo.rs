@@ -1,4 +1,4 @@
-//! `ddb demo`: the main job in one command, on an endpoint of its own.
+//! `ddb demo`: the main job in one command, on its own endpoint.
 
 use clap::Parser;
 use ddb_local::{Endpoint, Storage};
@@ -10,7 +10,7 @@ use crate::help::examples;
 use crate::output::Format;
 use crate::runner::{Command, Context, wrong_usage};
 
-/// How many messages it shows: with all that is said around them, they fit a screen of 24 lines.
+/// The number of messages to show: with all other output they fit on a screen of 24 lines.
 const MESSAGES: &str = "8";
 
 /// Shows a conversation, and what to type next.
@@ -72,7 +72,7 @@ impl Command for Args {
     }
 }
 
-/// What to type next, in a shell that may lead anywhere.
+/// Returns what to type next, in a shell with any settings.
 fn next(url: &str) -> [String; 3] {
     [
         format!("export DDB_ENDPOINT_URL={url}"),
@@ -81,7 +81,7 @@ fn next(url: &str) -> [String; 3] {
     ]
 }
 
-/// Reads the options of another command from words of ours.
+/// Parses the options of another command from fixed words.
 fn parsed<C: Parser>(words: &[&str]) -> Result<C, Failure> {
     C::try_parse_from(words).map_err(|error| wrong_usage(&error))
 }

@@ -1,4 +1,4 @@
-//! `ddb doctor`: what is wrong with the setup, and which command to type next.
+//! `ddb doctor`: checks the setup, and shows which command to type next.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub struct Args {
     table: TableArgs,
 }
 
-/// How long each check may take.
+/// The time limit of each check.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -85,7 +85,7 @@ impl Record for Row {
     ];
 }
 
-/// What a check found where nothing failed.
+/// The result of a check in which nothing failed.
 struct Found {
     status: Status,
     detail: String,
@@ -161,7 +161,7 @@ impl Command for Args {
     }
 }
 
-/// Says what to do. Where the table is not what a person sees, it says what was found, too.
+/// Prints what to do. If the output is not a table, it also prints what was found.
 fn say(row: &Row, ui: &Ui) {
     if row.status != Status::Ok && ui.format() != Format::Table {
         ui.warn(&format!("{}: {}", row.check, row.detail));
@@ -171,7 +171,7 @@ fn say(row: &Row, ui: &Ui) {
     }
 }
 
-/// Runs one check within its deadline; whatever fails is a finding.
+/// Runs one check within its time limit; a failure is a finding.
 async fn check(
     name: &'static str,
     found: impl Future<Output = Result<Found, Failure>>,
@@ -201,7 +201,7 @@ async fn check(
     }
 }
 
-/// The target, or why there is none: a check that needs it says so.
+/// The target, or why it is missing: each check that needs it reports that.
 type MaybeTarget<'a> = Result<&'a Target, &'a Failure>;
 
 async fn dynamodb(target: MaybeTarget<'_>) -> Result<Found, Failure> {
@@ -216,7 +216,7 @@ async fn dynamodb(target: MaybeTarget<'_>) -> Result<Found, Failure> {
 }
 
 impl Args {
-    /// Finds the target once, for all checks; what goes wrong is a finding of theirs.
+    /// Finds the target once, for all checks. They report a failure as their finding.
     async fn target(&self, context: &Context) -> Result<Target, Failure> {
         let target = self
             .table
@@ -282,7 +282,7 @@ impl Args {
         }
         let pool = self.pool.open(self.table.aws(), context).await?;
         let mut pages = std::pin::pin!(pool.cognito.users(None));
-        // A page may be empty, and more may come after it.
+        // A page may be empty even if more pages follow.
         let mut first = 0;
         while let Some(page) = pages.try_next().await? {
             first = page.len() as u64;
@@ -312,7 +312,7 @@ async fn is_empty(store: &Store) -> Result<bool, Failure> {
     Ok(pages.try_next().await?.is_none_or(|page| page.count == 0))
 }
 
-/// Looks whether every user of the database has a Cognito id, and every handle one user.
+/// Checks whether every user of the database has a Cognito id, and every handle belongs to one user.
 async fn user_ids(address: &Address, has_pool: bool) -> Result<Found, Failure> {
     let failed = || UsersError::of_database(address);
     let database = Database::connect(address).await.map_err(failed())?;
@@ -342,7 +342,7 @@ async fn user_ids(address: &Address, has_pool: bool) -> Result<Found, Failure> {
     let detail = format!("{without} of {all} have no Cognito id");
     match (without, has_pool) {
         (0, _) => Ok(Found::ok(format!("{all}, each with a Cognito id"))),
-        // Without a pool there is nothing that they could have.
+        // Without a pool there are no ids that they could have.
         (_, false) => Ok(Found::ok(format!("{detail}, and no pool is named"))),
         (_, true) => {
             Ok(Found::warn(detail).hint("`ddb update-cognito-user-ids` sets them from the pool"))

@@ -81,7 +81,7 @@ impl Command for Args {
     }
 }
 
-/// Asks, where that is due, and deletes. A table that is not there is no reason to ask.
+/// Asks if necessary, and deletes the table. It does not ask about a table that does not exist.
 async fn destroy(
     target: &TableTarget,
     confirm: Option<&str>,
@@ -98,14 +98,14 @@ async fn destroy(
     Ok(ui.wait("waiting until it is gone", deleting).await?)
 }
 
-/// Says whether the table could be brought back.
+/// Prints whether the table could be restored.
 async fn say_recovery(store: &Store, ui: &Ui) {
     match store.has_point_in_time_recovery().await {
         Ok(true) => {
             ui.note("point-in-time recovery is on; deleting makes a last backup, kept for 35 days")
         }
         Ok(false) => ui.warn("point-in-time recovery is off: once deleted, the data is gone"),
-        // Not every role may ask, and not every service knows the question.
+        // Not every role is allowed to ask, and not every service supports the question.
         Err(error) => ui.note(&format!(
             "whether point-in-time recovery is on is not known: {error}"
         )),

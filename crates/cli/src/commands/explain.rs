@@ -22,11 +22,11 @@ pub struct ExplainArgs {
 }
 
 impl ExplainArgs {
-    /// Tells whether the requests are to be shown in place of the answer.
+    /// Checks whether to show the requests instead of the result.
     ///
     /// # Errors
     ///
-    /// Where a form of output was asked for, which they do not have.
+    /// An output format was given, which the requests do not have.
     pub fn is_wanted(&self, ui: &Ui) -> Result<bool, Failure> {
         if self.explain && !matches!(ui.format(), Format::Table | Format::Wide) {
             return Err(
@@ -38,12 +38,12 @@ impl ExplainArgs {
     }
 }
 
-/// The most bytes of one page: see "Paginating table query results" in the DynamoDB developer guide.
+/// The maximum number of bytes of one page: see "Paginating table query results" in the DynamoDB developer guide.
 const PAGE: u64 = 1024 * 1024;
-/// What one unit reads, strongly consistent; eventually consistent it is twice as much.
+/// The bytes that one unit reads with strong consistency; with eventual consistency it reads twice as much.
 const UNIT: u64 = 4 * 1024;
 
-/// What a command would do. Everything but the lines is a comment to a shell, so that all of it can be run.
+/// What a command would do. Everything except the lines is a shell comment, so that the whole text can be run.
 #[derive(Debug)]
 pub struct Explanation {
     start: &'static str,
@@ -53,7 +53,7 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// Begins one for the command that runs.
+    /// Starts one for the command that runs.
     pub fn new(ui: &Ui) -> Self {
         let (start, options) = ui.guide().aws_line();
         Self {
@@ -64,13 +64,13 @@ impl Explanation {
         }
     }
 
-    /// Adds a line with whole words.
+    /// Adds a line made of complete words.
     pub fn line(&mut self, words: &str) {
         let (start, options) = (self.start, &self.options);
         self.lines.push(format!("{start} {words}{options}"));
     }
 
-    /// Adds a pipe of two lines, the second once for each word of the first.
+    /// Adds a pipeline of two commands: the second runs once for each word that the first prints.
     pub fn line_for_each(&mut self, words: &str, each: &str) {
         let (start, options) = (self.start, &self.options);
         self.lines.push(format!(
@@ -78,18 +78,18 @@ impl Explanation {
         ));
     }
 
-    /// Says something about the requests.
+    /// Adds a note about the requests.
     pub fn note(&mut self, what: &str, said: &str) {
-        // What somebody named may hold a line break, which would end the comment.
+        // A name from the user may contain a line break, which would end the comment.
         let said = crate::output::escape::line(said);
         self.notes.push(format!("# {what}: {said}"));
     }
 
-    /// Adds a query. `most` is how many items are wanted of it, where the first ones are all that is read.
+    /// Adds a query. `most` is the number of items wanted, if only the first ones are read.
     ///
     /// # Errors
     ///
-    /// Where the table is not there, or cannot be described.
+    /// The table does not exist, or cannot be described.
     pub async fn query(
         &mut self,
         store: &Store,
@@ -149,11 +149,11 @@ impl Explanation {
         Ok(())
     }
 
-    /// Adds a scan. `most` is how many items are wanted of it, where the first ones are all that is read.
+    /// Adds a scan. `most` is the number of items wanted, if only the first ones are read.
     ///
     /// # Errors
     ///
-    /// Where the table is not there, or cannot be described.
+    /// The table does not exist, or cannot be described.
     pub async fn scan(
         &mut self,
         store: &Store,
@@ -202,11 +202,11 @@ impl Explanation {
         Ok(())
     }
 
-    /// Prints it.
+    /// Prints the explanation.
     ///
     /// # Errors
     ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
+    /// [`Failure::ClosedPipe`] if nobody reads stdout any more.
     pub fn print(mut self, ui: &Ui) -> Result<Outcome, Failure> {
         self.note("policy", &ui.guide().policy_file());
         let mut text = String::new();
@@ -224,7 +224,7 @@ impl Explanation {
     }
 }
 
-/// Bounds what the AWS CLI reads and shows.
+/// Limits what the AWS CLI reads and shows.
 fn bounds(most: Option<u32>) -> String {
     match most {
         Some(most) => format!(" --max-items {most} --page-size {}", most.saturating_add(1)),
@@ -232,13 +232,13 @@ fn bounds(most: Option<u32>) -> String {
     }
 }
 
-/// Returns the bytes of an item, on the average, by what the service counted last.
+/// Returns the average number of bytes of an item, according to the service's last count.
 fn mean(table: &TableSummary) -> Option<u64> {
     let items = u64::try_from(table.items).ok().filter(|items| *items > 0)?;
     Some(u64::try_from(table.bytes).ok()?.div_ceil(items))
 }
 
-/// Says what it costs to read so many bytes.
+/// Formats the cost of reading this many bytes.
 fn units(bytes: u64, consistent: bool) -> String {
     let whole = bytes.div_ceil(UNIT).max(1);
     let units = if consistent {

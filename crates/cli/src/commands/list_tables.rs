@@ -30,7 +30,7 @@ pub struct Args {
     target: TargetArgs,
 }
 
-/// How many tables are described at a time.
+/// The number of tables that are described at the same time.
 const SIDE_BY_SIDE: usize = 8;
 
 #[derive(Debug, Serialize)]
@@ -72,7 +72,7 @@ impl Details {
         }
     }
 
-    /// Returns how much can be read and written, for people.
+    /// Formats the read and write capacity for people.
     fn capacity(&self) -> String {
         match (self.read_capacity, self.write_capacity) {
             (Some(read), Some(write)) => format!("{read} read, {write} write"),
@@ -188,7 +188,7 @@ async fn print_details(dynamodb: &DynamoDb, ui: &Ui) -> Result<(), Failure> {
     let mut described = std::pin::pin!(described);
     let mut printer = ui.printer::<Details>();
     while let Some(details) = described.try_next().await? {
-        // A table may be gone by the time it is described.
+        // A table may have been deleted before it is described.
         if let Some(details) = details {
             printer.print(&details)?;
         }
@@ -200,7 +200,7 @@ async fn describe(
     dynamodb: &DynamoDb,
     name: String,
 ) -> Result<Option<Details>, ddb_core::CallError> {
-    // The service named it, so it is a name.
+    // The service returned it, so it is a valid name.
     let Ok(table) = name.parse::<TableName>() else {
         return Ok(None);
     };

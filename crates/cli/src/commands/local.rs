@@ -13,7 +13,7 @@ use crate::help::examples;
 use crate::output::{Cell, Column, Format, Record, Totals};
 use crate::runner::{Command, Context};
 
-/// The port that all commands look at where no endpoint is named.
+/// The port of the default endpoint of all commands.
 const DEFAULT_PORT: u16 = 8000;
 
 /// Runs a DynamoDB endpoint on this machine.
@@ -53,7 +53,7 @@ impl Record for Row {
     ];
 }
 
-/// Says where a server listens.
+/// Describes where a server listens.
 pub fn listening(addresses: &[SocketAddr]) -> String {
     let places: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
     let missing = match addresses {

@@ -1,4 +1,4 @@
-//! One utility a file: its options, its work, and what it shows. The table of them all is here.
+//! One file for each utility: its options, its work, and its output. The table of all utilities is here.
 
 pub mod about;
 pub mod changes;
@@ -31,11 +31,11 @@ use conversation::{
 };
 use people::{db_setup, list_users, update_cognito_user_ids};
 
-/// Makes the table of commands from its rows, and beside it what makes their command lines alone: whatever refers to
-/// the table has the work of every command linked into it, and starts more slowly.
+/// Makes the table of commands, and a second one with only their command lines. Code that refers to the first table
+/// links the work of every command, and starts more slowly.
 macro_rules! table {
     ($($heading:literal: [$($make:ident::<$args:ty>()),* $(,)?],)*) => {
-        /// All commands, by what one wants to do. Help, completions and manual pages follow from it.
+        /// All commands, grouped by purpose. Help, completions and manual pages are made from it.
         pub const GROUPS: &[(&str, &[Entry])] = &[$(($heading, &[$($make::<$args>()),*])),*];
 
         /// The command line of each command, in the order of [`GROUPS`].
@@ -90,18 +90,18 @@ table! {
 /// A command in the table.
 #[derive(Debug)]
 pub struct Entry {
-    /// How it is typed.
+    /// Its command line.
     pub line: CommandLine,
-    /// Runs it with the options that were parsed.
+    /// Runs it with the parsed options.
     pub run: fn(Program, &ArgMatches) -> ExitCode,
 }
 
-/// How a command is typed, without the work behind it.
+/// The command line of a command, without the work behind it.
 #[derive(Debug, Clone, Copy)]
 pub struct CommandLine {
     /// Makes its command line.
     pub command: fn() -> clap::Command,
-    /// Whether it is a binary of its own, too.
+    /// Whether it also exists as a separate binary.
     pub is_binary: bool,
 }
 
@@ -112,12 +112,12 @@ impl CommandLine {
     }
 }
 
-/// A command that is a subcommand of `ddb` alone.
+/// A command that is only a subcommand of `ddb`.
 const fn only_in_ddb<C: Command>() -> Entry {
     entry::<C>(false)
 }
 
-/// A command that is a subcommand of `ddb`, and a binary of its own in `src/bin`.
+/// A command that is a subcommand of `ddb`, and also a separate binary in `src/bin`.
 const fn utility<C: Command>() -> Entry {
     entry::<C>(true)
 }

@@ -1,4 +1,4 @@
-//! `schema-load`: creates the table, or says how the one that is there differs.
+//! `schema-load`: creates the table, or shows how an existing one differs.
 
 use std::io::{self, Write};
 use std::num::NonZeroU32;
@@ -110,7 +110,7 @@ struct Row {
     differences: Vec<Field>,
 }
 
-/// What people see of it: a line for each difference, or one where there is none.
+/// What people see: a line for each difference, or one line if there is none.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     row: &'a Row,
@@ -187,7 +187,7 @@ impl Args {
 }
 
 impl Args {
-    /// Creates the table where it is absent, and waits until it is there.
+    /// Creates the table if it does not exist, and waits until it is active.
     pub(super) async fn create(&self, context: &Context) -> Result<(), Failure> {
         let target = self.table.open(context, None).await?;
         let load = Load {
@@ -290,7 +290,7 @@ impl Load<'_> {
         Ok(self.spec.shape().differences(&self.shape().await?))
     }
 
-    /// Shows what will be changed, and what is lost by it.
+    /// Shows what will be changed, and what will be lost.
     fn announce(&self, differences: &[Difference], changes: &Changes) {
         for difference in differences {
             self.ui.announce(&format!(
@@ -312,7 +312,7 @@ impl Load<'_> {
         }
     }
 
-    /// Changes the table; what is returned was different before, or is still.
+    /// Changes the table. Returns the fields that differed before, or those that still differ.
     async fn apply(&self) -> Result<(Action, Vec<Difference>), Failure> {
         let store = &self.target.store;
         let found = self.shape().await?;
@@ -360,7 +360,7 @@ impl From<ChangeError> for Failure {
     }
 }
 
-/// Says how many changes were made before one failed.
+/// Adds to a failure how many changes were made before it.
 fn partly(made: usize, of: usize, failure: Failure) -> Failure {
     match failure {
         Failure::Error { message, hint, .. } if made > 0 => Failure::Error {
@@ -372,7 +372,7 @@ fn partly(made: usize, of: usize, failure: Failure) -> Failure {
     }
 }
 
-/// The JSON form is relied on: `differences` of `field`, `wanted`, `found`.
+/// Scripts rely on the JSON form: `differences` of `field`, `wanted`, `found`.
 #[cfg(test)]
 mod tests {
     use super::*;

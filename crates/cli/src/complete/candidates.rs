@@ -1,4 +1,4 @@
-//! What could come next, by the command line.
+//! The words that could come next on the command line.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::Candidate;
 use super::lookup::{Found, Lookup, Wanted};
 use crate::output::escape;
 
-/// Returns what could come next; the last of the words is the one that is typed. Nothing hidden is among it.
+/// Returns the words that could come next, without hidden ones. The last of `words` is the one that is being typed.
 pub(super) fn candidates(command: Command, words: &[String]) -> Vec<Candidate> {
     let Some(last) = words.len().checked_sub(1) else {
         return Vec::new();
@@ -21,13 +21,13 @@ pub(super) fn candidates(command: Command, words: &[String]) -> Vec<Candidate> {
     let found = complete(&mut command, arguments, last, here.as_deref());
     let found = found.unwrap_or_default().into_iter();
     found
-        // The engine offers what is hidden where nothing else fits. Files that begin with a dot are another thing.
+        // The engine offers hidden candidates if nothing else fits. Files that begin with a dot are different.
         .filter(|found| !found.is_hide_set() || words[last].starts_with('.'))
         .filter_map(candidate)
         .collect()
 }
 
-/// Returns a candidate in one line, with nothing raw in it; `None` where its value would not be the same then.
+/// Returns a candidate in one line without unsafe characters, or `None` if that would change its value.
 fn candidate(found: CompletionCandidate) -> Option<Candidate> {
     let value = found.get_value().to_str()?.to_owned();
     let about = found.get_help().map(ToString::to_string);
@@ -39,7 +39,7 @@ fn candidate(found: CompletionCandidate) -> Option<Candidate> {
     })
 }
 
-/// Gives each argument that names something in the table what looks it up.
+/// Attaches a lookup to each argument that names something in the table.
 fn with_lookups(command: Command, words: &[String]) -> Command {
     let names: Vec<Found> = command
         .get_subcommands()
@@ -83,7 +83,7 @@ fn completed(argument: Arg, find: impl Fn() -> Vec<Found> + Send + Sync + 'stati
     }))
 }
 
-/// What an argument takes.
+/// The values that an argument takes.
 enum Offer {
     /// The name of a command.
     Commands,
@@ -100,7 +100,7 @@ fn wanted(command: &str, argument: &Arg) -> Option<Offer> {
         (_, "NAME") if argument.get_long() == Some("table") => Offer::Stored(Wanted::Tables),
         (_, "HANDLE") => Offer::Stored(Wanted::Handles),
         (_, "CONVERSATION") => Offer::Stored(Wanted::Conversations),
-        // A conversation that is there, not the one that is about to be made.
+        // An existing conversation, not one that is about to be created.
         (command, "GROUP_UUID") if command != "seed" => Offer::Stored(Wanted::Conversations),
         _ => return None,
     })

@@ -1,4 +1,4 @@
-//! What is stored at a local endpoint, for somebody who waits at a prompt.
+//! Looks up what is stored at a local endpoint, for somebody who waits at a prompt.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ use futures::TryStreamExt;
 
 use crate::common::duration;
 
-/// How long somebody waits at most, whatever has to be asked; `DDB_COMPLETE_TIMEOUT` allows more, or less.
+/// The longest wait, whatever has to be looked up; `DDB_COMPLETE_TIMEOUT` changes it.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 fn patience() -> Duration {
@@ -26,10 +26,10 @@ fn patience() -> Duration {
         .unwrap_or(PATIENCE)
 }
 
-/// The most tables and conversations that are offered.
+/// The maximum number of tables and conversations that are offered.
 const MOST: usize = 100;
 
-/// What is looked up.
+/// The kind of thing to look up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     Tables,
@@ -37,18 +37,18 @@ pub(super) enum Wanted {
     Handles,
 }
 
-/// Something that is stored: how it is typed, and what it is.
+/// Something that is stored: how it is typed, and a description.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub value: String,
     pub about: String,
 }
 
-/// Looks up what is stored where the command line leads. Production is never asked.
+/// Looks up what is stored at the target of the command line. Production is never asked.
 #[derive(Debug)]
 pub(super) struct Lookup {
     words: Vec<String>,
-    /// What was found: an argument may be asked about more than once.
+    /// The last result, because the same argument may be completed more than once.
     found: Mutex<Option<(Wanted, Vec<Found>)>>,
 }
 
@@ -61,7 +61,7 @@ impl Lookup {
         }
     }
 
-    /// Returns what is there; nothing where it cannot be had in time, whatever the reason.
+    /// Returns what is stored, or nothing if it is not available in time, for whatever reason.
     pub fn find(&self, wanted: Wanted) -> Vec<Found> {
         if self.words.iter().any(|word| word == "--prod") {
             return Vec::new();
@@ -88,7 +88,7 @@ impl Lookup {
             let found = tokio::time::timeout(patience(), self.look(wanted));
             found.await.ok().flatten().unwrap_or_default()
         });
-        // A name that is still being resolved is not waited for.
+        // Does not wait for a name that is still being resolved.
         runtime.shutdown_background();
         found
     }
@@ -123,7 +123,7 @@ impl Lookup {
         })
     }
 
-    /// Finds the local endpoint that the line leads to.
+    /// Finds the local endpoint of the command line.
     async fn target(&self, environment: &Environment) -> Option<Target> {
         let endpoint_url = self.option("--endpoint-url").map(|value| Given {
             origin: "--endpoint-url",
@@ -159,7 +159,7 @@ impl Lookup {
         None
     }
 
-    /// Finds whoever types, among users that are on this machine.
+    /// Finds the person who types, among users that are on this machine.
     async fn me(&self, environment: &Environment) -> Option<UserId> {
         let handle = match self.option("--me").or_else(|| self.option("--from")) {
             Some(handle) => handle,

@@ -1,8 +1,7 @@
-//! Completion as somebody types: a shell runs the program with what stands before the cursor, and is given what could
-//! come next.
+//! Completion: a shell runs the program with the line up to the cursor, and gets the words that could come next.
 //!
-//! Each shell has a short script, `ddb completions SHELL`. It sets [`VARIABLE`] to the name of the shell; then the program
-//! prints one candidate a line, and does nothing else.
+//! Each shell has a short script, `ddb completions SHELL`. It sets [`VARIABLE`] to the name of the shell; then the
+//! program only prints one candidate per line.
 
 mod candidates;
 mod lookup;
@@ -15,13 +14,13 @@ use std::process::ExitCode;
 
 pub use script::{SHELLS, Shell, script};
 
-/// The variable that asks for candidates, by the name of a shell.
+/// The variable that asks for candidates. It contains the name of a shell.
 const VARIABLE: &str = "DDB_COMPLETE";
 
-/// The variable that holds the line up to the cursor, where the shell does not split it by words.
+/// The variable that contains the line up to the cursor, if the shell does not split it into words.
 const LINE: &str = "DDB_COMPLETE_LINE";
 
-/// Answers a shell that asks what could come next; `None` where the program was run for its work.
+/// Answers a shell that asks for candidates. Returns `None` if the program was run for another purpose.
 pub fn asked(command: impl FnOnce() -> clap::Command) -> Option<ExitCode> {
     let shell = std::env::var(VARIABLE).ok()?;
     let Some(shell) = SHELLS.into_iter().find(|known| known.name() == shell) else {
@@ -36,12 +35,12 @@ pub fn asked(command: impl FnOnce() -> clap::Command) -> Option<ExitCode> {
     for candidate in found {
         shell.write(&candidate, &mut text);
     }
-    // A shell that is gone needs no answer.
+    // If the shell is gone, it needs no answer.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Some(ExitCode::SUCCESS)
 }
 
-/// Returns the words after `--`: the command line up to the cursor, the program first.
+/// Returns the words after `--`: the command line up to the cursor, starting with the program.
 fn given() -> Vec<String> {
     let words = std::env::args_os().skip(1).skip_while(|word| word != "--");
     words
@@ -50,7 +49,7 @@ fn given() -> Vec<String> {
         .collect()
 }
 
-/// What could come next: a word, and what it is.
+/// A word that could come next, and its description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Candidate {
     value: String,

@@ -1,4 +1,4 @@
-//! What each shell has to be told.
+//! The script for each shell.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ pub enum Shell {
     Fish,
 }
 
-/// All of them.
+/// All shells.
 pub const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 
 const BASH: &str = r#"_FUNCTION() {
@@ -61,7 +61,7 @@ fi
 const FISH: &str = r#"complete -k -f -c BINARY -a "(DDB_COMPLETE=fish BINARY -- (commandline -opc) (commandline -ct) 2> /dev/null)"
 "#;
 
-/// Returns the script that has a shell complete a binary.
+/// Returns the script that makes a shell complete a binary.
 pub fn script(shell: Shell, binary: &str) -> String {
     let script = match shell {
         Shell::Bash => BASH,
@@ -84,7 +84,7 @@ impl Shell {
         }
     }
 
-    /// Writes a candidate as the script reads it.
+    /// Writes a candidate in the form that the script reads.
     pub(super) fn write(self, candidate: &Candidate, text: &mut String) {
         let Candidate { value, about } = candidate;
         // Writing to a String cannot fail.

@@ -1,7 +1,7 @@
-//! A line as a shell splits it into words, as far as it is typed.
+//! Splits an unfinished line into words as a shell does.
 
-/// Splits a line up to the cursor. The last word is the one that is typed: it is empty after a blank, and its quote may
-/// still be open.
+/// Splits a line up to the cursor. The last word is the one that is being typed: it is empty after a space, and its
+/// quote may still be open.
 pub(super) fn split(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;

@@ -1,4 +1,4 @@
-//! What goes wrong with plans and receipts.
+//! Failures of plans and receipts.
 
 use std::io;
 

@@ -1,11 +1,11 @@
-//! The target of a command, as options that lead another command to the same one.
+//! The target of a command, as options that lead another command to the same target.
 
 use clap::ArgMatches;
 use ddb_core::connect::{DEFAULT_REGION, Endpoint, REGION_VARIABLES, Service};
 use ddb_core::environment::Environment;
 use ddb_core::schema::{DEFAULT_TABLE, TableName};
 
-/// The target as options that lead another command to the same one. What is the default anyway is left out.
+/// The target as options that lead another command to the same target. Defaults are left out.
 #[derive(Debug, Default)]
 pub(super) struct TargetFlags {
     pub production: bool,
@@ -14,11 +14,11 @@ pub(super) struct TargetFlags {
     pub options: Vec<(&'static str, Option<String>)>,
 }
 
-/// The endpoint of local commands where none is named.
+/// The default endpoint of local commands.
 pub(super) const DEFAULT_ENDPOINT: &str = Service::DYNAMODB.default_endpoint();
 
 impl TargetFlags {
-    /// Reads what was said, by option or by variable. What is malformed is left out: the command says so itself.
+    /// Reads the options and the variables. Malformed values are left out, because the command reports them itself.
     pub fn read(options: &ArgMatches, environment: &Environment) -> Self {
         let flag = |id: &str| options.try_get_one::<String>(id).ok().flatten();
         let variable = |names: &[&str]| {
@@ -40,7 +40,7 @@ impl TargetFlags {
             .or_else(|| variable(&REGION_VARIABLES))
             .filter(|region| production || region != DEFAULT_REGION);
         let profile = flag("profile").cloned().or_else(|| {
-            // Keys in variables come before a profile that only a variable names.
+            // Keys in variables take precedence over a profile that is only named by a variable.
             let by_variable = production && variable(&["AWS_ACCESS_KEY_ID"]).is_none();
             by_variable
                 .then(|| variable(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]))

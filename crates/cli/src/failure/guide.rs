@@ -1,4 +1,4 @@
-//! Hints as people see them: each command line whole, with the target of the command that ran.
+//! Hints as people see them: each command line complete, with the target of the command that ran.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::Hint;
 use super::flags::{DEFAULT_ENDPOINT, TargetFlags};
 use crate::shell::quote;
 
-/// Turns hints into words. It knows the command that runs, its target, and what options other commands have.
+/// Turns hints into text. It knows the command that runs, its target, and the options of other commands.
 #[derive(Debug, Clone)]
 pub struct Guide(Arc<Known>);
 
@@ -28,8 +28,8 @@ struct Known {
 }
 
 impl Guide {
-    /// Takes what was typed for a command, whose command line `command` makes. `catalog` makes that of `ddb` with
-    /// all its commands.
+    /// Takes what was typed for a command. `command` makes its command line, and `catalog` makes that of `ddb` with all
+    /// its commands.
     pub fn new(
         catalog: fn() -> clap::Command,
         command: fn() -> clap::Command,
@@ -45,7 +45,7 @@ impl Guide {
         }))
     }
 
-    /// Knows no command: its hints are words alone.
+    /// Makes a guide that knows no command, so its hints get no target.
     pub fn nowhere() -> Self {
         let nothing = || clap::Command::new("ddb");
         Self(Arc::new(Known {
@@ -56,7 +56,7 @@ impl Guide {
         }))
     }
 
-    /// Returns how a line of the AWS CLI begins that goes where the command goes, and the options that lead it there.
+    /// Returns the start of an AWS CLI line that goes to the command's target, and the options that lead it there.
     pub fn aws_line(&self) -> (&'static str, String) {
         let target = &self.0.target;
         let mut options: Vec<(&str, &str)> = target
@@ -83,7 +83,7 @@ impl Guide {
         (start, options.collect())
     }
 
-    /// Returns the file of the policy that the command needs.
+    /// Returns the path of the policy that the command needs.
     pub fn policy_file(&self) -> String {
         format!("iam/{}.json", policy(&self.command()))
     }
@@ -114,7 +114,8 @@ impl Guide {
         (self.0.command)().get_name().to_owned()
     }
 
-    /// Returns the command line as it was typed, of `ddb`: a binary of its own is the command with the same name.
+    /// Returns the command line as it was typed, as a line of `ddb`. A separate binary is the command with the same
+    /// name.
     fn typed(&self) -> String {
         let mut words = self.0.typed.iter();
         let program = words.next().map(String::as_str).unwrap_or_default();
@@ -180,7 +181,7 @@ impl Guide {
         text
     }
 
-    /// Tells whether a command has an option.
+    /// Checks whether a command has an option.
     fn has_option(&self, command: &str, option: &str) -> bool {
         let catalog = (self.0.catalog)();
         let found = catalog.find_subcommand(command);
@@ -204,9 +205,9 @@ impl Guide {
         parts.join("`")
     }
 
-    /// Adds to one command line what its command has of the target, and what does not stand there.
+    /// Adds to one command line the target options that its command has and that are not there yet.
     fn with_target(&self, catalog: &clap::Command, line: &str) -> String {
-        // What comes after the command belongs to the shell.
+        // Anything after the command belongs to the shell.
         let end = [" | ", " > ", " < ", " && "]
             .iter()
             .filter_map(|mark| line.find(mark))
@@ -317,7 +318,7 @@ mod tests {
         ];
         let line = words("ddb scan --prod", &variables, "`ddb scan`");
         assert_eq!(line, "`ddb scan --prod --profile ops`");
-        // Keys come before a profile that a variable names.
+        // Keys take precedence over a profile that a variable names.
         let keys = [("AWS_PROFILE", "ops"), ("AWS_ACCESS_KEY_ID", "AKIA")];
         assert_eq!(
             words("ddb scan --prod", &keys, "`ddb scan`"),

@@ -5,20 +5,21 @@ use ddb_core::error::ConnectFault;
 /// What to do next.
 ///
 /// A command line in backticks, `` `ddb schema-load` ``, is written without its target: [`Guide`](super::Guide) adds
-/// the target of the command that ran, so that whoever follows the hint acts at the same place.
+/// the target of the command that ran, so that the suggested command acts on the same target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
-    /// Words of ours, which hold no secret.
+    /// Fixed text, which contains no secret.
     Fixed(&'static str),
-    /// Words that quote something.
+    /// Text that quotes something.
     Made(String),
-    /// Words whose command lines have their targets already: they act elsewhere than the command that ran.
+    /// Text whose command lines already have their targets, because they act on another target than the command that
+    /// ran.
     Whole(String),
     /// The same command line with one more option.
     Again {
         /// The option.
         with: &'static str,
-        /// What it does then.
+        /// What the command does with it.
         does: &'static str,
     },
     /// The role lacks the permission for this action.
@@ -28,15 +29,15 @@ pub enum Hint {
     },
     /// There are no credentials.
     NoCredentials,
-    /// There are credentials that AWS does not take, or that cannot be had.
+    /// AWS refuses the credentials, or they cannot be obtained.
     BadCredentials,
-    /// No connection came about.
+    /// No connection could be made.
     Unreachable(ConnectFault),
-    /// No answer came, or none that makes sense.
+    /// There was no answer, or none that makes sense.
     NoService,
-    /// The service asked for less load.
+    /// The service throttled the requests.
     Throttled,
-    /// A hint under the name of what it is about.
+    /// A hint, preceded by the name of its subject.
     About(&'static str, Box<Self>),
 }
 
@@ -59,7 +60,7 @@ impl From<&String> for Hint {
 }
 
 impl Hint {
-    /// Tells whether it may quote a secret that somebody typed.
+    /// Checks whether it may quote a secret that somebody typed.
     pub fn quotes(&self) -> bool {
         match self {
             Self::Made(_) | Self::Whole(_) | Self::Again { .. } => true,

@@ -1,4 +1,4 @@
-//! What goes wrong with the files of an import.
+//! Failures of the files of an import.
 
 use ddb_core::import::SourceError;
 

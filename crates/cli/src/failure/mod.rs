@@ -1,4 +1,4 @@
-//! How a command ends: exit codes, and errors of one line with a hint.
+//! How a command ends: exit codes, and one-line errors with a hint.
 
 mod changes;
 mod flags;
@@ -20,7 +20,7 @@ pub use guide::Guide;
 pub use hint::Hint;
 pub use work::exit_of_file;
 
-/// The exit codes, which scripts rely on.
+/// The exit codes. Scripts rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Done, or nothing to do.
@@ -29,9 +29,9 @@ pub enum Exit {
     Failed = 1,
     /// Wrong usage, or refused.
     Refused = 2,
-    /// Looked, and found a difference.
+    /// A check found a difference.
     Difference = 3,
-    /// The thing named does not exist.
+    /// The named thing does not exist.
     NotFound = 4,
     /// Partly done.
     Partly = 5,
@@ -47,12 +47,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// How a command ends where nothing failed.
+/// How a command ends if nothing failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Done, or nothing to do.
     Done,
-    /// It looked, and found a difference.
+    /// A check found a difference.
     Difference,
 }
 
@@ -68,13 +68,13 @@ impl From<Outcome> for Exit {
 /// How a command ends before its work is done.
 #[derive(Debug)]
 pub enum Failure {
-    /// Nobody reads stdout any more: no error, `| head -1` is common.
+    /// Nobody reads stdout any more. This is not an error: `| head -1` is common.
     ClosedPipe,
     /// Something went wrong.
     Error {
         /// The exit code.
         exit: Exit,
-        /// What failed, on which target, and why: one line.
+        /// What failed, on which target, and why, in one line.
         message: String,
         /// The next step.
         hint: Option<Hint>,
@@ -82,7 +82,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Makes a failure with an exit code of its own.
+    /// Makes a failure with an exit code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self::Error {
             exit,
@@ -96,13 +96,13 @@ impl Failure {
         Self::new(Exit::Refused, message)
     }
 
-    /// Makes a failure of a table that is not there.
+    /// Makes a failure for a table that does not exist.
     pub fn no_table(store: &Store) -> Self {
         let destination = store.destination().clone();
         Error::NoSuchTable { destination }.into()
     }
 
-    /// Says what to do next.
+    /// Adds the next step.
     #[must_use]
     pub fn hint(mut self, next: impl Into<Hint>) -> Self {
         if let Self::Error { hint, .. } = &mut self {
@@ -111,7 +111,7 @@ impl Failure {
         self
     }
 
-    /// Says what was done before it failed, so that nobody does it again.
+    /// Adds what was done before the failure, so that nobody does it again.
     #[must_use]
     pub fn after(self, done: &str) -> Self {
         match self {
@@ -121,7 +121,7 @@ impl Failure {
         }
     }
 
-    /// Adds what it means for what was about to be done.
+    /// Adds what the failure means for what was about to be done.
     #[must_use]
     pub fn before(mut self, done: &str) -> Self {
         if let Self::Error { message, .. } = &mut self {
@@ -130,7 +130,7 @@ impl Failure {
         self
     }
 
-    /// Returns the same failure for another target that it concerns.
+    /// Returns the same failure for another target that it affects.
     pub fn again(&self) -> Self {
         match self {
             Self::ClosedPipe => Self::ClosedPipe,

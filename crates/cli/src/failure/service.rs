@@ -1,4 +1,4 @@
-//! What went wrong between us and a service of AWS.
+//! Failures between this program and an AWS service.
 
 use ddb_core::{CallError, Cause, Error, Resource};
 

@@ -1,4 +1,4 @@
-//! Why a command may not act where it was to.
+//! Reasons why a command may not act on its target.
 
 use ddb_core::connect::TargetError;
 use ddb_core::environment::NotUnicode;

@@ -1,4 +1,4 @@
-//! Why there is no user, or no database of users.
+//! Reasons why a user, or the database of users, is missing.
 
 use ddb_people::users::{FileProblem, PostgresError, TlsError, UrlError, UsersError};
 
@@ -46,7 +46,7 @@ impl From<UsersError> for Failure {
     }
 }
 
-/// The next step where certificates are wanted.
+/// The next step if certificates are needed.
 const CERTIFICATES: &str = "--db-ca names a file of root certificates in PEM form";
 
 fn database_failure(error: &PostgresError, message: String) -> Failure {

@@ -1,4 +1,4 @@
-//! What goes wrong with the files and the work of single commands.
+//! Failures of files, and of the work of single commands.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use ddb_loopback::{ListenError, Occupant};
 use super::{Exit, Failure};
 use crate::shell::quote;
 
-/// Tells a file that is not there from one that cannot be read.
+/// Distinguishes a file that does not exist from one that cannot be read.
 pub fn exit_of_file(error: &io::Error) -> Exit {
     match error.kind() {
         io::ErrorKind::NotFound => Exit::NotFound,
@@ -19,7 +19,7 @@ pub fn exit_of_file(error: &io::Error) -> Exit {
     }
 }
 
-/// Says how a file becomes UTF-8.
+/// Describes how to convert a file to UTF-8.
 pub(super) fn not_utf8(file: &str) -> String {
     let from = quote(file);
     let to = format!("{file}.utf8");

@@ -1,4 +1,4 @@
-//! What stands in one column of one row.
+//! The contents of one column in one row.
 
 use ddb_core::timezone::Zone;
 
@@ -6,13 +6,13 @@ use super::escape;
 use super::style::Tone;
 use crate::wording::in_zone;
 
-/// What stands in one column of one row.
+/// The contents of one column in one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
     pub(super) text: String,
     pub(super) number: bool,
     pub(super) tone: Tone,
-    /// Whether it is a stored time, which a table shows in the zone of whoever reads it.
+    /// Whether it is a stored time, which a table shows in the reader's time zone.
     pub(super) time: bool,
 }
 
@@ -27,7 +27,7 @@ impl Cell {
         }
     }
 
-    /// A cell with a time as it is stored. A table shows it in a zone; elsewhere it stays as it is.
+    /// A cell with a stored time. A table shows it in a time zone; other formats leave it unchanged.
     pub fn time(stored: impl Into<String>) -> Self {
         Self {
             time: true,
@@ -35,7 +35,7 @@ impl Cell {
         }
     }
 
-    /// A cell with a number: aligned to the right, and no formula.
+    /// A cell with a number: aligned to the right, and not a formula.
     pub fn number(number: impl ToString) -> Self {
         Self {
             number: true,
@@ -53,13 +53,13 @@ impl Cell {
         number.map_or_else(|| Self::text(""), Self::number)
     }
 
-    /// Says what it is to whoever reads it.
+    /// Sets its tone.
     #[must_use]
     pub fn tone(self, tone: Tone) -> Self {
         Self { tone, ..self }
     }
 
-    /// Shows a time in a zone.
+    /// Converts a time to a zone.
     pub(super) fn in_zone(mut self, zone: Zone) -> Self {
         if self.time {
             self.text = in_zone(&self.text, zone);
@@ -67,7 +67,7 @@ impl Cell {
         self
     }
 
-    /// Escapes what a terminal would take for more than text.
+    /// Escapes characters that a terminal would not treat as text.
     pub(super) fn escaped(self) -> Self {
         Self {
             text: escape::plain(&self.text).into_owned(),

@@ -1,11 +1,11 @@
-//! Text from users on its way out: nothing in it may command a terminal, a spreadsheet or a reader's eye.
+//! Escapes text from users on output, so that it cannot control a terminal, run in a spreadsheet or mislead a reader.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Tells whether a character must never go out raw: the control characters C0, DEL and C1 (Unicode
-/// general category Cc), the characters that reorder or hide text around them (the bidirectional
-/// controls of Unicode UAX #9), and the line and paragraph separators, which make two lines of one.
+/// Checks whether a character must never be printed raw: the control characters C0, DEL and C1 (Unicode general
+/// category Cc), the characters that reorder or hide the text around them (the bidirectional controls of Unicode UAX
+/// #9), and the line and paragraph separators, which split a line in two.
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -14,8 +14,8 @@ pub fn is_unsafe(c: char) -> bool {
         )
 }
 
-/// Escapes text for anything but JSON: `\n`, `\r`, `\t`, `\u{1b}`, and the backslash doubled, so that
-/// the form can be read back.
+/// Escapes text for anything but JSON: `\n`, `\r`, `\t`, `\u{1b}`, and a doubled backslash, so that the result can be
+/// read back.
 pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c == '\\' || is_unsafe(c)) {
         return Cow::Borrowed(text);
@@ -37,8 +37,7 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Escapes a message for people: as [`plain`], but the backslash stays as it was, since nobody parses
-/// a message.
+/// Escapes a message for people, as [`plain`] does, but without doubling the backslash, since nobody parses a message.
 pub fn line(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
@@ -54,8 +53,8 @@ pub fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Hides what stands before the host of a URL, which may hold a password: `postgres://***@host/db`.
-/// Everything up to the last `@` goes, since a password may hold any character.
+/// Hides the part of a URL before the host, which may contain a password: `postgres://***@host/db`. Everything up to
+/// the last `@` is hidden, since a password may contain any character.
 pub fn without_passwords(text: &str) -> Cow<'_, str> {
     const MARK: &str = "://";
     let Some(start) = text.find(MARK).map(|at| at + MARK.len()) else {
@@ -67,8 +66,8 @@ pub fn without_passwords(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Neutralises a cell that a spreadsheet would run as a formula, by a leading `'`. The first
-/// characters are those that OWASP lists under "CSV Injection".
+/// Neutralises a cell that a spreadsheet would run as a formula, with a leading `'`. The first characters are those
+/// that OWASP lists under "CSV Injection".
 pub fn spreadsheet(cell: Cow<'_, str>) -> Cow<'_, str> {
     let runs = |c: char| {
         matches!(
@@ -129,7 +128,7 @@ mod tests {
         assert_eq!(spreadsheet("".into()), "");
     }
 
-    /// Reads the escaped form back, to show that nothing is lost.
+    /// Reads the escaped text back, to show that nothing is lost.
     fn unescape(text: &str) -> String {
         let mut chars = text.chars();
         let mut read = String::new();

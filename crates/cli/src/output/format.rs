@@ -1,4 +1,4 @@
-//! The forms of the output.
+//! The output formats.
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -24,12 +24,12 @@ pub enum Format {
 }
 
 impl Format {
-    /// The forms of a command that reads no rows.
+    /// The formats of a command that reads no rows.
     pub const BASIC: &'static [Self] = &[Self::Table, Self::Wide, Self::Json, Self::Jsonl];
-    /// The forms of a command that lists things.
+    /// The formats of a command that lists things.
     pub const ROWS: &'static [Self] =
         &[Self::Table, Self::Wide, Self::Json, Self::Jsonl, Self::Csv];
-    /// The forms of a command that reads items.
+    /// The formats of a command that reads items.
     pub const ITEMS: &'static [Self] = &[
         Self::Table,
         Self::Wide,
@@ -38,7 +38,7 @@ impl Format {
         Self::Csv,
         Self::DdbJson,
     ];
-    /// The forms of a command that reads messages.
+    /// The formats of a command that reads messages.
     pub const MESSAGES: &'static [Self] = &[
         Self::Table,
         Self::Wide,

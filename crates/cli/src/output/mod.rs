@@ -1,4 +1,4 @@
-//! Data on its way to stdout: one printer, all the forms, and a pager for what is longer than the screen.
+//! Data on its way to stdout: one printer, all the formats, and a pager for output that is longer than the screen.
 
 mod cell;
 pub mod escape;

@@ -1,7 +1,7 @@
-//! Stdout, by way of a pager where an answer is longer than the screen.
+//! Stdout, through a pager if the output is longer than the screen.
 //!
-//! The first screen is held back, so that it is known whether there is more. Then the pager is started and given all
-//! that comes, through a pipe that holds little: what nobody looks at is not read from the table.
+//! The first screen is held back until it is known whether there is more. Then the pager starts and gets everything
+//! through a pipe with a small buffer, so that the command does not read from the table what nobody looks at.
 
 use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -14,13 +14,13 @@ use tokio::sync::Notify;
 
 use super::{escape, width};
 
-/// The variables that name a pager, the first one that is set.
+/// The variables that name a pager. The first one that is set wins.
 const VARIABLES: [&str; 2] = ["DDB_PAGER", "PAGER"];
-/// The pager where none is named: it ends by itself where all fits the screen, shows colors, and leaves what it showed.
+/// The default pager: it ends by itself if everything fits on the screen, shows colors, and does not clear the screen.
 const DEFAULT: &str = "less -FRX";
-/// How long what was found is held back at most, where more of it is slow to come.
+/// The longest time that output is held back while more of it is slow to come.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How many bytes are between a command and its pager.
+/// The number of bytes buffered between a command and its pager.
 const BUFFER: usize = 4 * 1024;
 
 /// A program that shows text a screen at a time, with its arguments.
@@ -28,15 +28,15 @@ const BUFFER: usize = 4 * 1024;
 pub struct PagerCommand(Vec<String>);
 
 impl PagerCommand {
-    /// Returns the pager that the environment names, or the usual one; `None` where none is wanted: `cat`.
+    /// Returns the pager that the environment names, or the default one, or `None` if it is `cat` or empty.
     ///
     /// # Errors
     ///
-    /// Where a variable is not UTF-8.
+    /// A variable is not UTF-8.
     pub fn of(environment: &Environment) -> Result<Option<Self>, NotUnicode> {
         let named = environment.first(&VARIABLES)?;
         let line = named.map_or(DEFAULT, |(_, line)| line);
-        // A line with an open quote is taken for the name of a program, which will not start.
+        // A line with an unclosed quote is taken as the name of a program, which will not start.
         let words = shlex::split(line).unwrap_or_else(|| vec![line.to_owned()]);
         Ok(match words.as_slice() {
             [] => None,
@@ -49,7 +49,7 @@ impl PagerCommand {
         let (program, arguments) = self.0.split_first().ok_or(ErrorKind::NotFound)?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped());
-        // As git does it, for those whose PAGER is only `less`.
+        // As git does, for people whose PAGER is only `less`.
         for (name, value) in [("LESS", "FRX"), ("LESSCHARSET", "utf-8")] {
             if std::env::var_os(name).is_none() {
                 command.env(name, value);
@@ -57,36 +57,36 @@ impl PagerCommand {
         }
         let mut child = command.spawn()?;
         let stdin = child.stdin.take().ok_or(ErrorKind::BrokenPipe)?;
-        // Where the system does not know smaller pipes, more is read ahead.
+        // On systems without smaller pipes, more is read ahead.
         #[cfg(target_os = "linux")]
         let _ = rustix::pipe::fcntl_setpipe_size(&stdin, BUFFER);
         Ok((child, stdin))
     }
 }
 
-/// Where data goes: to stdout, or to a pager that shows it there. Its clones are one.
+/// Where data goes: to stdout, or to a pager that shows it there. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub struct Out(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     way: Mutex<Way>,
-    /// Whether something is held back or in a pager, so that whatever else is said has to wait.
+    /// Whether something is held back or in a pager, so that messages have to wait.
     waits: AtomicBool,
-    /// What was said meanwhile.
+    /// The messages that had to wait.
     said: Mutex<Vec<u8>>,
     pager: Mutex<Pager>,
     ended: Condvar,
     quit: Notify,
 }
 
-/// What is known of the pager.
+/// The state of the pager.
 #[derive(Debug, Default)]
 struct Pager {
     runs: bool,
-    /// Whether it was given all that there is.
+    /// Whether it got the whole output.
     has_all: bool,
-    /// Whether it was ended before that.
+    /// Whether it ended before that.
     quit: bool,
 }
 
@@ -104,14 +104,14 @@ impl Default for Way {
     }
 }
 
-/// The first screen of an answer.
+/// The first screen of the output.
 #[derive(Debug)]
 struct Held {
     command: PagerCommand,
     columns: usize,
     rows: usize,
     text: Vec<u8>,
-    /// Where the last line begins.
+    /// Where the last line starts.
     line: usize,
     used: usize,
     since: Option<Instant>,
@@ -131,7 +131,7 @@ impl Held {
         }
     }
 
-    /// Tells whether there is more than the screen shows above the next prompt.
+    /// Checks whether there is more than the screen shows above the next prompt.
     fn is_full(&self) -> bool {
         self.used >= self.rows
     }
@@ -142,7 +142,7 @@ impl Held {
 }
 
 impl Out {
-    /// Lets an answer that is longer than a screen go through a pager.
+    /// Sends output that is longer than a screen through a pager.
     pub fn page(&self, command: PagerCommand, columns: usize, rows: usize) {
         *lock(&self.0.way) = Way::Held(Held {
             command,
@@ -155,7 +155,7 @@ impl Out {
         });
     }
 
-    /// Keeps a line for stderr until the answer was looked at; tells whether it did, or whether it can be written now.
+    /// Keeps a line for stderr until the output was shown. Returns whether it was kept; if not, it can be written now.
     pub fn keeps(&self, line: &[u8]) -> bool {
         let waits = self.0.waits.load(Ordering::SeqCst);
         if waits {
@@ -164,25 +164,25 @@ impl Out {
         waits
     }
 
-    /// Tells whether a pager runs: then Ctrl-C is meant for it.
+    /// Checks whether a pager runs, because then Ctrl-C is meant for it.
     pub fn is_paged(&self) -> bool {
         lock(&self.0.pager).runs
     }
 
-    /// Waits until somebody ends the pager before it has all that there is.
+    /// Waits until somebody quits the pager before it has the whole output.
     pub async fn quit(&self) {
         self.0.quit.notified().await;
     }
 
-    /// Ends the output: what was held back is shown, the pager is given the end, and is waited for where `patient`.
-    /// Returns what was said meanwhile, unless the pager was ended before it had all.
+    /// Ends the output: shows what was held back, closes the pager's input, and waits for the pager if `patient`.
+    /// Returns the messages that had to wait, unless the pager was quit before it had the whole output.
     ///
     /// # Errors
     ///
-    /// Where the rest cannot be written.
+    /// The rest cannot be written.
     pub fn end(&self, patient: bool) -> io::Result<Vec<u8>> {
         let mut written = Ok(());
-        // A command that is cut off while it writes has the lock, and what it writes is lost.
+        // A command that is interrupted while it writes has the lock, and what it writes is lost.
         let way = match self.0.way.try_lock() {
             Ok(mut way) => Some(std::mem::take(&mut *way)),
             Err(TryLockError::Poisoned(poisoned)) => {
@@ -218,14 +218,14 @@ impl Out {
         Ok(if pager.quit { Vec::new() } else { said })
     }
 
-    /// Starts the pager, and gives it what was held back. Where it does not start, stdout gets that.
+    /// Starts the pager, and sends it what was held back. If it does not start, that goes to stdout.
     fn start(&self, held: Held) -> io::Result<Way> {
         let mut way = match held.command.start() {
             Ok((mut child, stdin)) => {
                 lock(&self.0.pager).runs = true;
                 let shared = Arc::clone(&self.0);
                 std::thread::spawn(move || {
-                    // However it ended, it has ended.
+                    // It has ended, no matter how.
                     let _ = child.wait();
                     shared.pager_ended();
                 });
@@ -245,7 +245,7 @@ impl Out {
         Ok(way)
     }
 
-    /// Remembers that a pager was ended, where nothing can be written to it any more.
+    /// Records that a running pager was quit, if writing to it failed.
     fn heed<T>(&self, written: io::Result<T>) -> io::Result<T> {
         let mut pager = lock(&self.0.pager);
         pager.quit |= pager.runs && written.is_err();

@@ -1,4 +1,4 @@
-//! The printer: records in their form, to stdout.
+//! The printer: writes records in their format to stdout.
 
 use std::io::Write;
 
@@ -25,10 +25,10 @@ enum Form {
     Text,
 }
 
-/// Prints records of one type, one by one or by the sheet, in the chosen form.
+/// Prints records of one type, one by one or by the sheet, in the chosen format.
 ///
-/// A printer that is dropped before it is finished writes what it holds: what was printed stays, and a JSON
-/// document stays unterminated, so that nobody takes it for all there is.
+/// A printer that is dropped before it is finished writes what it holds back. Printed records stay, and a JSON document
+/// stays unterminated, so that nobody takes it for complete.
 pub struct Printer<R: Record, W: Write = Out> {
     format: Format,
     screen: Option<Screen>,
@@ -37,12 +37,12 @@ pub struct Printer<R: Record, W: Write = Out> {
     out: W,
     printed: u64,
     finished: bool,
-    /// Where single records are rendered; its room is used again.
+    /// Where single records are rendered; its memory is reused.
     sheet: Sheet<R>,
 }
 
 impl<R: Record, W: Write> Printer<R, W> {
-    /// Begins the output. `screen` is `None` where stdout is no terminal.
+    /// Starts the output. `screen` is `None` if stdout is not a terminal.
     pub fn new(format: Format, screen: Option<Screen>, out: W) -> Self {
         let form = match format {
             Format::Table => Form::Table(Drawing::of::<R>(R::TABLE, screen)),
@@ -56,13 +56,13 @@ impl<R: Record, W: Write> Printer<R, W> {
         Self::in_form(format, screen, form, out)
     }
 
-    /// Begins a transcript for a terminal; it shows messages alone.
+    /// Starts a transcript for a terminal, which shows only messages.
     pub fn transcript(screen: Screen, out: W) -> Self {
         let form = Form::Transcript(Transcript::new(screen.columns, screen.colored));
         Self::in_form(Format::Table, Some(screen), form, out)
     }
 
-    /// Shows times to people in a zone.
+    /// Sets the time zone of times that people see.
     #[must_use]
     pub fn in_zone(mut self, zone: Zone) -> Self {
         self.zone = zone;
@@ -108,11 +108,11 @@ impl<R: Record, W: Write> Printer<R, W> {
         self.print_rendered(|sheet, format| sheet.add(format, record))
     }
 
-    /// Prints the one record of an answer: a sentence for a person at a terminal, where it has one.
+    /// Prints the only record of the output: as a sentence for a person at a terminal, if it has one.
     ///
     /// # Errors
     ///
-    /// [`Failure::ClosedPipe`] where nobody reads any more.
+    /// [`Failure::ClosedPipe`] if nobody reads stdout any more.
     pub fn print_only(&mut self, record: &R::Of<'_>) -> Result<(), Failure> {
         match R::sentence(record, self.zone) {
             Some(sentence) if self.format == Format::Table => {
@@ -127,7 +127,7 @@ impl<R: Record, W: Write> Printer<R, W> {
         }
     }
 
-    /// Prints one object, of which people see several lines of a table.
+    /// Prints one object, which people see as several lines of a table.
     pub fn print_object(
         &mut self,
         object: &impl WriteJson,
@@ -163,7 +163,7 @@ impl<R: Record, W: Write> Printer<R, W> {
         Ok(())
     }
 
-    /// Prints the records of a sheet, which was made for the same form: the first `at_most` of them.
+    /// Prints the first `at_most` records of a sheet that was made for the same format.
     pub fn print_sheet(&mut self, sheet: &mut Sheet<R>, at_most: u64) -> Result<(), Failure> {
         let records = at_most.min(sheet.len());
         if records == 0 {
@@ -176,11 +176,11 @@ impl<R: Record, W: Write> Printer<R, W> {
                     drawing.row(row, &mut self.out)?;
                 }
             }
-            // These take records one by one.
+            // These forms take records one by one.
             Form::Transcript(_) | Form::Handout(_) => {}
             Form::Csv | Form::Text => {
                 let mut text = sheet.text(records);
-                // In a document every record but the first one comes after a comma.
+                // In a document, every record except the first comes after a comma.
                 if self.format == Format::Json && self.printed == 0 {
                     text = &text[1..];
                 }
@@ -191,7 +191,7 @@ impl<R: Record, W: Write> Printer<R, W> {
         Ok(())
     }
 
-    /// Writes what comes before the first record.
+    /// Writes the text before the first record.
     fn begin(&mut self) -> Result<(), Failure> {
         if self.printed == 0 {
             match &self.form {
@@ -207,17 +207,17 @@ impl<R: Record, W: Write> Printer<R, W> {
         Ok(())
     }
 
-    /// Returns the form of the output.
+    /// Returns the output format.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Returns how many records were printed.
+    /// Returns the number of printed records.
     pub fn printed(&self) -> u64 {
         self.printed
     }
 
-    /// Hands on what was printed so far: after a page, whoever reads gets it.
+    /// Writes out everything printed so far, so that readers get it after each page.
     pub fn flush(&mut self) -> Result<(), Failure> {
         match &mut self.form {
             Form::Table(drawing) => drawing.flush(&mut self.out)?,
@@ -260,7 +260,7 @@ impl<R: Record, W: Write> Drop for Printer<R, W> {
             return;
         }
         if let Form::Table(drawing) = &mut self.form {
-            // The error that led here is what is reported.
+            // The error that led here is reported instead.
             let _ = drawing.end(&mut self.out);
         }
         let _ = self.flush();
@@ -337,7 +337,7 @@ mod tests {
         assert_eq!(value["count"], 2);
     }
 
-    /// Prints one record, and does not come to the end.
+    /// Prints one record without finishing the output.
     fn unfinished(format: Format) -> String {
         let mut out = Vec::new();
         let mut printer = Printer::<Named, _>::new(format, None, &mut out);

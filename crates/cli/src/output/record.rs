@@ -1,4 +1,4 @@
-//! What a command shows: records, their columns, and totals at the end.
+//! The output of a command: records, their columns, and totals at the end.
 
 use ddb_core::item::ItemView;
 use ddb_core::timezone::Zone;
@@ -8,42 +8,42 @@ use super::json::WriteJson;
 use super::transcript::ChatLine;
 use super::width::Rank;
 
-/// One thing that a command shows. Its JSON form is its own, its table and CSV are made of columns.
+/// One thing that a command shows. It defines its own JSON; its table and its CSV consist of columns.
 pub trait Record: Sized + 'static {
-    /// The value that is shown: the record itself, unless it borrows what it shows.
+    /// The value that is shown: the record itself, unless it borrows its contents.
     type Of<'a>: WriteJson;
 
     /// All its columns.
     const COLUMNS: &'static [Column<Self>];
-    /// The columns of its table at a terminal: what a person needs.
+    /// The columns of its table on a terminal: those that a person needs.
     const TABLE: &'static [Column<Self>] = Self::COLUMNS;
     /// The columns of its CSV.
     const CSV: &'static [Column<Self>] = Self::COLUMNS;
     /// Whether its table is only the bare value.
     const BARE: bool = false;
-    /// Whether its table is shown as it grows, and not once it is known how wide it is.
+    /// Whether its table is shown row by row, before all widths are known.
     const LIVE: bool = false;
-    /// Whether the first one stands out at a terminal, since it is the newest.
+    /// Whether the first record is highlighted on a terminal, because it is the newest.
     const NEWEST_FIRST: bool = false;
 
-    /// Returns the sentence that a person at a terminal is given in place of a table, where it is the one record of
-    /// an answer, with its times in a zone.
+    /// Returns the sentence that a person at a terminal sees instead of a table if this is the only record, with its
+    /// times in a zone.
     fn sentence(_record: &Self::Of<'_>, _zone: Zone) -> Option<String> {
         None
     }
 
-    /// Returns what a transcript shows of it, where it is a message.
+    /// Returns the line of a transcript, if this is a message.
     fn said<'r>(_record: &'r Self::Of<'_>) -> Option<ChatLine<'r>> {
         None
     }
 
-    /// Shows the item behind it, where it is one.
+    /// Shows the item behind it, if it is one.
     fn item<T>(_record: &Self::Of<'_>, _see: impl FnOnce(&ItemView<'_>) -> T) -> Option<T> {
         None
     }
 }
 
-/// A column of a table, and how its cell is made of a record.
+/// A column of a table, and how to make its cell from a record.
 pub struct Column<R: Record> {
     pub(super) heading: Heading,
     pub(super) in_csv: &'static str,
@@ -58,45 +58,45 @@ impl<R: Record> Column<R> {
         Self::ranked(name, Rank::Normal, cell)
     }
 
-    /// A column that is cut last: people compare and copy what stands in it.
+    /// A column that is cut last, because people compare and copy its contents.
     pub const fn kept(name: &'static str, cell: MakeCell<R>) -> Self {
         Self::ranked(name, Rank::High, cell)
     }
 
-    /// A column of times, each in a [`Cell::time`]; its heading names their zone. Cut last.
+    /// A column of times, each in a [`Cell::time`]; its heading names the time zone. It is cut last.
     pub const fn time(name: &'static str, cell: MakeCell<R>) -> Self {
         let mut column = Self::kept(name, cell);
         column.heading.time = true;
         column
     }
 
-    /// A column of ids beside others that say more; cut first.
+    /// A column of ids beside columns that say more; it is cut first.
     pub const fn id(name: &'static str, cell: MakeCell<R>) -> Self {
         Self::ranked(name, Rank::Low, cell)
     }
 
-    /// A column that is left out where nothing stands in it.
+    /// A column that is left out if it is empty.
     pub const fn optional(name: &'static str, cell: MakeCell<R>) -> Self {
         let mut column = Self::new(name, cell);
         column.heading.optional = true;
         column
     }
 
-    /// Puts the column on a line below the others, with its name, where there is no room for all of them.
+    /// Moves the column to a line below the others, with its name, if there is no room for all of them.
     #[must_use]
     pub const fn below(mut self) -> Self {
         self.heading.place = Place::Below;
         self
     }
 
-    /// Wraps the text of the column, so that none of it is cut. It has to be the last one.
+    /// Wraps the text of the column, so that none of it is cut. It must be the last column.
     #[must_use]
     pub const fn wrapped(mut self) -> Self {
         self.heading.place = Place::Wrapped;
         self
     }
 
-    /// Names the column in CSV, where it has another name there.
+    /// Sets the name of the column in CSV, if it differs.
     #[must_use]
     pub const fn in_csv(mut self, name: &'static str) -> Self {
         self.in_csv = name;
@@ -118,19 +118,19 @@ impl<R: Record> Column<R> {
     }
 }
 
-/// What is known of a column before there is any record.
+/// The properties of a column that do not depend on records.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Heading {
     pub(super) name: &'static str,
     pub(super) rank: Rank,
     pub(super) optional: bool,
     pub(super) place: Place,
-    /// Whether it has times, whose zone the heading names.
+    /// Whether it contains times, whose zone the heading names.
     pub(super) time: bool,
 }
 
 impl Heading {
-    /// Returns what stands above the column.
+    /// Returns the heading above the column.
     pub(super) fn text(&self, zone: Zone) -> String {
         match self.time {
             true => format!("{} ({zone})", self.name),
@@ -139,10 +139,10 @@ impl Heading {
     }
 }
 
-/// Where a column goes when there is little room.
+/// Where a column goes if there is little room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// It stays beside the others, and what does not fit is cut.
+    /// It stays beside the others, and is cut to fit.
     Beside,
     /// It goes to a line below them.
     Below,
@@ -150,21 +150,22 @@ pub(super) enum Place {
     Wrapped,
 }
 
-/// What is known at the end of an answer. `None` is `null`: it does not apply.
+/// What is known at the end of the output. `None` is `null`: it does not apply.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Totals {
-    /// How many items, where that is not the number of those printed.
+    /// The number of items, if it differs from the number of those printed.
     pub count: Option<u64>,
-    /// How many items the service read.
+    /// The number of items that the service read.
     pub scanned_count: Option<u64>,
-    /// Capacity units over all pages.
+    /// The capacity units of all pages.
     pub consumed_capacity: Option<f64>,
-    /// Whether a limit ended the answer early.
+    /// Whether a limit ended the output early.
     pub truncated: Option<bool>,
 }
 
 impl Totals {
-    /// Adds what the service read for a page, and the units that it says this took. Returns how many items it read so far.
+    /// Adds the number of items that the service read for a page, and the capacity units that it reported. Returns the
+    /// number of items read so far.
     pub fn add_page(&mut self, scanned: u64, consumed: Option<f64>) -> u64 {
         if let Some(units) = consumed {
             *self.consumed_capacity.get_or_insert(0.0) += units;

@@ -1,9 +1,9 @@
-//! The terminal that an answer goes to.
+//! The terminal that the output goes to.
 
-/// The terminal that an answer goes to.
+/// The terminal that the output goes to.
 #[derive(Debug, Clone, Copy)]
 pub struct Screen {
-    /// How many columns it has.
+    /// The number of its columns.
     pub columns: usize,
     /// Whether it shows colors.
     pub colored: bool,

@@ -1,4 +1,4 @@
-//! Records in their form, but not printed yet: any thread can make a sheet of them.
+//! Records in their format, before they are printed: any thread can render a sheet of them.
 
 use std::io::{self, Write};
 use std::marker::PhantomData;
@@ -9,13 +9,13 @@ use super::format::Format;
 use super::json::{Export, WriteJson};
 use super::record::{Column, Record};
 
-/// Records of one page of an answer, rendered.
+/// Rendered records of one page of the output.
 #[derive(Debug)]
 pub struct Sheet<R> {
     text: Vec<u8>,
-    /// Where in the text each record ends.
+    /// Where each record ends in the text.
     ends: Vec<usize>,
-    /// The row of each record, where the form is a table: its widths are known only later.
+    /// The row of each record, if the format is a table, because the widths are only known later.
     rows: Vec<Vec<Cell>>,
     record: PhantomData<fn(R)>,
 }
@@ -51,30 +51,30 @@ impl<R: Record> Sheet<R> {
                 let item = R::item(record, |item| Export(item).write_json(out));
                 item.map_or(Ok(()), |()| out.write_all(b"\n"))
             }
-            // These take messages one by one.
+            // These formats take messages one by one.
             Format::Txt | Format::Md | Format::Html => Ok(()),
         };
         self.ends.push(self.text.len());
     }
 
-    /// Adds an object, in a form that has objects.
+    /// Adds an object, in a format that has objects.
     pub(super) fn add_object(&mut self, format: Format, object: &impl WriteJson) {
         // Writing to a Vec cannot fail.
         let _ = write_object(format, object, &mut self.text);
         self.ends.push(self.text.len());
     }
 
-    /// Returns how many records there are.
+    /// Returns the number of records.
     pub fn len(&self) -> u64 {
         self.ends.len() as u64
     }
 
-    /// Tells whether there is no record.
+    /// Checks whether there are no records.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Takes all records off; their room is kept.
+    /// Removes all records, and keeps the allocated memory.
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();

@@ -1,20 +1,20 @@
-//! Colors that mean something. What they say stands in the text, too: they only help to find it.
+//! Colors with a meaning. The text says the same, so the colors only help to find it.
 
 use clap::builder::styling::{Ansi256Color, Style};
 
-/// What a text is to whoever reads it.
+/// What a text means to the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tone {
     /// Nothing in particular.
     #[default]
     Plain,
-    /// Less important than what stands beside it.
+    /// Less important than the text beside it.
     Faint,
-    /// What is looked for first, such as the newest.
+    /// What people look for first, such as the newest entry.
     Strong,
     /// As it should be.
     Good,
-    /// Odd, but it stops nothing.
+    /// Odd, but not an obstacle.
     Odd,
     /// Wrong.
     Bad,
@@ -27,7 +27,7 @@ const ORANGE: u8 = 130;
 const RED: u8 = 160;
 
 impl Tone {
-    /// Returns how a terminal shows it.
+    /// Returns its style on a terminal.
     pub const fn style(self) -> Style {
         match self {
             Self::Plain => Style::new(),
@@ -55,7 +55,7 @@ const fn colored(color: u8) -> Style {
     ))))
 }
 
-/// Returns the contrast of one of the 256 colors on white and on black, as WCAG 2 defines it.
+/// Returns the contrast of one of the 256 colors on white and on black, as defined by WCAG 2.
 #[cfg(test)]
 pub(super) fn contrasts(color: u8) -> [f64; 2] {
     const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
@@ -82,7 +82,7 @@ pub(super) fn contrasts(color: u8) -> [f64; 2] {
 mod tests {
     use super::*;
 
-    /// 4.5 is what WCAG 2 asks of text, 3 of bold text.
+    /// WCAG 2 requires 4.5 for text, and 3 for bold text.
     #[test]
     fn every_tone_can_be_read_on_dark_and_on_light() {
         for contrast in contrasts(GRAY) {

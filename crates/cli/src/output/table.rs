@@ -1,4 +1,4 @@
-//! Tables: widths from the first rows, and every later row in those widths.
+//! Tables: the first rows decide the widths of all rows.
 
 use std::io::{self, Write};
 
@@ -10,14 +10,14 @@ use super::screen::Screen;
 use super::style::Tone;
 use super::width::{self, Rank};
 
-/// How many rows decide about the widths.
+/// The number of rows that decide the widths.
 const SAMPLE: usize = 200;
-/// Blanks between two columns.
+/// The spaces between two columns.
 const GAP: &str = "  ";
-/// What stands before the lines below a row.
+/// The indentation of the lines below a row.
 const INDENT: &str = "  ";
 
-/// Draws rows; the first ones are held back until the widths are known.
+/// Draws rows. The first ones are held back until the widths are known.
 #[derive(Debug)]
 pub struct Drawing {
     columns: Vec<Heading>,
@@ -25,16 +25,16 @@ pub struct Drawing {
     /// Whether rows are shown as soon as they are flushed.
     live: bool,
     newest_first: bool,
-    /// The terminal; `None` where cells are not cut.
+    /// The terminal, or `None` if cells are not cut.
     screen: Option<Screen>,
-    /// The zone that times are shown in.
+    /// The zone in which times are shown.
     zone: Zone,
     sample: Vec<Vec<Cell>>,
     layout: Option<Layout>,
     drawn: usize,
 }
 
-/// Which columns stand beside each other, how wide each is, and which ones go to the line below.
+/// Which columns are beside each other, how wide each is, and which ones go to the line below.
 #[derive(Debug)]
 struct Layout {
     /// The index of each column, and its width.
@@ -43,7 +43,7 @@ struct Layout {
 }
 
 impl Drawing {
-    /// Begins the table of a record, with some of its columns.
+    /// Starts the table of a record, with some of its columns.
     pub fn of<R: Record>(columns: &[Column<R>], screen: Option<Screen>) -> Self {
         let columns = columns.iter().map(|column| column.heading).collect();
         Self {
@@ -68,7 +68,7 @@ impl Drawing {
         }
     }
 
-    /// Shows times in a zone.
+    /// Sets the time zone of the times that are shown.
     pub fn in_zone(&mut self, zone: Zone) {
         self.zone = zone;
     }
@@ -89,7 +89,7 @@ impl Drawing {
         Ok(())
     }
 
-    /// Shows what is held back, where rows are to be seen at once.
+    /// Draws the rows that are held back, if rows are to be shown at once.
     pub fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
         if self.live && self.layout.is_none() && !self.sample.is_empty() {
             self.settle(false, out)?;
@@ -97,7 +97,7 @@ impl Drawing {
         Ok(())
     }
 
-    /// Ends the table: what was held back is drawn. Without any row there is nothing to see.
+    /// Ends the table: draws the rows that are held back. Without any rows it prints nothing.
     pub fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
         if self.layout.is_none() && !self.sample.is_empty() {
             self.settle(true, out)?;
@@ -105,8 +105,8 @@ impl Drawing {
         Ok(())
     }
 
-    /// Decides about the widths, and draws what was held back. Only where these are `all` rows, a column can be known
-    /// to be empty.
+    /// Decides the widths, and draws the rows that are held back. A column is only known to be empty if these are `all`
+    /// rows.
     fn settle(&mut self, all: bool, out: &mut impl Write) -> io::Result<()> {
         let layout = self.lay_out(all);
         if !self.bare {
@@ -164,7 +164,7 @@ impl Drawing {
         }
     }
 
-    /// Returns how wide the heading of a column is.
+    /// Returns the width of a column's heading.
     fn heading(&self, index: usize) -> usize {
         if self.bare {
             return 0;
@@ -219,7 +219,7 @@ impl Drawing {
         self.draw_below(row, layout, out)
     }
 
-    /// Draws what stands beside each other on one line.
+    /// Draws the cells beside each other on one line.
     fn draw_line(
         &self,
         columns: &[(usize, usize)],
@@ -233,7 +233,7 @@ impl Drawing {
                 blanks.push_str(GAP);
             }
             let cell = cell(*index).unwrap_or_else(|| Cell::text(""));
-            // Where nothing is cut, a later cell may be wider than its column.
+            // If nothing is cut, a later cell may be wider than its column.
             let text = match self.screen {
                 Some(_) => width::cut(&cell.text, *room),
                 None => cell.text,
@@ -254,7 +254,7 @@ impl Drawing {
         writeln!(out, "{}", line.trim_end())
     }
 
-    /// Draws what had no room beside the others: each with its name.
+    /// Draws the cells that had no room beside the others, each with its name.
     fn draw_below(&self, row: &[Cell], layout: &Layout, out: &mut impl Write) -> io::Result<()> {
         let Some(screen) = self.screen else {
             return Ok(());
@@ -286,7 +286,7 @@ impl Drawing {
     }
 }
 
-/// Returns how many blanks stand between so many columns.
+/// Returns the number of spaces between this many columns.
 fn gaps(columns: usize) -> usize {
     GAP.len() * columns.saturating_sub(1)
 }

@@ -1,4 +1,4 @@
-//! Messages as people read them at a terminal: who said what, day by day.
+//! Messages as people read them on a terminal: who wrote what, day by day.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -13,17 +13,17 @@ use super::{escape, width};
 /// One message.
 #[derive(Debug, Clone, Copy)]
 pub struct ChatLine<'a> {
-    /// The id of whoever said it; it decides about the color.
+    /// The sender's id, which decides the color.
     pub speaker: &'a str,
     /// The name that is shown.
     pub name: &'a str,
-    /// When, as it is stored.
+    /// The time, as it is stored.
     pub at: &'a str,
     /// The text.
     pub text: &'a str,
 }
 
-/// A message that waits for the next flush, when it is known how wide the names are.
+/// A message that waits for the next flush, when the width of the names is known.
 #[derive(Debug)]
 struct Held {
     speaker: String,
@@ -48,21 +48,21 @@ pub struct Transcript {
 
 /// Names are cut to this many columns.
 const WIDEST_NAME: usize = 16;
-/// Longer lines are hard to read, however wide the terminal is.
+/// Longer lines are hard to read, even on a wide terminal.
 const WIDEST_TEXT: usize = 80;
-/// Narrower lines are no help, however narrow the terminal is.
+/// Narrower lines do not help, even on a narrow terminal.
 const NARROWEST_TEXT: usize = 12;
-/// Between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
 /// The width of `08:35`.
 const CLOCK: usize = 5;
 
-/// Colors of the 256 that stand out from white and from black alike.
+/// Those of the 256 colors that are readable on both white and black.
 const PALETTE: [u8; 8] = [28, 130, 27, 163, 30, 161, 98, 100];
 const FAINT: Style = Tone::Faint.style();
 
 impl Transcript {
-    /// Begins one for a terminal with so many columns.
+    /// Starts a transcript for a terminal with this many columns.
     pub fn new(columns: usize, colored: bool) -> Self {
         Self {
             columns,
@@ -76,7 +76,7 @@ impl Transcript {
         }
     }
 
-    /// Shows times in a zone.
+    /// Sets the time zone of the times that are shown.
     pub fn in_zone(&mut self, zone: Zone) {
         self.zone = zone;
     }
@@ -97,7 +97,7 @@ impl Transcript {
         });
     }
 
-    /// Shows the messages that were taken.
+    /// Draws the messages that were taken.
     pub fn flush(&mut self, out: &mut impl Write) -> io::Result<()> {
         for held in std::mem::take(&mut self.held) {
             self.draw(&held, out)?;
@@ -105,8 +105,8 @@ impl Transcript {
         Ok(())
     }
 
-    /// Chooses the color of a person: it follows from the id, so it is the same every time. Only where
-    /// somebody else here has it already, the next free one is taken.
+    /// Chooses the color of a person. It depends on the id, so it is always the same, unless another person in this
+    /// transcript already has it: then the next free one is used.
     fn color(&mut self, speaker: &str) -> usize {
         if let Some(color) = self.speakers.get(speaker) {
             return *color;
@@ -117,7 +117,7 @@ impl Transcript {
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
             });
-        // The upper half: low bits of this hash depend on the low bits of the text alone.
+        // The upper half: the low bits of this hash depend only on the low bits of the text.
         let own = ((hash >> 32) % PALETTE.len() as u64) as usize;
         let free = (own..own + PALETTE.len())
             .map(|color| color % PALETTE.len())
@@ -153,7 +153,7 @@ impl Transcript {
         Ok(())
     }
 
-    /// Draws a line where another day begins.
+    /// Draws a line at the start of another day.
     fn separate(&mut self, time: Timestamp, room: usize, out: &mut impl Write) -> io::Result<()> {
         let day = self.zone.shown(time).format("%A, %-d %B %Y").to_string();
         if self.day.as_ref() == Some(&day) {
@@ -295,7 +295,7 @@ mod tests {
         assert!(transcript.color("one too many") < PALETTE.len());
     }
 
-    /// Contrast as WCAG 2 defines it, on black and on white: 3 is what it asks of bold text.
+    /// Contrast as defined by WCAG 2, on black and on white: it requires 3 for bold text.
     #[test]
     fn every_color_can_be_read_on_dark_and_on_light() {
         for color in PALETTE {

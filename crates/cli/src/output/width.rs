@@ -1,15 +1,15 @@
-//! How wide text is on a terminal, and cutting it without harm.
+//! The width of text on a terminal, and how to cut text safely.
 
 use unicode_linebreak::linebreaks;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Returns the columns that text takes on a terminal.
+/// Returns the number of columns that text takes on a terminal.
 pub fn of(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
-/// Cuts text to a number of columns, with `…` for what is gone; never inside a grapheme.
+/// Cuts text to a number of columns, with `…` for the rest, and never inside a grapheme.
 pub fn cut(text: &str, columns: usize) -> String {
     if of(text) <= columns {
         return text.to_owned();
@@ -31,8 +31,8 @@ pub fn cut(text: &str, columns: usize) -> String {
     kept
 }
 
-/// Breaks text into lines of at most so many columns: where Unicode allows it (UAX #14), else between
-/// two graphemes. Blanks at a break are gone. A grapheme that is wider than a line has one of its own.
+/// Breaks text into lines of at most `columns` columns: where Unicode allows it (UAX #14), or else between two
+/// graphemes. Spaces at a break are dropped. A grapheme that is wider than a line gets its own line.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -64,9 +64,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Breaks text at blanks into lines of at most so many columns, of which the first has some that are `taken`. A word,
-/// and whatever is between two backticks, stays whole even where it is wider, so that it can be copied: the terminal
-/// goes on with it. Where the text is indented, the lines after its first are a little more so.
+/// Breaks text at spaces into lines of at most `columns` columns, of which the first line has already used `taken`. A
+/// word, or text between two backticks, stays whole even if it is wider, so that it can be copied: the terminal wraps
+/// it. If the text is indented, the lines after the first are indented a little more.
 pub fn wrap_words(text: &str, taken: usize, columns: usize) -> String {
     let indent = match text.len() - text.trim_start_matches(' ').len() {
         0 => 0,
@@ -93,7 +93,7 @@ pub fn wrap_words(text: &str, taken: usize, columns: usize) -> String {
     wrapped
 }
 
-/// Splits text at every blank that is not between two backticks.
+/// Splits text at every space that is not between two backticks.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -105,7 +105,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
                 rest = Some(&text[from..]);
                 return Some(&text[..at]);
             }
-            // One that stands alone is a character as any other.
+            // A backtick without a partner is an ordinary character.
             from += text[from..].find('`').map_or(0, |end| end + 1);
         }
         rest = None;
@@ -113,7 +113,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Says how much it matters that a column is whole.
+/// How important it is that a column stays whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     /// Cut first: ids, which nobody reads.
@@ -124,11 +124,11 @@ pub enum Rank {
     High,
 }
 
-/// No column is cut further for the sake of one that ranks higher.
+/// No column is cut below this width for the sake of one that ranks higher.
 pub const LEAST: usize = 6;
 
-/// Fits columns of the given natural widths into `room`. Low ranks are cut before high ones; within a
-/// rank, those that are cut become equally wide. None gets narrower than its `least` width, unless there is no room
+/// Fits columns with the given natural widths into `room`. Low ranks are cut before high ones; within a rank, the
+/// columns that are cut become equally wide. No column gets narrower than its `least` width, unless there is no room
 /// for that either.
 pub fn fit(natural: &[usize], ranks: &[Rank], least: &[usize], room: usize) -> Vec<usize> {
     let mut widths = natural.to_vec();
@@ -141,7 +141,7 @@ pub fn fit(natural: &[usize], ranks: &[Rank], least: &[usize], room: usize) -> V
     widths
 }
 
-/// Caps some columns at the widest width under which all of them fit, but none under its `least` width.
+/// Limits some columns to the greatest width at which all of them fit, but never below their `least` width.
 fn cap(widths: &mut [usize], members: &[usize], room: usize, least: &[usize]) {
     let total: usize = widths.iter().sum();
     let own: usize = members.iter().map(|i| widths[*i]).sum();
@@ -284,7 +284,7 @@ mod tests {
         #[test]
         fn p29_wrapped_lines_fit_and_lose_only_blanks(text in ".{0,60}", columns in 2usize..20) {
             let lines = wrap(&text, columns);
-            // A grapheme is never split, even where it is wider than the line: some have three columns.
+            // A grapheme is never split, even if it is wider than the line: some have three columns.
             let fits = |line: &String| of(line) <= columns || line.graphemes(true).count() == 1;
             prop_assert!(lines.iter().all(fits), "{:?}", lines);
             let solid = |text: &str| text.split_whitespace().collect::<String>();

@@ -65,7 +65,7 @@ fn binaries(program: Program) -> Vec<String> {
     names
 }
 
-/// Refuses what is no binary.
+/// Refuses a name that is not a binary.
 fn check(program: Program, binary: &str) -> Result<(), Failure> {
     let ddb = (program.command)();
     if binary == "ddb" || (program.binaries)().iter().any(|name| name == binary) {

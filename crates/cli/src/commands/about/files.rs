@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::failure::{Exit, Failure};
 
-/// Writes a file, in a folder that is made where it is missing.
+/// Writes a file, and creates its folder if necessary.
 pub fn write(folder: &Path, name: &str, content: &[u8]) -> Result<(), Failure> {
     let file = folder.join(name);
     let written = std::fs::create_dir_all(folder)

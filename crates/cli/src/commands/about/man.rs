@@ -77,7 +77,7 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// Writes the end of a help text as a section of its own, in which lines stay lines.
+/// Writes the end of a help text as a separate section that keeps its line breaks.
 fn verbatim(text: &str, page: &mut Vec<u8>) -> io::Result<()> {
     let mut lines = text.lines();
     let title = lines.next().unwrap_or_default().trim_end_matches(':');
@@ -91,15 +91,14 @@ fn verbatim(text: &str, page: &mut Vec<u8>) -> io::Result<()> {
     roff.to_writer(page)
 }
 
-/// Returns `ddb` and every command below it with all their names made: `ddb get-conversation`,
-/// `ddb-get-conversation`.
+/// Returns `ddb` and all its commands with their full names: `ddb get-conversation`, `ddb-get-conversation`.
 fn built(program: Program) -> clap::Command {
     let mut command = (program.command)().disable_help_subcommand(true);
     command.build();
     command
 }
 
-/// Writes all pages, and for each binary of its own one that leads to its page.
+/// Writes all pages, and for each separate binary a page that refers to its page.
 fn write_all(program: Program, dir: &Path) -> Result<usize, Failure> {
     let ddb = built(program);
     files::write(dir, "ddb.1", &page(&ddb)?)?;

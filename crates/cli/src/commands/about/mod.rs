@@ -1,4 +1,4 @@
-//! What tells about the commands themselves.
+//! Commands about the commands themselves.
 
 pub mod completions;
 mod files;

@@ -1,4 +1,4 @@
-//! `apply`: carries out a plan that was saved.
+//! `apply`: carries out a saved plan.
 
 use std::path::PathBuf;
 
@@ -69,7 +69,7 @@ impl Command for Args {
     }
 }
 
-/// Returns what is typed to delete the conversation that a plan deletes, where it does.
+/// Returns the text that confirms the deletion of a conversation, if the plan deletes one.
 fn deleted(plan: &Plan) -> Result<Option<String>, Failure> {
     for step in plan.steps()? {
         let step = step?;

@@ -1,4 +1,4 @@
-//! Plans and receipts: carrying out what was planned, and taking back what was done.
+//! Plans and receipts: carrying out plans, and taking back what was done.
 
 pub mod apply;
 pub mod receipts;

@@ -59,7 +59,7 @@ impl From<Listed> for Row {
 
 impl Record for Row {
     type Of<'a> = Self;
-    // The name says the command, and `undo` finds the file by it.
+    // The name contains the command, and `undo` finds the file by it.
     const TABLE: &'static [Column<Self>] = &[
         Column::time("begun", |row| Cell::time(&row.at)),
         Column::kept("state", |row| Cell::text(row.state)),

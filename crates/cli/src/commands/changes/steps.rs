@@ -1,4 +1,4 @@
-//! What `undo` and `apply` show: a line for each step, then totals.
+//! The output of `undo` and `apply`: a line for each step, then totals.
 
 use ddb_core::changes::{Outcome, Seen};
 use ddb_core::timezone::Zone;
@@ -58,7 +58,7 @@ impl Record for Row {
     }
 }
 
-/// Prints steps as they come to their end. People see those that were left, and the totals.
+/// Prints steps as they end. People see only the steps that were left, and the totals.
 pub(super) struct Steps<'a> {
     printer: Printer<Row>,
     ui: &'a Ui,
@@ -106,12 +106,12 @@ impl<'a> Steps<'a> {
         };
         let printed = self.ui.around_progress(|| self.printer.print(&row));
         if let Err(failure) = printed {
-            // The work goes on: a plan that is half done helps nobody.
+            // The work continues, because a half-finished plan helps nobody.
             self.failed.get_or_insert(failure);
         }
     }
 
-    /// Prints the totals. Where something was left, that is how the command ends.
+    /// Prints the totals. If a step was left, the command fails.
     pub(super) fn end(mut self, carried_out: &CarriedOut) -> Result<failure::Outcome, Failure> {
         let tally = carried_out.tally;
         let receipt = carried_out.receipt.as_ref();

@@ -1,4 +1,4 @@
-//! `undo`: takes back what a receipt says was changed.
+//! `undo`: takes back the changes in a receipt.
 
 use std::path::{Path, PathBuf};
 

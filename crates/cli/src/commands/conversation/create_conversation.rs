@@ -40,7 +40,7 @@ pub struct Args {
     table: TableArgs,
 }
 
-/// The application's shape of a conversation: its id, the other person, the last message.
+/// A conversation as the application represents it: its id, the other person, the last message.
 #[derive(Debug, Serialize)]
 struct Row {
     group_uuid: String,

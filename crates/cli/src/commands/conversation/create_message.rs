@@ -41,7 +41,7 @@ pub struct Args {
     table: TableArgs,
 }
 
-/// The application's shape, with the conversation.
+/// A message as the application represents it, with its conversation.
 #[derive(Debug, Serialize)]
 struct Row {
     group_uuid: String,

@@ -106,7 +106,7 @@ impl Command for Args {
     }
 }
 
-/// Returns what is typed to delete a conversation of production.
+/// Returns the text that confirms the deletion of a conversation in production.
 pub(in crate::commands) fn first_digits(conversation: ConversationId) -> String {
     conversation.to_string().chars().take(8).collect()
 }

@@ -1,4 +1,4 @@
-//! `delete-message`: deletes one message, and brings the rows to the newest that is left.
+//! `delete-message`: deletes one message, and updates the rows to the newest message that is left.
 
 use clap::Parser;
 use ddb_core::conversation::{
@@ -72,7 +72,7 @@ impl Command for Args {
                 plan.push(&planned.0)?;
                 deletion = planned.1;
             }
-            // An earlier run may have deleted it, and not have come to the end of its receipt.
+            // An earlier run may have deleted it without finishing its receipt.
             None if self.plan.is_started(&target, &ground, &context)? => {}
             None => {
                 let message = format!(

@@ -1,4 +1,4 @@
-//! What the commands that delete share.
+//! Shared code of the commands that delete.
 
 use ddb_core::changes::Seen;
 use ddb_core::conversation::Deletion;
@@ -40,7 +40,7 @@ impl Record for Deleted {
     }
 }
 
-/// Says that a step was planned anew.
+/// Prints that a step was planned again.
 pub(super) fn see(seen: &Seen<'_>, ui: &Ui) {
     if let Seen::PlannedAnew(step) = seen {
         ui.note(&format!(
@@ -50,7 +50,7 @@ pub(super) fn see(seen: &Seen<'_>, ui: &Ui) {
     }
 }
 
-/// Shows what was deleted. Where something was left, that is how the command ends.
+/// Prints what was deleted. If a step was left, the command fails.
 pub(super) fn report(
     conversation: ConversationId,
     deletion: Deletion,

@@ -1,4 +1,4 @@
-//! Messages of one conversation as they come: from the stream, or by asking while the table has none.
+//! The messages of one conversation as they arrive: from the stream, or by polling while the table has no stream.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -19,22 +19,22 @@ use crate::output::Printer;
 use crate::runner::Context;
 use crate::ui::Ui;
 
-/// How often it is looked whether something came.
+/// How often to check for new messages.
 const POLL: Duration = Duration::from_millis(500);
 
-/// A conversation that is followed from a moment on.
+/// A conversation that is followed from some moment on.
 pub(super) struct Following<'a> {
     store: &'a Store,
     ui: &'a Ui,
     conversation: ConversationId,
     follower: TableFollower,
     arrivals: Arrivals,
-    /// Whether the table has no stream, and is asked instead.
+    /// Whether the table has no stream, and is polled instead.
     asks: bool,
 }
 
 impl<'a> Following<'a> {
-    /// Begins to follow: whatever comes from now on will be shown.
+    /// Starts to follow: messages that arrive from now on will be shown.
     pub async fn begin(
         store: &'a Store,
         streams: Streams,
@@ -63,7 +63,8 @@ impl<'a> Following<'a> {
         Ok(following)
     }
 
-    /// Prints new messages that are wanted until the command is stopped. `shown` holds the sort keys that were printed.
+    /// Prints new messages that match the filter, until the command is stopped. `shown` contains the sort keys that
+    /// were printed.
     pub async fn go_on<L: Layout>(
         mut self,
         printer: &mut Printer<Entry<L>>,
@@ -87,13 +88,13 @@ impl<'a> Following<'a> {
             }
             tokio::select! {
                 () = context.stopped() => return Ok(()),
-                // What takes many pages is read less often.
+                // If reading takes many pages, it is done less often.
                 () = tokio::time::sleep(POLL * self.arrivals.pages()) => {}
             }
         }
     }
 
-    /// Returns messages that are new, often none.
+    /// Returns new messages, often none.
     async fn next(&mut self, shown: &mut HashSet<String>) -> Result<Vec<RawItem>, Failure> {
         let news = self.follower.next().await?;
         let keys = self.heed(news, shown);
@@ -114,7 +115,7 @@ impl<'a> Following<'a> {
         }
     }
 
-    /// Gets the messages that the stream tells of, and that were not shown yet.
+    /// Gets the messages that the stream reports, and that were not shown yet.
     async fn get(
         &mut self,
         keys: Vec<SortKey>,
@@ -126,14 +127,14 @@ impl<'a> Following<'a> {
             if shown.contains(key.as_str()) || self.arrivals.has_seen(&key) {
                 continue;
             }
-            // It may be deleted by now.
+            // It may have been deleted since.
             items.extend(self.store.get(&partition, &key).await?);
             self.arrivals.see(&key, Timestamp::now());
         }
         Ok(items)
     }
 
-    /// Takes what the follower tells; returns the sort keys of messages that may be new.
+    /// Handles news from the follower, and returns the sort keys of messages that may be new.
     fn heed(&mut self, news: News, shown: &mut HashSet<String>) -> Vec<SortKey> {
         match news {
             News::Batch(mut batch) => {

@@ -78,7 +78,7 @@ pub struct Args {
     table: TableArgs,
 }
 
-/// Lays a message out in a table.
+/// The layout of a message in a table.
 struct Messages;
 
 impl Layout for Messages {
@@ -190,7 +190,7 @@ impl Command for Args {
                 "`ddb list-conversations` shows yours"
             }))
         };
-        // What comes while the conversation is read is not to be missed, so the following begins before.
+        // Following starts before the conversation is read, so that no message is missed.
         let following = match streams {
             Some((streams, intervals)) => {
                 Some(Following::begin(&store, streams, intervals, conversation, ui).await?)
@@ -229,7 +229,7 @@ impl Command for Args {
 }
 
 impl Args {
-    /// Opens a transcript at a terminal, unless the table is wanted.
+    /// Opens a transcript on a terminal, unless the table is wanted.
     fn printer(&self, ui: &Ui) -> Printer<Entry<Messages>> {
         let wanted = !self.no_transcript;
         let transcript = wanted.then(|| ui.transcript()).flatten();

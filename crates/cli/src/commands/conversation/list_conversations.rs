@@ -46,7 +46,7 @@ pub struct Args {
     table: TableArgs,
 }
 
-/// Lays a conversation out in a table.
+/// The layout of a conversation in a table.
 struct Conversations;
 
 impl Layout for Conversations {

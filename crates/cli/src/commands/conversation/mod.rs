@@ -1,4 +1,4 @@
-//! Conversations: reading, writing, and keeping their rows in step.
+//! Conversations: reading, writing, and keeping their rows in sync.
 
 pub mod check_conversations;
 pub mod create_conversation;

@@ -1,4 +1,4 @@
-//! What `get-conversation` and `list-conversations` share: reading one partition, newest first.
+//! Shared code of `get-conversation` and `list-conversations`: reading one partition, newest first.
 
 use std::collections::{HashSet, VecDeque};
 use std::marker::PhantomData;
@@ -18,8 +18,8 @@ use crate::output::{Cell, ChatLine, Column, Printer, Record, Totals, json};
 use crate::ui::Ui;
 use crate::wording::{capacity, left_out, plural, short};
 
-/// An item of a partition as the contract names its fields: a message with its sender, or a conversation with the
-/// other person and the last message. What is told apart is said by its layout.
+/// An item of a partition, with the fields of the contract: a message with its sender, or a conversation with the other
+/// person and the last message. The layout decides which of the two.
 #[derive(Debug, Clone)]
 pub(super) struct Entry<L> {
     group_uuid: Option<String>,
@@ -34,24 +34,24 @@ pub(super) struct Entry<L> {
     layout: PhantomData<L>,
 }
 
-/// How a command lays an entry out, and what it is an entry of.
+/// How a command shows an entry, and which kind of entry it is.
 pub(super) trait Layout: Sized + 'static {
-    /// Whether it is a message; else it is a conversation.
+    /// Whether it is a message; otherwise it is a conversation.
     const MESSAGES: bool;
-    /// The columns at a terminal.
+    /// The columns on a terminal.
     const TABLE: &'static [Column<Entry<Self>>];
     /// All columns.
     const COLUMNS: &'static [Column<Entry<Self>>];
-    /// The columns of CSV, named as the fields in JSON.
+    /// The columns of CSV, with the names of the JSON fields.
     const CSV: &'static [Column<Entry<Self>>];
     /// The name of the time in JSON.
     const TIME: &'static str;
 }
 
 impl<L: Layout> Entry<L> {
-    /// Makes it of an item.
+    /// Makes an entry from an item.
     pub fn new(item: RawItem) -> Self {
-        // An item of unknown shape shows what it has.
+        // An item of unknown shape shows the attributes that it has.
         let shown = |name: &str| {
             item.get(name).map(|value| match Value::from(value) {
                 Value::S(text) => text.into_owned(),
@@ -59,7 +59,7 @@ impl<L: Layout> Entry<L> {
                 value => json::text(&json::PlainValue(&value)),
             })
         };
-        // A message has its conversation in its key alone.
+        // A message has its conversation only in its key.
         let conversation = || match shown(attribute::PK)?.parse() {
             Ok(PartitionKey::Messages(conversation)) => Some(conversation.to_string()),
             _ => None,
@@ -101,7 +101,7 @@ impl<L: Layout> Serialize for Entry<L> {
 
 /// The cells of an entry.
 impl<L> Entry<L> {
-    /// Returns the time as it is stored.
+    /// Returns the stored time, which a table shows in a time zone.
     pub fn time(&self) -> Cell {
         Cell::time(self.at.as_deref().unwrap_or_default())
     }
@@ -144,7 +144,7 @@ impl<L> Entry<L> {
 impl<L: Layout> Record for Entry<L> {
     type Of<'a> = Self;
     const LIVE: bool = true;
-    // Messages are a transcript, or a table in either order.
+    // Messages are shown as a transcript, or as a table in either order.
     const NEWEST_FIRST: bool = !L::MESSAGES;
     const TABLE: &'static [Column<Self>] = L::TABLE;
     const COLUMNS: &'static [Column<Self>] = L::COLUMNS;
@@ -165,17 +165,17 @@ impl<L: Layout> Record for Entry<L> {
     }
 }
 
-/// What to read of a partition, and in which order it is shown.
+/// What to read of a partition, and the order in which to show it.
 pub(super) struct Reading {
     pub partition: PartitionKey,
     pub filter: Filter,
     pub limit: Option<u32>,
-    /// Whether the sort keys that are shown are kept for what goes on after the end.
+    /// Whether to keep the sort keys that are shown, for the code that runs afterwards.
     pub remember: bool,
     pub shown: Direction,
 }
 
-/// What was read beside the entries.
+/// What reading returns in addition to the entries.
 #[derive(Debug)]
 struct Read {
     totals: Totals,
@@ -185,10 +185,10 @@ struct Read {
 }
 
 impl Reading {
-    /// Reads and prints. With a limit the newest entries are held back until all are there, at most
-    /// that many; without one, every page is printed as it comes. `if_empty` decides, before anything
-    /// is printed, whether an empty answer is a failure; `after` may go on printing before the end, and is
-    /// given the sort keys that were shown.
+    /// Reads and prints. With a limit, the newest entries are held back until all of them were read; there are at most
+    /// as many as the limit. Without a limit, every page is printed as it arrives. If nothing was printed, `if_empty`
+    /// decides whether that is a failure. `after` may print more before the end, and gets the sort keys that were
+    /// shown.
     pub async fn show<L: Layout>(
         &self,
         store: &Store,
@@ -235,7 +235,7 @@ impl Reading {
         Ok(())
     }
 
-    /// Shows the request that reads it, and does not make it.
+    /// Shows the request that reads it, without sending it.
     pub async fn explain(&self, store: &Store, ui: &Ui) -> Result<Outcome, Failure> {
         let direction = match self.limit {
             Some(_) => Direction::Descending,
@@ -243,7 +243,7 @@ impl Reading {
         };
         let query = conversation::query(self.partition, self.filter.range, direction);
         let mut explanation = Explanation::new(ui);
-        // Where items are left out, nobody knows beforehand how many have to be read.
+        // If items are left out, the number of items that have to be read is not known in advance.
         let most = self.limit.filter(|_| self.filter.is_everything());
         explanation.query(store, &query, most).await?;
         if self.filter.contains.is_some() || self.filter.by.is_some() {
@@ -269,7 +269,7 @@ impl Reading {
         printer: &mut Printer<Entry<L>>,
         read: &mut Read,
     ) -> Result<(), Failure> {
-        // One more than the limit tells whether the limit cut anything.
+        // One more than the limit shows whether the limit cut anything.
         let slices = conversation::read(
             store,
             self.partition,
@@ -338,7 +338,7 @@ impl Read {
         printer.print(&entry)
     }
 
-    /// Says how much was shown, what was cut, and what is odd.
+    /// Prints how much was shown, what was cut, and what is odd.
     fn say(&self, shown: &str, ui: &Ui) {
         ui.note(&format!(
             "{shown}{}",

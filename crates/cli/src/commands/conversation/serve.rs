@@ -82,7 +82,7 @@ impl Command for Args {
         let users = self.users.open(&context, production).await?;
         let (asker, who) = self.asker(asks, &users, &context).await?;
         let site = self.table.open(&context, Some(users.source())).await?;
-        // Whether the table is there, and may be read, is said here and not in the browser.
+        // If the table does not exist or cannot be read, that is reported here and not in the browser.
         has_items(
             &site.store,
             PartitionKey::Rows(UserId::new(uuid::Uuid::nil())),
@@ -107,7 +107,7 @@ impl Command for Args {
     }
 }
 
-/// What says who asks.
+/// How users are identified.
 enum Asks<'a> {
     /// The access tokens of a user pool.
     Pool(PoolId),
@@ -116,7 +116,7 @@ enum Asks<'a> {
 }
 
 impl Args {
-    /// Takes what says who asks from the options: one of the two.
+    /// Reads from the options how users are identified: there are two ways, and exactly one must be given.
     fn who_asks(&self, context: &Context, production: bool) -> Result<Asks<'_>, Failure> {
         match (self.pool.pool(&context.environment)?, &self.me) {
             (_, Some(_)) if production => Err(Failure::refused(
@@ -136,7 +136,7 @@ impl Args {
         }
     }
 
-    /// Makes what finds out who asks, and says it.
+    /// Makes the part that identifies users, and describes it.
     async fn asker(
         &self,
         asks: Asks<'_>,

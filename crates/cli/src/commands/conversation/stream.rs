@@ -1,4 +1,4 @@
-//! What commands that follow the table's stream share.
+//! Shared code of commands that follow the table's stream.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use ddb_core::stream::{Lost, PollIntervals};
 use crate::args::TableTarget;
 use crate::ui::Ui;
 
-/// How often a command that follows looks whether the stream still is the table's.
+/// Returns how often a command that follows a stream checks whether it still is the table's stream.
 pub fn intervals(target: &TableTarget) -> PollIntervals {
     let (look, empty) = if target.is_production() {
         (5, 5)
@@ -21,7 +21,7 @@ pub fn intervals(target: &TableTarget) -> PollIntervals {
     }
 }
 
-/// Says what happened to the stream of a table that is followed; `then` is what is done now.
+/// Prints what happened to the stream of a table that is followed. `then` says what the command does next.
 pub fn say_lost(lost: Lost, store: &Store, ui: &Ui, then: &str) {
     let destination = store.destination();
     ui.warn(&match lost {
@@ -34,7 +34,7 @@ pub fn say_lost(lost: Lost, store: &Store, ui: &Ui, then: &str) {
     });
 }
 
-/// Says that the table has another stream.
+/// Prints that the table has another stream.
 pub fn say_renewed(store: &Store, ui: &Ui) {
     ui.warn(&format!(
         "{}: the table has another stream: it was created again, or its stream was turned off and on; following the new one from its beginning",

@@ -42,7 +42,7 @@ pub struct Args {
     table: TableArgs,
 }
 
-/// How long it waits where an open stream gave nothing.
+/// Returns how long to wait if an open stream returned nothing.
 fn poll(target: &TableTarget) -> Duration {
     Duration::from_millis(if target.is_production() { 1000 } else { 200 })
 }
@@ -58,7 +58,7 @@ struct Row {
 }
 
 impl Row {
-    /// Returns what is shown of a sync; `None` where no row changed.
+    /// Returns the output for a sync, or `None` if no row changed.
     fn new(conversation: ConversationId, synced: &SyncedRows) -> Option<Self> {
         let (old, new) = synced.updated.first()?;
         Some(Self {
@@ -162,7 +162,7 @@ impl Args {
         context: &Context,
     ) -> Result<(), Failure> {
         loop {
-            // Reading may be cut off at any point; writing is always finished.
+            // Reading may be interrupted at any point; writing is always finished.
             let news = tokio::select! {
                 () = context.stopped() => return Ok(()),
                 news = sync.follower.next() => news?,
@@ -206,7 +206,7 @@ struct Sync<'a> {
 }
 
 impl Sync<'_> {
-    /// Syncs the rows of every conversation of a batch once, and takes the batch for read after that.
+    /// Syncs the rows of every conversation of a batch once, and then marks the batch as read.
     async fn sync_rows(&mut self, batch: Batch, printer: &mut Printer<Row>) -> Result<(), Failure> {
         for shard in &batch.trimmed {
             self.ui.warn(&format!(
@@ -227,7 +227,7 @@ impl Sync<'_> {
                 {
                     return Ok(());
                 }
-                // The others are not concerned, and the stream goes on.
+                // Other conversations are not affected, and the stream continues.
                 Err(error) if error.is_of_one_conversation() => {
                     self.failed += 1;
                     self.ui
@@ -250,7 +250,7 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Keeps how far the stream was read, once all of that is done.
+    /// Saves how far the stream was read, after all of that was processed.
     fn keep(&self) -> Result<(), Failure> {
         if let (Some(file), Some(checkpoint)) = (&self.checkpoint, self.follower.checkpoint()) {
             file.write(&checkpoint)?;
@@ -258,7 +258,7 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Ends a run that was to end by itself.
+    /// Ends a run with `--once`.
     fn end(&self, lost: Lost) -> Result<(), Failure> {
         match lost {
             Lost::Table => Err(Failure::no_table(&self.writer)),

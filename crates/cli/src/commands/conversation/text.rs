@@ -8,10 +8,10 @@ use ddb_core::conversation::{Text, TextError};
 use crate::failure::{Exit, Failure};
 use crate::ui::Ui;
 
-/// A text that is given, or `-`: then it is what stdin holds, without the end of its last line.
+/// A given text, or `-` for the contents of stdin, without the line break at the end.
 #[derive(Debug, Clone)]
 pub(super) enum TextArg {
-    /// What stdin holds.
+    /// The contents of stdin.
     Stdin,
     /// The text itself.
     Given(Text),
@@ -33,9 +33,9 @@ impl TextArg {
     ///
     /// # Errors
     ///
-    /// Where stdin holds none that is a message.
+    /// Stdin does not contain a valid message.
     pub fn read(&self, ui: &Ui) -> Result<Text, Failure> {
-        /// Far more than a message has.
+        /// Much longer than any message.
         const MOST: u64 = 1 << 20;
         let stdin = match self {
             Self::Given(text) => return Ok(text.clone()),

@@ -74,7 +74,7 @@ impl Command for Args {
             .await?;
         let source = users.as_ref().map(|users| users.source());
         let (site, live) = if production {
-            // A stream has two readers at the most, and the application's function is one of them.
+            // A stream has at most two readers, and the application's function is one of them.
             (self.table.open(&context, source).await?, LiveSource::Table)
         } else {
             let (site, streams) = self.table.open_with_streams(&context).await?;
@@ -82,7 +82,7 @@ impl Command for Args {
             (site, live)
         };
         let store = site.store.clone();
-        // Whether the table is there, and may be read, is said here and not in the browser.
+        // If the table does not exist or cannot be read, that is reported here and not in the browser.
         has_items(&store, PartitionKey::Rows(me.id)).await?;
         let open = match self.conversation.asked() {
             None => None,
@@ -159,18 +159,18 @@ async fn show<S: Readable>(
     Ok(Outcome::Done)
 }
 
-/// Names what failed while a server was listening.
+/// Describes a failure while a server was listening.
 pub(super) fn served_badly(error: std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format!("listening: {error}"))
 }
 
-/// Tells of each line that is typed, where somebody can type.
+/// Reports each line that is typed, or returns `None` if there is no terminal.
 fn lines_of_terminal() -> Option<mpsc::Receiver<()>> {
     if !std::io::stdin().is_terminal() {
         return None;
     }
     let (typed, lines) = mpsc::channel(1);
-    // Reading a terminal cannot be cancelled, so that thread ends with the process.
+    // Reading from a terminal cannot be cancelled, so this thread ends with the process.
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines() {
             if line.is_err() || typed.blocking_send(()).is_err() {

@@ -1,4 +1,4 @@
-//! What an import came to, as it is shown.
+//! The results of an import, as they are shown.
 
 use ddb_core::import::{Checked, Compared, Tally};
 use ddb_core::timezone::Zone;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::output::{Cell, Column, Record};
 use crate::wording::plural;
 
-/// What the numbers are about.
+/// What the numbers mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     Wrote,
@@ -29,7 +29,7 @@ pub(super) struct Counts {
     both_ways: Option<BothWays>,
 }
 
-/// What a comparison finds beside that.
+/// The additional numbers of a comparison.
 #[derive(Debug, Serialize)]
 struct BothWays {
     missing: u64,
@@ -64,14 +64,14 @@ impl Counts {
         }
     }
 
-    /// Tells whether a comparison found no difference.
+    /// Checks whether a comparison found no difference.
     pub(super) fn are_equal(&self) -> bool {
         let one_way = self.both_ways.as_ref();
         let one_way = one_way.map_or(0, |both| both.missing + both.extra);
         self.different + self.refused + one_way == 0
     }
 
-    /// Says it as people do.
+    /// Formats the numbers as a sentence.
     pub(super) fn sentence(&self) -> String {
         let read = plural(self.read, "item", "items");
         if let Some(BothWays { missing, extra }) = self.both_ways {
@@ -95,7 +95,7 @@ impl Counts {
         ) + &self.bad()
     }
 
-    /// Returns a number of a comparison; nothing where there was none.
+    /// Returns a number of a comparison, or a blank if there was none.
     fn other_way(&self, count: impl Fn(&BothWays) -> u64) -> Cell {
         let both = self.both_ways.as_ref();
         both.map_or_else(|| Cell::text(""), |both| Cell::number(count(both)))

@@ -1,4 +1,4 @@
-//! `import`: brings items back that a scan or an export wrote.
+//! `import`: restores items from the files of a scan or an export.
 
 mod counts;
 
@@ -21,7 +21,7 @@ use crate::ui::Ui;
 use crate::wording::plural;
 use counts::{Counts, What};
 
-/// How often the progress is looked at.
+/// How often the progress is updated.
 const TICK: Duration = Duration::from_millis(100);
 /// The bytes of the unit in which progress is shown.
 const KILOBYTE: u64 = 1000;
@@ -96,7 +96,7 @@ impl Command for Args {
     }
 }
 
-/// Does work that waits for files on a thread that may.
+/// Runs work that waits for files on a thread for blocking work.
 async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -106,7 +106,7 @@ async fn on_a_thread<T: Send + 'static>(
     }
 }
 
-/// Waits for work that reads lines, and says how far it is.
+/// Waits for work that reads lines, and shows its progress.
 async fn watch<T>(
     readings: u64,
     source: &Source,
@@ -125,7 +125,7 @@ async fn watch<T>(
     }
 }
 
-/// Looks at every line.
+/// Checks every line.
 async fn look(source: &Arc<Source>, ui: &Ui) -> Result<Checked, Failure> {
     let read = Arc::new(LinesRead::default());
     let (files, counter) = (Arc::clone(source), Arc::clone(&read));
@@ -134,7 +134,7 @@ async fn look(source: &Arc<Source>, ui: &Ui) -> Result<Checked, Failure> {
 }
 
 impl Args {
-    /// Names the lines that cannot be imported; ends here where there are some, unless they are to be left out.
+    /// Prints the lines that cannot be imported, and fails if there are any, unless they are to be skipped.
     fn judge(&self, checked: &Checked, ui: &Ui) -> Result<(), Failure> {
         for bad in &checked.bad {
             ui.warn(&format!("{}: {}", bad.place, bad.fault));
@@ -234,7 +234,7 @@ impl Args {
         Err(Failure::new(Exit::Partly, message).hint("what was in the table is unchanged"))
     }
 
-    /// Says what is about to be written to production, and holds what is asked of that.
+    /// Prints what is about to be written to production, and checks the requirements for that.
     fn check_production(
         &self,
         checked: &Checked,
@@ -262,7 +262,7 @@ impl Args {
     }
 }
 
-/// Says what was written before a failure, and how to go on.
+/// Adds to a failure what was written before it, and how to continue.
 fn cut_short(error: ImportError, tally: &Tally) -> Failure {
     let failure: Failure = match error {
         ImportError::Source(error) => error.into(),

@@ -92,10 +92,10 @@ impl Command for Args {
     async fn run(self, context: Context) -> Result<Outcome, Failure> {
         let ui = &context.ui;
         let address = self.database.address(&context, self.aws.is_production())?;
-        // What else is needed is looked at before anything is written.
+        // Everything else is checked before anything is written.
         let pool = match self.with_cognito {
             true => Some(self.pool.open(&self.aws, &context).await?),
-            // Nothing of AWS is needed then, but what was said about it has to hold.
+            // AWS is not needed here, but its options must still be valid.
             false => {
                 self.aws.hold(&context).await?;
                 None
@@ -107,7 +107,7 @@ impl Command for Args {
         }
         show(address.is_production(), &shown, ui);
 
-        // Every permission is there before anything is destroyed.
+        // Every permission is given before anything is deleted.
         let reset = match self.reset {
             true => Some(self.allow_deleting(&address, &shown)?),
             false => None,
@@ -176,7 +176,7 @@ impl Args {
     }
 }
 
-/// Says what is not as this project would have made it.
+/// Prints warnings about anything that differs from what this project would have created.
 fn say_findings(findings: &Findings, ui: &Ui) {
     for (handle, uuid) in &findings.other_uuids {
         ui.warn(&format!(

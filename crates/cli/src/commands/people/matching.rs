@@ -1,4 +1,4 @@
-//! The users of the pool beside those of the database.
+//! The users of the pool, matched with those of the database.
 
 use ddb_people::cognito::{Reconciliation, UserPool};
 use ddb_people::users::{Address, Database, UsersError};
@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 
 use crate::failure::Failure;
 
-/// Reads both sides side by side, and matches them.
+/// Reads both sides at the same time, and matches them.
 pub async fn matched(
     cognito: &UserPool,
     database: &Database,

@@ -138,7 +138,7 @@ impl Row {
     }
 }
 
-/// What people see of it: a line for each handle that is not as it should be.
+/// What people see: a line for each handle that is not as it should be.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     handle: &'a str,
@@ -199,7 +199,7 @@ impl Command for Args {
     }
 }
 
-/// Refuses to go on where a handle is not one person's.
+/// Refuses to continue if a handle belongs to more than one person.
 fn refuse_ambiguous(found: &Reconciliation) -> Result<(), Failure> {
     if found.ambiguous.is_empty() {
         return Ok(());
@@ -212,7 +212,7 @@ fn refuse_ambiguous(found: &Reconciliation) -> Result<(), Failure> {
     .hint("fix them, or leave them out with --skip-ambiguous"))
 }
 
-/// Shows what is about to change, before it is asked for.
+/// Shows what is about to change, before the question.
 fn say_changes(changes: &[Change], ui: &Ui) {
     const MANY: usize = 20;
     for change in changes.iter().take(MANY) {

@@ -1,4 +1,4 @@
-//! Where the copy goes.
+//! The destination of the copy.
 
 use clap::Args;
 use ddb_core::Error;
@@ -29,7 +29,7 @@ pub(super) struct IntoArgs {
 }
 
 impl IntoArgs {
-    /// Finds the endpoint. A host of AWS is refused, and no variable of AWS names it.
+    /// Finds the endpoint. It refuses an AWS host, and ignores the AWS variables.
     pub fn endpoint(&self, context: &Context) -> Result<Local, Failure> {
         let into = self.into.as_ref().map(|value| Given {
             origin: "--into",
@@ -54,12 +54,12 @@ pub(super) struct Copy {
     local: Local,
     table: TableName,
     store: Store,
-    /// Whether nobody can go on with it.
+    /// Whether a later run cannot continue the copy.
     once: bool,
 }
 
 impl Copy {
-    /// Takes an endpoint and a table. `once`: what is invented is known to this run alone.
+    /// Takes an endpoint and a table. `once` means that only this run knows the key of the mask.
     pub fn new(local: Local, table: TableName, once: bool) -> Self {
         let store = Target::Local(local.clone()).store(table.clone());
         Self {
@@ -70,7 +70,7 @@ impl Copy {
         }
     }
 
-    /// Tells whether nobody can go on with a copy that was cut.
+    /// Checks whether nobody can continue an interrupted copy.
     pub fn is_for_once(&self) -> bool {
         self.once
     }
@@ -79,7 +79,7 @@ impl Copy {
         self.store.destination()
     }
 
-    /// Says where the copy goes.
+    /// Prints the destination of the copy.
     pub fn show(&self, ui: &Ui) {
         ui.target(&format!("copy to {}", self.destination()));
         ui.detail(&format!(
@@ -89,7 +89,7 @@ impl Copy {
         ));
     }
 
-    /// Refuses a source that is the copy, as far as its name says that. Nothing is asked.
+    /// Refuses a source with the same endpoint and table name as the copy. It sends no request.
     pub fn refuse_same_place(&self, source: &Target, table: &TableName) -> Result<(), Failure> {
         match *table == self.table && self.local.is_at(source) {
             true => Err(self.same()),
@@ -120,7 +120,7 @@ impl Copy {
             .hint("name another table with --into-table, or another endpoint with --into")
     }
 
-    /// Makes the table where it is missing, as `schema-load` does. One that is there and could not hold a copy is
+    /// Creates the table if it does not exist, as `schema-load` does. An existing table that cannot hold a copy is
     /// refused.
     pub async fn make(&self, context: &Context) -> Result<(), Failure> {
         let writer = self.writer(context);
@@ -171,7 +171,7 @@ impl Copy {
         self.local.writer(self.table.clone(), listener)
     }
 
-    /// Makes a line that acts on something in the copy.
+    /// Formats a command line that acts on something in the copy.
     pub fn line(&self, command: &str, argument: &str, context: &Context) -> String {
         let mut line = format!("ddb {command} {argument}");
         let environment = &context.environment;
@@ -187,7 +187,7 @@ impl Copy {
         line
     }
 
-    /// Turns an error of the copy into a failure. Hints lead to the source, so the copy has its own.
+    /// Turns an error of the copy into a failure. Other hints lead to the source, so the copy has its own.
     pub fn failure(&self, error: Error) -> Failure {
         let is_dead =
             matches!(&error, Error::Call(call) if matches!(call.cause, Cause::Unreachable { .. }));

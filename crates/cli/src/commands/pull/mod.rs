@@ -1,4 +1,4 @@
-//! `pull`: copies conversations into a local table, with the people in them or without.
+//! `pull`: copies conversations into a local table, with the real people in them or without.
 
 mod into;
 mod secret;
@@ -77,7 +77,7 @@ pub struct Args {
     table: TableArgs,
 }
 
-/// What became of one conversation.
+/// The result for one conversation.
 #[derive(Debug, Serialize)]
 struct Row {
     /// The id of the copy.
@@ -117,14 +117,14 @@ impl Command for Args {
         let is_masked = self.mask;
         let pulled = self.pull(&context).await;
         match is_masked {
-            // A service may quote a key in what it says.
+            // A service may quote a key in its error message.
             true => pulled.map_err(hide_ids),
             false => pulled,
         }
     }
 }
 
-/// Takes ids out of the message of a failure. Its hint has ids of the copy alone.
+/// Removes ids from the message of a failure. Its hint only contains ids of the copy.
 fn hide_ids(failure: Failure) -> Failure {
     match failure {
         Failure::Error {
@@ -186,7 +186,7 @@ impl Args {
         })
     }
 
-    /// Opens the file of the copy's people, before anything is read.
+    /// Opens the file for the copy's people, before anything is read.
     fn users_out(&self, masked: bool) -> Result<Option<Out>, Failure> {
         let Some(path) = &self.users_out else {
             return Ok(None);
@@ -199,13 +199,13 @@ impl Args {
             return Err(Failure::refused(message).hint("name another file with --users-out"));
         }
         let file = UsersFile::open(path)?;
-        // Whatever keeps it from being written is said before anything is copied.
+        // If it cannot be written, that is reported before anything is copied.
         file.try_out()?;
         Ok(Some(Out { file, masked }))
     }
 }
 
-/// The file of the copy's people.
+/// The file for the copy's people.
 struct Out {
     file: UsersFile,
     masked: bool,
@@ -230,7 +230,7 @@ impl Out {
     }
 }
 
-/// What is copied from where to where.
+/// The source and the destination of the work.
 struct Work<'a> {
     pull: Pull<'a>,
     copy: &'a Copy,
@@ -249,7 +249,7 @@ impl Work<'_> {
         let mut total = Pulled::default();
         for conversation in conversations {
             let pulled = self.one(*conversation, &mut people, &total).await?;
-            // What is invented by a key that nobody has is known now or never.
+            // If nobody keeps the key, the invented people can only be written during this run.
             if let Some(out) = &mut users_out {
                 out.write(&people)?;
             }
@@ -294,7 +294,7 @@ impl Work<'_> {
         pulled.map_err(|error| self.cut(error, id, &sum(*before, seen), seen.messages > 0))
     }
 
-    /// Says what was copied before it failed, and how to go on.
+    /// Adds to a failure what was copied before it, and how to continue.
     fn cut(&self, error: PullError, id: ConversationId, done: &Pulled, is_half: bool) -> Failure {
         let failure = match error {
             PullError::Source(error) => error.into(),
@@ -310,7 +310,7 @@ impl Work<'_> {
         else {
             return failure;
         };
-        // The first page of a cut conversation may be there although nobody heard of it.
+        // The first page of an interrupted conversation may have been written even if the failure does not show it.
         let is_half = is_half || self.copy.is_for_once();
         if done.messages == 0 && !is_half {
             return Failure::Error {
@@ -346,7 +346,7 @@ impl Work<'_> {
         }
     }
 
-    /// Says what is worth knowing after all was copied.
+    /// Prints a summary after everything was copied.
     fn say(
         &self,
         conversations: &[ConversationId],

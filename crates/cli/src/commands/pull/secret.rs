@@ -8,7 +8,7 @@ use ddb_core::mask::{Mask, MaskError};
 
 use crate::failure::{Exit, Failure, exit_of_file};
 
-/// More is no key.
+/// The maximum size of a key file.
 const MOST: u64 = 64 * 1024;
 
 const MADE_BY: &str = "`openssl rand -hex 32 > mask.key` makes one";

@@ -14,7 +14,7 @@ use crate::runner::Context;
 use crate::wording::plural;
 
 impl Args {
-    /// Returns the conversations as they were named, each as it is asked for.
+    /// Returns the conversations in the way they were named.
     fn asked(&self) -> Vec<Asked> {
         let names = self.conversations.iter().chain(&self.group);
         let mut asked: Vec<Asked> = names.map(|name| Asked::from(name.clone())).collect();
@@ -22,7 +22,8 @@ impl Args {
         asked
     }
 
-    /// Opens the users where somebody is to be looked up. Who is named by id needs none: production may have none then.
+    /// Opens the users if somebody has to be looked up. A person who is named by id needs none, so production may have
+    /// none in this case.
     pub(super) async fn open_users(&self, context: &Context) -> Result<Option<Users>, Failure> {
         let is_short = self.asked().iter().any(Asked::is_short);
         let whom = match &self.all_of {
@@ -38,7 +39,7 @@ impl Args {
         self.users.open(context, production).await.map(Some)
     }
 
-    /// Finds the conversations, each once, in the order in which they were named. All of them are there.
+    /// Finds the conversations, each once, in the order in which they were named. All of them exist.
     pub(super) async fn conversations(
         &self,
         source: &Store,
@@ -58,7 +59,7 @@ impl Args {
                     let id = self.id_of(&name, users).await?;
                     let me = Me { id, name };
                     match self.mask {
-                        // What is found is not listed.
+                        // With a mask, the conversations that were found are not listed.
                         true => {
                             let rows = short.candidates(source, &me, users).await;
                             match rows.map_err(|failure| self.discreet(failure))?.as_slice() {
@@ -122,7 +123,7 @@ impl Args {
             .hint("`ddb list-conversations HANDLE` shows those of a user")
     }
 
-    /// Says that a name leads to no conversation, or to several, and no more than that.
+    /// Makes a failure for a name that leads to no conversation, or to several, without further details.
     fn nobody(&self, source: &Store, exit: Exit) -> Failure {
         let found = match exit {
             Exit::NotFound => "no conversation has that name",
@@ -134,7 +135,7 @@ impl Args {
         )
     }
 
-    /// Says that somebody is not known by name, without the names that are.
+    /// With a mask, replaces a failure about an unknown person by one that contains no names.
     fn discreet(&self, failure: Failure) -> Failure {
         match failure {
             Failure::Error {

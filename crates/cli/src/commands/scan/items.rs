@@ -1,4 +1,4 @@
-//! What `scan` writes for programs: every item under the columns of the contract, or in JSON.
+//! The output of `scan` for programs: every item in the columns of the contract, or in JSON.
 
 use ddb_core::item::{ItemView, Kind, Value};
 use ddb_core::schema::attribute;
@@ -6,7 +6,7 @@ use ddb_core::schema::attribute;
 use crate::output::json::WriteJson;
 use crate::output::{Cell, Column, Record, json};
 
-/// An item, under the columns of the contract.
+/// An item, in the columns of the contract.
 pub(super) struct Row<'a> {
     pub(super) kind: Kind,
     pub(super) item: &'a ItemView<'a>,
@@ -22,7 +22,7 @@ impl WriteJson for Row<'_> {
     }
 }
 
-/// The attributes that have a column of their own.
+/// The attributes that have their own column.
 const ATTRIBUTES: [&str; 8] = [
     attribute::PK,
     attribute::SK,
@@ -68,7 +68,7 @@ impl Row<'_> {
         }
     }
 
-    /// Returns what has no column of its own.
+    /// Returns the attributes that have no column.
     fn others(&self) -> Cell {
         let others = self.item.without(|name| ATTRIBUTES.contains(&name));
         let others = (!others.is_empty()).then(|| json::text(&json::PlainMap(&others)));

@@ -1,4 +1,4 @@
-//! What `scan` shows at a terminal: a line an item, with what a person looks for.
+//! The output of `scan` on a terminal: a line for each item, with what a person looks for.
 
 use std::collections::HashMap;
 
@@ -9,16 +9,16 @@ use serde::Serialize;
 use crate::output::{Cell, Column, Record, Tone, json, width};
 use crate::wording::short;
 
-/// How many people's handles are remembered; others are shown by their ids.
+/// The maximum number of people whose handles are remembered; others are shown by their ids.
 const MOST_PEOPLE: usize = 10_000;
 
-/// Partition keys that are longer are cut: what is odd about the item stands after them.
+/// Longer partition keys are cut, because what is odd about the item comes after them.
 const WIDEST_KEY: usize = 16;
 
-/// What stands in place of a conversation, where an item belongs to none.
+/// Shown instead of a conversation if an item belongs to none.
 const UNKNOWN: &str = "unknown";
 
-/// An item, read for a person.
+/// An item in a form for people.
 #[derive(Debug)]
 pub(super) enum Seen {
     Message {
@@ -77,12 +77,12 @@ fn key(item: &ItemView<'_>, name: &str) -> String {
     }
 }
 
-/// The handles of people, as far as items have named them.
+/// The handles of people that items have named so far.
 #[derive(Debug, Default)]
 pub(super) struct Handles(HashMap<String, String>);
 
 impl Handles {
-    /// Learns from an item whose handle belongs to whom.
+    /// Remembers the handle and the person that an item names.
     pub fn learn(&mut self, seen: &Seen) {
         let (id, handle) = match seen {
             Seen::Message { sender, handle, .. } => (sender, handle),
@@ -99,7 +99,7 @@ impl Handles {
     }
 }
 
-/// An item, as it stands in a line.
+/// An item as a line of the output.
 #[derive(Debug, Serialize)]
 pub(super) struct Line {
     time: String,

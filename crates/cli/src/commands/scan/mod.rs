@@ -137,7 +137,7 @@ impl Command for Args {
     }
 }
 
-/// Which items are wanted.
+/// The items that are wanted.
 #[derive(Debug, Clone)]
 struct Wanted {
     kind: Option<Kind>,
@@ -158,7 +158,7 @@ impl Wanted {
     }
 }
 
-/// What is wanted of a page, and how many items of it might be but have no time.
+/// The wanted items of a page, and the number of items that might be wanted but have no time.
 #[derive(Default)]
 struct Shown<T> {
     items: T,
@@ -177,8 +177,8 @@ impl Args {
         })
     }
 
-    /// Streams what `keep` makes of the wanted items of each page of all segments, some of them at once. Nothing but one
-    /// page of each of these is held.
+    /// Streams what `keep` makes of the wanted items of each page of all segments, some of which are read at the same
+    /// time. At most one page of each of these is in memory.
     fn pages<T: Default + Send + 'static>(
         &self,
         store: &Store,
@@ -200,7 +200,7 @@ impl Args {
             Some(Share(segment)) => Segments::One(segment),
             None => Segments::All(self.segments),
         };
-        // One more than the limit tells whether the limit cut anything.
+        // One more than the limit shows whether the limit cut anything.
         let page_size = match self.limit {
             Some(limit) if wanted.is_everything() => Some(limit.saturating_add(1)),
             _ => None,
@@ -216,7 +216,7 @@ impl Args {
 
     async fn explain(&self, store: &Store, wanted: &Wanted, ui: &Ui) -> Result<Outcome, Failure> {
         let mut explanation = Explanation::new(ui);
-        // Where items are left out, nobody knows beforehand how many have to be read.
+        // If items are left out, the number of items that have to be read is not known in advance.
         let most = self.limit.filter(|_| wanted.is_everything());
         explanation.scan(store, &self.scan(wanted), most).await?;
         if !wanted.is_everything() {
@@ -228,7 +228,7 @@ impl Args {
         explanation.print(ui)
     }
 
-    /// Prints every item under the columns of the contract, or in JSON.
+    /// Prints every item in the columns of the contract, or in JSON.
     async fn print_items(
         &self,
         store: &Store,
@@ -251,7 +251,7 @@ impl Args {
         .await
     }
 
-    /// Prints a line an item, for a person.
+    /// Prints a line for each item, for people.
     async fn print_lines(
         &self,
         store: &Store,
@@ -273,7 +273,7 @@ impl Args {
         .await
     }
 
-    /// Prints page by page. `show` prints the first of so many items, and returns how many there are.
+    /// Prints page by page. `show` prints the first items, up to the given number, and returns how many there are.
     async fn print<R: Record, T>(
         &self,
         pages: impl Stream<Item = Result<Folded<Shown<T>>, CallError>>,

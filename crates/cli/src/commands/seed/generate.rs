@@ -15,7 +15,7 @@ use crate::ui::Ui;
 use crate::wording::plural;
 
 const HEADING: &str = "Synthetic load";
-/// How often the progress is looked at.
+/// How often the progress is updated.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Options of a synthetic load.
@@ -35,19 +35,19 @@ pub(super) struct GenerateArgs {
     rng_seed: u64,
 }
 
-/// What was made, or would be.
+/// The load that was written, or would be.
 pub(super) struct Generated {
     pub load: Synthetic,
     pub loaded: Loaded,
 }
 
 impl GenerateArgs {
-    /// Tells whether a load is asked for.
+    /// Checks whether a load is wanted.
     pub(super) fn is_asked(&self) -> bool {
         self.generate.is_some()
     }
 
-    /// Returns the load that is asked for, where one is.
+    /// Returns the load, if one is wanted.
     pub(super) fn load(
         &self,
         ends_at: &When,
@@ -86,7 +86,7 @@ impl GenerateArgs {
             .map_err(|error| Failure::refused(format!("--generate: {error}")))
     }
 
-    /// Writes what is not there of a load, or only counts it.
+    /// Writes the missing messages of a load, or only counts them.
     pub(super) async fn run(
         &self,
         load: Synthetic,

@@ -118,7 +118,7 @@ fn say_dry_run(ui: &Ui) {
 }
 
 impl Args {
-    /// Loads what is asked for, and returns what came of it. `None` where stdout has the plan in its place.
+    /// Loads the messages, and returns the result, or `None` if --replace only saved or showed its plan.
     pub(super) async fn load(&self, context: &Context) -> Result<Option<Row>, Failure> {
         let now = Timestamp::now();
         if self.interval < Duration::from_micros(1) {
@@ -168,7 +168,7 @@ impl Args {
         })
     }
 
-    /// Refuses options that are for --replace alone.
+    /// Refuses options that are only for --replace.
     fn plan_is_for_replace(&self) -> Result<(), Failure> {
         let mut options: Vec<&str> = self.plan.of_plans_alone().collect();
         if self.plan.max_wcu().is_some() && !self.generate.is_asked() {
@@ -190,7 +190,7 @@ impl Args {
         Err(Failure::refused(message).hint(hint))
     }
 
-    /// Loads a conversation. `None` where stdout has the plan in place of what was done.
+    /// Loads a conversation. Returns `None` if --replace only saved or showed its plan.
     async fn converse(&self, now: Timestamp, context: &Context) -> Result<Option<Row>, Failure> {
         let ui = &context.ui;
         let me = me(self.me.as_ref(), &context.environment)?;
@@ -240,7 +240,7 @@ impl Args {
             ));
         }
         let writer = site.allow_writing(&self.write)?;
-        // Somebody may have thought about the question for long.
+        // The answer to the question may have taken a long time.
         let prepared = if site.is_production() {
             prepare(&site.store, &seed, &script, Timestamp::now()).await?
         } else {
@@ -295,7 +295,7 @@ impl Args {
     }
 }
 
-/// Says what is odd about the rows.
+/// Prints warnings and details about the rows.
 fn say_rows(rows: &SyncedRows, ui: &Ui) {
     let whose = |rows: &[ConversationRow]| {
         let rows: Vec<String> = rows

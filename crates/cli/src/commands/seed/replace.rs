@@ -1,4 +1,4 @@
-//! `seed --replace`: makes an edited file what is in the table, by a plan that can be taken back.
+//! `seed --replace`: makes the table match an edited file, with a plan that can be undone.
 
 use ddb_core::changes::Seen;
 use ddb_core::seed::{ReplaceAgain, Replacement, Script, Seed, plan_replacement};
@@ -15,7 +15,7 @@ use crate::ui::Ui;
 use crate::wording::plural;
 
 impl Args {
-    /// Plans the replacement, says it, and carries it out. `None` where nothing was to be changed.
+    /// Plans the replacement, prints it, and carries it out. Returns `None` if the plan was only saved or shown.
     pub(super) async fn carry_out_replacement(
         &self,
         seed: &Seed,
@@ -69,7 +69,7 @@ impl Args {
     }
 }
 
-/// Says what goes and what stays.
+/// Prints what is removed and what is kept.
 fn say(replacement: &Replacement, ui: &Ui) {
     ui.note(&format!(
         "no longer in the file: {}; written by others, and kept: {}",

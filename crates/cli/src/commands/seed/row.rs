@@ -1,4 +1,4 @@
-//! What `seed` reports.
+//! The report of `seed`.
 
 use ddb_core::item::Message;
 use ddb_core::key::SortKey;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::output::{Cell, Column, Record};
 use crate::wording::{plural, short, span};
 
-/// What came of it.
+/// The result of `seed`.
 #[derive(Debug, Serialize)]
 pub struct Row {
     pub(super) group_uuid: String,
@@ -27,7 +27,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Describes the messages of a seed, of which so many are written.
+    /// Describes the messages of a seed, `written` of which are written.
     pub(super) fn new(seed: &Seed, users: &Users, messages: &[Message], written: u64) -> Self {
         let total = messages.len() as u64;
         let at = |message: Option<&Message>| text(message.map(|message| &message.created_at));
@@ -45,7 +45,7 @@ impl Row {
     }
 }
 
-/// Returns a time as the contract writes it; nothing where there is no message.
+/// Formats a time as the contract defines it, or returns an empty text if there is no message.
 pub(super) fn text(time: Option<&SortKey>) -> String {
     time.map_or_else(String::new, SortKey::to_string)
 }

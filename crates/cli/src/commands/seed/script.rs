@@ -1,4 +1,4 @@
-//! The conversation that is loaded: a file or the built-in one, who speaks in it, and its id.
+//! The conversation that is loaded: a file or the built-in one, its speakers, and its id.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const BUILT_IN: &str = include_str!("../../../seed-data/conversations/late-train
 const BUILT_IN_NAME: &str = "the built-in conversation";
 
 impl Args {
-    /// Reads the conversation, and says which of the two speaks under each name.
+    /// Reads the conversation, and decides which of the two people each name refers to.
     pub(super) fn script(&self, me: &PersonName) -> Result<Script, Failure> {
         let mut speakers = Speakers::new(&me.to_string(), &self.with.to_string());
         for speaker in &self.speakers {
@@ -63,10 +63,10 @@ impl Args {
     }
 }
 
-/// Returns the id of the conversation that a file is, between two people.
+/// Returns the id of the conversation in a file, between two people.
 fn id_of_file(path: &Path, people: [UserId; 2]) -> Result<ConversationId, Failure> {
     let name = path.file_name().and_then(|name| name.to_str());
-    // What is behind /dev/stdin may be a file, but `stdin` is not its name.
+    // The file behind /dev/stdin may be a regular file, but `stdin` is not its name.
     let is_stream = ["/dev", "/proc"]
         .iter()
         .any(|folder| path.starts_with(folder));

@@ -1,4 +1,4 @@
-//! `stats`: what the table holds, in numbers and bars.
+//! `stats`: the contents of the table, in numbers and bars.
 
 mod report;
 
@@ -69,7 +69,7 @@ impl Command for Args {
             scanned_count: Some(0),
             ..Totals::default()
         };
-        // The service counts from time to time, and an emulator may not.
+        // The service only counts from time to time, and an emulator may not count.
         let items = u64::try_from(table.items).ok();
         let mut progress = ui.progress("items", items.filter(|items| *items > 0));
         let statistics = self.read(&store, &mut totals, &mut progress).await?;
@@ -96,7 +96,7 @@ impl Args {
         }
     }
 
-    /// Counts page by page; nothing holds more than a page of each segment.
+    /// Counts page by page; at most one page of each segment is in memory.
     async fn read(
         &self,
         store: &Store,
@@ -134,7 +134,7 @@ impl Args {
     }
 }
 
-/// Draws one table below another, where it has rows.
+/// Draws one table below another, if it has rows.
 fn below<R: Record>(rows: &[R::Of<'_>], ui: &Ui) -> Result<(), Failure> {
     if rows.is_empty() {
         return Ok(());
@@ -166,7 +166,7 @@ fn say(report: &Report, totals: &Totals, ui: &Ui) {
     }
 }
 
-/// Draws a bar of at most `room` columns, in steps of an eighth of one.
+/// Draws a bar of at most `room` columns, in steps of an eighth of a column.
 fn bar(value: u64, most: u64, room: usize) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = (value as f64 / most.max(1) as f64 * room as f64 * 8.0).round() as usize;

@@ -1,4 +1,4 @@
-//! What `stats` found: one record for programs, several tables for people.
+//! The results of `stats`: one record for programs, several tables for people.
 
 use ddb_core::cost::{self, Estimate, Units};
 use ddb_core::item::MAX_SIZE;
@@ -14,7 +14,7 @@ pub(super) struct KindRow {
     pub items: u64,
     pub bytes: u64,
     pub largest: u64,
-    /// How much of the limit of 400 KB the largest item has, in percent.
+    /// The size of the largest item, in percent of the limit of 400 KB.
     pub limit_percent: f64,
 }
 
@@ -79,7 +79,7 @@ impl Record for ConversationRow {
     ];
 }
 
-/// What a month costs with one way of paying, in US dollars.
+/// The monthly cost with one billing mode, in US dollars.
 #[derive(Debug, Serialize)]
 pub(super) struct CostRow {
     billing: &'static str,
@@ -124,7 +124,7 @@ impl Record for CostRow {
     ];
 }
 
-/// Everything, for programs.
+/// All results, for programs.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub table: String,
@@ -148,7 +148,7 @@ pub(super) struct Prices {
 }
 
 impl Report {
-    /// Makes it of what was counted, with so many of the biggest conversations.
+    /// Makes the report from the statistics, with this many of the biggest conversations.
     pub fn new(table: &TableName, statistics: &Statistics, shape: &Shape, biggest: usize) -> Self {
         let all = statistics.all();
         Self {
@@ -192,8 +192,7 @@ impl Report {
     }
 }
 
-/// Estimates both ways of paying; a table that is paid on demand is compared with the capacity that
-/// `schema-load` provisions.
+/// Estimates both billing modes. An on-demand table is compared with the capacity that `schema-load` provisions.
 fn costs(statistics: &Statistics, shape: &Shape) -> Vec<CostRow> {
     let own = Units::of(shape);
     let units = own.or_else(|| Units::of(&TableSpec::default().shape()));
@@ -223,7 +222,7 @@ fn costs(statistics: &Statistics, shape: &Shape) -> Vec<CostRow> {
     ]
 }
 
-/// Returns bytes for people: `12.3 KB`, with 1,024 bytes to the KB, as the service counts.
+/// Formats bytes for people: `12.3 KB`. One KB has 1,024 bytes, as the service counts.
 fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KB", "MB", "GB", "TB", "PB"];
     if bytes < 1024 {
@@ -238,7 +237,7 @@ fn bytes(bytes: u64) -> String {
     format!("{amount:.1} {}", UNITS[unit])
 }
 
-/// Rounds to four digits after the point: more would say more than is known.
+/// Rounds to four decimal places: more digits would suggest false precision.
 fn rounded(number: f64) -> f64 {
     (number * 1e4).round() / 1e4
 }

@@ -1,11 +1,11 @@
-//! One HTML page without any reference outside itself: for a phone, dark and light, and for paper.
+//! One HTML page without external references: for a phone, dark and light, and for paper.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::Message;
 
-/// What comes before the messages. The policy keeps the page from loading anything, whatever is in it.
+/// The page before the messages. The policy keeps the page from loading anything, whatever its contents.
 pub(super) const HEAD: &str = r#"<!DOCTYPE html>
 <html lang="en">
 <head>

@@ -1,4 +1,4 @@
-//! Markdown: a heading a day, a quotation a message. See <https://spec.commonmark.org>.
+//! Markdown: a heading for each day, a quotation for each message. See <https://spec.commonmark.org>.
 
 use std::io::{self, Write};
 
@@ -14,12 +14,12 @@ pub(super) fn message(message: &Message<'_>, out: &mut impl Write) -> io::Result
         Some(clock) => writeln!(out, "**{name}** {clock}\n")?,
         None => writeln!(out, "**{name}**\n")?,
     }
-    // A backslash before the end of a line keeps lines apart.
+    // A backslash at the end of a line keeps the lines apart.
     let lines: Vec<String> = message.text.split('\n').map(escape_line).collect();
     writeln!(out, "> {}\n", lines.join("\\\n> "))
 }
 
-/// Escapes a line, what means something at its beginning included.
+/// Escapes a line, including characters that are only special at its start.
 fn escape_line(line: &str) -> String {
     let trimmed = line.trim_start();
     let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
@@ -33,7 +33,7 @@ fn escape_line(line: &str) -> String {
     }
 }
 
-/// Escapes what means something anywhere in a line.
+/// Escapes characters that are special anywhere in a line.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for c in text.chars() {

@@ -13,16 +13,16 @@ use super::escape;
 use super::format::Format;
 use super::transcript::ChatLine;
 
-/// Writes messages as they come. What somebody wrote never becomes part of the form.
+/// Writes messages as they come. The text of a message never becomes markup.
 #[derive(Debug)]
 pub struct Handout {
     form: Form,
     /// The day of the last message.
     day: Option<String>,
-    /// Who has spoken, in the order of their first message.
+    /// The people who have written, in the order of their first message.
     speakers: Vec<String>,
     messages: u64,
-    /// The zone of days and clocks.
+    /// The time zone of days and times.
     zone: Zone,
 }
 
@@ -33,20 +33,20 @@ enum Form {
     Html,
 }
 
-/// One message, ready to be written but for what the form itself escapes.
+/// One message, ready to be written except for the escapes of the format.
 struct Message<'a> {
     name: String,
-    /// Which of the people it is, from 0.
+    /// The number of the person, from 0.
     person: usize,
-    /// `08:35`, where the stored time is one.
+    /// `08:35`, if the stored time is valid.
     clock: Option<String>,
     stored_time: &'a str,
-    /// The text, with lines as they are and nothing else that commands a terminal or a reader's eye.
+    /// The text, with its line breaks, and without anything else that could control a terminal or mislead a reader.
     text: String,
 }
 
 impl Handout {
-    /// Begins one; `None` where the format is not one of these.
+    /// Starts a handout, or returns `None` if the format is not one of these.
     pub fn new(format: Format) -> Option<Self> {
         let form = match format {
             Format::Txt => Form::Text,
@@ -63,12 +63,12 @@ impl Handout {
         })
     }
 
-    /// Shows times in a zone.
+    /// Sets the time zone of the times that are shown.
     pub fn in_zone(&mut self, zone: Zone) {
         self.zone = zone;
     }
 
-    /// Writes what comes before the first message.
+    /// Writes the text before the first message.
     pub fn begin(&self, out: &mut impl Write) -> io::Result<()> {
         match self.form {
             Form::Html => out.write_all(html::HEAD.as_bytes()),
@@ -106,7 +106,7 @@ impl Handout {
         }
     }
 
-    /// Writes what comes after the last message.
+    /// Writes the text after the last message.
     pub fn end(&self, out: &mut impl Write) -> io::Result<()> {
         let messages = match self.messages {
             1 => "1 message".to_owned(),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     proptest! {
-        /// No text becomes a tag, and every text is there once.
+        /// No text becomes a tag, and every text appears once.
         #[test]
         fn no_text_becomes_part_of_a_page(text in ".{0,60}", name in "[<>&\"'a-z]{1,12}") {
             let at = "2026-03-22T08:35:09.123456+00:00";

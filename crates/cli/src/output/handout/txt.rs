@@ -1,10 +1,10 @@
-//! Plain text: a line a message, the lines of one text under each other.
+//! Plain text: one line for each message, and the lines of one text below each other.
 
 use std::io::{self, Write};
 
 use super::Message;
 
-/// Texts of several lines stand under the name, so that no line of a text can be taken for a message.
+/// The further lines of a text are indented below the name, so that none of them looks like a message.
 const INDENT: &str = "       ";
 
 pub(super) fn day(day: &str, is_first: bool, out: &mut impl Write) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! `check-conversations`: what does not hold between messages and conversation rows, and mending it.
+//! `check-conversations`: finds inconsistencies between messages and conversation rows, and repairs them.
 
 mod repair;
 mod report;
@@ -78,7 +78,7 @@ pub struct Args {
     table: TableArgs,
 }
 
-/// Parses a zone by its name: a plan means the same on every machine.
+/// Parses a zone by its name, so that a plan means the same on every machine.
 fn named_zone(text: &str) -> Result<Zone, String> {
     match text.parse::<ZoneName>() {
         Ok(name @ ZoneName::Named(_)) => {
@@ -124,7 +124,7 @@ impl Command for Args {
             failure.hint("what is found is shown before anything is changed")
         })?;
         let (repaired, failure) = check.repair(found, &context).await;
-        // What was found is said whatever became of it.
+        // The findings are printed, whatever happened to the repair.
         let printed = report.print(&repaired);
         if let Some(failure) = failure {
             return Err(failure);
@@ -143,7 +143,7 @@ impl Command for Args {
 }
 
 impl Args {
-    /// Shows the requests that the check would make; what a repair would do, its plan shows.
+    /// Shows the requests of the check. For a repair, its plan shows what it would do.
     async fn explain(&self, context: &Context) -> Result<Outcome, Failure> {
         if self.repair {
             return Err(
@@ -159,7 +159,7 @@ impl Args {
         explanation.print(&context.ui)
     }
 
-    /// The whole table, as fast as it may be read.
+    /// Describes the scan of the whole table, at the allowed rate.
     fn scan(&self) -> Scan {
         Scan {
             rate: self.read.rate(),
@@ -167,7 +167,7 @@ impl Args {
         }
     }
 
-    /// Opens the users, where there are any: without them, names are not checked.
+    /// Opens the users, if there are any. Without them, names are not checked.
     async fn open_users(&self, context: &Context) -> Result<Option<Users>, Failure> {
         let plan: UsersPlan = match self.users.choose(context, self.table.is_production()) {
             Ok(plan) => plan,
@@ -183,12 +183,12 @@ impl Args {
         Ok(Some(plan.open().await?))
     }
 
-    /// Tells whether a rule is looked at.
+    /// Checks whether a rule is wanted.
     fn wants(&self, rule: Rule) -> bool {
         self.rules.is_empty() || self.rules.contains(&rule)
     }
 
-    /// Returns the zone of times without an offset, where older times are written anew.
+    /// Returns the zone of times without an offset, if older times are to be rewritten.
     fn zone(&self) -> Option<Zone> {
         let wanted = self.times && self.wants(Rule::TimeForm);
         wanted.then(|| self.assume_zone.unwrap_or(Zone::UTC))
@@ -221,15 +221,15 @@ struct Check<'a> {
     ui: &'a Ui,
 }
 
-/// What was found.
+/// The results of a check.
 struct Found {
-    /// The worst first.
+    /// The findings, the worst first.
     findings: Vec<Finding>,
     /// Conversations whose rows can be repaired, with their people.
     rows: Vec<(ConversationId, Box<[Person; 2]>)>,
-    /// Conversations with times of older forms, and who has rows of them.
+    /// Conversations with times of older forms, and the people who have rows for them.
     times: Vec<(ConversationId, Vec<UserId>)>,
-    /// People whose names in items are not those of the users.
+    /// People whose names in items differ from those of the users.
     names: HashMap<UserId, Person>,
 }
 
@@ -286,7 +286,7 @@ impl Check<'_> {
         }
     }
 
-    /// Compares the names that items have with those of the users.
+    /// Compares the names in items with those of the users.
     async fn find_names(&self, pass: &Pass, found: &mut Found) -> Result<(), Failure> {
         let Some(users) = self.users else {
             return Ok(());
@@ -328,7 +328,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Says how it ended, and what mends what is left.
+    /// Prints the result, and what repairs the rest.
     fn end(&self, report: &Report<'_>, repaired: &Repaired) -> Outcome {
         let broken = report.findings().filter(|finding| finding.rule.is_some());
         let (mended, left): (Vec<_>, Vec<_>) = broken.partition(|finding| repaired.has(finding));
@@ -345,7 +345,7 @@ impl Check<'_> {
         Outcome::Difference
     }
 
-    /// Names exactly the options that mend what is left.
+    /// Names exactly the options that repair what is left.
     fn say_options(&self, left: &[&Finding]) {
         let any = |rule: Rule| {
             let mut left = left.iter();

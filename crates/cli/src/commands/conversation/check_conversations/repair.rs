@@ -1,4 +1,4 @@
-//! Repairing what a check found: the plan, and what became of it.
+//! Repairs what a check found: the plan, and its result.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::runner::Context;
 use crate::ui::Ui;
 
-/// What a step is about: rows, times, or names of everybody.
+/// The subject of a step: rows, times, or the names of everybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum About {
     Rows(ConversationId),
@@ -49,7 +49,7 @@ impl About {
 /// What was repaired.
 #[derive(Debug, Default)]
 pub(super) struct Repaired {
-    /// How many steps are still to be carried out. Steps that were planned anew count as the first.
+    /// The number of steps that are still to be carried out. A step that is planned again counts as carried out.
     open: HashMap<About, u64>,
     /// What could not be repaired.
     left: HashSet<About>,
@@ -86,13 +86,13 @@ impl Repaired {
         }
     }
 
-    /// Tells whether the fault of a finding was repaired.
+    /// Checks whether the fault of a finding was repaired.
     pub(super) fn has(&self, finding: &Finding) -> bool {
         About::of_finding(finding)
             .is_some_and(|about| self.open.get(&about) == Some(&0) && !self.left.contains(&about))
     }
 
-    /// Returns how much could not be repaired.
+    /// Returns the number of subjects that could not be repaired.
     pub(super) fn left(&self) -> u64 {
         self.left.len() as u64
     }
@@ -106,7 +106,8 @@ fn name(step: &Step) -> String {
 type Menders<'a> = Mending<'a, Option<&'a Users>>;
 
 impl Check<'_> {
-    /// Plans the repair, says it, and carries it out where it is allowed. What was done is returned beside what ended it.
+    /// Plans the repair, prints it, and carries it out if that is allowed. Returns what was done, and the failure that
+    /// ended it, if any.
     pub(super) async fn repair(
         &self,
         found: Found,
@@ -152,7 +153,7 @@ impl Check<'_> {
                 }
                 Err(error) => return Err(error.into()),
             };
-            // Somebody else may have repaired it meanwhile: then there are none.
+            // If somebody else repaired it in the meantime, there are no steps.
             repaired.open.entry(About::Rows(*conversation)).or_default();
             for step in steps {
                 repaired.plan(&step);
@@ -182,7 +183,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Plans to write the older times of conversations anew.
+    /// Plans to rewrite the older times of conversations.
     async fn plan_times(
         &self,
         mending: &Menders<'_>,
@@ -229,7 +230,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Plans to bring the names of people up to date in every item that has old ones.
+    /// Plans to update the names of people in every item that has old ones.
     async fn plan_names(
         &self,
         mending: &Menders<'_>,

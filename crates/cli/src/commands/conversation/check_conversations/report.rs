@@ -1,4 +1,4 @@
-//! What `check-conversations` shows: a summary, then the findings, the worst first.
+//! The output of `check-conversations`: a summary, then the findings, the worst first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::wording::{plural, short};
 /// Lines of the screen that are not for findings: the summary's heading, the plan, the prompt.
 const OTHER_LINES: usize = 8;
 
-/// Returns what mends a finding.
+/// Returns what repairs a finding.
 fn mended_by(rule: Option<Rule>) -> Option<&'static str> {
     match rule? {
         Rule::RowMissing | Rule::RowDoubled | Rule::RowBehind => Some("--repair"),
@@ -70,7 +70,7 @@ impl Record for Row {
             Cell::text_or_blank(row.group_uuid.as_deref().map(short))
         }),
         Column::<Self>::new("reason", |row| Cell::text(&row.reason)).wrapped(),
-        // Of many items with one fault, no key says which.
+        // If many items have the same fault, there is no single key to show.
         Column::<Self>::optional("key", |row| {
             Cell::text(match row.items {
                 1 => format!("{} {}", row.pk, row.sk),
@@ -97,7 +97,7 @@ impl Record for Row {
     ];
 }
 
-/// A line of the summary: a rule.
+/// A line of the summary, for one rule.
 #[derive(Debug, Serialize)]
 struct RuleRow {
     rule: &'static str,
@@ -136,7 +136,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Prints nothing: something else goes to stdout.
+    /// Prints nothing, because something else goes to stdout.
     pub(super) fn is_not_for_stdout(&mut self) {
         self.is_printed = true;
     }
@@ -146,7 +146,7 @@ impl<'a> Report<'a> {
         self.findings.iter()
     }
 
-    /// Prints what people want to see before a question. Other forms are printed once, at the end.
+    /// Prints what people need to see before a question. JSON is printed once, at the end.
     pub(super) fn print_first(&mut self) -> Result<(), Failure> {
         if !matches!(self.ui.format(), Format::Json | Format::Jsonl) {
             self.print(&Repaired::default())?;
@@ -154,7 +154,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Prints all that is to be seen, once.
+    /// Prints everything, once.
     pub(super) fn print(&mut self, repaired: &Repaired) -> Result<(), Failure> {
         if std::mem::replace(&mut self.is_printed, true) {
             return Ok(());
@@ -185,12 +185,12 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Counts by rule, the worst first.
+    /// Counts the findings by rule, the worst first.
     fn summary(&self) -> Vec<RuleRow> {
         type Counts = (BTreeSet<Option<ConversationId>>, u64);
         let mut rules: BTreeMap<(bool, Option<Rule>), Counts> = BTreeMap::new();
         for finding in &self.findings {
-            // What no rule is about comes last.
+            // Findings without a rule come last.
             let (conversations, items) = rules
                 .entry((finding.rule.is_none(), finding.rule))
                 .or_default();
