@@ -1,4 +1,4 @@
-//! The hot path inside: from the bytes of a page to printed lines, and from messages to the bytes of a batch.
+//! The hot path inside the tools: from the bytes of a page to printed lines, and from messages to the bytes of a batch.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a Rust program with the plain SDK does to write a table to JSON lines.
+//! Writes a table to JSON lines, as a Rust program with the plain SDK does.
 
 use std::io::{self, BufWriter, Write};
 
@@ -14,7 +14,7 @@ fn plain(value: &AttributeValue) -> Value {
         AttributeValue::L(list) => list.iter().map(plain).collect(),
         AttributeValue::M(map) => map.iter().map(|(k, v)| (k.clone(), plain(v))).collect(),
         AttributeValue::Ss(set) | AttributeValue::Ns(set) => json!(set),
-        // No item of the bench has another.
+        // No item of the bench has another type.
         _ => Value::Null,
     }
 }

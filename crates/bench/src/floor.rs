@@ -1,4 +1,4 @@
-//! The floor: the HTTP client under the SDK fetches the same pages and throws them away.
+//! The floor: the HTTP client under the SDK fetches the same pages and discards them.
 
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
@@ -8,11 +8,7 @@ use hyper_util::rt::TokioExecutor;
 
 use ddb_bench::replay::items_per_page;
 
-/// Fetches the pages of a table with so many items from a replay server; returns how many bytes they have.
-///
-/// # Errors
-///
-/// What the client says.
+/// Fetches the pages of a table with `items` items from a replay server. Returns their size in bytes.
 pub async fn fetch(url: &str, items: u64) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let mut bytes = 0;

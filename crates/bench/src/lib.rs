@@ -1,3 +1,3 @@
-//! What the tools are measured with: see `bin-scripts/bench`, and `cargo bench` for the hot path inside.
+//! The benchmarks of the tools: see `bin-scripts/bench`, and `cargo bench` for the hot path inside the tools.
 
 pub mod replay;

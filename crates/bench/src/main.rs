@@ -1,4 +1,4 @@
-//! Measures the tools beside others. `bin-scripts/bench` calls it.
+//! Measures the tools and others for comparison. `bin-scripts/bench` calls it.
 
 mod floor;
 mod measure;
@@ -93,7 +93,7 @@ fn work(task: Task) -> Result<(), Fault> {
             compare,
             output,
         } => {
-            // It is read first: a run takes minutes.
+            // This is read first, because a run takes minutes.
             let earlier = compare.as_deref().map(Report::read).transpose()?;
             let own = std::env::current_exe()?;
             let binaries = own.parent().ok_or("no folder")?;
@@ -103,7 +103,7 @@ fn work(task: Task) -> Result<(), Fault> {
             };
             let mut report = Report::default();
             let suite = Suite::new(binaries, &project.canonicalize()?, rounds)?;
-            // What was measured before a run failed took minutes, too.
+            // If a run fails, what was measured before it is still printed: it took minutes, too.
             let ran = suite.run(parts, quick, &mut report);
             let text = match output {
                 Form::Table => report.table(),

@@ -1,4 +1,4 @@
-//! Whole processes, by the operating system's own accounting.
+//! Measures whole processes, by the operating system's own accounting.
 
 use std::io;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub struct Cost {
     pub peak: u64,
 }
 
-/// Runs a command to its end; what it prints is thrown away.
+/// Runs a command to its end, and discards its output.
 pub fn run(command: &mut Command) -> io::Result<Cost> {
     let begun = Instant::now();
     let mut child = command
@@ -39,13 +39,13 @@ pub fn run(command: &mut Command) -> io::Result<Cost> {
     })
 }
 
-/// Counts the system calls of a run, of all its threads. strace(1) does it, with a file of its own in a folder.
+/// Counts the system calls of a run in all its threads, with strace(1), which writes a file to the folder.
 pub fn system_calls(command: &Command, folder: &Path) -> io::Result<u64> {
     let summary = folder.join("strace.txt");
     let mut traced = Command::new("strace");
     traced.args(["-f", "-c", "-o"]).arg(&summary);
     traced.arg(command.get_program()).args(command.get_args());
-    // A command of the bench takes nothing over from its environment.
+    // A command of the bench inherits nothing from its environment.
     traced.env_clear();
     traced.envs(
         command
@@ -58,25 +58,25 @@ pub fn system_calls(command: &Command, folder: &Path) -> io::Result<u64> {
     of_summary(&summary).ok_or_else(|| io::Error::other("a summary of strace without a total"))
 }
 
-/// Reads the calls in the last line of a summary: `100.00  0.000301  3  84  2 total`.
+/// Reads the number of calls from the last line of a summary: `100.00  0.000301  3  84  2 total`.
 fn of_summary(summary: &str) -> Option<u64> {
     let total = summary.lines().rfind(|line| line.ends_with(" total"))?;
     total.split_whitespace().nth(3)?.parse().ok()
 }
 
-/// The middle of several runs, and how far they spread.
+/// The median of several runs, and their spread.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Spread {
     /// The lowest.
     pub min: f64,
-    /// The middle.
+    /// The median.
     pub median: f64,
     /// The highest.
     pub max: f64,
 }
 
 impl Spread {
-    /// Orders some figures; there is at least one.
+    /// Returns the spread of some figures, of which there is at least one.
     pub fn of(figures: impl Iterator<Item = f64>) -> Self {
         let mut figures: Vec<f64> = figures.collect();
         figures.sort_by(f64::total_cmp);
@@ -88,7 +88,7 @@ impl Spread {
         }
     }
 
-    /// Draws it: the lowest and the highest.
+    /// Formats the lowest and the highest.
     pub fn range(&self) -> String {
         format!("{:.0}–{:.0}", self.min, self.max)
     }

@@ -1,4 +1,4 @@
-//! A server that replays canned pages: just enough DynamoDB that the client, and not an engine, is measured.
+//! A server that replays canned pages. It does just enough of DynamoDB to measure the client and not an engine.
 
 use std::cmp::Ordering;
 use std::convert::Infallible;
@@ -30,7 +30,7 @@ pub fn items_per_page() -> u64 {
     (PAGE_BYTES / ITEM_BYTES) as u64
 }
 
-/// Returns one answer to Scan with so many items.
+/// Returns one answer to Scan with a number of items.
 pub fn page_of(items: u64) -> Vec<u8> {
     let mut page = format!(r#"{{"Count":{items},"Items":["#).into_bytes();
     page.extend_from_slice(&canned(items));
@@ -38,13 +38,13 @@ pub fn page_of(items: u64) -> Vec<u8> {
     page
 }
 
-/// The pages of a table with a given number of messages. They are all the same but for the last, which may
-/// be shorter, and has the two rows of their conversation.
+/// The pages of a table with a given number of messages. They are all the same except for the last,
+/// which may be shorter, and has the two rows of their conversation.
 struct Pages {
     full: Bytes,
     last: Bytes,
     last_count: u64,
-    /// What the last page of a scan has besides.
+    /// The rows that the last page of a scan also has.
     rows: Bytes,
     /// How many pages there are.
     count: u64,
@@ -92,7 +92,7 @@ const PEOPLE: [[&str; 3]; 2] = [
     ],
 ];
 
-/// The text of a message, as JSON has it: one in ten has characters that JSON escapes.
+/// Returns the text of a message, as it is in JSON: one in ten has characters that JSON escapes.
 fn text(number: u64) -> String {
     let spice = match number % 10 {
         0 => "he said \\\"no\\\"\\n",
@@ -102,13 +102,13 @@ fn text(number: u64) -> String {
     format!("{spice}{}", "a message of middling length, ".repeat(6))
 }
 
-/// The sort key of a message: no two in an hour have the same.
+/// Returns the sort key of a message: no two messages have the same.
 fn time(number: u64) -> String {
     let (minute, second) = (number / 60 % 60, number % 60);
     format!("2026-03-22T08:{minute:02}:{second:02}.{number:06}+00:00")
 }
 
-/// Writes a message as the service does: its attributes are in no order.
+/// Returns a message as the service writes it: its attributes are in no order.
 fn message(number: u64) -> String {
     let [id, handle, name] = PEOPLE[(number % 2) as usize];
     format!(
@@ -118,7 +118,7 @@ fn message(number: u64) -> String {
     )
 }
 
-/// Returns the message with the latest time among so many.
+/// Returns the number of the message with the latest time, given how many there are.
 fn newest(messages: u64) -> u64 {
     let hour = 3600;
     match messages / hour {
@@ -127,7 +127,7 @@ fn newest(messages: u64) -> u64 {
     }
 }
 
-/// Writes the rows of the conversation: they are at the newest of so many messages.
+/// Returns the rows of the conversation: they are at the newest of its messages.
 fn rows(messages: u64) -> [String; 2] {
     let newest = newest(messages);
     let row = |owner: usize| {
@@ -153,7 +153,7 @@ fn canned(count: u64) -> Bytes {
     text.into()
 }
 
-/// Writes so many messages and their two rows for an import, each with a key of its own.
+/// Writes a number of messages and their two rows for an import, each with its own key.
 pub fn write_lines(path: &Path, messages: u64) -> std::io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     for item in (0..messages).map(message).chain(rows(messages)) {
@@ -165,7 +165,7 @@ pub fn write_lines(path: &Path, messages: u64) -> std::io::Result<()> {
 /// The description of the store's table.
 const TABLE: &str = r#"{"Table":{"TableName":"cruddur-messages","TableStatus":"ACTIVE","CreationDateTime":1.0,"ItemCount":0,"TableSizeBytes":0,"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"},{"AttributeName":"message_group_uuid","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"ProvisionedThroughput":{"ReadCapacityUnits":5,"WriteCapacityUnits":5},"GlobalSecondaryIndexes":[{"IndexName":"message-group-sk-index","IndexStatus":"ACTIVE","KeySchema":[{"AttributeName":"message_group_uuid","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"Projection":{"ProjectionType":"ALL"},"ProvisionedThroughput":{"ReadCapacityUnits":5,"WriteCapacityUnits":5}}],"StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_IMAGE"},"LatestStreamArn":"arn:aws:dynamodb:us-east-1:000000000000:table/cruddur-messages/stream/2026-01-01T00:00:00.000"}}"#;
 
-/// What the server reads of a request.
+/// What the server reads from a request.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
 struct Asked {
@@ -177,7 +177,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// Returns the number of the page that is asked for: the key that ended the page before says it.
+    /// Returns the number of the requested page, which is in the last key of the page before it.
     fn page(&self) -> u64 {
         let key = self.exclusive_start_key.as_ref();
         let next = key.and_then(|key| key["sk"]["S"].as_str()?.parse().ok());
@@ -249,7 +249,7 @@ fn respond(pages: &Pages, operation: &str, body: &[u8]) -> Response<Body> {
     }
 }
 
-/// Serves on a port of 127.0.0.1 for ever; 0 takes any. Calls `listening` with the URL once it answers.
+/// Serves on a port of 127.0.0.1 forever; 0 means any. Calls `listening` with the URL once it answers.
 pub async fn serve(port: u16, items: u64, listening: impl FnOnce(&str)) -> std::io::Result<()> {
     let pages = Arc::new(Pages::new(items));
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
@@ -269,7 +269,7 @@ pub async fn serve(port: u16, items: u64, listening: impl FnOnce(&str)) -> std::
             }
         });
         tokio::spawn(async move {
-            // A client that goes away in the middle is none of the server's business.
+            // A client that disconnects is not an error of the server.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;

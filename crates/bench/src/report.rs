@@ -16,9 +16,9 @@ const MIB: f64 = 1024.0 * 1024.0;
 pub struct Measured {
     /// Its name.
     pub who: Cow<'static, str>,
-    /// One for each run, at least one.
+    /// The cost of each run; there is at least one.
     pub costs: Vec<Cost>,
-    /// The system calls of a run of its own, where they were counted.
+    /// The system calls of a separate run, if they were counted.
     pub calls: Option<u64>,
 }
 
@@ -44,17 +44,17 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads a result that was kept, in the form of `-o json`.
+    /// Reads a saved result, in the form of `-o json`.
     ///
     /// # Errors
     ///
-    /// Where the file cannot be read or holds something else.
+    /// If the file cannot be read or contains something else.
     pub fn read(path: &Path) -> io::Result<Self> {
         Ok(serde_json::from_slice(&std::fs::read(path)?)?)
     }
 
-    /// Adds a case, with the number of items that one run handles. The first contender is what the others are
-    /// compared with.
+    /// Adds a case, with the number of items that one run handles. The others are compared with
+    /// the first contender.
     pub fn add(&mut self, what: &str, items: Option<u64>, contenders: &[Measured]) {
         let wall: fn(&Cost) -> f64 = |cost| cost.wall.as_secs_f64() * 1e3;
         let cpu: fn(&Cost) -> f64 = |cost| cost.cpu.as_secs_f64() * 1e3;
@@ -78,7 +78,7 @@ impl Report {
         }
     }
 
-    /// Draws the table.
+    /// Formats the table.
     pub fn table(&self) -> String {
         let rows = self.lines.iter().map(|line| {
             vec![
@@ -109,7 +109,7 @@ impl Report {
         self.draw(&headers, rows)
     }
 
-    /// Draws what changed since an earlier result: the medians then and now, line by line, for the lines of both.
+    /// Formats what changed since an earlier result: for each line the medians then and now, or that it is new.
     pub fn beside(&self, earlier: &Self) -> String {
         let rows = self.lines.iter().map(|line| {
             let of_both = |then: &&Line| then.what == line.what && then.who == line.who;
@@ -133,7 +133,7 @@ impl Report {
         self.draw(&["wall ms", "×", "CPU ms", "×", "peak MiB", "×"], rows)
     }
 
-    /// Draws a row for each line: what and who, then the figures.
+    /// Formats a row for each line: what and who, then the figures.
     fn draw(&self, headers: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN);

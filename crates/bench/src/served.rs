@@ -1,4 +1,4 @@
-//! What requests cost the server that answers them, by the operating system's own accounting. Linux only.
+//! Measures what requests cost the server that answers them, by the operating system's own accounting. Linux only.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -12,16 +12,16 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::measure::Cost;
 
-/// Requests a second.
+/// Requests per second.
 const RATE: u64 = 200;
-/// The unit of times in /proc: a hundredth of a second on all that this runs on (see `sysconf(_SC_CLK_TCK)`).
+/// The unit of times in /proc: a hundredth of a second on all systems that this runs on (see `sysconf(_SC_CLK_TCK)`).
 const TICK: Duration = Duration::from_millis(10);
 
-/// Asks for a page so many times, 200 times a second, and returns what that cost the process that serves it.
+/// Requests a page `requests` times, 200 times per second, and returns what that cost the process that serves it.
 ///
 /// # Errors
 ///
-/// Where an answer is none, and where the system does not say what a process costs.
+/// If an answer is an error, or if the system does not report what a process costs.
 pub fn ask(process: u32, url: &str, requests: u64) -> io::Result<Cost> {
     let url: Uri = url.parse().map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -52,12 +52,12 @@ async fn send(url: &Uri, requests: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a conversation of `ddb web` by its link and waits for news as a page does. Returns what that time cost some
-/// processes, each by its id.
+/// Opens a conversation of `ddb web` by its link and waits for news as a page does. Returns what that time cost
+/// each of the processes, given by their ids.
 ///
 /// # Errors
 ///
-/// Where the page or its events are refused, and where the system does not say what a process costs.
+/// If the page or its events are refused, or if the system does not report what a process costs.
 pub fn watch(
     link: &str,
     conversation: &str,
@@ -85,7 +85,7 @@ pub fn watch(
         if !open.status().is_success() {
             return Err(io::Error::other(format!("{events}: {}", open.status())));
         }
-        // The first look at what is there.
+        // In this time, the page first looks at what is there.
         tokio::time::sleep(Duration::from_secs(2)).await;
         let now = || processes.iter().map(|process| cpu(*process));
         let before = now().collect::<io::Result<Vec<_>>>()?;
@@ -108,7 +108,7 @@ pub fn watch(
 /// Returns the CPU time of a process so far: `utime` and `stime` of proc_pid_stat(5).
 fn cpu(process: u32) -> io::Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name of the program, in brackets, may hold anything.
+    // The name of the program, in brackets, may contain anything.
     let fields = stat
         .rsplit_once(')')
         .map(|(_, rest)| rest)

@@ -1,4 +1,4 @@
-//! How often memory is asked for, on the way from the bytes of a page to printed lines.
+//! Counts the allocations between the bytes of a page and printed lines.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use ddb_bench::replay;
 use ddb_cli::output::json::{Export, Plain, WriteJson};
 use ddb_core::item::{Item, ItemView, Kind, read_page};
 
-/// Does something with each item of a page, and returns how many allocations that took, an item.
+/// Does something with each item of a page, and returns how many allocations that took per item.
 fn allocations(mut each: impl FnMut(&mut Vec<u8>, &ItemView<'_>)) -> f64 {
     let count = replay::items_per_page();
     let page = replay::page_of(count);
@@ -19,7 +19,7 @@ fn allocations(mut each: impl FnMut(&mut Vec<u8>, &ItemView<'_>)) -> f64 {
     taken.count_total as f64 / count as f64
 }
 
-/// One item in ten has escapes in its text, which is then copied: that takes four.
+/// One item in ten has escapes in its text, which is then copied: that takes four allocations.
 #[test]
 fn an_item_without_escapes_is_shown_without_any() {
     let jsonl = allocations(|out, item| {
@@ -31,7 +31,7 @@ fn an_item_without_escapes_is_shown_without_any() {
     assert!(ddb_json < 0.41, "{ddb_json}");
 }
 
-/// The names and the values of seven attributes, their map, and the form in between.
+/// These are the names and values of seven attributes, their map, and the intermediate form.
 #[test]
 fn an_item_that_is_decoded_takes_twenty() {
     let decoded = allocations(|_, item| {

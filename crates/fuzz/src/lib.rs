@@ -1,5 +1,5 @@
-//! What holds for any bytes that a server might send. The fuzz targets in `src/bin` look for bytes for which it does not
-//! hold, and the property tests of core make some.
+//! Checks that hold for any bytes that a server might send. The fuzz targets in `src/bin` look for bytes that break
+//! them, and the property tests of core generate some.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use ddb_core::item::{ItemView, Kind, PageMeta, RawItem, read_item, read_page};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-/// What serde_json alone reads in a page.
+/// What serde_json alone reads from a page.
 #[derive(Debug, Default, PartialEq)]
 struct Plain {
     items: Vec<RawItem>,
@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for Plain {
 ///
 /// # Panics
 ///
-/// Where the compact reader does not find what serde_json finds, or does not refuse what that refuses.
+/// If the compact reader does not read what serde_json reads, or does not refuse what serde_json refuses.
 pub fn read_as_any_json(body: &[u8]) {
     let mut items = Vec::new();
     let own = read_page(body, |item| {

@@ -1,7 +1,7 @@
-//! The engine behind the front: dynoxide's own server, on connections that nobody else can make.
+//! The engine behind the front: dynoxide's own server, on connections that no other program can make.
 //!
-//! That server takes requests from a TCP listener, and from anybody: it asks for no `Host` and answers every
-//! `Origin`. So each connection gets a listener of its own, which is closed as soon as that connection is accepted.
+//! That server accepts requests from anyone on a TCP listener: it requires no `Host` and answers every `Origin`. So
+//! each connection gets its own listener, which is closed as soon as that connection is accepted.
 
 use std::future::Future;
 use std::io;
@@ -29,13 +29,13 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Makes a client. The engine lets go of the database once the sender of `ended` is dropped.
+    /// Creates a client. The engine releases the database when the sender of `ended` is dropped.
     pub(crate) fn new(database: Database, ended: watch::Receiver<()>) -> Self {
         let client = Client::builder(TokioExecutor::new()).build(Connect { database, ended });
         Self { client }
     }
 
-    /// Has a request answered. The path of its URI counts, and no other part of it.
+    /// Sends a request to the engine. Only the path of its URI is used.
     pub(crate) async fn answer(&self, request: Request) -> Result<Response, Error> {
         Ok(self.client.request(request).await?.map(Body::new))
     }
@@ -68,11 +68,11 @@ async fn connect(database: Database, mut ended: watch::Receiver<()>) -> io::Resu
     let mut stream = TcpStream::connect(listener.local_addr()?).await?;
     stream.set_nodelay(true)?;
     let serving = serve_with_shutdown(listener, database, async move {
-        // It never changes: this waits for its end.
+        // The value never changes: this waits until the sender is dropped.
         let _ = ended.changed().await;
     });
-    // The server accepts while its future is polled, and serves what it accepted on tasks of their own. Its first
-    // answer says that it has this connection; dropping the future then closes the listener.
+    // The server accepts while its future is polled, and serves each connection on its own task. Its first
+    // answer shows that it has accepted this connection; dropping the future then closes the listener.
     tokio::select! {
         greeted = greet(&mut stream) => greeted?,
         served = serving => {
@@ -82,7 +82,7 @@ async fn connect(database: Database, mut ended: watch::Receiver<()>) -> io::Resu
     Ok(stream)
 }
 
-/// Asks for an answer without a body, and reads it.
+/// Sends a request whose answer has no body, and reads the answer.
 async fn greet(stream: &mut TcpStream) -> io::Result<()> {
     stream
         .write_all(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -96,7 +96,7 @@ async fn greet(stream: &mut TcpStream) -> io::Result<()> {
 
 #[cfg(test)]
 pub(crate) mod testing {
-    //! An engine with a table, and what is sent to it.
+    //! An engine with a table, and requests to it.
 
     use super::*;
     use crate::exchange::OPERATION;
@@ -119,7 +119,7 @@ pub(crate) mod testing {
             .unwrap()
     }
 
-    /// Reads an answer that is none of a failure.
+    /// Reads an answer that is not an error.
     pub(crate) async fn json(response: Response) -> Value {
         let status = response.status();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
@@ -127,7 +127,7 @@ pub(crate) mod testing {
         serde_json::from_slice(&body).unwrap()
     }
 
-    /// Makes an engine in memory with an empty table. It ends with the sender.
+    /// Creates an engine in memory with an empty table. It ends when the sender is dropped.
     pub(crate) async fn engine() -> (Engine, watch::Sender<()>) {
         let (ending, ended) = watch::channel(());
         let engine = Engine::new(Database::memory().unwrap(), ended);
@@ -141,7 +141,7 @@ pub(crate) mod testing {
         (engine, ending)
     }
 
-    /// Puts so many items of a size.
+    /// Puts a number of items of a size.
     pub(crate) async fn put_items(engine: &Engine, items: usize, bytes: usize) {
         let numbers: Vec<usize> = (0..items).collect();
         for chunk in numbers.chunks(25) {
@@ -169,7 +169,7 @@ mod tests {
         let address = stream.peer_addr().unwrap();
         let error = TcpStream::connect(address).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-        // The one connection goes on.
+        // The first connection still works.
         greet(&mut stream).await.unwrap();
     }
 

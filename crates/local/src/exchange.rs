@@ -1,4 +1,4 @@
-//! Requests to the engine and answers of it, as the layers before it read and write them.
+//! Requests to the engine and its answers, as the layers in front of it read and write them.
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
@@ -17,7 +17,7 @@ pub(crate) fn operation(request: &Request) -> Option<&str> {
     target.rsplit('.').next()
 }
 
-/// Tells whether a request is for one of some operations, and says that it has so many bytes at most.
+/// Checks whether a request is for one of the operations, and declares a size of at most `largest` bytes.
 pub(crate) fn is_for(request: &Request, operations: &[&str], largest: u64) -> bool {
     let size = request.body().size_hint().upper();
     operation(request).is_some_and(|name| operations.contains(&name))

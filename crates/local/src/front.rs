@@ -1,8 +1,8 @@
-//! The front of an endpoint: what web pages may not do.
+//! The front of an endpoint, which keeps web pages out.
 //!
-//! A page in a browser on this machine reaches the loopback interface, too. Where it asks from another site, its
-//! requests have an `Origin`; where its own host name was led here (DNS rebinding), they have that name as `Host`.
-//! Programs send a `Host` of this machine and no `Origin`.
+//! A page in a browser on this machine can reach the loopback interface, too. If it sends requests from another
+//! site, they have an `Origin`. If its own host name resolves to this machine (DNS rebinding), they have that name as
+//! `Host`. Programs send a `Host` of this machine and no `Origin`.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::exchange::error;
 use crate::pages::Pages;
 use crate::tokens::Tokens;
 
-/// Between two neighbours only, by RFC 9110, section 7.6.1; and `Expect`, which the front has met already.
+/// Headers for a single hop (RFC 9110, section 7.6.1), and `Expect`, which the front has already answered.
 const OF_THE_HOP: [HeaderName; 5] = [
     CONNECTION,
     TRANSFER_ENCODING,
@@ -31,13 +31,13 @@ const OF_THE_HOP: [HeaderName; 5] = [
     EXPECT,
     HeaderName::from_static("keep-alive"),
 ];
-/// What the SDKs for browsers look at in an answer.
+/// The headers that the SDKs for browsers read from an answer.
 const EXPOSED: HeaderValue = HeaderValue::from_static("x-amz-crc32, x-amzn-requestid");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
-/// How many seconds a browser may remember a preflight: two hours are the most that they take.
+/// How many seconds a browser may cache a preflight: browsers allow two hours at most.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// Returns the service that stands before the engine.
+/// Returns the service in front of the engine.
 pub(crate) fn router(engine: Engine, allowed: Vec<Origin>) -> Router {
     Router::new().fallback(answer).with_state(Arc::new(Front {
         engine,
@@ -54,9 +54,9 @@ struct Front {
     tokens: Tokens,
 }
 
-/// Who asks.
+/// Who sent a request.
 enum Asker {
-    /// A program, or a page by way of a server on this machine. A browser gives the answer to no page.
+    /// A program, or a page by way of a server on this machine. A browser does not give the answer to a page.
     Program,
     /// A page of an allowed origin.
     Allowed(HeaderValue),
@@ -104,7 +104,7 @@ impl Front {
             Some(origin) if self.allowed.iter().any(|allowed| allowed == origin) => {
                 Ok(Asker::Allowed(origin.clone()))
             }
-            // What asks for leave first is a page: it gets none.
+            // Only pages send a preflight, and this one is not allowed.
             Some(_) if request.method() == Method::OPTIONS => Err(Refusal::Origin),
             Some(origin) if origin.to_str().is_ok_and(is_loopback_origin) => Ok(Asker::Program),
             Some(_) => Err(Refusal::Origin),
@@ -132,7 +132,7 @@ impl Front {
         }
     }
 
-    /// Has the engine answer, without what takes it longer the more there is.
+    /// Gets the engine's answer, and avoids what gets slower in it with more data.
     async fn answer(&self, request: Request) -> Result<Response, BoxError> {
         if Tokens::may_be_in(&request) {
             return self.tokens.answer(&self.engine, request).await;
@@ -152,8 +152,8 @@ fn drop_those_of_the_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Tells whether every name that a request goes to is one of this machine. HTTP/1.1 names it in `Host`, HTTP/2 and
-/// requests to a proxy in the target.
+/// Checks whether every host that a request names is this machine. HTTP/1.1 names it in `Host`; HTTP/2 and requests
+/// to a proxy name it in the target.
 fn names_this_machine(request: &Request) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (host, further) = (hosts.next(), hosts.next());
@@ -164,7 +164,7 @@ fn names_this_machine(request: &Request) -> bool {
         && host.into_iter().chain(target).all(is_loopback)
 }
 
-/// Answers the preflight of a page that is allowed.
+/// Answers the preflight of an allowed page.
 fn granted(origin: HeaderValue, asked: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
@@ -219,7 +219,7 @@ mod tests {
         Endpoint::start(0, Storage::Memory, vec![PAGE.parse().unwrap()]).unwrap()
     }
 
-    /// Lists the tables, with a first line and headers as they are given. Returns the answer in small letters.
+    /// Lists the tables, with the given first line and headers. Returns the answer in lower case.
     fn ask(endpoint: &Endpoint, line: &str, headers: &[&str]) -> String {
         let mut stream = TcpStream::connect(endpoint.addresses()[0]).unwrap();
         let mut request = format!("{line}\r\n");
@@ -334,7 +334,7 @@ mod tests {
         }
     }
 
-    /// A server on this machine may hand on what a page asked it for; the page itself gets no answer.
+    /// A server on this machine may forward the request of a page; the page itself gets no answer.
     #[test]
     fn a_page_of_this_machine_gets_no_cors() {
         let endpoint = endpoint();
@@ -391,7 +391,7 @@ mod tests {
         assert_eq!(status(&answer), "421", "{answer}");
     }
 
-    /// A page that the engine itself would answer with `*`.
+    /// The engine itself would answer a page with `*`.
     #[test]
     fn programs_are_answered_without_cors() {
         let endpoint = endpoint();

@@ -1,8 +1,8 @@
 //! A DynamoDB endpoint in this process: no Docker, no JVM.
 //!
 //! The engine is dynoxide, with SQLite behind it. Its handlers block on one mutex, so the endpoint
-//! runs on a thread and a runtime of its own. It listens on the loopback interface only: nothing
-//! asks for a password there. Web pages are kept out by what stands before the engine.
+//! runs on its own thread and runtime. It listens on the loopback interface only, because it asks for
+//! no password. The front of the engine keeps web pages out.
 
 mod engine;
 mod exchange;
@@ -26,13 +26,13 @@ use tokio::task::JoinSet;
 use crate::engine::Engine;
 pub use crate::storage::Storage;
 
-/// Says why there is no endpoint.
+/// The reason why there is no endpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// The port cannot be had.
+    /// The port is not available.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The folder for the data cannot be made or written.
+    /// The data folder cannot be created or written to.
     #[error("{}: {error}", path.display())]
     Folder {
         /// The folder or the file.
@@ -40,7 +40,7 @@ pub enum LocalError {
         /// The system's reason.
         error: std::io::Error,
     },
-    /// Another endpoint holds the data.
+    /// Another endpoint is using the data folder.
     #[error("{}: another endpoint is using this folder", path.display())]
     InUse {
         /// The folder.
@@ -61,7 +61,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Starts an endpoint on 127.0.0.1 and [::1]; port 0 means any free one. It answers when this returns.
+    /// Starts an endpoint on 127.0.0.1 and [::1]; port 0 means any free one. It is ready when this returns.
     ///
     /// Web pages of the origins in `allowed` may use it, and no others.
     ///
@@ -98,23 +98,23 @@ impl Endpoint {
         format!("http://{}", self.addresses[0])
     }
 
-    /// Returns where it listens: on 127.0.0.1, and on [::1] where this machine has that.
+    /// Returns the addresses it listens on: 127.0.0.1, and [::1] if this machine has it.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Ends the endpoint: requests under way are finished, data on disk is whole.
+    /// Stops the endpoint. Requests in progress are finished, and the data on disk is complete.
     ///
     /// # Errors
     ///
-    /// Where the engine had ended on its own.
+    /// If the engine had ended on its own.
     pub fn stop(mut self) -> Result<(), LocalError> {
         self.end()
     }
 
     fn end(&mut self) -> Result<(), LocalError> {
         if let Some(stop) = self.stop.take() {
-            // Nobody listens where the engine ended on its own; the thread says why.
+            // If the engine ended on its own, nothing receives this; the thread returns the reason.
             let _ = stop.send(());
         }
         match self.thread.take().map(JoinHandle::join) {
@@ -153,7 +153,7 @@ fn serve(
         let mut serving = JoinSet::new();
         for listener in listeners {
             let listener = tokio::net::TcpListener::from_std(listener).map_err(broken)?;
-            // An answer goes out in parts, and none of them waits for more.
+            // An answer is sent in parts, and none of them should wait for the next.
             let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
             let mut ended = ended.clone();
             let serve = axum::serve(listener, router.clone()).with_graceful_shutdown(async move {
@@ -161,18 +161,18 @@ fn serve(
             });
             serving.spawn(serve.into_future());
         }
-        // Nobody is left to stop it where the endpoint's value is gone: that ends it as well.
+        // If the endpoint's value is dropped, nothing is left to stop it: that ends it as well.
         let _ = stopped.await;
         drop(ending);
-        // A client that keeps half a request open must not keep the endpoint.
+        // A client that keeps half a request open must not keep the endpoint running.
         let _ = tokio::time::timeout(GRACE, serving.join_all()).await;
-        // What is under way needs the engine to its end.
+        // Requests in progress need the engine until they are finished.
         drop(ending_engine);
         Ok(())
     })
 }
 
-/// How long requests under way may take at the end.
+/// How long requests in progress may still take at the end.
 const GRACE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
@@ -181,7 +181,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
 
-    /// Sends a request as it is, and returns the whole answer.
+    /// Sends a request unchanged, and returns the whole answer.
     fn ask(address: SocketAddr, request: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
@@ -228,14 +228,14 @@ mod tests {
         endpoint.stop().unwrap();
     }
 
-    /// A request whose body is still coming when the endpoint is told to end is answered.
+    /// A request is answered even if its body is still being sent when the endpoint is told to stop.
     #[test]
     fn a_request_under_way_is_finished() {
         let endpoint = Endpoint::start(0, Storage::Memory, Vec::new()).unwrap();
         let mut stream = TcpStream::connect(endpoint.addresses()[0]).unwrap();
         let head = "POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
         stream.write_all(head.as_bytes()).unwrap();
-        // It asks for the body: the request has arrived.
+        // The endpoint asks for the body, so the request has arrived.
         let mut goes_on = [0; 25];
         stream.read_exact(&mut goes_on).unwrap();
         assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");

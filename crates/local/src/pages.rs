@@ -1,8 +1,8 @@
-//! Pages of a size that is known before they are read.
+//! Limits the size of pages before they are read.
 //!
-//! For a Scan or a Query without a `Limit` the engine reads all that is left, and then cuts it at 1 MB. Page after
-//! page, the time of a whole scan grows with the square of the table. So a request without a limit gets one that is
-//! about a page, learned from the pages before. The service promises no size of a page, so a client cannot tell.
+//! For a Scan or a Query without a `Limit`, the engine reads everything that is left, and then cuts it at 1 MB. So the
+//! time of a whole scan grows with the square of the table's size. A request without a limit therefore gets one of
+//! about a page, learned from the pages before. The service does not promise a page size, so clients see no difference.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,11 +17,11 @@ use serde_json::{Map, Value};
 
 use crate::exchange::{is_for, with_body};
 
-/// The first page of a table has at most so many items.
+/// The most items in the first page of a table.
 const FIRST: u32 = 1_000;
-/// The most items of a page: 1 MB of items of 100 bytes.
+/// The most items in a page: 1 MB of items of 100 bytes.
 const MOST: u32 = 10_000;
-/// A larger request is handed on as it is. That of a Scan is small.
+/// A larger request is passed on unchanged. A Scan request is small.
 const LARGEST_REQUEST: u64 = 1024 * 1024;
 
 /// The limits that pages get, by table and index.
@@ -30,7 +30,7 @@ pub(crate) struct Pages {
     limits: Mutex<HashMap<Source, u32>>,
 }
 
-/// What is read: a table, or an index of it.
+/// What a request reads: a table, or one of its indexes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Source {
     table: String,
@@ -44,7 +44,7 @@ pub(crate) struct Limited {
     limit: u32,
 }
 
-/// What counts of a page.
+/// The fields of a page that are needed.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Page {
@@ -53,11 +53,11 @@ struct Page {
 }
 
 impl Pages {
-    /// Gives a Scan or a Query a limit, where it has none.
+    /// Gives a Scan or a Query a limit if it has none.
     ///
     /// # Errors
     ///
-    /// Where the request ends in its middle.
+    /// If the request ends before it is complete.
     pub(crate) async fn limit(
         &self,
         request: Request,
@@ -81,7 +81,7 @@ impl Pages {
     ///
     /// # Errors
     ///
-    /// Where the engine's answer ends in its middle.
+    /// If the engine's answer ends before it is complete.
     pub(crate) async fn learn(
         &self,
         limited: Limited,
@@ -107,7 +107,7 @@ impl Pages {
     }
 }
 
-/// Returns the limit after one of which so many items were read.
+/// Returns the next limit, from the last limit and the number of items that were read.
 fn next(limit: u32, scanned: u32) -> u32 {
     match scanned >= limit {
         true => limit.saturating_mul(2).min(MOST),
@@ -116,7 +116,7 @@ fn next(limit: u32, scanned: u32) -> u32 {
     }
 }
 
-/// Returns what a request without a limit reads. What is malformed is left to the engine to refuse.
+/// Returns what a request without a limit reads. Malformed requests are left for the engine to refuse.
 fn unlimited(body: &[u8]) -> Option<Source> {
     let fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
     if fields.contains_key("Limit") {
@@ -142,7 +142,7 @@ mod tests {
         testing::request(operation, &body.to_string())
     }
 
-    /// Scans the table, and returns how many items came, and for how many the engine was asked.
+    /// Scans the table. Returns how many items it got, and how many it asked the engine for.
     async fn scan(engine: &Engine, pages: &Pages, more: Value) -> (usize, u64) {
         let (mut found, mut asked) = (0, 0);
         let mut body = json!({"TableName": "the-table"});
@@ -178,7 +178,7 @@ mod tests {
                     "run {run}: {asked} of {items} items of {bytes} bytes"
                 );
             }
-            // What a filter leaves out counts as read.
+            // Items that a filter leaves out count as read.
             let none = json!({"FilterExpression": "attribute_not_exists(pk)"});
             let (found, _) = scan(&engine, &pages, none).await;
             assert_eq!(found, 0);

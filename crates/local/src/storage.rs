@@ -1,4 +1,4 @@
-//! Where the data lives: one SQLite database, in memory or in a folder that serves one endpoint at a time.
+//! Where the data is stored: one SQLite database, in memory or in a folder that serves one endpoint at a time.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -9,22 +9,22 @@ use rusqlite::Connection;
 
 use crate::LocalError;
 
-/// Tells where the data lives.
+/// Where the data is stored.
 #[derive(Debug, Clone, Copy)]
 pub enum Storage<'a> {
-    /// In memory: gone at the end.
+    /// In memory: it is lost at the end.
     Memory,
-    /// In a folder, which is made where it is missing.
+    /// In a folder, which is created if it is missing.
     Folder(&'a Path),
 }
 
 /// The name of the database inside the folder.
 const DATABASE: &str = "dynamodb.sqlite";
-/// Locked as long as an endpoint uses the folder. The folder may hold files of others: the name is ours, and what
-/// is in the file stays as it is.
+/// The file that is locked while an endpoint uses the folder. The folder may contain other programs' files: the name
+/// is ours, and the content of the file is never changed.
 const LOCK: &str = "ddb-local.lock";
 
-/// Opens the database, and the lock of its folder where it has one.
+/// Opens the database, and locks its folder if it has one.
 pub(crate) fn open(storage: Storage<'_>) -> Result<(Database, Option<File>), LocalError> {
     let Storage::Folder(folder) = storage else {
         return Ok((open_database(&in_memory())?, None));
@@ -60,7 +60,7 @@ fn lock(folder: &Path) -> Result<File, LocalError> {
     }
 }
 
-/// Names a database in memory that a second connection of this process can open, too: see "In-Memory
+/// Returns the name of a database in memory that a second connection of this process can open, too: see "In-Memory
 /// Databases" in the SQLite documentation.
 fn in_memory() -> String {
     static OPENED: AtomicUsize = AtomicUsize::new(0);
@@ -70,8 +70,8 @@ fn in_memory() -> String {
 
 /// What the engine's own schema lacks.
 ///
-/// The engine looks for the last record of a stream at each write, and without an index it would read the whole
-/// stream each time. It also keeps the stream records of a table that is deleted; nothing could read them again.
+/// The engine looks up the last record of a stream at each write. Without an index it would read the whole stream each
+/// time. It also keeps the stream records of a deleted table, which nothing can read any more.
 const ADDED: &str = "
     CREATE INDEX IF NOT EXISTS ddb_local_stream
         ON _stream_records (table_name, CAST(sequence_number AS INTEGER));
@@ -79,7 +79,7 @@ const ADDED: &str = "
         DELETE FROM _stream_records WHERE table_name = old.table_name;
     END;";
 
-/// Deletes the stream records that were left behind before the trigger was there.
+/// Deletes the stream records that were left behind before the trigger existed.
 const ORPHANS: &str = "DELETE FROM _stream_records
     WHERE table_name NOT IN (SELECT table_name FROM _tables)";
 
@@ -92,7 +92,7 @@ fn open_database(name: &str) -> Result<Database, LocalError> {
         })
         .map_err(|error| LocalError::Engine(error.to_string()))?;
     if orphans > 0 {
-        // Gives the room back to the disk: SQLite alone would only use it again.
+        // Returns the space to the disk; SQLite alone would only reuse it.
         database
             .vacuum()
             .map_err(|error| LocalError::Engine(error.to_string()))?;
@@ -139,7 +139,7 @@ mod tests {
         transaction.commit().unwrap();
     }
 
-    /// The engine's schema may change under it: then writes to a table with a stream would slow down again.
+    /// If the engine's schema changes, writes to a table with a stream may get slow again.
     #[test]
     fn the_end_of_a_stream_is_found_by_its_index() {
         let name = in_memory();
@@ -178,7 +178,7 @@ mod tests {
         let path = folder.path().join(DATABASE);
         let name = path.to_str().unwrap();
         {
-            // As an earlier version left it: no trigger, and the table is gone.
+            // As an earlier version left it: there is no trigger, and the table is deleted.
             let _database = Database::new(name).unwrap();
             let connection = Connection::open(name).unwrap();
             table_with_stream(&connection, "gone", 2000);

@@ -1,9 +1,9 @@
-//! The tokens that make a transaction happen once.
+//! The tokens that make a transaction idempotent.
 //!
-//! Who sends a transaction with a `ClientRequestToken` may send it again, such as after a lost reply: within ten minutes
-//! it is answered and does nothing more (TransactWriteItems in the API reference). At each transaction the engine goes
-//! through all tokens of the last ten minutes, so the time of many grows with the square of their number. So tokens are
-//! remembered here, the oldest first to go, and the engine gets transactions without one.
+//! A client that sends a transaction with a `ClientRequestToken` may send it again, such as after a lost reply: within
+//! ten minutes it is answered and has no further effect (TransactWriteItems in the API reference). At each transaction
+//! the engine goes through all tokens of the last ten minutes, so the time of many transactions grows with the square
+//! of their number. So tokens are kept here, the oldest are removed first, and the engine never gets one.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,9 +21,9 @@ use crate::engine::Engine;
 use crate::exchange::{self, is_for, operation, with_body};
 
 const TOKEN: &str = "ClientRequestToken";
-/// A transaction takes 4 MB. A larger request is handed on as it is.
+/// A transaction takes 4 MB. A larger request is passed on unchanged.
 const LARGEST_REQUEST: u64 = 32 * 1024 * 1024;
-/// How long a token is good for: TransactWriteItems in the API reference.
+/// How long a token is valid: TransactWriteItems in the API reference.
 const WINDOW: Duration = Duration::from_secs(600);
 /// The most characters of a token, in the same place. The engine refuses longer ones.
 const LONGEST: usize = 36;
@@ -31,8 +31,8 @@ const LONGEST: usize = 36;
 /// Answers transactions that have a token.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    /// It is locked while a transaction is carried out, so that the same one waits for its answer. The engine carries
-    /// out one at a time in any case.
+    /// It is locked while a transaction is carried out, so that the same transaction waits for its answer. The engine
+    /// carries out one at a time anyway.
     seen: Mutex<Seen>,
 }
 
@@ -54,26 +54,26 @@ struct Done {
     answer: Bytes,
 }
 
-/// A transaction with its token taken out.
+/// A transaction without its token.
 struct Transaction {
     key: Key,
-    /// Stands for what it does.
+    /// A hash of what the transaction does.
     digest: u64,
     body: Vec<u8>,
 }
 
 impl Tokens {
-    /// Tells whether a request is of a kind that may have a token.
+    /// Checks whether a request is of a kind that may have a token.
     pub(crate) fn may_be_in(request: &Request) -> bool {
         let operations = ["TransactWriteItems", "ExecuteTransaction"];
         is_for(request, &operations, LARGEST_REQUEST)
     }
 
-    /// Has a transaction carried out, or answers it as it was answered before.
+    /// Carries out a transaction, or answers it as it was answered before.
     ///
     /// # Errors
     ///
-    /// Where the request or the engine's answer ends in its middle.
+    /// If the request or the engine's answer ends before it is complete.
     pub(crate) async fn answer(
         &self,
         engine: &Engine,
@@ -122,7 +122,7 @@ impl Seen {
         self.done.insert(key, done);
     }
 
-    /// Forgets what was done too long ago.
+    /// Removes the transactions that are too old.
     fn forget(&mut self, now: Instant) {
         while let Some((at, _)) = self.order.front()
             && now.duration_since(*at) >= WINDOW
@@ -134,7 +134,7 @@ impl Seen {
 }
 
 impl Transaction {
-    /// Takes the token out of a request. `None` where there is none, or what the engine is to refuse.
+    /// Removes the token from a request. Returns `None` if there is none, or if the engine should refuse the request.
     fn read(operation: String, body: &[u8]) -> Option<Self> {
         let mut fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
         let Value::String(token) = fields.remove(TOKEN)? else {
@@ -144,7 +144,7 @@ impl Transaction {
             return None;
         }
         let body = serde_json::to_vec(&fields).ok()?;
-        // It may ask for the capacity in one attempt and not in the other.
+        // One attempt may ask for the capacity, and another may not.
         fields.remove("ReturnConsumedCapacity");
         Some(Self {
             key: (operation, token),
@@ -154,7 +154,7 @@ impl Transaction {
     }
 }
 
-/// Stands for a value, however the names in its objects are ordered.
+/// Returns a hash of a value that does not depend on the order of names in its objects.
 fn digest(value: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
     match value {
@@ -180,7 +180,7 @@ mod tests {
     use std::sync::Arc;
     use tokio::task::JoinSet;
 
-    /// A transaction that puts an item where its key is free.
+    /// A transaction that puts an item if its key is free.
     fn put(token: &str, pk: &str) -> Value {
         json!({
             "ClientRequestToken": token,
@@ -210,7 +210,7 @@ mod tests {
         // Its condition would fail now.
         let again = send(&tokens, &engine, &put("a", "1").to_string()).await;
         assert_eq!(again, first);
-        // Names come in any order, and the capacity may be asked for.
+        // Names can be in any order, and the capacity may be requested.
         let other_order = r#"{"TransactItems":[{"Put":{"ConditionExpression":"attribute_not_exists(pk)",
             "Item":{"n":{"N":"1"},"pk":{"S":"1"}},"TableName":"the-table"}}],
             "ReturnConsumedCapacity":"TOTAL","ClientRequestToken":"a"}"#;
@@ -218,7 +218,7 @@ mod tests {
         let other = send(&tokens, &engine, &put("a", "2").to_string()).await;
         assert_eq!(other.0, StatusCode::BAD_REQUEST);
         assert!(other.1.contains("IdempotentParameterMismatchException"));
-        // With another token it is another transaction, and so it is without one.
+        // With another token, or without one, it is another transaction.
         for token in [json!("b"), Value::Null] {
             let mut body = put("", "1");
             body["ClientRequestToken"] = token;
@@ -226,7 +226,7 @@ mod tests {
             assert_eq!(refused.0, StatusCode::BAD_REQUEST);
             assert!(refused.1.contains("ConditionalCheckFailed"), "{refused:?}");
         }
-        // What failed was not done: it may be tried again.
+        // A transaction that failed was not done, so it may be tried again.
         let retried = send(&tokens, &engine, &put("b", "2").to_string()).await;
         assert_eq!(retried.0, StatusCode::OK, "{}", retried.1);
     }
@@ -240,7 +240,7 @@ mod tests {
             let (tokens, engine) = (Arc::clone(&tokens), engine.clone());
             sent.spawn(async move { send(&tokens, &engine, &put("a", "1").to_string()).await });
         }
-        // Carried out twice, its condition would fail.
+        // If it were carried out twice, its condition would fail.
         for (status, body) in sent.join_all().await {
             assert_eq!(status, StatusCode::OK, "{body}");
         }

@@ -1,4 +1,4 @@
-//! Listening on this machine alone: one port on both loopback addresses, the names of this machine, and the origins
+//! Listening on this machine only: one port on both loopback addresses, the names of this machine, and the origins
 //! of web pages.
 
 mod listen;

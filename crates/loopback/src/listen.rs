@@ -5,15 +5,15 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-/// How many ports are tried where any will do: one may be free on one of the two addresses only.
+/// How many ports are tried if any port will do: a port may be free on only one of the two addresses.
 const TRIES: usize = 64;
-/// How long whatever holds a port may take to answer; on a busy machine, as tests run on, much longer.
+/// How long the program that holds a port may take to answer. In tests, on a busy machine, it is much longer.
 const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 600 } else { 2 });
 
-/// Says why a port cannot be listened on.
+/// The reason why it cannot listen on a port.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// Something listens on the port already, on one of the two addresses or on both.
+    /// Another program already listens on the port, on one of the two addresses or on both.
     #[error("port {} of {} is taken{occupant}", address.port(), host(address))]
     PortTaken {
         /// The address and the port.
@@ -21,7 +21,7 @@ pub enum ListenError {
         /// What answers there.
         occupant: Occupant,
     },
-    /// The port cannot be had for another reason.
+    /// The port is not available for another reason.
     #[error("cannot listen on port {} of {}: {error}", address.port(), host(address))]
     Other {
         /// The address and the port.
@@ -31,19 +31,19 @@ pub enum ListenError {
     },
 }
 
-/// What answers at a port that is taken.
+/// What answers on a port that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occupant {
     /// A DynamoDB endpoint.
     DynamoDb,
     /// Another web server.
     Web,
-    /// It does not say.
+    /// It is not known.
     Unknown,
 }
 
 impl fmt::Display for Occupant {
-    /// Writes the end of a sentence that says that the port is taken.
+    /// Writes the end of the message that the port is taken.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::DynamoDb => ": a DynamoDB endpoint answers there",
@@ -55,12 +55,12 @@ impl fmt::Display for Occupant {
 
 /// Listens on both loopback addresses, or on none. Port 0 means any port that is free on both.
 ///
-/// `localhost` is either address, as the client likes. On a machine without IPv6 it can only be 127.0.0.1, and that
-/// alone is listened on.
+/// `localhost` can be either address, depending on the client. On a machine without IPv6 it can only be 127.0.0.1, and
+/// this listens only there.
 ///
 /// # Errors
 ///
-/// [`ListenError`]; nothing is listened on then.
+/// [`ListenError`]. It then listens on neither address.
 pub fn listen(port: u16) -> Result<Vec<TcpListener>, ListenError> {
     listen_with(port, Ipv6Addr::LOCALHOST)
 }
@@ -77,7 +77,7 @@ fn listen_with(port: u16, second: Ipv6Addr) -> Result<Vec<TcpListener>, ListenEr
             Err(error) if port == 0 && error.kind() == ErrorKind::AddrInUse && tries < TRIES => {
                 tries += 1;
             }
-            // Where no port of it can be had, there is no such address.
+            // If no port is available on the address, the machine does not have the address.
             Err(_) if bind((second, 0).into()).is_err() => return Ok(vec![first]),
             Err(error) => return Err(refused(v6, error)),
         }
@@ -100,12 +100,12 @@ fn refused(address: SocketAddr, error: io::Error) -> ListenError {
     }
 }
 
-/// Asks whatever holds an address what it is.
+/// Asks the program that holds an address what it is.
 fn occupant(address: SocketAddr) -> io::Result<Occupant> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    // In one piece: a server that answers the first piece and closes would reset the connection.
+    // In one piece: a server that answers the first piece and then closes would reset the connection.
     let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut head = [0; 2048];
@@ -120,7 +120,7 @@ fn occupant(address: SocketAddr) -> io::Result<Occupant> {
     })
 }
 
-/// Writes an address as it stands in a URL: `127.0.0.1`, `[::1]`.
+/// Formats an address for a URL: `127.0.0.1`, `[::1]`.
 fn host(address: &SocketAddr) -> String {
     match address.ip() {
         IpAddr::V4(ip) => ip.to_string(),
@@ -132,7 +132,7 @@ fn host(address: &SocketAddr) -> String {
 mod tests {
     use super::*;
 
-    /// Of a range that RFC 3849 keeps for documentation: no machine has it.
+    /// An address in a range that RFC 3849 reserves for documentation: no machine has it.
     const NOWHERE: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
     fn has_ipv6() -> bool {
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(addresses[0].ip(), Ipv4Addr::LOCALHOST);
     }
 
-    /// A port that is taken on one of the two is not listened on at all.
+    /// If a port is taken on one of the two addresses, it does not listen on the other.
     #[test]
     fn both_or_neither() {
         if !has_ipv6() {

@@ -10,7 +10,7 @@ use http::uri::Authority;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
 
-/// Says how an origin is written.
+/// The error for a text that is not an origin. It says how to write one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "an origin is written as browsers send it, such as http://localhost:5173 or https://app.example.com"
@@ -20,8 +20,8 @@ pub struct NotAnOrigin;
 impl FromStr for Origin {
     type Err = NotAnOrigin;
 
-    /// Takes what a browser would send, letter by letter: small letters, no path, no port that goes without saying.
-    /// `*` and `null`, which anybody can be, are no origins.
+    /// Accepts exactly what a browser would send: lower case, no path, no default port. `*` and `null`, which can be
+    /// anyone, are not origins.
     fn from_str(text: &str) -> Result<Self, NotAnOrigin> {
         let (scheme, rest) = text.split_once("://").ok_or(NotAnOrigin)?;
         let implied = match scheme {
@@ -59,9 +59,9 @@ impl PartialEq<HeaderValue> for Origin {
     }
 }
 
-/// Tells whether an authority, such as `localhost:8000`, names this machine.
+/// Checks whether an authority, such as `localhost:8000`, names this machine.
 ///
-/// `localhost` and what ends in `.localhost` are nobody's to lead elsewhere: RFC 6761, section 6.3.
+/// `localhost` and names that end in `.localhost` cannot point to another machine: RFC 6761, section 6.3.
 pub fn is_loopback(authority: &str) -> bool {
     let Ok(parsed) = authority.parse::<Authority>() else {
         return false;
@@ -86,7 +86,7 @@ fn is_loopback_host(host: &str) -> bool {
     above.is_some_and(|above| above.is_empty() || (above.len() > 1 && above.ends_with('.')))
 }
 
-/// Tells whether an origin is a web server on this machine.
+/// Checks whether an origin is a web server on this machine.
 pub fn is_loopback_origin(origin: &str) -> bool {
     let rest = ["http://", "https://"]
         .iter()

@@ -1,9 +1,8 @@
-//! The people of the application: users in a CSV file or in PostgreSQL, the users of a Cognito user pool, and
-//! how the two match.
+//! The application's users: in a CSV file or in PostgreSQL, in a Cognito user pool, and how the two match.
 //!
-//! Nothing here knows a terminal, a command line or an exit code. Only a [`DatabaseWriter`](users::DatabaseWriter)
-//! writes to a database, and only a [`Deletable`](ddb_core::guard::Deletable) is dropped. What was allowed for a
-//! table is not allowed for a database:
+//! Nothing here depends on a terminal, a command line or an exit code. Only a [`DatabaseWriter`](users::DatabaseWriter)
+//! writes to a database, and only a [`Deletable`](ddb_core::guard::Deletable) is dropped. Permission to
+//! write to a table is not permission to write to a database:
 //!
 //! ```no_run
 //! # use ddb_core::guard::Writable;
@@ -21,7 +20,7 @@
 //! }
 //! ```
 //!
-//! A connection that was opened to read writes nothing:
+//! A connection that was opened for reading cannot write:
 //!
 //! ```compile_fail,E0599
 //! # use ddb_people::users::Database;

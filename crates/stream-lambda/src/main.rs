@@ -1,8 +1,8 @@
-//! Access pattern E as an AWS Lambda function behind the table's stream.
+//! Access pattern E as an AWS Lambda function on the table's stream.
 //!
-//! Every record of a batch is looked at; a new message only names its conversation, and each conversation
-//! is synced once. What failed is reported by sequence number, so that the service sends it again, and
-//! only from there on (`ReportBatchItemFailures`).
+//! Every record of a batch is checked. A new message only names its conversation, and each conversation is
+//! synced once. Failures are reported by sequence number, so the service sends the records again, but only
+//! from there on (`ReportBatchItemFailures`).
 
 // The future of a request through the SDK and the runtime is nested deeply.
 #![recursion_limit = "256"]
@@ -48,7 +48,7 @@ async fn handle(writer: &Writer, records: &[EventRecord]) -> DynamoDbEventRespon
                 ));
             }
             Ok(_) => {}
-            // It would come again with every try, and hold up the records behind it.
+            // It would fail again at every retry, and hold up the records after it.
             Err(error) if error.is_lasting() => log(&format!("{conversation}: skipped: {error}")),
             Err(error) => {
                 log(&format!("{conversation}: {error}"));

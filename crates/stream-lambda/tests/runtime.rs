@@ -1,4 +1,4 @@
-//! The function as the Lambda service runs it: through the runtime's own HTTP interface.
+//! Runs the function as the Lambda service does: through the runtime's own HTTP interface.
 
 #![allow(
     clippy::unwrap_used,
@@ -74,7 +74,7 @@ fn record(name: &str, number: u32, pk: &str, sk: &str) -> Value {
     })
 }
 
-/// A Lambda service with one invocation to give.
+/// A Lambda service with one invocation.
 struct Lambda {
     server: Server,
     answers: Receiver<Value>,
@@ -90,7 +90,7 @@ impl Lambda {
                 let next = event.lock().unwrap().take();
                 return match next {
                     Some(event) => invocation(&event),
-                    // There is no other: the service lets the function wait.
+                    // There is no other invocation: the service lets the function wait.
                     None => {
                         std::thread::sleep(Duration::from_secs(60));
                         Answer::Raw(Vec::new())
@@ -104,7 +104,7 @@ impl Lambda {
         Self { server, answers }
     }
 
-    /// Runs the function on a table behind a URL, and returns what it answers.
+    /// Runs the function on a table behind a URL, and returns its answer.
     fn run(&self, table: &str, url: &str) -> Value {
         let mut function: Child = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
             .env_clear()
@@ -185,7 +185,7 @@ async fn every_record_of_a_batch_counts() {
     assert_eq!(texts(&items), ["new"; 4]);
 }
 
-/// The transactions of one conversation fail; the others are done, and the failure is told by the sequence
+/// The transactions of one conversation fail. The others succeed, and the failure is reported by the sequence
 /// number of its first record.
 #[tokio::test]
 async fn what_failed_is_reported_by_its_sequence_number() {

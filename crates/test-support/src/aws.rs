@@ -1,4 +1,4 @@
-//! An AWS of our own on loopback: STS with one account, and DynamoDB with an engine behind it.
+//! A fake of AWS on loopback: STS with two accounts, and DynamoDB with an engine behind it.
 
 use crate::Sandbox;
 use crate::http::{Answer, Request, Server, forward};
@@ -12,10 +12,10 @@ pub const OTHER_ACCOUNT: &str = "999999999999";
 /// How the keys of the other account start.
 pub const OTHER_KEY: &str = "AKIAOTHER";
 
-/// The key that whoever assumes a role gets.
+/// The key that STS returns for an assumed role.
 pub const ROLE_KEY: &str = "ASIAROLE";
 
-/// What changes a table or what is in it.
+/// The operations that change a table or its items.
 const WRITES: [&str; 11] = [
     "CreateTable",
     "UpdateTable",
@@ -37,11 +37,11 @@ pub enum Backups {
     On,
     /// Point-in-time recovery is off.
     Off,
-    /// The role may not ask.
+    /// The role is not allowed to ask.
     Denied,
 }
 
-/// A fake of AWS that remembers what it was asked.
+/// A fake of AWS that records its requests.
 #[derive(Debug)]
 pub struct Aws {
     server: Server,
@@ -65,7 +65,7 @@ impl Aws {
         self.server.url()
     }
 
-    /// Returns the options that lead a production command here.
+    /// Returns the options that point a production command at it.
     pub fn options(&self) -> Vec<String> {
         [
             "--prod",
@@ -80,7 +80,7 @@ impl Aws {
         .to_vec()
     }
 
-    /// Returns all operations that it was asked for.
+    /// Returns the operations of all requests.
     pub fn operations(&self) -> Vec<String> {
         self.server.operations()
     }
@@ -93,7 +93,7 @@ impl Aws {
     }
 }
 
-/// The answer of STS: see GetCallerIdentity in its API reference.
+/// Returns the answer of STS: see GetCallerIdentity in its API reference.
 pub(crate) fn identity() -> Answer {
     let body = format!(
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
@@ -114,7 +114,7 @@ fn identity_of(request: &Request) -> Answer {
     }
 }
 
-/// The answer of STS: see AssumeRole in its API reference. Nobody may assume a role named `forbidden`.
+/// Returns the answer of STS: see AssumeRole in its API reference. A role named `forbidden` cannot be assumed.
 fn assumed(request: &Request) -> Answer {
     if String::from_utf8_lossy(&request.body).contains("forbidden") {
         let body = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\

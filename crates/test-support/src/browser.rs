@@ -1,8 +1,8 @@
-//! A browser for tests: Chromium without a window, by way of its driver.
+//! A browser for tests: Chromium without a window, through its driver.
 //!
-//! The protocol is WebDriver (<https://www.w3.org/TR/webdriver2/>): JSON over HTTP on this machine. What the tests need of
-//! it is a page of code. The crates that speak all of it bring a licence that this project does not take (MPL-2.0, of
-//! `webdriver`) and a second ICU.
+//! The protocol is WebDriver (<https://www.w3.org/TR/webdriver2/>): JSON over HTTP on this machine. The tests need only
+//! a page of code for it. The crates that implement all of it bring a license that this project does not accept
+//! (MPL-2.0, of `webdriver`) and a second ICU.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// Names the driver of a browser: `bin-scripts/test --real` starts one.
+/// The variable that names the driver of a browser: `bin-scripts/test --real` starts one.
 pub const DRIVER: &str = "DDB_TEST_CHROMEDRIVER";
-/// Names the file of axe-core, which finds what keeps people out of a page.
+/// The variable that names the file of axe-core, which finds the accessibility problems of a page.
 pub const AXE: &str = "DDB_TEST_AXE";
 
-/// How often a page is looked at before what is awaited counts as missing, and the pause between two looks.
+/// How often a page is checked before what is awaited counts as missing, and the pause between two checks.
 const LOOKS: usize = 1200;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -41,7 +41,7 @@ pub enum Kind {
     Window,
 }
 
-/// A browser with a profile of its own. It ends when this value is dropped.
+/// A browser with its own profile. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Browser {
     driver: String,
@@ -56,25 +56,25 @@ impl Drop for Browser {
 }
 
 impl Browser {
-    /// Opens a browser. It reaches this machine only.
+    /// Opens a browser that can only reach this machine.
     ///
     /// # Panics
     ///
-    /// Where there is none.
+    /// If there is none.
     pub fn open() -> Self {
         Self::that_finds("MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost")
     }
 
-    /// Opens a browser that finds hosts by rules of Chromium: `MAP evil.example 127.0.0.1`.
+    /// Opens a browser that resolves hosts by Chromium's rules: `MAP evil.example 127.0.0.1`.
     ///
     /// # Panics
     ///
-    /// Where there is none.
+    /// If there is none.
     pub fn that_finds(hosts: &str) -> Self {
         let driver = std::env::var(DRIVER).expect("bin-scripts/test --real names a driver");
         let driver = driver.trim_start_matches("http://").to_owned();
         let rules = format!("--host-resolver-rules={hosts}");
-        // It shows nothing but pages of the tests, and root has no sandbox.
+        // It only shows pages of the tests, and root has no sandbox.
         let arguments = [
             "--headless=new",
             "--no-sandbox",
@@ -113,17 +113,17 @@ impl Browser {
     ///
     /// # Panics
     ///
-    /// Where the browser refuses it.
+    /// If the browser refuses it.
     pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
         self.tell("goog/cdp/execute", &body)
     }
 
-    /// Goes to an address, and waits until the page is there.
+    /// Goes to an address, and waits until the page is loaded.
     ///
     /// # Panics
     ///
-    /// Where nothing answers there.
+    /// If nothing answers there.
     pub fn go(&self, url: &str) {
         self.tell("url", &json!({"url": url}));
     }
@@ -132,7 +132,7 @@ impl Browser {
     ///
     /// # Panics
     ///
-    /// Where the browser is gone.
+    /// If the browser is gone.
     pub fn reload(&self) {
         self.tell("refresh", &json!({}));
     }
@@ -141,18 +141,18 @@ impl Browser {
     ///
     /// # Panics
     ///
-    /// Where the browser is gone.
+    /// If the browser is gone.
     pub fn url(&self) -> String {
         let url = self.ask("GET", "url", None).expect("a page has an address");
         url.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Opens a window, or a tab of the one that is there, and goes on in it. A window is in sight beside the others; of
+    /// Opens a window, or a tab of the current one, and continues in it. A window is visible beside the others; of the
     /// tabs only one is.
     ///
     /// # Panics
     ///
-    /// Where the browser is gone.
+    /// If the browser is gone.
     pub fn open_another(&self, kind: Kind) {
         let kind = match kind {
             Kind::Tab => "tab",
@@ -162,11 +162,11 @@ impl Browser {
         self.tell("window", &json!({"handle": made["handle"]}));
     }
 
-    /// Shows the page as on a screen of a size, in the light or in the dark.
+    /// Shows the page as on a screen of a size, in the light or the dark color scheme.
     ///
     /// # Panics
     ///
-    /// Where the browser is gone.
+    /// If the browser is gone.
     pub fn look(&self, (width, height): (u32, u32), dark: bool) {
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
@@ -179,24 +179,24 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", &json!({"features": features}));
     }
 
-    /// Runs a function of the page's own language, given by its body: `return arguments[0] + 1`.
+    /// Runs a JavaScript function in the page, given by its body: `return arguments[0] + 1`.
     ///
     /// # Panics
     ///
-    /// Where it throws.
+    /// If it throws.
     pub fn run(&self, body: &str, arguments: &Value) -> Value {
         let script = json!({"script": body, "args": arguments});
         self.tell("execute/sync", &script)
     }
 
-    /// Returns the text that is shown of an element; `None` where there is none.
+    /// Returns the text that an element shows, or `None` if there is no such element.
     pub fn text(&self, selector: &str) -> Option<String> {
         let text = "return document.querySelector(arguments[0])?.innerText ?? null";
         let text = self.run(text, &json!([selector]));
         text.as_str().map(str::to_owned)
     }
 
-    /// Returns how many elements there are.
+    /// Returns how many elements match.
     pub fn count(&self, selector: &str) -> u64 {
         let count = "return document.querySelectorAll(arguments[0]).length";
         self.run(count, &json!([selector])).as_u64().unwrap_or(0)
@@ -208,21 +208,21 @@ impl Browser {
         found[ELEMENT].as_str().expect("it has an id").to_owned()
     }
 
-    /// Clicks on an element, as a mouse does: where something lies on it, that is an error.
+    /// Clicks on an element, as a mouse does: it is an error if something covers it.
     ///
     /// # Panics
     ///
-    /// Where it cannot be clicked on.
+    /// If it cannot be clicked on.
     pub fn click(&self, selector: &str) {
         let element = self.element(selector);
         self.tell(&format!("element/{element}/click"), &json!({}));
     }
 
-    /// Types into whatever has the focus.
+    /// Types into the element that has the focus.
     ///
     /// # Panics
     ///
-    /// Where the browser is gone.
+    /// If the browser is gone.
     pub fn press(&self, keys: &str) {
         let strokes = keys.chars().flat_map(|c| {
             ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": c.to_string()}))
@@ -236,17 +236,17 @@ impl Browser {
     ///
     /// # Panics
     ///
-    /// Where the browser is gone.
+    /// If the browser is gone.
     pub fn picture(&self) -> String {
         let picture = self.ask("GET", "screenshot", None).expect("a picture");
         picture.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Looks again and again until something is there.
+    /// Checks again and again until something is there.
     ///
     /// # Panics
     ///
-    /// Where it does not come.
+    /// If it does not come.
     #[track_caller]
     pub fn awaits<T>(&self, what: &str, look: impl Fn(&Self) -> Option<T>) -> T {
         for _ in 0..LOOKS {
@@ -263,7 +263,7 @@ impl Browser {
     ///
     /// # Panics
     ///
-    /// Where it does not.
+    /// If it does not.
     #[track_caller]
     pub fn awaits_text(&self, selector: &str, part: &str) -> String {
         self.awaits(part, |page| {
@@ -271,17 +271,17 @@ impl Browser {
         })
     }
 
-    /// Returns what axe-core finds wrong with the page, one line a finding.
+    /// Returns the problems that axe-core finds in the page, one line per finding.
     ///
     /// # Panics
     ///
-    /// Where it is not there, or does not run.
+    /// If axe-core is not there, or does not run.
     pub fn barriers(&self) -> Vec<String> {
         let file = std::env::var(AXE).expect("bin-scripts/test --real names axe-core");
         let axe = std::fs::read_to_string(file).expect("axe-core is there");
-        // The driver runs what it is given whatever the page's policy says.
+        // The driver runs scripts whatever the page's policy says.
         self.run(&axe, &json!([]));
-        // Contrast that it cannot judge is a finding, too, unless there is no letter in it.
+        // Contrast that it cannot judge is also a finding, unless the text has no letters.
         let script = "const done = arguments[0]; axe.run().then((found) => done([ \
                 ...found.violations, ...found.incomplete.filter((open) => open.id === 'color-contrast') \
             ].flatMap((broken) => broken.nodes.map((node) => `${broken.id}: ${node.html}: ${node.failureSummary}`)) \
@@ -293,18 +293,18 @@ impl Browser {
             .collect()
     }
 
-    /// Runs a function that ends by calling its last argument, and returns what that was given.
+    /// Runs a function that ends by calling its last argument, and returns the value that was passed to it.
     ///
     /// # Panics
     ///
-    /// Where it throws, or does not end.
+    /// If it throws, or does not end.
     pub fn run_to_its_end(&self, body: &str, arguments: &Value) -> Value {
         let script = json!({"script": body, "args": arguments});
         self.tell("execute/async", &script)
     }
 }
 
-/// Asks a driver, one request a connection.
+/// Sends a request to a driver, one request per connection.
 fn call(driver: &str, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
     let said = |error: std::io::Error| format!("{driver}: {error}");
     let body = body.map(Value::to_string).unwrap_or_default();
@@ -315,7 +315,7 @@ fn call(driver: &str, method: &str, path: &str, body: Option<&Value>) -> Result<
     );
     stream.write_all(head.as_bytes()).map_err(said)?;
     stream.write_all(body.as_bytes()).map_err(said)?;
-    // The driver keeps the connection open, whatever it is told.
+    // The driver keeps the connection open, whatever the request says.
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
     while !head.ends_with("\r\n\r\n") {

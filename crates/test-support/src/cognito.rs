@@ -1,4 +1,4 @@
-//! A strict Cognito of our own: it lists users as the real one does, and refuses what that refuses.
+//! A strict fake of Cognito: it lists users as the real one does, and refuses what the real one refuses.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Answer, Request, Server};
 
-/// Names a Cognito to run tests on beside the fake: moto.
+/// The variable that names a Cognito to run tests on besides the fake: moto.
 pub const REAL_COGNITO: &str = "DDB_TEST_COGNITO";
 
 /// The pool of the fake.
@@ -19,7 +19,7 @@ pub const POOL: &str = "eu-central-1_AbCdEfGhI";
 /// One user of a pool.
 #[derive(Debug, Clone)]
 pub struct PoolUser {
-    /// `preferred_username`, where there is one.
+    /// `preferred_username`, if there is one.
     pub handle: Option<String>,
     /// The id.
     pub sub: String,
@@ -28,7 +28,7 @@ pub struct PoolUser {
 }
 
 impl PoolUser {
-    /// Makes the n-th user, with a handle and an id that follow from `n`.
+    /// Returns the n-th user, with a handle and an id that depend on `n`.
     pub fn numbered(n: usize) -> Self {
         Self {
             handle: Some(format!("user{n}")),
@@ -60,12 +60,12 @@ pub fn sub(n: usize) -> String {
     format!("aaaaaaaa-aaaa-4aaa-8aaa-{n:012x}")
 }
 
-/// How the fake makes life hard.
+/// What the fake makes difficult.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Hardship {
-    /// Every so manieth request is throttled; 0 means none.
+    /// Every n-th request is throttled; 0 means none.
     pub throttled: usize,
-    /// After so many pages tokens are refused as expired; 0 means never.
+    /// After this many pages, tokens are refused as expired; 0 means never.
     pub tokens_expire_after: usize,
 }
 
@@ -73,7 +73,7 @@ pub struct Hardship {
 struct State {
     requests: usize,
     pages: usize,
-    /// The tokens that pages gave, and where the next page starts. Each may be used again.
+    /// The tokens that pages returned, and where the next page starts. Each may be used again.
     tokens: HashMap<String, usize>,
 }
 
@@ -103,7 +103,7 @@ impl Cognito {
         self.server.url()
     }
 
-    /// Returns how many requests came.
+    /// Returns how many requests it got.
     pub fn requests(&self) -> usize {
         self.server.operations().len()
     }
@@ -161,7 +161,7 @@ fn list(state: &mut State, users: &[PoolUser], hardship: Hardship, request: &Req
         },
     };
     state.pages += 1;
-    // Pages are shorter than asked for, and every third is empty.
+    // Pages are shorter than requested, and every third is empty.
     let size = match state.pages % 3 {
         0 => 0,
         1 => limit.div_ceil(2),
@@ -214,11 +214,11 @@ pub struct MotoPool {
 }
 
 impl MotoPool {
-    /// Makes a pool.
+    /// Creates a pool.
     ///
     /// # Panics
     ///
-    /// Where moto is not there, or does not do its part.
+    /// If moto is not there, or fails.
     pub async fn open() -> Self {
         let config = aws_sdk_cognitoidentityprovider::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -239,7 +239,7 @@ impl MotoPool {
     ///
     /// # Panics
     ///
-    /// Where the tests were given none.
+    /// If the tests were given none.
     pub fn url() -> String {
         std::env::var(REAL_COGNITO).expect("bin-scripts/test --real names a Cognito")
     }
@@ -248,7 +248,7 @@ impl MotoPool {
     ///
     /// # Panics
     ///
-    /// Where moto refuses it.
+    /// If moto refuses it.
     pub async fn add(&self, username: &str, handle: Option<&str>) -> String {
         let mut request = self
             .client
@@ -278,7 +278,7 @@ impl MotoPool {
     ///
     /// # Panics
     ///
-    /// Where moto refuses it.
+    /// If moto refuses it.
     pub async fn add_client(&self) -> String {
         let made = self
             .client
@@ -294,11 +294,11 @@ impl MotoPool {
             .expect("the client has an id")
     }
 
-    /// Signs a user in, and returns the tokens that moto gave: the access token and the id token.
+    /// Signs a user in, and returns the tokens from moto: the access token and the id token.
     ///
     /// # Panics
     ///
-    /// Where moto refuses it.
+    /// If moto refuses it.
     pub async fn tokens(&self, client_id: &str, username: &str) -> (String, String) {
         const PASSWORD: &str = "Of-Tests-1!";
         let set = self

@@ -1,37 +1,37 @@
-//! Runs that are long enough to say something, and seeds that bring a failure back.
+//! Runs that are long enough to be meaningful, and seeds that reproduce a failure.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Set where the tests are to take their time: `bin-scripts/test --deep`.
+/// The variable that makes the tests take their time: `bin-scripts/test --deep`.
 const DEEP: &str = "DDB_TEST_DEEP";
-/// Names the one seed to run: that of a failure.
+/// The variable that names the only seed to run: that of a failure.
 const SEED: &str = "DDB_TEST_SEED";
-/// Most of what a scenario does is waiting, so that there may be more of them than processors.
+/// A scenario mostly waits, so there may be more workers than processors.
 const WORKERS: usize = 8;
 
-/// Tells whether the tests are to take their time.
+/// Checks whether the tests should take their time.
 pub fn is_deep() -> bool {
     std::env::var(DEEP).is_ok_and(|value| !value.is_empty())
 }
 
-/// Says a figure of a test, where the tests take their time.
+/// Prints a figure of a test if the tests take their time.
 pub fn note(figure: &str) {
     if is_deep() {
         say(figure);
     }
 }
 
-/// Says something that the capturing of the tests' output does not swallow.
+/// Prints a text that is shown even though the tests' output is captured.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "note: {text}");
 }
 
-/// Does the same with each of several things, several at a time.
+/// Does the same work with each of several things, several at a time.
 ///
 /// # Panics
 ///
-/// Where the work does.
+/// If the work does.
 pub fn side_by_side<T: Sync>(things: &[T], work: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -45,12 +45,12 @@ pub fn side_by_side<T: Sync>(things: &[T], work: impl Fn(&T) + Sync) {
     });
 }
 
-/// Runs a scenario with the seeds from 0 on: `few`, or `many` where the tests take their time, or the one
-/// that the environment names. Returns how many it were. A failure says its seed.
+/// Runs a scenario with the seeds from 0 on: `few`, or `many` if the tests take their time, or only the one that
+/// the environment names. Returns how many there were. A failure prints its seed.
 ///
 /// # Panics
 ///
-/// Where the scenario does.
+/// If the scenario does.
 pub fn run_seeds(few: u64, many: u64, scenario: impl Fn(u64) + Sync) -> usize {
     let seeds: Vec<u64> = match std::env::var(SEED) {
         Ok(seed) => vec![seed.parse().expect("a seed is a number")],
@@ -64,7 +64,7 @@ pub fn run_seeds(few: u64, many: u64, scenario: impl Fn(u64) + Sync) -> usize {
     seeds.len()
 }
 
-/// Says how to bring a failure back.
+/// Prints how to reproduce a failure, when it is dropped during a panic.
 struct Replay(u64);
 
 impl Drop for Replay {

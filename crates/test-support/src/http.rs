@@ -1,4 +1,4 @@
-//! A small HTTP server for tests: it answers as it is told, and remembers what it was asked.
+//! A small HTTP server for tests: it answers as it is told, and records its requests.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use socket2::SockRef;
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The operation of an AWS API: `Scan`, `GetCallerIdentity`; empty where it names none.
+    /// The operation of an AWS API: `Scan`, `GetCallerIdentity`; empty if it names none.
     pub operation: String,
     /// The head, with its last empty line.
     pub head: String,
@@ -64,15 +64,15 @@ pub enum Answer {
 /// How the bytes of an answer fail to arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breakage {
-    /// None comes, and the connection stays open.
+    /// None arrives, and the connection stays open.
     Hung,
-    /// They come one by one, slowly.
+    /// They arrive one by one, slowly.
     Dripped,
-    /// None comes: the connection is reset.
+    /// None arrives: the connection is reset.
     Reset,
-    /// None comes: the server ends its half of the connection, and leaves the other half open.
+    /// None arrives: the server ends its half of the connection, and leaves the other half open.
     HalfClosed,
-    /// The first half comes, and then the connection is closed.
+    /// The first half arrives, and then the connection is closed.
     Truncated,
 }
 
@@ -80,7 +80,7 @@ pub enum Breakage {
 const DRIP: Duration = Duration::from_millis(20);
 
 impl Answer {
-    /// Answers in the JSON of DynamoDB.
+    /// Returns an answer in DynamoDB's JSON.
     pub fn json(status: u16, body: impl Into<String>) -> Self {
         Self::Body(status, "application/x-amz-json-1.0", body.into())
     }
@@ -91,7 +91,7 @@ impl Answer {
         Self::Broken(breakage, self.bytes())
     }
 
-    /// Returns the JSON of the body; `None` where it has none.
+    /// Returns the JSON of the body, or `None` if it has none.
     pub fn to_json(&self) -> Option<serde_json::Value> {
         let bytes = self.clone().bytes();
         let body = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
@@ -124,7 +124,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Where no port is free.
+    /// If no port is free.
     pub fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
         Self::listen(move |stream, seen| serve(stream, seen, &answer))
     }
@@ -159,18 +159,18 @@ impl Server {
         server
     }
 
-    /// Starts a server that answers whoever connects, whatever is asked and in whatever protocol.
+    /// Starts a server that answers every connection the same way, whatever the request and the protocol.
     ///
     /// # Panics
     ///
-    /// Where no port is free.
+    /// If no port is free.
     pub fn blunt(breakage: Breakage, bytes: &'static [u8]) -> Self {
         Self::listen(move |stream, _| {
             let _ = breakage.send(stream, bytes);
         })
     }
 
-    /// Starts a server that nobody should come to.
+    /// Starts a server that should get no requests.
     pub fn trap() -> Self {
         Self::start(|_| Answer::json(500, r#"{"__type":"Trapped","message":"a trap"}"#))
     }
@@ -180,11 +180,11 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Returns the operations that it was asked for, in order.
+    /// Returns the operations of the requests, in order.
     ///
     /// # Panics
     ///
-    /// Where a thread of the server panicked.
+    /// If a thread of the server panicked.
     pub fn operations(&self) -> Vec<String> {
         self.seen.lock().expect("the list is whole").clone()
     }
@@ -208,7 +208,7 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<String>>, answer: &dyn Fn(&Request)
     if let Ok(mut seen) = seen.lock() {
         seen.push(request.operation.clone());
     }
-    // Where the client is gone there is nobody to tell.
+    // If the client is gone, the error is ignored.
     let _ = match answer(&request) {
         Answer::Broken(breakage, bytes) => breakage.send(stream, &bytes),
         answer => (&stream).write_all(&answer.bytes()),
@@ -223,7 +223,7 @@ impl Breakage {
                 std::thread::sleep(DRIP);
                 stream.write_all(&[*byte])
             }),
-            // Closing a socket that lingers for no time at all resets the connection.
+            // Closing a socket with a linger time of zero resets the connection.
             Self::Reset => SockRef::from(&stream).set_linger(Some(Duration::ZERO)),
             Self::HalfClosed => {
                 stream.shutdown(Shutdown::Write)?;
@@ -239,7 +239,7 @@ fn await_end(mut stream: &TcpStream) -> io::Result<()> {
     io::copy(&mut stream, &mut io::sink()).map(drop)
 }
 
-/// Reads one request; `None` where the client is gone.
+/// Reads one request. Returns `None` if the client is gone.
 pub(crate) fn read(stream: impl Read) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
@@ -269,15 +269,15 @@ pub(crate) fn read(stream: impl Read) -> Option<Request> {
     Some(request)
 }
 
-/// Hands a request on to another server, and returns its answer.
+/// Forwards a request to another server, and returns its answer.
 ///
 /// # Panics
 ///
-/// Where that server does not answer.
+/// If that server does not answer.
 pub fn forward(request: &Request, url: &str) -> Answer {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("the engine listens");
-    // One request a connection: the end of the answer is the end of the stream.
+    // One request per connection: the end of the answer is the end of the stream.
     let head: String = request
         .head
         .lines()
@@ -293,8 +293,7 @@ pub fn forward(request: &Request, url: &str) -> Answer {
     Answer::Raw(answer)
 }
 
-/// Tells whether a line of a head is about the way from one machine to the next. The engine answers to its own
-/// name alone.
+/// Checks whether a line of a head is only for this hop. The engine answers only to its own name.
 fn is_about_this_hop(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
     line.starts_with("host:") || line.starts_with("connection:")

@@ -1,10 +1,10 @@
-//! What tests stand on: sandboxes with an engine and a table of their own, utilities as processes and
-//! at terminals, and fakes of what no engine does.
+//! Support for tests: sandboxes with their own engine and table, utilities as processes and at terminals,
+//! and fakes of what no engine does.
 //!
-//! Tests run on the embedded engine. Where `DDB_TEST_DYNAMODB` names an endpoint, such as Amazon's
-//! DynamoDB Local, they run there, each on a table of its own; where `DDB_TEST_POSTGRES` names a
-//! server, those that need PostgreSQL run, too, each on a database of its own; `DDB_TEST_COGNITO` names a
-//! Cognito beside the fake, `DDB_TEST_CHROMEDRIVER` the driver of a browser, and `DDB_TEST_AXE` the file of axe-core.
+//! Tests run on the embedded engine. If `DDB_TEST_DYNAMODB` names an endpoint, such as Amazon's DynamoDB
+//! Local, they run there, each on its own table. If `DDB_TEST_POSTGRES` names a server, those that need
+//! PostgreSQL run, too, each on its own database. `DDB_TEST_COGNITO` names a Cognito besides the fake,
+//! `DDB_TEST_CHROMEDRIVER` the driver of a browser, and `DDB_TEST_AXE` the file of axe-core.
 
 pub mod aws;
 pub mod browser;

@@ -1,8 +1,8 @@
-//! A database of its own for each test, on the PostgreSQL server that the tests are given.
+//! A separate database for each test, on the PostgreSQL server that the tests are given.
 
 use tokio_postgres::{Client, Config, NoTls};
 
-/// Names the server: a URL of a user who may create databases.
+/// The variable that names the server: a URL of a user who may create databases.
 pub const REAL_POSTGRES: &str = "DDB_TEST_POSTGRES";
 
 /// The name of a remote host that the server's certificate is for. Nobody can have it: RFC 6761.
@@ -16,12 +16,12 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes a database. Tests that call this are ignored where no server is given, and
+    /// Creates a database. Tests that call this are ignored if no server is given, and
     /// `bin-scripts/test --real` runs them.
     ///
     /// # Panics
     ///
-    /// Where there is no server, or it does not do its part.
+    /// If there is no server, or it fails.
     pub async fn open() -> Self {
         let server = server_url().parse().expect("the URL is one");
         let name = format!("ddb_test_{:016x}", fastrand::u64(..));
@@ -39,13 +39,13 @@ impl Postgres {
     ///
     /// # Panics
     ///
-    /// As [`Postgres::open`].
+    /// The same as [`Postgres::open`].
     pub async fn with_users(users: &[(&str, &str)]) -> Self {
         let database = Self::open().await;
         database
             .execute(include_str!("../../../seed-data/users.sql"))
             .await;
-        // All at once: proving a password takes long in a build for tests.
+        // All at once: checking a password takes long in a test build.
         let users = users.iter().map(|(handle, uuid)| insertion(handle, uuid));
         database.execute(&users.collect::<String>()).await;
         database
@@ -55,16 +55,16 @@ impl Postgres {
     ///
     /// # Panics
     ///
-    /// Where the server refuses it.
+    /// If the server refuses it.
     pub async fn insert(&self, handle: &str, uuid: &str) {
         self.execute(&insertion(handle, uuid)).await;
     }
 
-    /// Returns the URL of the same database as that of a remote host, which is led here by an address.
+    /// Returns the URL of the same database on a remote host, whose address in the URL is this machine's.
     ///
     /// # Panics
     ///
-    /// Where there is no server.
+    /// If there is no server.
     pub fn remote_url(&self) -> String {
         let url = self.url().replace("127.0.0.1", REMOTE_HOST);
         format!("{url}?hostaddr=127.0.0.1")
@@ -75,7 +75,7 @@ impl Postgres {
     ///
     /// # Panics
     ///
-    /// Where there is no server.
+    /// If there is no server.
     pub fn ca() -> String {
         std::env::var("DDB_TEST_POSTGRES_CA").expect("bin-scripts/test --real names it")
     }
@@ -84,18 +84,18 @@ impl Postgres {
     ///
     /// # Panics
     ///
-    /// Where the server's URL names no host.
+    /// If there is no server, or its URL names no database.
     pub fn url(&self) -> String {
         let url = server_url();
         let (server, _) = url.rsplit_once('/').expect("the URL names a database");
         format!("{server}/{}", self.name)
     }
 
-    /// Makes the name of a database that is not there yet, but will be dropped.
+    /// Returns a database that does not exist yet, but is dropped at the end.
     ///
     /// # Panics
     ///
-    /// Where there is no server.
+    /// If there is no server.
     pub fn absent() -> Self {
         Self {
             server: server_url().parse().expect("the URL is one"),
@@ -108,11 +108,11 @@ impl Postgres {
         &self.name
     }
 
-    /// Asks for rows of texts.
+    /// Queries rows of texts.
     ///
     /// # Panics
     ///
-    /// Where the query fails, or a column is no text.
+    /// If the query fails, or a column is not text.
     pub async fn query(&self, query: &str) -> Vec<Vec<Option<String>>> {
         let rows = self
             .client()
@@ -131,11 +131,11 @@ impl Postgres {
         connect(&config).await
     }
 
-    /// Ends every connection to the database, as a server does that ends; where it is `shut`, nobody gets a new one.
+    /// Ends every connection to the database, as a server that stops does. If `shut`, no new ones are allowed.
     ///
     /// # Panics
     ///
-    /// Where the server refuses it.
+    /// If the server refuses it.
     pub async fn cut(&self, shut: bool) {
         let server = connect(&self.server).await;
         let name = &self.name;
@@ -154,7 +154,7 @@ impl Postgres {
     ///
     /// # Panics
     ///
-    /// Where one fails.
+    /// If one fails.
     pub async fn execute(&self, statements: &str) {
         self.client()
             .await

@@ -1,4 +1,4 @@
-//! Commands as processes, in an environment of their own.
+//! Runs commands as processes, with their own environment.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::Sandbox;
 
-/// The two ways to a utility.
+/// The two ways to run a utility.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
     /// Its own binary.
@@ -21,8 +21,8 @@ impl Door {
     pub const BOTH: [Self; 2] = [Self::Own, Self::Front];
 }
 
-/// Runs utilities on a sandbox: nothing of the environment of the tests reaches them, and their home
-/// is empty.
+/// Runs utilities on a sandbox. They inherit nothing from the environment of the tests, and their home is
+/// empty.
 #[derive(Debug)]
 pub struct Tool {
     binaries: PathBuf,
@@ -31,10 +31,10 @@ pub struct Tool {
     home: TempDir,
 }
 
-/// What came of a process.
+/// The result of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
-    /// Its exit code; `None` where a signal ended it.
+    /// Its exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// What it wrote to stdout.
     pub stdout: String,
@@ -43,23 +43,23 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Returns stdout, after checking that all went well.
+    /// Returns stdout, after checking that the process succeeded.
     ///
     /// # Panics
     ///
-    /// Where the exit code is not 0.
+    /// If the exit code is not 0.
     #[track_caller]
     pub fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.stdout
     }
 
-    /// Checks an error: its exit code, one line that starts with `error: ` and holds `part`, and one
-    /// line that starts with `hint: `.
+    /// Checks an error: its exit code, one line that starts with `error: ` and contains `part`, and at most one
+    /// more line, which starts with `hint: `.
     ///
     /// # Panics
     ///
-    /// Where it is not so.
+    /// If it is not so.
     #[track_caller]
     pub fn fails(&self, code: i32, part: &str) {
         assert_eq!(self.code, Some(code), "{self:?}");
@@ -78,11 +78,11 @@ impl Ran {
         );
     }
 
-    /// Checks an error as [`Ran::fails`], and that nothing went to stdout and a hint was given.
+    /// Checks an error as [`Ran::fails`] does, and that stdout is empty and there is a hint.
     ///
     /// # Panics
     ///
-    /// Where it is not so.
+    /// If it is not so.
     #[track_caller]
     pub fn fails_with_hint(&self, code: i32, part: &str) {
         self.fails(code, part);
@@ -102,11 +102,11 @@ impl From<Output> for Ran {
 }
 
 impl Tool {
-    /// Takes the folder of the binaries: that of any of them.
+    /// Takes the folder of the binaries from the path of any of them.
     ///
     /// # Panics
     ///
-    /// Where there is no room for a home.
+    /// If the home folder cannot be created.
     pub fn new(any_binary: &str, door: Door) -> Self {
         let mut binaries = PathBuf::from(any_binary);
         binaries.pop();
@@ -118,7 +118,7 @@ impl Tool {
         }
     }
 
-    /// Points the utilities to a sandbox.
+    /// Points the utilities at a sandbox.
     #[must_use]
     pub fn on(self, sandbox: &Sandbox) -> Self {
         self.with("AWS_ENDPOINT_URL_DYNAMODB", &sandbox.url())
@@ -132,7 +132,7 @@ impl Tool {
         self
     }
 
-    /// Returns the folder that the utilities run in; it is their home, too.
+    /// Returns the folder that the utilities run in, which is also their home.
     pub fn home(&self) -> &std::path::Path {
         self.home.path()
     }
@@ -141,7 +141,7 @@ impl Tool {
     ///
     /// # Panics
     ///
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) {
         std::fs::write(self.home.path().join(name), content).expect("the file is written");
     }
@@ -163,7 +163,7 @@ impl Tool {
         command
             .env_clear()
             .env("HOME", self.home.path())
-            // The same zone on every machine.
+            // The same time zone on every machine.
             .env("TZ", "UTC")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.home.path())
@@ -175,7 +175,7 @@ impl Tool {
     ///
     /// # Panics
     ///
-    /// Where there is no such binary.
+    /// If there is no such binary.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         self.command(arguments)
             .output()
@@ -187,7 +187,7 @@ impl Tool {
     ///
     /// # Panics
     ///
-    /// Where there is no such binary.
+    /// If there is no such binary.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments)
             .stdout(Stdio::piped())

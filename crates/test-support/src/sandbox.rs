@@ -1,4 +1,4 @@
-//! A table of its own for each test.
+//! A separate table for each test.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -18,18 +18,18 @@ use ddb_core::store::{DynamoDb, Store, Writer};
 use ddb_core::stream::Streams;
 use ddb_local::{Endpoint, Storage};
 
-/// Names endpoints to run the tests on, with spaces between, instead of the embedded engine. Each sandbox is on one of
-/// them. Amazon's DynamoDB Local takes longer for each write than for the one before it, since it goes through the stream
-/// records of all of them; several share that out.
+/// The variable that names endpoints to run the tests on instead of the embedded engine, separated by spaces. Each
+/// sandbox is on one of them. Amazon's DynamoDB Local takes longer for each write than for the one before it, since it
+/// goes through the stream records of all of them; several endpoints share the load.
 pub const REAL_ENGINE: &str = "DDB_TEST_DYNAMODB";
 
-/// How long a table may take to be ACTIVE.
+/// How long a table may take to become ACTIVE.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The engine under a sandbox.
 #[derive(Debug)]
 pub enum Engine {
-    /// In this process, in memory, for this sandbox alone.
+    /// In this process, in memory, for this sandbox only.
     Embedded(Endpoint),
     /// Elsewhere, shared with other tests.
     Real(String),
@@ -53,7 +53,7 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// Where there is no engine.
+    /// If there is no engine.
     pub fn new() -> Self {
         let engines = std::env::var(REAL_ENGINE).unwrap_or_default();
         match fastrand::choice(engines.split_whitespace().collect::<Vec<_>>()) {
@@ -62,11 +62,11 @@ impl Sandbox {
         }
     }
 
-    /// Opens a sandbox on the embedded engine, for what the others do not know.
+    /// Opens a sandbox on the embedded engine, for what the others do not support.
     ///
     /// # Panics
     ///
-    /// Where the engine does not start.
+    /// If the engine does not start.
     pub fn embedded() -> Self {
         let endpoint =
             Endpoint::start(0, Storage::Memory, Vec::new()).expect("the embedded engine starts");
@@ -85,25 +85,25 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// Where the table cannot be created.
+    /// If the table cannot be created.
     pub async fn with_table() -> Self {
         let sandbox = Self::new();
         sandbox.create_table().await;
         sandbox
     }
 
-    /// Creates the table as it should be.
+    /// Creates the table with the default schema.
     ///
     /// # Panics
     ///
-    /// Where that fails.
+    /// If that fails.
     pub async fn create_table(&self) {
         let (writer, spec) = (self.writer(), TableSpec::default());
         let mut tries = 0;
         loop {
             tries += 1;
             match writer.create_table(&spec, PATIENCE).await {
-                // Amazon's DynamoDB Local does so now and then where tables are created side by side.
+                // Amazon's DynamoDB Local sometimes fails like this if tables are created at the same time.
                 Err(Error::Call(error)) if error.code() == Some("InternalFailure") && tries < 5 => {
                 }
                 made => {
@@ -114,7 +114,7 @@ impl Sandbox {
         }
     }
 
-    /// Tells whether the engine is the embedded one.
+    /// Checks whether the engine is the embedded one.
     pub fn is_embedded(&self) -> bool {
         matches!(self.engine, Engine::Embedded(_))
     }
@@ -127,7 +127,7 @@ impl Sandbox {
         }
     }
 
-    /// Returns the name of the table. Further tables of a test start with it.
+    /// Returns the name of the table. The names of further tables of a test start with it.
     pub fn table(&self) -> &TableName {
         &self.table
     }
@@ -141,7 +141,7 @@ impl Sandbox {
         self.store_at(&self.url())
     }
 
-    /// Returns a client of the table by way of something that stands before the engine.
+    /// Returns a client of the table that goes through something in front of the engine.
     pub fn store_at(&self, url: &str) -> Store {
         target_at(url).store(self.table.clone())
     }
@@ -155,26 +155,26 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// Never: nothing is asked at a local endpoint.
+    /// Never: a local endpoint needs no confirmation.
     pub fn writer(&self) -> Writer {
         self.writer_at(&self.url())
     }
 
-    /// Returns a client that may write to the table by way of something that stands before the engine.
+    /// Returns a client that may write to the table, and goes through something in front of the engine.
     ///
     /// # Panics
     ///
-    /// Never: nothing is asked at a local endpoint.
+    /// Never: a local endpoint needs no confirmation.
     pub fn writer_at(&self, url: &str) -> Writer {
         writer_of(self.store_at(url))
     }
 
-    /// Returns such a client that waits for an answer as long as that takes: what stands before the engine may do
-    /// much at each request, on a machine where every core is busy.
+    /// Returns the same client with a very long timeout: what is in front of the engine may do a lot at each
+    /// request, on a machine where every core is busy.
     ///
     /// # Panics
     ///
-    /// Never: nothing is asked at a local endpoint.
+    /// Never: a local endpoint needs no confirmation.
     pub fn patient_writer_at(&self, url: &str) -> Writer {
         let local = local_at(url).with_attempt_timeout(Duration::from_secs(3600));
         writer_of(Target::Local(local).store(self.table.clone()))
@@ -184,7 +184,7 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// Never: nothing is asked at a local endpoint.
+    /// Never: a local endpoint needs no confirmation.
     pub fn changeable(&self, changes: Changes) -> Changeable<Store> {
         guard::allow_changing(self.store(), "here", changes, (false, None), &mut Nobody)
             .expect("a local endpoint asks nobody")
@@ -194,7 +194,7 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// Never: nothing is asked at a local endpoint.
+    /// Never: a local endpoint needs no confirmation.
     pub fn deletable(&self) -> Deletable<Store> {
         guard::allow_deleting(self.store(), "here", None, &mut Nobody)
             .expect("a local endpoint asks nobody")
@@ -204,7 +204,7 @@ impl Sandbox {
     pub fn client(&self) -> Client {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            // No engine speaks TLS, and to read this machine's certificates takes long, for each client anew.
+            // No engine uses TLS, and reading this machine's certificates takes long, again for each client.
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .credentials_provider(Credentials::new("local", "local", None, None, "test"))
             .region(Region::new("us-east-1"))
@@ -213,11 +213,11 @@ impl Sandbox {
         Client::from_conf(config)
     }
 
-    /// Protects the table against deletion. Amazon's DynamoDB Local does not know how.
+    /// Protects the table against deletion. Amazon's DynamoDB Local does not support it.
     ///
     /// # Panics
     ///
-    /// Where the engine refuses that.
+    /// If the engine refuses that.
     pub async fn protect(&self) {
         self.client()
             .update_table()
@@ -232,7 +232,7 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// Where the engine refuses it.
+    /// If the engine refuses it.
     pub fn post(&self, operation: &str, body: &str) {
         let address = self.url();
         let address = address.trim_start_matches("http://");
@@ -254,11 +254,11 @@ impl Sandbox {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
-    /// Puts an item as it is.
+    /// Puts an item unchanged.
     ///
     /// # Panics
     ///
-    /// Where the engine refuses it.
+    /// If the engine refuses it.
     pub async fn put(&self, item: RawItem) {
         self.client()
             .put_item()
@@ -269,11 +269,11 @@ impl Sandbox {
             .expect("the item is put");
     }
 
-    /// Puts many items as they are, 25 at a time; no two of one batch have one key.
+    /// Puts many items unchanged, 25 at a time; no two of a batch have the same key.
     ///
     /// # Panics
     ///
-    /// Where the engine does not take all of them.
+    /// If the engine does not take all of them.
     pub async fn fill(&self, items: &[RawItem]) {
         for batch in items.chunks(25) {
             let put = |item: &RawItem| {
@@ -296,7 +296,7 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// Where the engine refuses that.
+    /// If the engine refuses that.
     pub async fn delete(&self, item: &RawItem) {
         self.client()
             .delete_item()
@@ -308,11 +308,11 @@ impl Sandbox {
             .expect("the item is deleted");
     }
 
-    /// Reads the whole table, in an order of its own: by key.
+    /// Reads the whole table, sorted by key.
     ///
     /// # Panics
     ///
-    /// Where the engine does not answer.
+    /// If the engine does not answer.
     pub async fn items(&self) -> Vec<RawItem> {
         let mut items = Vec::new();
         let mut start: Option<HashMap<String, AttributeValue>> = None;
@@ -344,7 +344,7 @@ impl Sandbox {
 ///
 /// # Panics
 ///
-/// Where the URL is none.
+/// If the URL is not a local endpoint.
 pub fn streams_at(url: &str) -> Streams {
     let options = TargetOptions {
         endpoint_url: Some(Given {
@@ -387,7 +387,7 @@ impl Operator for Nobody {
 }
 
 impl Drop for Sandbox {
-    /// Leaves nothing behind on an engine that goes on.
+    /// Leaves nothing behind on an engine that keeps running.
     fn drop(&mut self) {
         let Engine::Real(_) = &self.engine else {
             return;

@@ -1,4 +1,4 @@
-//! Lines as people type them: in a shell that finds the utilities.
+//! Runs lines as people type them, in a shell that finds the utilities.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ impl Tool {
     ///
     /// # Panics
     ///
-    /// Where there is no PATH.
+    /// If there is no PATH.
     pub fn shell(&self, script: &str) -> Command {
         let plain = self.command(&[]);
         let binaries = std::path::Path::new(plain.get_program())

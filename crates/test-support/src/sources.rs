@@ -1,10 +1,10 @@
-//! What holds for the sources of the crates themselves: no circle between modules, and no option of the command
-//! line below it.
+//! Checks the sources of the crates themselves: there is no circle between modules, and no option of the command
+//! line in the crates below it.
 //!
-//! A module is a file or a folder. In each folder, what one of its modules uses of another is an arrow between
-//! the two: `store/batch.rs` that uses `schema/shape.rs` makes an arrow from `store` to `schema`. What is named by
-//! way of a re-export counts for the module that has it. A folder and what is in it are one room, so that
-//! `mod.rs` and the files beside it may use each other. Tests do not count.
+//! A module is a file or a folder. In each folder, if one of its modules uses another, there is an arrow between
+//! the two: if `store/batch.rs` uses `schema/shape.rs`, there is an arrow from `store` to `schema`. A re-exported
+//! name counts for the module that defines it. A folder and its content are one room, so `mod.rs` and the files
+//! beside it may use each other. Tests do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -23,16 +23,16 @@ const WITHOUT_CIRCLES: [&str; 10] = [
     "test-support",
     "web",
 ];
-/// The crates that know no command line.
+/// The crates that do not know the command line.
 const WITHOUT_OPTIONS: [&str; 3] = ["core", "people", "web"];
 
-/// The way to a module from the root of its crate.
+/// The path of a module from the root of its crate.
 type Module = Vec<String>;
 
 /// The modules of a crate, each with its source, without tests and comments.
 struct Sources(BTreeMap<Module, String>);
 
-/// What a module names: a path as it is written, and the name that it has there.
+/// What a module uses: a path as it is written, and its name there.
 struct Named {
     path: Vec<String>,
     name: String,
@@ -60,7 +60,7 @@ impl Sources {
         Self(plain)
     }
 
-    /// Returns the arrows between modules of one folder.
+    /// Returns the arrows between modules of the same folder.
     fn arrows(&self) -> BTreeMap<Module, BTreeSet<Module>> {
         let named: BTreeMap<&Module, Vec<Named>> = self
             .0
@@ -84,7 +84,7 @@ impl Sources {
         arrows
     }
 
-    /// Finds the module that has what a path names.
+    /// Finds the module that defines what a path names.
     fn home(
         &self,
         named: &BTreeMap<&Module, Vec<Named>>,
@@ -106,7 +106,7 @@ impl Sources {
                     let mut found =
                         reexports.filter(|named| named.is_reexport && named.name == *word);
                     return match found.next() {
-                        // One of itself would lead round and round.
+                        // A re-export of itself would never end.
                         Some(found) if depth < 8 => self.home(named, &home, &found.path, depth + 1),
                         _ => home,
                     };
@@ -116,7 +116,7 @@ impl Sources {
         home
     }
 
-    /// Returns a circle of arrows, its first module again at its end.
+    /// Returns a circle of arrows, with its first module repeated at the end.
     fn circle(&self) -> Option<Vec<String>> {
         let arrows = self.arrows();
         let mut done = BTreeSet::new();
@@ -128,7 +128,7 @@ impl Sources {
         None
     }
 
-    /// Returns the lines that name an option of a command line.
+    /// Returns the lines that contain a command-line option.
     fn options(&self) -> Vec<String> {
         let is_option = |line: &str| {
             let mut words = line.match_indices("--");
@@ -179,7 +179,7 @@ fn read_folder(folder: &Path, module: &[String], sources: &mut BTreeMap<Module, 
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
         if path.is_dir() {
-            // Each file there is a program of its own.
+            // Each file there is a separate program.
             if name != "bin" {
                 read_folder(&path, &child(module, name), sources);
             }
@@ -193,7 +193,7 @@ fn read_folder(folder: &Path, module: &[String], sources: &mut BTreeMap<Module, 
     }
 }
 
-/// Leaves out tests and comments; returns the names of modules in files of their own that are only for tests, too.
+/// Removes tests and comments. Also returns the names of modules in separate files that are only for tests.
 fn without_tests(text: &str) -> (String, Vec<String>) {
     let mut plain = String::new();
     let mut tests = Vec::new();
@@ -204,7 +204,7 @@ fn without_tests(text: &str) -> (String, Vec<String>) {
             let name = next.split_whitespace().last().unwrap_or_default();
             match name.strip_suffix(';') {
                 Some(name) if next.contains("mod ") => tests.push(name.to_owned()),
-                // The tests of a file are the last of it.
+                // The tests are at the end of a file.
                 _ if next.starts_with("mod ") || next.starts_with("pub(crate) mod ") => break,
                 _ => {}
             }
@@ -216,7 +216,7 @@ fn without_tests(text: &str) -> (String, Vec<String>) {
     (plain, tests)
 }
 
-/// Finds what is named by `use`, and by paths in the code that begin at the crate or at a folder.
+/// Finds what is named in `use`, and in paths in the code that begin at the crate or at a folder.
 fn all_named(text: &str) -> Vec<Named> {
     let words = words_of(text);
     let mut named = Vec::new();
@@ -251,7 +251,7 @@ fn read_tree(
                 at += 1;
                 while words.get(at).is_some_and(|word| *word != "}") {
                     let end = read_tree(words, at, &path, is_reexport, named);
-                    // At a comma, or at something that is no path.
+                    // At a comma, or at something that is not a path.
                     at = end + usize::from(words.get(end) != Some(&"}"));
                 }
                 return at + 1;
@@ -285,7 +285,7 @@ fn is_name(word: &str) -> bool {
     word.starts_with(|c: char| c.is_alphabetic() || c == '_') || word == "*"
 }
 
-/// Cuts a text into names, `::`, and single characters.
+/// Splits a text into names, `::`, and single characters.
 fn words_of(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();

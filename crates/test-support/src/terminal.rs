@@ -1,4 +1,4 @@
-//! Commands at a pseudo-terminal: what a person sees, and what a person types.
+//! Runs commands at a pseudo-terminal: what a person sees, and what a person types.
 
 use std::io::{Read, Write};
 use std::process::Child;
@@ -18,26 +18,26 @@ pub struct Terminal {
     child: Child,
     pty: std::sync::Arc<Pty>,
     output: Receiver<Vec<u8>>,
-    /// What came so far; the last character may not be whole yet.
+    /// The output so far; the last character may not be complete yet.
     bytes: Vec<u8>,
 }
 
 impl Tool {
-    /// Runs a utility at a terminal of its own, with so many columns.
+    /// Runs a utility at its own terminal, with a number of columns.
     ///
     /// # Panics
     ///
-    /// Where there is no terminal to be had, or no such binary.
+    /// If no terminal is available, or there is no such binary.
     pub fn at_terminal(&self, arguments: &[&str], columns: u16) -> Terminal {
         self.start(&self.command(arguments), columns)
     }
 
-    /// Starts a shell at a terminal of its own, with the utilities on its PATH; `None` where this machine does not
-    /// have it. The first word names it.
+    /// Starts a shell at its own terminal, with the utilities on its PATH. Returns `None` if this machine does not
+    /// have the shell. The first word names it.
     ///
     /// # Panics
     ///
-    /// Where there is no terminal to be had.
+    /// If no terminal is available.
     pub fn shell_at_terminal(&self, words: &[&str]) -> Option<Terminal> {
         let (shell, arguments) = words.split_first()?;
         let path = std::env::var("PATH").expect("there is a PATH");
@@ -74,7 +74,7 @@ impl Tool {
         let reader = std::sync::Arc::clone(&pty);
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // Linux ends a terminal whose other side is gone with an error.
+            // On Linux, reading from a terminal whose other side is gone is an error.
             while let Ok(read @ 1..) = (&*reader).read(&mut buffer) {
                 if sender.send(buffer[..read].to_vec()).is_err() {
                     break;
@@ -95,7 +95,7 @@ impl Terminal {
     ///
     /// # Panics
     ///
-    /// Where it does not.
+    /// If it does not.
     #[track_caller]
     pub fn expect(&mut self, text: &str) {
         let end = Instant::now() + PATIENCE;
@@ -114,22 +114,22 @@ impl Terminal {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
-    /// Types; `\n` ends a line, `\u{3}` is Ctrl-C, `\u{4}` the end of input.
+    /// Types a text: `\n` ends a line, `\u{3}` is Ctrl-C, `\u{4}` the end of input.
     ///
     /// # Panics
     ///
-    /// Where the terminal is gone.
+    /// If the terminal is gone.
     pub fn enter(&mut self, text: &str) {
         (&*self.pty)
             .write_all(text.as_bytes())
             .expect("the terminal takes input");
     }
 
-    /// Waits for the end; returns the exit code and all that was shown.
+    /// Waits for the end. Returns the exit code and everything that was shown.
     ///
     /// # Panics
     ///
-    /// Where the end does not come.
+    /// If the end does not come.
     pub fn end(mut self) -> (Option<i32>, String) {
         while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
             self.bytes.extend(bytes);

@@ -1,5 +1,5 @@
-//! A proxy for TLS whose tunnels all end at a fake: whatever host of AWS is asked for, the fake answers, with a
-//! certificate of its own.
+//! A proxy for TLS whose tunnels all end at a fake: whichever AWS host is requested, the fake answers, with its own
+//! certificate.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -31,7 +31,7 @@ impl Tunnel {
     ///
     /// # Panics
     ///
-    /// Where there is no certificate to be had, or no port.
+    /// If no certificate or no port is available.
     pub fn to(url: &str) -> Self {
         let names: Vec<String> = HOSTS.map(str::to_owned).to_vec();
         let CertifiedKey { cert, signing_key } =
@@ -57,7 +57,7 @@ impl Tunnel {
         }
     }
 
-    /// Returns the URL of the proxy, with a user and a password where there are any: `me:secret@`.
+    /// Returns the URL of the proxy, with a user and a password if there are any: `me:secret@`.
     pub fn url(&self, user: &str) -> String {
         self.server.url().replacen("://", &format!("://{user}"), 1)
     }
@@ -71,7 +71,7 @@ impl Tunnel {
     ///
     /// # Panics
     ///
-    /// Where a thread of the proxy panicked.
+    /// If a thread of the proxy panicked.
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().expect("the list is whole").clone()
     }
@@ -80,13 +80,13 @@ impl Tunnel {
     ///
     /// # Panics
     ///
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub fn write_certificate(&self, path: &Path) {
         std::fs::write(path, &self.certificate).expect("the file is written");
     }
 }
 
-/// Serves one connection to the proxy. Where a client goes away there is nobody to tell.
+/// Serves one connection to the proxy. If a client disconnects, the error is ignored.
 fn serve(
     mut stream: TcpStream,
     tls: &Arc<ServerConfig>,

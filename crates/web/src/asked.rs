@@ -1,4 +1,4 @@
-//! What the address of a page asks for, and why it is not shown.
+//! What the URL of a page asks for, and why the page is not shown.
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::StatusCode;
@@ -16,7 +16,7 @@ use crate::view::{self, Setting};
 pub(crate) enum Fault {
     NotFound,
     Malformed,
-    /// The page cannot do that.
+    /// The page does not support the method.
     Method,
     Store(String),
 }
@@ -27,7 +27,7 @@ impl From<CallError> for Fault {
     }
 }
 
-/// The page that says so is made where all answers pass, in `pages::front`.
+/// The error page is made in `pages::front`, which all answers pass through.
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let status = match &self {
@@ -43,7 +43,7 @@ impl IntoResponse for Fault {
 }
 
 impl Fault {
-    /// Returns the page that says so.
+    /// Returns the error page.
     pub fn page(&self, setting: &Setting) -> Markup {
         let (title, text) = match self {
             Self::NotFound => ("Not found", "There is no page at this address."),
@@ -58,7 +58,7 @@ impl Fault {
     }
 }
 
-/// A sort key of a URL: DynamoDB's are 1 to 1024 bytes.
+/// A sort key in a URL: DynamoDB's have 1 to 1024 bytes.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Key(pub SortKey);

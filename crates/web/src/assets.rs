@@ -1,4 +1,4 @@
-//! What pages load beside their HTML: embedded, and named after what is in it.
+//! The files that pages load besides their HTML. They are embedded, and their names depend on their content.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -42,14 +42,14 @@ impl Asset {
     }
 }
 
-/// FNV-1a: it tells two versions of a file apart, and keeps nobody out.
+/// FNV-1a: it distinguishes versions of a file, and is not for security.
 fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// Answers with the file of a path. Its name changes with its content, so browsers may keep it for good.
+/// Answers with the file of a path. Its name changes with its content, so browsers may cache it forever.
 pub(crate) fn answer(path: &str) -> Option<Response> {
     let asset = [STYLE, SCRIPT, ICON]
         .into_iter()

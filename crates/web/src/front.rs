@@ -1,8 +1,8 @@
-//! What a request has to be before anything looks at it, and the headers of every answer.
+//! Checks each request before anything else handles it, and sets the headers of every answer.
 //!
-//! A page whose host name was led to this machine (DNS rebinding) sends that name as `Host`, so an exact list of hosts
-//! comes first. A page on another port of the same host is *same-site*: cookies go with its requests, so `Origin` and
-//! `Sec-Fetch-Site` are looked at as well.
+//! A page whose host name resolves to this machine (DNS rebinding) sends that name as `Host`, so `Host` is first
+//! checked against an exact list. A page on another port of the same host is *same-site*: its requests have the
+//! cookies, so `Origin` and `Sec-Fetch-Site` are checked as well.
 
 use std::time::Duration;
 
@@ -23,23 +23,23 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What a page may load: its own script and styles, and nothing else. No markup becomes script, whoever wrote it.
+/// What a page may load: this server's own files, and nothing else. No markup becomes script, whoever wrote it.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
 );
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// Why a request goes no further.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It is for another host, or does not say for which.
+    /// It is for another host, or does not name one.
     Host,
-    /// It comes from a page of somebody else.
+    /// It comes from a page of another site.
     Elsewhere,
     /// Its body is too large.
     Large,
-    /// Its body takes too long, or breaks off.
+    /// Its body takes too long, or is cut off.
     Slow,
 }
 
@@ -67,7 +67,7 @@ impl Refusal {
     }
 }
 
-/// The names under which this server is asked.
+/// The names of this server in requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Names(Vec<String>);
 
@@ -76,7 +76,7 @@ impl Names {
         let hosts = ["localhost", "127.0.0.1", "[::1]"];
         let mut names: Vec<String> = hosts.iter().map(|host| format!("{host}:{port}")).collect();
         if port == 80 {
-            // Browsers leave it out.
+            // Browsers leave this port out.
             names.extend(hosts.iter().map(|host| (*host).to_owned()));
         }
         Self(names)
@@ -86,7 +86,7 @@ impl Names {
         self.0.iter().any(|own| own.eq_ignore_ascii_case(name))
     }
 
-    /// Returns the one host that a request is for, where that is this server.
+    /// Returns the one host that a request is for, if that is this server.
     fn host<'a>(&self, request: &'a Request) -> Result<&'a str, Refusal> {
         let mut hosts = request.headers().get_all(HOST).iter();
         let (host, further) = (hosts.next(), hosts.next());
@@ -99,8 +99,8 @@ impl Names {
         }
     }
 
-    /// Lets a request through to pages that people open: from the address bar, or from a page of this very origin. What
-    /// is no reading has to say its origin.
+    /// Accepts a request for a page: from the address bar, or from a page of the same origin. A request that is not a
+    /// read must have an `Origin`.
     pub fn check_page(&self, request: &Request) -> Result<(), Refusal> {
         let host = self.host(request)?;
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -112,7 +112,7 @@ impl Names {
         check_site(request.headers())
     }
 
-    /// Lets a request through to the API: from a program, from this very origin, or from one that is allowed. Returns the
+    /// Accepts a request to the API: from a program, from the same origin, or from one that is allowed. Returns the
     /// origin that the answer is for.
     pub fn check_api(
         &self,
@@ -147,7 +147,7 @@ fn is_own(origin: &HeaderValue, host: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Programs send none; browsers say `none` where somebody typed the address.
+/// Checks `Sec-Fetch-Site`. Programs do not send it; browsers send `none` if the user typed the address.
 fn check_site(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut sites = headers.get_all(SITE).iter();
     match sites.all(|site| site == "none" || site == "same-origin") {
@@ -156,7 +156,7 @@ fn check_site(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Reads the body of a request, in the bounds that there are.
+/// Reads the body of a request, within the limits of size and time.
 pub(crate) async fn collected(request: Request) -> Result<Request, Refusal> {
     let (head, body) = request.into_parts();
     let said = head.headers.get(axum::http::header::CONTENT_LENGTH);
@@ -167,7 +167,7 @@ pub(crate) async fn collected(request: Request) -> Result<Request, Refusal> {
     let body = tokio::time::timeout(PATIENCE, axum::body::to_bytes(body, MOST)).await;
     let body: Bytes = match body {
         Ok(Ok(body)) => body,
-        // Whether it is too large or broken off is in the source of the error only.
+        // Only the source of the error shows whether the body is too large or was cut off.
         Ok(Err(error)) => {
             let large = std::error::Error::source(&error)
                 .is_some_and(|source| source.to_string().contains("limit"));
@@ -178,7 +178,7 @@ pub(crate) async fn collected(request: Request) -> Result<Request, Refusal> {
     Ok(Request::from_parts(head, Body::from(body)))
 }
 
-/// Puts on every answer what keeps a browser from doing anything else with it.
+/// Adds the headers that restrict what a browser does with an answer.
 pub(crate) fn dressed(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
@@ -186,7 +186,7 @@ pub(crate) fn dressed(mut response: Response) -> Response {
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
-        // With none at all the `Origin` of a form would be `null`.
+        // With no referrer at all, the `Origin` of a form would be `null`.
         (REFERRER_POLICY, "same-origin"),
         (
             HeaderName::from_static("cross-origin-opener-policy"),

@@ -1,7 +1,7 @@
 //! Conversations in the browser (`Pages`), and the application's own API (`Api`), on the loopback interface.
 //!
-//! Pages that were opened for reading hold a store without the permission to write, so what writes does not compile
-//! on them. This does:
+//! Pages that were opened for reading have a store without the permission to write, so code that writes does not
+//! compile on them. This compiles:
 //!
 //! ```no_run
 //! # use ddb_core::{conversation::Text, key::ConversationId};
@@ -11,7 +11,7 @@
 //! }
 //! ```
 //!
-//! And the same without a pen does not:
+//! The same without a pen does not:
 //!
 //! ```compile_fail,E0599
 //! # use ddb_core::{conversation::Text, key::ConversationId, store::Store};
@@ -21,7 +21,7 @@
 //! }
 //! ```
 //!
-//! Nor is a pen made of a store:
+//! Nor can a pen be made from a store:
 //!
 //! ```compile_fail,E0308
 //! # use ddb_core::{item::Person, store::Store};

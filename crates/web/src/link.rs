@@ -1,4 +1,4 @@
-//! The link that opens a browser, once, and the cookie that it leaves there.
+//! The link that signs in a browser, once, and the cookie that it sets there.
 
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 
-/// The most browsers at a time; the oldest one has to ask for a link again.
+/// The most browsers at a time. If there are more, the oldest one needs a new link.
 const MOST_SESSIONS: usize = 16;
 
 /// 256 random bits.
@@ -28,7 +28,7 @@ impl Secret {
         })
     }
 
-    /// Compares without telling by time how much of it is right.
+    /// Compares in a time that does not depend on how much of the text is right.
     fn is(&self, text: &str) -> bool {
         let own = self.text();
         let different = own
@@ -45,7 +45,7 @@ struct State {
     sessions: Vec<Secret>,
 }
 
-/// Who may look: whoever has the link that was printed last, once, and then whoever has a cookie.
+/// Who has access: whoever opens the latest link, once, and then whoever has a cookie.
 #[derive(Debug)]
 pub(crate) struct Links {
     cookie: String,
@@ -53,7 +53,7 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// The port stands in the cookie's name, since cookies do not know ports.
+    /// Creates the links. The cookie's name contains the port, since cookies do not distinguish ports.
     pub fn new(port: u16) -> Self {
         Self {
             cookie: format!("ddb-web-{port}"),
@@ -65,7 +65,7 @@ impl Links {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a link; the one before is good no more.
+    /// Makes a new link; the previous one is no longer valid.
     pub fn renew(&self) -> Result<String, getrandom::Error> {
         let secret = Secret::new()?;
         let text = secret.text();
@@ -73,7 +73,7 @@ impl Links {
         Ok(text)
     }
 
-    /// Uses up a link. Returns the value of `Set-Cookie`, or `None` where the link is not the one that waits.
+    /// Uses up a link. Returns the value of `Set-Cookie`, or `None` if the link is not the current one.
     pub fn enter(&self, text: &str) -> Result<Option<String>, getrandom::Error> {
         let session = Secret::new()?;
         let mut state = self.state();
@@ -93,7 +93,7 @@ impl Links {
         Ok(Some(cookie))
     }
 
-    /// Tells whether a request has the cookie of a link.
+    /// Checks whether a request has the cookie of a link.
     pub fn know(&self, headers: &HeaderMap) -> bool {
         let state = self.state();
         let lines = headers.get_all(COOKIE).iter();
@@ -136,7 +136,7 @@ mod tests {
         for bad in ["", "ddb-web-4000=", "ddb-web-4001=1"] {
             assert!(!links.know(&headers(bad)), "{bad}");
         }
-        // That of another run, or of another port.
+        // The cookie of another run, or of another port.
         assert!(!Links::new(4000).know(&headers(pair)));
         assert!(!links.know(&headers(&pair.replace("4000", "4001"))));
     }

@@ -1,8 +1,8 @@
-//! What is new, for all pages at once: one follower of the table's stream, or one question at a time.
+//! Finds what is new, for all pages at once: with one follower of the table's stream, or with one query at a time.
 //!
-//! A stream serves two readers a shard, and the application's Lambda function is one of them. So all pages share one
-//! follower; and where there is no stream, or the table is that of production, the conversations that are open are asked
-//! every few seconds, at half a unit. Nobody is asked while no page is open.
+//! A stream serves two readers per shard, and the application's Lambda function is one of them. So all pages share one
+//! follower. If there is no stream, or the table is in production, the open conversations are queried every few
+//! seconds, at half a unit. Nothing is queried while no page is open.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,15 +19,15 @@ use tokio::sync::{Notify, broadcast};
 
 /// How often the stream is read.
 const POLL: Duration = Duration::from_millis(500);
-/// How often a conversation is asked where there is no stream.
+/// How often a conversation is queried if there is no stream.
 const ASK: Duration = Duration::from_secs(3);
-/// How long it is waited after something failed.
+/// How long to wait after an error.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Where news come from.
+/// Where the news comes from.
 #[derive(Debug, Clone)]
 pub enum LiveSource {
-    /// The stream of the table, where it has one.
+    /// The stream of the table, if it has one.
     Stream(Streams, PollIntervals),
     /// The conversations themselves.
     Table,
@@ -36,11 +36,11 @@ pub enum LiveSource {
 /// What a page is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// There is a message; the oldest one that is new has this key.
+    /// There are new messages; the oldest of them has this key.
     Message(ConversationId, SortKey),
-    /// Nobody answers; why.
+    /// The source does not answer, for this reason.
     Lost(String),
-    /// Whatever was missed has to be looked for.
+    /// The page has to look for what it missed.
     Back,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Live {
     told: broadcast::Sender<Told>,
 }
 
-/// A page that is told. It counts as open until this is dropped.
+/// A page that is told what is new. It counts as open until this is dropped.
 pub(crate) struct Watch {
     live: Arc<Live>,
     pub conversation: ConversationId,
@@ -94,7 +94,7 @@ impl Live {
         !self.open().is_empty()
     }
 
-    /// Has a page of a conversation told what is new.
+    /// Registers a page of a conversation to be told what is new.
     pub fn watch(self: &Arc<Self>, conversation: ConversationId) -> Watch {
         let told = self.told.subscribe();
         *self.open().entry(conversation).or_default() += 1;
@@ -107,11 +107,11 @@ impl Live {
     }
 
     fn tell(&self, told: Told) {
-        // Nobody listens where the last page was closed just now.
+        // There is no receiver if the last page has just been closed.
         let _ = self.told.send(told);
     }
 
-    /// Follows for as long as somebody polls it.
+    /// Follows for as long as it is polled.
     pub async fn run(&self) {
         loop {
             while !self.is_watched() {
@@ -151,7 +151,7 @@ impl Live {
                 }
                 News::Renewed => self.tell(Told::Back),
                 News::Lost(Lost::Table) => return Err(gone()),
-                // It is looked at anew, and then asked.
+                // The table is checked again, and then queried.
                 News::Lost(Lost::Stream) => return Ok(()),
             }
             if std::mem::take(&mut first) {
@@ -163,7 +163,7 @@ impl Live {
         Ok(())
     }
 
-    /// Asks the conversations that are open, until none is, or for so long that a stream may be there by now.
+    /// Queries the open conversations, until none is open, or for so long that there may be a stream by now.
     async fn ask(&self) -> Result<(), CallError> {
         const ROUNDS: usize = 20;
         let mut arrivals: HashMap<ConversationId, Arrivals> = HashMap::new();
@@ -183,7 +183,7 @@ impl Live {
                 } else {
                     let begun = Arrivals::begin(&self.store, conversation, now).await?;
                     arrivals.insert(conversation, begun.at_half_price());
-                    // What came between the page and this is in the table.
+                    // Messages that came after the page was read and before this are in the table.
                     self.tell(Told::Back);
                 }
             }

@@ -43,12 +43,12 @@ impl Readable for Store {
     }
 }
 
-/// The permission to write, and who does.
+/// The permission to write, and the person who writes.
 #[derive(Debug)]
 pub struct Pen {
     /// The table.
     pub writer: Writer,
-    /// Who writes.
+    /// The person who writes.
     pub sender: Person,
 }
 
@@ -68,7 +68,7 @@ struct Inner<S> {
     port: u16,
 }
 
-/// The pages of one person's conversations, over a store that is read, or over a [`Pen`].
+/// The pages of one person's conversations, on a store to read from, or on a [`Pen`].
 #[derive(Debug)]
 pub struct Pages<S>(Arc<Inner<S>>);
 
@@ -78,10 +78,10 @@ impl<S> Clone for Pages<S> {
     }
 }
 
-/// Says why a message was not written.
+/// The reason why a message was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Who writes is not in the conversation.
+    /// The person who writes is not in the conversation.
     #[error("{0} is not in this conversation; nothing was written")]
     Stranger(String),
     /// There is no such conversation.
@@ -100,23 +100,23 @@ struct Posted {
 type Shown = Result<Html<String>, Fault>;
 
 impl Pages<Store> {
-    /// Returns the service: it reads.
+    /// Returns the service, which only reads.
     pub fn router(&self) -> Router {
         self.routes(get(show::<Store>))
     }
 }
 
 impl Pages<Pen> {
-    /// Returns the service: it reads and writes.
+    /// Returns the service, which reads and writes.
     pub fn router(&self) -> Router {
         self.routes(get(show::<Pen>).post(post))
     }
 
-    /// Writes a message into a conversation of whoever holds the pen.
+    /// Writes a message to a conversation of the pen's sender.
     ///
     /// # Errors
     ///
-    /// [`WriteError`]; nothing was written then, unless an answer was lost.
+    /// [`WriteError`]. Nothing was written then, unless an answer was lost.
     pub async fn write(
         &self,
         conversation: ConversationId,
@@ -135,7 +135,7 @@ impl Pages<Pen> {
 }
 
 impl<S: Readable> Pages<S> {
-    /// Makes the pages that a server at `port` shows.
+    /// Creates the pages for a server at `port`.
     pub fn new(access: S, setting: Setting, source: LiveSource, port: u16) -> Self {
         let live = Live::new(access.store().clone(), source);
         Self(Arc::new(Inner {
@@ -148,17 +148,17 @@ impl<S: Readable> Pages<S> {
         }))
     }
 
-    /// Makes a link that is good once; the one before is good no more.
+    /// Makes a link that can be used once; the previous one is no longer valid.
     ///
     /// # Errors
     ///
-    /// Where the system gives no random bits.
+    /// If the system provides no random bits.
     pub fn link(&self) -> std::io::Result<String> {
         let secret = self.0.links.renew().map_err(std::io::Error::from)?;
         Ok(format!("http://127.0.0.1:{}/enter/{secret}", self.0.port))
     }
 
-    /// Looks for what is new, for as long as this is polled.
+    /// Looks for what is new for as long as this is polled.
     pub async fn follow(&self) {
         self.0.live.run().await;
     }
@@ -180,10 +180,11 @@ impl<S: Readable> Pages<S> {
         self.0.access.store()
     }
 
-    /// Uses the link up, and goes on by a page: after a redirect from elsewhere a strict cookie would not be sent.
+    /// Uses up the link, and continues with a page: after a redirect from another site, a strict cookie would not be
+    /// sent.
     fn enter(&self, method: &Method, secret: &str) -> Response {
         if method != Method::GET {
-            // What only looks ahead does not use it up.
+            // A request that only checks the link does not use it up.
             let text = "This link can only be opened.";
             return refused(StatusCode::FORBIDDEN, "Not allowed", text);
         }
@@ -254,7 +255,7 @@ fn html(page: Markup) -> Html<String> {
     Html(page.into_string())
 }
 
-/// Says why somebody gets nothing, and nothing else: not where this acts, and as whom.
+/// Returns a page that only says why a request was refused, without the target and the person.
 fn refused(status: StatusCode, title: &str, text: &str) -> Response {
     (status, html(view::notice(None, title, text, None))).into_response()
 }
@@ -349,7 +350,7 @@ async fn post(
     form: Result<Form<Posted>, FormRejection>,
 ) -> Result<Response, Fault> {
     let Form(Posted { text }) = form.map_err(|_| Fault::Malformed)?;
-    // A form sends line ends as CRLF: HTML, "constructing the entry list".
+    // A form sends line breaks as CRLF: HTML, "constructing the entry list".
     let text = text.replace("\r\n", "\n");
     let (status, why) = match text.parse::<Text>() {
         Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
@@ -370,7 +371,7 @@ async fn post(
     Ok((status, page).into_response())
 }
 
-/// Says what is new: only where to look, no text of anybody.
+/// Streams what is new: only where to look, without the text of messages.
 async fn events<S: Readable>(State(pages): State<Pages<S>>, Named(id): Named) -> Response {
     Sse::new(told(pages.0.live.watch(id)))
         .keep_alive(KeepAlive::default())
@@ -383,7 +384,7 @@ fn told(watch: Watch) -> impl Stream<Item = Result<Event, Infallible>> {
             Ok(Told::Message(id, key)) if id == watch.conversation => said("news", key.as_str()),
             Ok(Told::Message(id, _)) => said("touched", &id.to_string()),
             Ok(Told::Lost(why)) => said("lost", &why),
-            // Who was too slow looks for all that was missed.
+            // A page that was too slow looks for everything it missed.
             Ok(Told::Back) | Err(RecvError::Lagged(_)) => said("back", ""),
             Err(RecvError::Closed) => return None,
         };
@@ -391,7 +392,7 @@ fn told(watch: Watch) -> impl Stream<Item = Result<Event, Infallible>> {
     })
 }
 
-/// Makes an event; its text is JSON, which has no line ends.
+/// Creates an event. Its text is JSON, which has no line breaks.
 fn said(event: &str, text: &str) -> Event {
     let text = serde_json::Value::from(text).to_string();
     Event::default().event(event).data(text)

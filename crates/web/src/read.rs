@@ -1,4 +1,4 @@
-//! What a page shows of the table: a stretch of a conversation, the conversations of a person, what is looked for.
+//! Reads from the table what a page shows: a part of a conversation, the conversations of a person, search results.
 
 use ddb_core::CallError;
 use ddb_core::conversation::{Filter, Needle, Verdict};
@@ -11,18 +11,18 @@ use futures::TryStreamExt;
 pub(crate) const PAGE: usize = 50;
 /// Conversations on a page.
 const ROWS: usize = 50;
-/// How many messages one search reads before it asks whether to go on.
+/// How many messages one search reads before it asks whether to continue.
 const SEARCHED: u64 = 10_000;
 
-/// Which stretch of a conversation is wanted.
+/// The part of a conversation to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stretch {
     Newest,
-    /// What comes before a message.
+    /// The messages before a message.
     Before(SortKey),
-    /// A message and what comes after it.
+    /// A message and the messages after it.
     From(SortKey),
-    /// What comes before a message, itself, and what comes after it.
+    /// A message, and the messages before and after it.
     Around(SortKey),
 }
 
@@ -56,7 +56,7 @@ impl Entry {
     }
 }
 
-/// A stretch of a conversation, oldest first.
+/// A part of a conversation, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
     pub entries: Vec<Entry>,
@@ -66,7 +66,7 @@ pub(crate) struct Transcript {
     pub newer: bool,
 }
 
-/// Reads the first items of a query: one request, unless the service gives less than it was asked for.
+/// Reads the first items of a query, with one request unless the service returns fewer items than requested.
 async fn first<T: Send + 'static>(
     store: &Store,
     query: Query,
@@ -85,7 +85,7 @@ async fn first<T: Send + 'static>(
     Ok(items)
 }
 
-/// Reads a stretch of a conversation.
+/// Reads a part of a conversation.
 pub(crate) async fn transcript(
     store: &Store,
     conversation: ConversationId,
@@ -104,7 +104,7 @@ pub(crate) async fn transcript(
             .clone()
             .range(None, high)
             .direction(Direction::Descending);
-        // The one that is excluded, and one more that says whether there is more.
+        // One for the item that is excluded, and one to see whether there are more.
         let most = page + 1 + usize::from(key.is_some());
         let mut items = first(store, back, most, Entry::of).await?;
         items.retain(|item| key.is_none_or(|key| item.sk() != key));
@@ -147,7 +147,7 @@ pub(crate) async fn transcript(
     })
 }
 
-/// Reads conversations of a person, newest first, and tells where the next page begins.
+/// Reads conversations of a person, newest first, and returns where the next page begins.
 pub(crate) async fn rows(
     store: &Store,
     me: UserId,
@@ -180,7 +180,7 @@ pub(crate) struct Search {
     pub stopped_at: Option<SortKey>,
 }
 
-/// Looks for a text, backwards from a message or from the newest one, as far as one request may.
+/// Searches for a text, backwards from a message or from the newest one, as far as one request is allowed to.
 pub(crate) async fn search(
     store: &Store,
     conversation: ConversationId,

@@ -1,4 +1,4 @@
-//! The server: both loopback addresses, and bounds on what a client may take.
+//! The server: it listens on both loopback addresses, and limits what a client may use.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -19,13 +19,13 @@ const MOST_CONNECTIONS: usize = 256;
 const HEAD: Duration = Duration::from_secs(10);
 /// The most bytes of the head of a request.
 const HEAD_SIZE: usize = 16 * 1024;
-/// How long requests under way may take at the end; pages that wait for news never end by themselves.
+/// How long requests in progress may still take at the end. Pages that wait for news never end by themselves.
 const GRACE: Duration = Duration::from_secs(1);
-/// What one connection too many is told.
+/// The answer to a connection above the limit.
 const BUSY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// Sockets that are listened on, and answer nothing yet.
+/// Sockets that listen, but do not answer yet.
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<TcpListener>,
@@ -34,10 +34,6 @@ pub struct Server {
 
 impl Server {
     /// Listens on 127.0.0.1 and [::1]; port 0 means any that is free on both.
-    ///
-    /// # Errors
-    ///
-    /// Where the port cannot be had.
     pub fn bind(port: u16) -> Result<Self, ListenError> {
         let listeners = ddb_loopback::listen(port)?;
         let addresses = listeners
@@ -55,16 +51,16 @@ impl Server {
         self.addresses.first().map_or(0, SocketAddr::port)
     }
 
-    /// Returns where it listens.
+    /// Returns the addresses it listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Answers until `stop` is there.
+    /// Answers until `stop` is ready.
     ///
     /// # Errors
     ///
-    /// Where the sockets cannot be used.
+    /// If the sockets cannot be used.
     pub async fn run(self, router: Router, stop: impl Future<Output = ()>) -> std::io::Result<()> {
         let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let (ending, ended) = watch::channel(());
@@ -100,7 +96,7 @@ async fn accept(
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            // There are too many files open, or the client is gone already.
+            // Too many files are open, or the client has already gone.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
@@ -132,7 +128,7 @@ async fn talk(
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        // A client that breaks off is nobody's fault here.
+        // A client that disconnects is not an error here.
         _ = connection.as_mut() => {}
         _ = ended.changed() => {
             connection.as_mut().graceful_shutdown();
@@ -161,8 +157,8 @@ mod tests {
         }
     }
 
-    /// Sends the beginning of a request, and then one byte a second, until the server has enough of it. Returns how many
-    /// bytes that were, and the answer. Time is that of the test: it passes where nothing else is left to do.
+    /// Sends the beginning of a request, and then one byte a second, until the server ends the connection. Returns the
+    /// number of those bytes, and the answer. The test has its own time, which passes if nothing else is left to do.
     async fn dripped(beginning: &str) -> (u64, String) {
         let server = Server::bind(0).unwrap();
         let port = server.port();
@@ -173,7 +169,7 @@ mod tests {
         let (mut reader, mut writer) = stream.into_split();
         let (sent, mut answer) = (Cell::new(0), Vec::new());
         let dripping = async {
-            // A day of it is as good as no end.
+            // A day is as good as forever.
             for _ in 0..86_400 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 if writer.write_all(b"a").await.is_err() {
@@ -184,7 +180,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            // A reset is an end, too.
+            // A reset is also an end.
             _ = reader.read_to_end(&mut answer) => {}
             () = dripping => {}
         }
@@ -192,7 +188,7 @@ mod tests {
         (sent.get(), String::from_utf8_lossy(&answer).into_owned())
     }
 
-    /// What a client can send within a bound, and one byte that was under way.
+    /// The bytes that a client can send within a time limit, and one that was on the way.
     fn within(bound: Duration) -> u64 {
         bound.as_secs() + 1
     }

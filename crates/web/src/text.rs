@@ -1,4 +1,4 @@
-//! Text of users in a page: maud escapes markup, and this what would reorder or hide the text around it.
+//! Users' text in a page. maud escapes markup; this escapes characters that would reorder or hide the text around them.
 
 use std::fmt::Write;
 
@@ -6,7 +6,8 @@ use ddb_core::conversation::Needle;
 use maud::{Markup, Render, html};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Tells whether a character must not stand in a page: control characters, and what reorders or breaks lines (UAX #9).
+/// Checks whether a character is not allowed in a page: control characters, and those that reorder or break lines
+/// (UAX #9).
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -15,7 +16,7 @@ fn is_unsafe(c: char) -> bool {
         )
 }
 
-/// Returns text of one line, for attributes and names: `\n`, `\u{202e}` in place of what is unsafe.
+/// Returns text on one line, for attributes and names. Unsafe characters are escaped: `\n`, `\u{202e}`.
 pub(crate) fn line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -54,14 +55,14 @@ pub(crate) fn preview(text: &str) -> String {
     line(&short)
 }
 
-/// Returns what stands for a person: the first grapheme of the name.
+/// Returns a person's initial: the first grapheme of the name.
 pub(crate) fn initial(name: &str) -> String {
     let first = name.trim().graphemes(true).next().unwrap_or("?");
     let first: String = first.chars().take(8).collect();
     line(&first.to_uppercase())
 }
 
-/// Escapes everything but letters, digits and `-._~` for the query of a URL (RFC 3986, section 2.3).
+/// Escapes everything except letters, digits and `-._~` for the query of a URL (RFC 3986, section 2.3).
 pub(crate) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -74,7 +75,7 @@ pub(crate) fn encoded(text: &str) -> String {
     encoded
 }
 
-/// The text of a message, in its lines, with what was looked for marked.
+/// The text of a message, with its line breaks, and with the search text marked.
 pub(crate) struct Body<'a> {
     pub text: &'a str,
     pub needle: Option<&'a Needle>,
@@ -91,7 +92,7 @@ impl Render for Body<'_> {
     }
 }
 
-/// Text whose line ends stay, and whose unsafe characters are shown as what they are.
+/// Text that keeps its line breaks, and whose unsafe characters are shown escaped.
 struct Lines<'a>(&'a str);
 
 impl Render for Lines<'_> {
@@ -117,7 +118,7 @@ impl Render for Lines<'_> {
     }
 }
 
-/// Cuts a text where it holds what is looked for, in any case; never within a grapheme.
+/// Splits a text at the places that contain the search text, in any case, but never within a grapheme.
 fn marked<'a>(text: &'a str, needle: Option<&Needle>) -> Vec<(&'a str, bool)> {
     let Some(needle) = needle else {
         return vec![(text, false)];
@@ -130,7 +131,7 @@ fn marked<'a>(text: &'a str, needle: Option<&Needle>) -> Vec<(&'a str, bool)> {
     let mut parts = Vec::new();
     let (mut plain, mut from) = (0, 0);
     while from + 1 < bounds.len() {
-        // The shortest stretch of graphemes from here that holds it, and that does not from the next one.
+        // The shortest run of graphemes from here that contains it. It then begins as late as possible.
         let found = (from + 1..bounds.len())
             .take(200)
             .find(|to| needle.is_in(&text[bounds[from]..bounds[*to]]));
@@ -181,7 +182,7 @@ mod tests {
             body("Cake? cAKE!", Some("cake")),
             "<mark>Cake</mark>? <mark>cAKE</mark>!"
         );
-        // A sigma at the end of a word is another letter in lower case alone.
+        // Only in lower case, a sigma at the end of a word is another letter.
         assert_eq!(body("ΑΣ and İ", Some("ας")), "<mark>ΑΣ</mark> and İ");
         assert_eq!(body("a<b", Some("<")), "a<mark>&lt;</mark>b");
         assert_eq!(body("nothing", Some("x")), "nothing");

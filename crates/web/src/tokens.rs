@@ -1,7 +1,7 @@
-//! Tokens of a user pool: who asks, and whether the pool says so.
+//! Tokens of a user pool: who sent a request, as the pool has signed it.
 //!
-//! A token is believed where its signature is by one of the pool's keys, by RS256 and nothing else, and its claims are
-//! those of an access token of this pool. See "Verifying JSON web tokens" in the Cognito developer guide.
+//! A token is accepted if it is signed with one of the pool's keys, with RS256 only, and its claims are those of an
+//! access token of this pool. See "Verifying JSON web tokens" in the Cognito developer guide.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use tokio::time::Instant;
 
 /// How many seconds two clocks may differ.
 const LEEWAY: u64 = 60;
-/// At most how often the keys are read.
+/// The shortest time between two reads of the keys.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// The longest token that is looked at; Cognito's have about 1 KB.
+/// The longest token that is checked; Cognito's have about 1 KB.
 const MOST: usize = 8 * 1024;
 /// The longest name of a key.
 const MOST_KID: usize = 256;
 
-/// What an access token says. `exp`, `nbf` and `iss` are looked at by jsonwebtoken.
+/// The claims of an access token. jsonwebtoken checks `exp`, `nbf` and `iss`.
 #[derive(Debug, Deserialize)]
 struct Claims {
     sub: String,
@@ -30,13 +30,13 @@ struct Claims {
     client_id: Option<String>,
 }
 
-/// Why nobody is believed.
+/// Why a token is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
-    /// The token is not one of the pool, or not one for this.
+    /// The token is not from the pool, or not for this API.
     #[error("not a token of the pool")]
     NotBelieved,
-    /// The pool does not say what its keys are.
+    /// The pool's keys cannot be read.
     #[error(transparent)]
     NoKeys(#[from] KeysError),
 }
@@ -47,7 +47,7 @@ struct Known {
     read_at: Option<Instant>,
 }
 
-/// The tokens that one pool made.
+/// The tokens of one pool.
 pub struct Tokens {
     pool: PoolKeys,
     client_id: Option<String>,
@@ -61,8 +61,8 @@ impl std::fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// Believes the tokens of a pool; where `client_id` is given, only those made for that client. Nothing is contacted
-    /// before the first one.
+    /// Accepts the tokens of a pool; if `client_id` is given, only those made for that client. Nothing is contacted
+    /// before the first token.
     pub fn new(pool: PoolKeys, client_id: Option<String>) -> Self {
         Self {
             pool,
@@ -71,14 +71,14 @@ impl Tokens {
         }
     }
 
-    /// Returns the `sub` of a token that is believed.
+    /// Returns the `sub` of a token if it is accepted.
     pub(crate) async fn sub(&self, token: &str) -> Result<String, TokenError> {
         let not_believed = |_| TokenError::NotBelieved;
         if token.len() > MOST {
             return Err(TokenError::NotBelieved);
         }
         let header = decode_header(token).map_err(not_believed)?;
-        // What the header says decides nothing but which key is meant.
+        // The header only decides which key is meant.
         let kid = header.kid.filter(|kid| kid.len() <= MOST_KID);
         let kid = kid.ok_or(TokenError::NotBelieved)?;
         if header.alg != Algorithm::RS256 {
@@ -106,8 +106,8 @@ impl Tokens {
         }
     }
 
-    /// Returns a key of the pool. One that is not known may be new, so the keys are read again, but not for everybody
-    /// who makes up a name.
+    /// Returns a key of the pool. An unknown key may be new, so the keys are read again, but not for every name that
+    /// somebody makes up.
     async fn key(&self, kid: &str) -> Result<DecodingKey, TokenError> {
         let mut known = self.known.lock().await;
         if let Some(key) = known.keys.get(kid) {
@@ -127,7 +127,7 @@ impl Tokens {
     }
 }
 
-/// Returns a key that signs by RS256, with its name.
+/// Returns a key with its name, if it signs with RS256.
 fn usable(key: &Jwk) -> Option<(String, DecodingKey)> {
     let common = &key.common;
     let signs = matches!(&common.public_key_use, None | Some(PublicKeyUse::Signature));

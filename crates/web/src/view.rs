@@ -1,4 +1,4 @@
-//! The pages as HTML. Everything that is not written here goes through maud, which escapes it.
+//! The pages as HTML. maud escapes everything that is not written here.
 
 use ddb_core::conversation::Needle;
 use ddb_core::item::{ConversationRow, Message, Person};
@@ -10,22 +10,22 @@ use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::read::{Entry, Search, Transcript};
 use crate::text::{Body, encoded, initial, line, preview};
 
-/// What a page says of where it acts, and as whom.
+/// The target and the person of the pages, and how they are shown.
 #[derive(Debug, Clone)]
 pub struct Setting {
     /// The target and the table, as commands show them.
     pub target: String,
-    /// Whether real data is there.
+    /// Whether the table has real data.
     pub production: bool,
-    /// Whose conversations these are.
+    /// The person whose conversations these are.
     pub me: UserId,
     /// Their name.
     pub name: String,
-    /// The zone that times are shown in.
+    /// The time zone that times are shown in.
     pub zone: Zone,
     /// The conversation that is open at first.
     pub open: Option<ConversationId>,
-    /// Whether pages write. What was opened for reading cannot, whatever this says.
+    /// Whether pages can write. Pages that were opened for reading cannot, whatever this says.
     pub writes: bool,
 }
 
@@ -47,7 +47,7 @@ fn day(zone: Zone, key: &SortKey) -> String {
     clock(zone, key, "%A, %-d %B %Y").unwrap_or_else(|| "Unknown time".to_owned())
 }
 
-/// One of eight colors, the same for a person everywhere.
+/// Returns one of eight colors, always the same for a person.
 fn color(id: UserId) -> String {
     let last = id
         .uuid()
@@ -99,8 +99,8 @@ fn class(setting: Option<&Setting>, of: &str) -> String {
     }
 }
 
-/// A page without conversations: an error, or the one that goes on. Whoever may not look is not told where this acts, and
-/// as whom: there is no setting then.
+/// Returns a page without conversations: an error, or one that leads to the next page. A browser that has no access is
+/// not shown the target and the person: there is no setting then.
 pub(crate) fn notice(
     setting: Option<&Setting>,
     title: &str,
@@ -179,7 +179,7 @@ impl Frame<'_> {
         }
     }
 
-    /// The page without an open conversation.
+    /// Returns the page without an open conversation.
     pub fn home(&self) -> Markup {
         self.page(
             "Conversations",
@@ -233,7 +233,7 @@ impl Frame<'_> {
         }
     }
 
-    /// A conversation.
+    /// Returns the page of a conversation.
     pub fn conversation(
         &self,
         id: ConversationId,
@@ -333,7 +333,7 @@ impl Frame<'_> {
         }
     }
 
-    /// What a search found.
+    /// Returns the page of a search's results.
     pub fn search(
         &self,
         id: ConversationId,
@@ -368,7 +368,7 @@ impl Frame<'_> {
         )
     }
 
-    /// An item as it is stored.
+    /// Returns the page of an item as it is stored.
     pub fn raw(&self, id: ConversationId, key: &SortKey, json: &str) -> Markup {
         let (title, other) = self.title(&[]);
         let escaped: Vec<String> = json.lines().map(line).collect();
@@ -387,11 +387,11 @@ impl Frame<'_> {
     }
 }
 
-/// What stands in the form.
+/// The content of the form.
 #[derive(Debug, Default)]
 pub(crate) struct Writing {
     pub text: String,
-    /// Why it was not written.
+    /// Why the text was not written.
     pub why: Option<String>,
 }
 

@@ -12,11 +12,11 @@ use crate::served;
 const SEEDED: &str = "5ae290ed-55d1-47a0-bc6d-fe2bc2700399";
 
 impl Suite {
-    /// Adds what is measured to a report; `quick` leaves out what takes minutes.
+    /// Measures the parts, and adds the results to a report. `quick` leaves out what takes minutes.
     ///
     /// # Errors
     ///
-    /// Where a run fails. What was measured before it is in the report.
+    /// If a run fails. The report then has what was measured before it.
     pub fn run(&self, parts: &[Part], quick: bool, report: &mut Report) -> io::Result<()> {
         const SIZES: [&str; 4] = ["2000", "10000", "100000", "1000000"];
         const LARGER: [&str; 4] = ["10000", "100000", "300000", "1000000"];
@@ -88,7 +88,7 @@ impl Suite {
             traced: false,
             contenders,
         };
-        // The shortest one: a few more rounds cost nothing.
+        // This is the shortest case: a few more rounds cost nothing.
         self.measure(report, case, self.rounds * 4)
     }
 
@@ -99,7 +99,7 @@ impl Suite {
             who: "ours",
             make: Box::new(move || {
                 let mut command = self.own("seed", url);
-                // A conversation of its own each time: there is something to write.
+                // A new conversation each time, so that there is something to write.
                 command.args(["--group-uuid", &uuid::Uuid::new_v4().to_string()]);
                 command
             }),
@@ -117,7 +117,7 @@ impl Suite {
         self.measure(report, case, self.rounds)
     }
 
-    /// The newest messages of a conversation, as the application's pages ask for them.
+    /// Measures requests for the newest messages of a conversation, as the application's pages send them.
     fn served(&self, report: &mut Report) -> io::Result<()> {
         const REQUESTS: u64 = 600;
         const WHAT: &str = "GET /api/messages/ID, 200 a second";
@@ -145,7 +145,7 @@ impl Suite {
         Ok(())
     }
 
-    /// What waits for news and gets none.
+    /// Measures what waits for news and gets none.
     fn idle(&self, report: &mut Report) -> io::Result<()> {
         const SPAN: Duration = Duration::from_secs(10);
         const WHAT: &str = "10 seconds without news";
@@ -260,7 +260,7 @@ impl Suite {
         Ok(file.to_string_lossy().into_owned())
     }
 
-    /// How the embedded engine grows: each of its ways to read, on one conversation of so many messages.
+    /// Measures how the embedded engine scales: each way to read, on one conversation of `items` messages.
     fn on_the_engine(&self, report: &mut Report, items: &str) -> io::Result<()> {
         let engine = self.store()?;
         let url = engine.url.as_str();

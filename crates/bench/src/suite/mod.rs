@@ -1,4 +1,4 @@
-//! What is measured: each case with its contenders, in turn, several times.
+//! Measures each case with its contenders, in turn, several times.
 
 mod cases;
 mod processes;
@@ -38,7 +38,7 @@ pub enum Part {
     Engine,
 }
 
-/// Makes the command of one run.
+/// A function that returns the command of one run.
 type Make<'a> = Box<dyn Fn() -> Command + 'a>;
 
 struct Contender<'a> {
@@ -52,11 +52,11 @@ struct Case<'a> {
     items: Option<u64>,
     /// Whether system calls are counted, too.
     traced: bool,
-    /// The first one is what the others are compared with.
+    /// The others are compared with the first one.
     contenders: Vec<Contender<'a>>,
 }
 
-/// Which peers are here.
+/// Which peers are installed.
 #[derive(Debug, Default)]
 struct Peers {
     boto3: bool,
@@ -110,7 +110,7 @@ impl Suite {
         Ok(suite)
     }
 
-    /// A command in an environment of its own: dummy credentials, an empty home.
+    /// Returns a command with its own environment: dummy credentials, an empty home.
     fn command(&self, program: impl AsRef<OsStr>, url: &str) -> Command {
         let mut command = Command::new(program);
         command
@@ -120,7 +120,7 @@ impl Suite {
                 ("AWS_ACCESS_KEY_ID", "local"),
                 ("AWS_SECRET_ACCESS_KEY", "local"),
                 ("AWS_REGION", "us-east-1"),
-                // What boto3 reads.
+                // The variable that boto3 reads.
                 ("AWS_DEFAULT_REGION", "us-east-1"),
                 ("AWS_ENDPOINT_URL_DYNAMODB", url),
                 ("AWS_PAGER", ""),
@@ -134,7 +134,7 @@ impl Suite {
         self.command(self.binaries.join(utility), url)
     }
 
-    /// A utility of ours with its options, under a name in the result.
+    /// Returns a utility of ours with its options, under a name in the result.
     fn named<'a>(
         &'a self,
         who: &'static str,
@@ -188,7 +188,7 @@ impl Suite {
         })
     }
 
-    /// One request with a canned signature, and nothing made of the answer.
+    /// Sends one request with a canned signature, and ignores the answer.
     fn curl<'a>(&'a self, url: &'a str, operation: &'a str) -> Option<Contender<'a>> {
         self.peers.curl.then(|| Contender {
             who: "curl",
@@ -209,7 +209,7 @@ impl Suite {
         })
     }
 
-    /// It takes a port of this machine in place of a URL.
+    /// Runs dynein, which takes a port of this machine instead of a URL.
     fn dynein<'a>(&'a self, url: &'a str, arguments: &'a [&'a str]) -> Option<Contender<'a>> {
         let port = url.rsplit(':').next()?;
         self.peers.dynein.then(|| Contender {
@@ -251,7 +251,7 @@ impl Suite {
         Ok(())
     }
 
-    /// Runs a command of ours once, as a case of its own.
+    /// Runs a command of ours once, as a separate case.
     fn once(
         &self,
         report: &mut Report,

@@ -1,14 +1,14 @@
-//! What the contenders run beside: processes that end with their value, and a folder that goes with it.
+//! What the contenders need: processes that end when their value is dropped, and a folder that is removed then.
 
 use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-/// A process that ends with this value.
+/// A process that ends when this value is dropped.
 pub struct Process(Child);
 
 impl Process {
-    /// Starts a command; what it prints is thrown away.
+    /// Starts a command, and discards its output.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null());
         Ok(Self(command.stderr(Stdio::null()).spawn()?))
@@ -27,16 +27,16 @@ impl Drop for Process {
     }
 }
 
-/// A server that ends with this value.
+/// A server that ends when this value is dropped.
 pub struct Server {
     process: Process,
-    /// Where it is.
+    /// Its URL.
     pub url: String,
     _stdin: Option<ChildStdin>,
 }
 
 impl Server {
-    /// Starts a command whose output holds its URL.
+    /// Starts a command whose output contains its URL.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Process(command.stderr(Stdio::null()).spawn()?);
@@ -64,12 +64,12 @@ impl Server {
     }
 }
 
-/// An empty folder, gone at the end. (The crate for that wants more of `rustix` than the tools do, and they would
-/// be built anew for the bench.)
+/// An empty folder, which is removed at the end. (The crate for that needs more of `rustix` than the tools do, and
+/// they would be built again for the bench.)
 pub struct Home(pub PathBuf);
 
 impl Home {
-    /// Makes it among the temporary ones.
+    /// Creates it in the system's temporary folder.
     pub fn new() -> io::Result<Self> {
         let path = std::env::temp_dir().join(format!("ddb-bench-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&path)?;
@@ -79,7 +79,7 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        // What cannot be removed stays where the system clears up.
+        // If it cannot be removed, it stays where the system cleans up.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -10,24 +10,24 @@ use ddb_core::error::root_cause;
 
 use super::{CognitoTarget, PoolId};
 
-/// The most bytes that a set of keys has. Cognito's has two keys, less than 1 KB.
+/// The most bytes that a set of keys may have. Cognito's has two keys, less than 1 KB.
 const MOST: usize = 64 * 1024;
 /// Where the keys are, below the pool's own URL.
 const PATH: &str = "/.well-known/jwks.json";
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Says why there are no keys.
+/// The reason why there are no keys.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{url}: {reason}")]
 pub struct KeysError {
-    /// Where they were asked for.
+    /// The URL of the request.
     pub url: String,
     /// What went wrong.
     pub reason: String,
 }
 
-/// Where the public keys of a pool are: `ENDPOINT/POOL/.well-known/jwks.json`. Anybody may read them.
+/// Where the public keys of a pool are: `ENDPOINT/POOL/.well-known/jwks.json`. Anyone can read them.
 #[derive(Debug, Clone)]
 pub struct PoolKeys {
     connection: Connection,
@@ -66,12 +66,12 @@ fn host(region: &str) -> String {
 }
 
 impl PoolKeys {
-    /// Returns who signs: the claim `iss` of every token of the pool, AWS's own URL whatever the endpoint.
+    /// Returns the issuer: the claim `iss` of every token of the pool. It is AWS's own URL, whatever the endpoint.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Returns where the keys are.
+    /// Returns the URL of the keys.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -80,7 +80,7 @@ impl PoolKeys {
     ///
     /// # Errors
     ///
-    /// Where nobody answers, or with something else.
+    /// If there is no answer, if its status is not 200, or if it is too large.
     pub async fn read(&self) -> Result<Vec<u8>, KeysError> {
         let failed = |reason: String| KeysError {
             url: self.url.clone(),
@@ -102,7 +102,7 @@ impl PoolKeys {
             .interceptor(self.connection.only_to())
             .serializer(|_: ()| {
                 let mut request = HttpRequest::empty();
-                // The endpoint, and its path, are put before it.
+                // The client puts the endpoint and its path before it.
                 request.set_uri(PATH)?;
                 Ok(request)
             })
@@ -122,7 +122,7 @@ impl PoolKeys {
     }
 }
 
-/// There is no error of the service: every status is looked at afterwards.
+/// The error type of the service, which is never used: every status is checked afterwards.
 #[derive(Debug, thiserror::Error)]
 #[error("no keys")]
 struct NotKeys;

@@ -1,4 +1,4 @@
-//! The people of a Cognito user pool, and how they match the users of the database.
+//! The users of a Cognito user pool, and how they match the users of the database.
 
 mod keys;
 mod reconcile;
@@ -17,23 +17,23 @@ pub use keys::{KeysError, PoolKeys};
 pub use reconcile::{Change, Identity, Reconciliation};
 pub use target::{CognitoTarget, PoolId, PoolIdError};
 
-/// The one operation on user pools.
+/// The only operation on user pools.
 const LIST_USERS: &str = "ListUsers";
-/// The attribute that holds a handle.
+/// The attribute that contains the handle.
 const HANDLE: &str = "preferred_username";
-/// The most users that ListUsers gives at a time.
+/// The most users that ListUsers returns at a time.
 const PAGE: i32 = 60;
 
 /// One user of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CognitoUser {
-    /// `preferred_username`, where there is one.
+    /// `preferred_username`, if there is one.
     pub handle: Option<String>,
-    /// The id that never changes, where the service says it.
+    /// The id that never changes, if the service returns it.
     pub sub: Option<String>,
     /// The name to sign in with.
     pub username: String,
-    /// The e-mail address, where there is one.
+    /// The e-mail address, if there is one.
     pub email: Option<String>,
     /// CONFIRMED, UNCONFIRMED, FORCE_CHANGE_PASSWORD and so on.
     pub status: String,
@@ -65,15 +65,15 @@ impl From<UserType> for CognitoUser {
     }
 }
 
-/// Says why a text is not a filter.
+/// The error for a text that is not a filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write it as ATTRIBUTE=VALUE, or ATTRIBUTE^=VALUE for a beginning: `{0}`")]
 pub struct FilterError(String);
 
-/// Keeps the users whose attribute is a value, or begins with it.
+/// A filter for the users whose attribute has a value, or begins with it.
 ///
 /// Wire format: `email ^= "ann"`, with quotes and backslashes of the value escaped. See Filter of
-/// ListUsers in the Cognito API reference; which attributes can be searched is up to the service.
+/// ListUsers in the Cognito API reference; the service decides which attributes can be searched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter(String);
 
@@ -93,7 +93,7 @@ impl FromStr for Filter {
             return Err(wrong());
         }
         let value = value.trim();
-        // Whoever knows the service's own notation quotes the value already.
+        // The value may already be quoted, as in the service's own notation.
         let value = value
             .strip_prefix('"')
             .and_then(|value| value.strip_suffix('"'))
@@ -125,13 +125,12 @@ impl UserPool {
         &self.destination
     }
 
-    /// Streams the users of the pool, page by page, until the service gives no token any more: a page
-    /// may be short, or empty. All attributes are asked for, since naming one fails as soon as a single
-    /// user lacks it.
+    /// Streams the users of the pool, page by page, until the service returns no more tokens: a page may be short,
+    /// or empty. All attributes are requested, since naming one fails if a single user lacks it.
     ///
     /// # Errors
     ///
-    /// The stream ends after the first error. Throttling is answered with backoff first.
+    /// The stream ends after the first error. Throttled requests are retried with backoff first.
     pub fn users(
         &self,
         filter: Option<Filter>,

@@ -1,30 +1,30 @@
-//! Matching the users of a pool with those of the database, by handle.
+//! Matches the users of a pool with those of the database, by handle.
 
 use std::collections::BTreeMap;
 
 use super::CognitoUser;
 
-/// What the database says about one user.
+/// One user of the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// `handle`.
     pub handle: String,
-    /// `cognito_user_id`, where there is one.
+    /// `cognito_user_id`, if there is one.
     pub cognito_user_id: Option<String>,
 }
 
-/// One row that has another Cognito id than the pool.
+/// A row whose Cognito id differs from the pool's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Whose row.
+    /// The handle of the row.
     pub handle: String,
-    /// The id that is there.
+    /// The current id.
     pub from: Option<String>,
     /// The `sub` of the pool's user.
     pub to: String,
 }
 
-/// Says how pool and database fit. Every user of either side is in exactly one of the lists.
+/// How the pool and the database match. Every user of either side is in exactly one of the lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reconciliation {
     /// Rows that have to change.
@@ -33,11 +33,11 @@ pub struct Reconciliation {
     pub unchanged: Vec<String>,
     /// Handles of the pool that no row has.
     pub unmatched_in_pool: Vec<String>,
-    /// Handles of rows that nobody in the pool has.
+    /// Handles of rows that no user of the pool has.
     pub unmatched_in_database: Vec<String>,
     /// Names of users of the pool that have no handle, or no `sub`.
     pub without_handle: Vec<String>,
-    /// Handles that several users of the pool, or several rows, have. None of them is guessed.
+    /// Handles that several users of the pool, or several rows, have. None of them is picked.
     pub ambiguous: Vec<String>,
 }
 
@@ -153,7 +153,7 @@ mod tests {
     }
 
     proptest! {
-        /// After the changes are made nothing is left to change, and the order of neither side matters.
+        /// After the changes, nothing is left to change. The order of the users and the rows does not matter.
         #[test]
         fn p25_a_second_run_changes_nothing(
             pool in prop::collection::vec((0u8..12, 0u8..40), 0..20),

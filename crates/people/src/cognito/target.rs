@@ -9,7 +9,7 @@ use ddb_core::environment::{Environment, Given, NotUnicode};
 
 use super::UserPool;
 
-/// Where requests to user pools go.
+/// The service that has the user pools.
 const COGNITO: Service = Service::new(
     "Cognito Identity Provider",
     &[ENDPOINT],
@@ -18,15 +18,15 @@ const COGNITO: Service = Service::new(
 /// The variable that names its local endpoint.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER";
 
-/// Leads a local command to the real service: the one word that does.
+/// The word that sends a local command to the real service.
 const AWS: &str = "aws";
 
-/// Says why a text is not the id of a user pool.
+/// The error for a text that is not the id of a user pool.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a user pool, such as eu-central-1_AbCdEfGhI: `{0}`")]
 pub struct PoolIdError(String);
 
-/// Identifies a user pool: its region, an underscore, and letters and digits. See UserPoolId of
+/// The id of a user pool: its region, an underscore, and letters and digits. See UserPoolId of
 /// ListUsers in the Cognito API reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolId(String);
@@ -68,12 +68,12 @@ impl FromStr for PoolId {
     }
 }
 
-/// Names where requests to a user pool go.
+/// Where requests to a user pool go.
 #[derive(Debug, Clone)]
 pub enum CognitoTarget {
     /// An endpoint that is not AWS.
     Local(Local),
-    /// The real service, asked by a local command: the word `aws` instead of an endpoint.
+    /// The real service, called by a local command: the word `aws` instead of an endpoint.
     Aws(Box<Prod>),
     /// The real service, in production.
     Prod(Box<Prod>),
@@ -89,12 +89,12 @@ impl fmt::Display for CognitoTarget {
 }
 
 impl CognitoTarget {
-    /// Tells whether this is AWS itself.
+    /// Checks whether this is the real service in production.
     pub fn is_production(&self) -> bool {
         matches!(self, Self::Prod(_))
     }
 
-    /// Finds the endpoint of a pool. Where no region is named, it is that of the pool.
+    /// Finds the endpoint of a pool. If no region is named, uses the pool's.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl CognitoTarget {
         Local::resolve(&options, environment).map(Self::Local)
     }
 
-    /// Tells whether the endpoint that was given, or that of the variable instead, is the word that means the real service.
+    /// Checks whether the given endpoint, or else the variable's, is the word that means the real service.
     pub fn is_aws(
         endpoint_url: Option<&str>,
         environment: &Environment,
@@ -137,13 +137,13 @@ impl CognitoTarget {
         Ok(named == Some(AWS))
     }
 
-    /// Makes a client of one pool. Nothing is contacted.
+    /// Returns a client of one pool. Nothing is contacted.
     pub fn cognito(&self, pool: PoolId) -> UserPool {
         let client = aws_client!(aws_sdk_cognitoidentityprovider, &self.connection());
         UserPool::new(client, pool, &self.to_string())
     }
 
-    /// Returns the way there.
+    /// Returns the connection to the service.
     pub(super) fn connection(&self) -> Connection {
         match self {
             Self::Local(local) => local.connection(),

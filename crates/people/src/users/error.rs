@@ -1,4 +1,4 @@
-//! Why a user cannot be had.
+//! Errors of reading and writing users.
 
 use std::path::PathBuf;
 
@@ -10,16 +10,16 @@ use super::postgres::{Address, PostgresError};
 /// What can be wrong with a users file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileProblem {
-    /// The first line is another one.
+    /// The first line is not the header.
     #[error("the header must be uuid,display_name,handle,email,cognito_user_id")]
     Header,
-    /// A field that has to be there is blank.
+    /// A required field is blank.
     #[error("no {0}")]
     Blank(&'static str),
-    /// The id is not one.
+    /// The id is not a UUID.
     #[error("{0}")]
     Uuid(KeyError),
-    /// Two lines have one id.
+    /// Two lines have the same id.
     #[error("the uuid is already on line {0}")]
     DoubledUuid(u64),
     /// The bytes are not UTF-8.
@@ -30,25 +30,25 @@ pub enum FileProblem {
     Csv(String),
 }
 
-/// Says why a user cannot be had.
+/// An error of reading or writing users.
 #[derive(Debug, thiserror::Error)]
 pub enum UsersError {
-    /// Nobody has the handle or the id.
+    /// No user has the handle or the id.
     #[error("no user `{wanted}` (users: {origin})")]
     NotFound {
         /// The handle or the id.
         wanted: String,
-        /// Where was looked.
+        /// The source that was searched.
         origin: String,
-        /// The handles that are there, where they are known: the first few.
+        /// The first few handles of the source, if they are known.
         known: Option<Vec<String>>,
     },
-    /// Several users have one handle; none of them is guessed.
+    /// Several users have the same handle; none of them is picked.
     #[error("the handle `{handle}` has {} users in {origin}: {}", ids.len(), join(ids))]
     Doubled {
         /// The handle.
         handle: String,
-        /// Where was looked.
+        /// The source that was searched.
         origin: String,
         /// Their ids.
         ids: Vec<UserId>,
@@ -77,19 +77,19 @@ pub enum UsersError {
         /// What went wrong.
         error: PostgresError,
     },
-    /// A database is needed, and none is named.
+    /// A database is needed, but none is named.
     #[error("no users database is named")]
     NoDatabase {
-        /// Whether it would be one of production.
+        /// Whether it would be a production database.
         production: bool,
     },
-    /// Production, and no users of production are named.
+    /// Production was asked for, but no users of production are named.
     #[error("the users are the built-in ones, whose ids are not those of production")]
     LocalUsers,
-    /// A variable that would name the users is no text.
+    /// A variable that names the users is not Unicode.
     #[error(transparent)]
     NotUnicode(#[from] NotUnicode),
-    /// A users file is not of its form.
+    /// A users file is malformed.
     #[error("{file}, line {line}: {problem}")]
     Malformed {
         /// The file.
@@ -102,12 +102,12 @@ pub enum UsersError {
 }
 
 impl UsersError {
-    /// Says which database an error is about.
+    /// Adds to an error which database it is about.
     pub fn of_database(address: &Address) -> impl FnOnce(PostgresError) -> Self + use<> {
         Self::in_database(&address.to_string())
     }
 
-    /// Says which database an error is about: by its host and name, or by where its URL came from.
+    /// Adds to an error which database it is about: its host and name, or where its URL came from.
     pub(super) fn in_database(shown: &str) -> impl FnOnce(PostgresError) -> Self + use<> {
         let database = shown.to_owned();
         |error| Self::Database { database, error }

@@ -43,7 +43,7 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Vec<User>, UsersError> {
     Ok(users)
 }
 
-/// A users file that is written: who is in it already stays there.
+/// A users file to write to. Users that are already in it stay.
 #[derive(Debug)]
 pub struct UsersFile {
     path: PathBuf,
@@ -55,7 +55,7 @@ impl UsersFile {
     ///
     /// # Errors
     ///
-    /// [`UsersError::Unreadable`], and [`UsersError::Malformed`] where it is something else.
+    /// [`UsersError::Unreadable`], and [`UsersError::Malformed`] if it is not a users file.
     pub fn open(path: &Path) -> Result<Self, UsersError> {
         let path = path.to_owned();
         let users = match std::fs::read(&path) {
@@ -72,8 +72,8 @@ impl UsersFile {
         &self.path
     }
 
-    /// Adds somebody. Of whoever is in it already, name and handle are replaced. A blank one becomes the other, or
-    /// the id: a users file has none that is blank.
+    /// Adds a user, or replaces the name and the handle of one that is already in it. A blank name becomes the
+    /// handle, a blank handle the id: a users file has no blank ones.
     pub fn put(&mut self, user: User) {
         let first = |texts: [&str; 3]| {
             let found = texts.into_iter().find(|text| !text.trim().is_empty());
@@ -95,7 +95,7 @@ impl UsersFile {
         }
     }
 
-    /// Writes it whole: another file takes its place, so that it is never there in part.
+    /// Writes the whole file: a new file replaces it, so it is never partly written.
     ///
     /// # Errors
     ///
@@ -108,7 +108,7 @@ impl UsersFile {
         self.replace().map_err(unwritable)
     }
 
-    /// Finds out whether it can be written, and leaves it as it is.
+    /// Checks whether the file can be written, without changing it.
     ///
     /// # Errors
     ///
@@ -122,7 +122,7 @@ impl UsersFile {
         })
     }
 
-    /// Returns where the file stands before it takes its place.
+    /// Returns the path of the new file, before it replaces the old one.
     fn beside(&self) -> PathBuf {
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.ddb-new", std::process::id()));
@@ -146,7 +146,7 @@ impl UsersFile {
         let new = self.beside();
         let written = std::fs::write(&new, bytes).and_then(|()| std::fs::rename(&new, &self.path));
         if written.is_err() {
-            // What is left is of no use.
+            // The new file is of no use.
             let _ = std::fs::remove_file(&new);
         }
         written
@@ -168,7 +168,7 @@ fn user(record: &StringRecord) -> Result<User, FileProblem> {
     })
 }
 
-/// Says what is wrong without the position, which is said already.
+/// Describes what is wrong, without the position, which the message already has.
 fn problem(error: &csv::Error) -> FileProblem {
     match error.kind() {
         csv::ErrorKind::UnequalLengths {
@@ -227,7 +227,7 @@ mod tests {
         let users = parse("people.csv", &std::fs::read(&path).unwrap()).unwrap();
         assert_eq!(users[..2], [somebody(ID, "three"), somebody(other, "two")]);
         assert_eq!(users[2].display_name, users[2].uuid.to_string());
-        // Nothing is left beside it, and what is no users file is not touched.
+        // No other file is left, and a file that is not a users file is not changed.
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         std::fs::write(&path, "no users\n").unwrap();
         assert!(UsersFile::open(&path).is_err());

@@ -1,4 +1,4 @@
-//! The people of the application: who has which handle, and which id.
+//! The application's users, their handles and their ids.
 
 mod error;
 mod file;
@@ -40,7 +40,7 @@ pub struct User {
 }
 
 impl User {
-    /// Returns what items say about this user.
+    /// Returns this user as items describe them.
     pub fn person(&self) -> Person {
         Person {
             id: self.uuid,
@@ -56,7 +56,7 @@ enum People {
     Database(Box<Lasting>),
 }
 
-/// Answers who is who, from one source that was chosen once; never from two.
+/// The users of one source. It is chosen once, and sources are never mixed.
 #[derive(Debug)]
 pub struct Users {
     source: Source,
@@ -64,11 +64,11 @@ pub struct Users {
 }
 
 impl Users {
-    /// Takes the users that are part of this program.
+    /// Returns the users that are built into this program.
     ///
     /// # Errors
     ///
-    /// Never for the file that is embedded; a test reads it.
+    /// None for the embedded file, which a test reads.
     pub fn built_in() -> Result<Self, UsersError> {
         Ok(Self {
             source: Source::BuiltIn,
@@ -80,7 +80,7 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// As [`Users::built_in`].
+    /// The same as [`Users::built_in`].
     pub fn seed() -> Result<Vec<User>, UsersError> {
         file::parse("users.csv", BUILT_IN.as_bytes())
     }
@@ -110,10 +110,10 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// [`UsersError::NotFound`], [`UsersError::Doubled`], and what a database answers with.
+    /// [`UsersError::NotFound`], [`UsersError::Doubled`], and the errors of a database.
     pub async fn by_handle(&self, handle: &Handle) -> Result<User, UsersError> {
         let mut found = self.find(Wanted::Handle(handle)).await?;
-        // Two handles that differ in case alone are told apart by whoever types one exactly.
+        // If two handles differ only in case, the one that is typed exactly is meant.
         let exactly = |user: &User| user.handle == handle.as_str();
         if found.iter().any(exactly) {
             found.retain(exactly);
@@ -121,11 +121,11 @@ impl Users {
         self.only(handle.as_str(), found)
     }
 
-    /// Finds the user that somebody named.
+    /// Finds a user by id or by handle.
     ///
     /// # Errors
     ///
-    /// As [`Users::by_handle`].
+    /// The same as [`Users::by_handle`].
     pub async fn named(&self, name: &PersonName) -> Result<User, UsersError> {
         match name {
             PersonName::Id(id) => self.by_id(*id).await,
@@ -137,7 +137,7 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// As [`Users::by_handle`].
+    /// The same as [`Users::by_handle`].
     pub async fn by_id(&self, id: UserId) -> Result<User, UsersError> {
         let found = self.find(Wanted::Id(id)).await?;
         self.only(&id.to_string(), found)
@@ -147,7 +147,7 @@ impl Users {
     ///
     /// # Errors
     ///
-    /// As [`Users::by_handle`].
+    /// The same as [`Users::by_handle`].
     pub async fn by_cognito_user_id(&self, sub: &str) -> Result<User, UsersError> {
         let found = self.find(Wanted::CognitoId(sub)).await?;
         self.only(sub, found)
@@ -169,7 +169,7 @@ impl Users {
         Ok(listed.iter().filter(is_wanted).cloned().collect())
     }
 
-    /// Takes the one user that was found.
+    /// Returns the user that was found, if there is exactly one.
     fn only(&self, wanted: &str, mut found: Vec<User>) -> Result<User, UsersError> {
         if found.len() > 1 {
             return Err(UsersError::Doubled {
@@ -188,7 +188,7 @@ impl Users {
                 let handles = listed.iter().take(FEW).map(|user| user.handle.clone());
                 Some(handles.collect())
             }
-            // A database is asked only for whoever is wanted.
+            // A database is only asked for the user that is wanted.
             People::Database(_) => None,
         };
         UsersError::NotFound {
@@ -199,7 +199,7 @@ impl Users {
     }
 }
 
-/// A user whom a source that fails would know is not known.
+/// If the source fails, the user counts as unknown.
 impl FindPerson for Users {
     async fn find_person(&self, id: UserId) -> Option<Person> {
         Some(self.by_id(id).await.ok()?.person())

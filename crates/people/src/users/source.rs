@@ -8,7 +8,7 @@ use ddb_core::environment::{Environment, Given};
 use super::postgres::{Address, Lasting};
 use super::{People, Users, UsersError};
 
-/// Names where users come from.
+/// Where users come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The seed users that are part of this program.
@@ -29,7 +29,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// What was said about the database.
+/// The options for the database.
 #[derive(Debug, Clone, Default)]
 pub struct DatabaseOptions<'a> {
     /// Its URL.
@@ -38,7 +38,7 @@ pub struct DatabaseOptions<'a> {
     pub ca: Option<PathBuf>,
 }
 
-/// What was said about users.
+/// The options for users.
 #[derive(Debug, Clone, Default)]
 pub struct UsersOptions<'a> {
     /// A CSV file of users.
@@ -49,11 +49,11 @@ pub struct UsersOptions<'a> {
     pub production: bool,
 }
 
-/// Where the URL of a database is looked for, in order.
+/// The variables that may contain the URL of a database, in order.
 const LOCAL_VARIABLES: [&str; 2] = ["DATABASE_URL", "CONNECTION_URL"];
 const PRODUCTION_VARIABLES: [&str; 2] = ["PROD_DATABASE_URL", "PROD_CONNECTION_URL"];
 
-/// Names the source of users, before anything is opened.
+/// The source of users, before anything is opened.
 #[derive(Debug, Clone)]
 pub enum UsersPlan {
     /// The seed users that are part of this program.
@@ -64,11 +64,11 @@ pub enum UsersPlan {
     Postgres(Box<Address>),
 }
 
-/// Finds the database of users, where one is needed. Nothing is opened.
+/// Finds the users database, for commands that need one. Nothing is opened.
 ///
 /// # Errors
 ///
-/// [`UsersError::Database`] where the URL cannot be used, [`UsersError::NoDatabase`].
+/// [`UsersError::Database`] if the URL cannot be used, and [`UsersError::NoDatabase`].
 pub fn database(
     options: &DatabaseOptions<'_>,
     production: bool,
@@ -89,12 +89,12 @@ pub fn database(
 }
 
 impl UsersPlan {
-    /// Chooses the source: a file, a database by option or variable, and, locally only, the built-in
-    /// users. The `PG*` variables never choose. Nothing is opened.
+    /// Chooses the source: a file, a database that an option or a variable names, or, locally only, the built-in
+    /// users. The `PG*` variables never choose a source. Nothing is opened.
     ///
     /// # Errors
     ///
-    /// [`UsersError::Database`] where the URL cannot be used, [`UsersError::LocalUsers`].
+    /// [`UsersError::Database`] if the URL cannot be used, and [`UsersError::LocalUsers`].
     pub fn choose(
         options: &UsersOptions<'_>,
         environment: &Environment,
@@ -137,7 +137,7 @@ impl UsersPlan {
     ///
     /// # Errors
     ///
-    /// [`UsersError`]. A source that was chosen and fails is never replaced by another.
+    /// [`UsersError`]. If the chosen source fails, no other is tried.
     pub async fn open(self) -> Result<Users, UsersError> {
         match self {
             Self::BuiltIn => Users::built_in(),

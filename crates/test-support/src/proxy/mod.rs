@@ -1,4 +1,4 @@
-//! Stands between a command and an engine, and does to requests what networks and busy services do.
+//! A proxy between a command and an engine. It does to requests what networks and busy services do.
 
 mod traffic;
 
@@ -17,36 +17,37 @@ use crate::http::{Answer, Breakage, Request, Server, forward};
 use crate::{Ran, Tool};
 pub use traffic::Traffic;
 
-/// What befalls one request.
+/// What happens to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// The service asks for less load. The engine never sees the request.
     Throttled,
     /// The service fails with status 500. The engine never sees the request.
     ServerError,
-    /// No answer comes, and the connection stays open.
+    /// No answer arrives, and the connection stays open.
     Hung,
-    /// The answer comes byte by byte.
+    /// The answer arrives byte by byte.
     Dripped,
     /// The connection is reset before the engine sees the request.
     Reset,
     /// The server ends its half of the connection before the engine sees the request.
     HalfClosed,
-    /// Half of the engine's answer comes.
+    /// Half of the engine's answer arrives.
     Truncated,
-    /// The answer is no JSON. The engine never sees the request.
+    /// The answer is not JSON. The engine never sees the request.
     Garbage,
-    /// The engine does what it is asked to, and nobody hears of it.
+    /// The engine does what it is asked to, but the answer is lost.
     ReplyLost,
-    /// The engine takes a part of a batch, at random, and leaves the rest unprocessed. Of statements, each says so.
+    /// The engine processes a random part of a batch, and leaves the rest unprocessed. Each statement of
+    /// the rest gets an error.
     Unprocessed,
-    /// A page comes without items, and with the place to go on from.
+    /// A page arrives without items, but with the key to continue from.
     EmptyPage,
-    /// A query of an index finds what the index held when it was first asked, or nothing.
+    /// A query of an index returns what the index contained when it was first queried, or nothing.
     StaleIndex,
-    /// A transaction meets another one. The engine never sees it.
+    /// A transaction conflicts with another one, or is throttled. The engine never sees it.
     Cancelled,
-    /// The request waits until so many others were answered, or until nothing else comes by.
+    /// The request waits until this many others have been answered, or until none has been for a while.
     Held(u8),
     /// The client is killed before the engine sees the request.
     KilledBefore,
@@ -55,7 +56,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// What a service that is unwell does to any request: it never answers as it should.
+    /// What an unhealthy service does to any request: it never answers as it should.
     pub const UNWELL: [Self; 8] = [
         Self::Throttled,
         Self::ServerError,
@@ -67,7 +68,7 @@ impl Fault {
         Self::Garbage,
     ];
 
-    /// What a command survives by trying again.
+    /// What a command survives by retrying.
     const PASSING: [Self; 8] = [
         Self::Throttled,
         Self::ServerError,
@@ -91,7 +92,7 @@ impl Fault {
     }
 }
 
-/// A proxy before an engine, on 127.0.0.1. It ends when this value is dropped.
+/// A proxy in front of an engine, on 127.0.0.1. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     server: Server,
@@ -108,7 +109,7 @@ struct State {
     aimed: Condvar,
 }
 
-/// What ends where the client is killed.
+/// What ends if the client is killed.
 #[derive(Debug, Clone)]
 enum Victim {
     /// A process, by its id.
@@ -118,7 +119,7 @@ enum Victim {
 }
 
 impl Proxy {
-    /// Starts a proxy. `plan` is told the number of the request, from 0, and says what befalls it.
+    /// Starts a proxy. `plan` gets the number of the request, from 0, and returns what happens to it.
     pub fn start(
         engine: &str,
         plan: impl Fn(usize, &Request) -> Option<Fault> + Send + Sync + 'static,
@@ -126,7 +127,7 @@ impl Proxy {
         Self::start_in(&Traffic::default(), engine, plan)
     }
 
-    /// Starts a proxy beside others: what they all pass on counts where a request is held.
+    /// Starts a proxy that shares its traffic with others: if a request is held, the requests of all of them count.
     pub fn start_in(
         traffic: &Traffic,
         engine: &str,
@@ -147,13 +148,13 @@ impl Proxy {
         Self { server, state }
     }
 
-    /// Starts a proxy that has one fault befall the request of a number, from 0, and all after it.
+    /// Starts a proxy that applies one fault to the request with a number, from 0, and to all after it.
     pub fn failing_from(engine: &str, first: usize, fault: Fault) -> Self {
         Self::start(engine, move |nth, _| (nth >= first).then_some(fault))
     }
 
-    /// Starts a proxy that has a fault befall one request of about `odds`, and no other. Which one it is
-    /// follows from the seed and the number of the request alone.
+    /// Starts a proxy that applies a fault to about one request in `odds`. Which one it is depends only on the seed
+    /// and the number of the request.
     pub fn seeded(engine: &str, seed: u64, odds: u64) -> Self {
         Self::start(engine, move |nth, request| {
             let mut rng = Rng::with_seed(seed << 32 | nth as u64);
@@ -175,34 +176,34 @@ impl Proxy {
         self.server.url()
     }
 
-    /// Returns the operations that it was asked for, in order.
+    /// Returns the operations of the requests, in order.
     pub fn operations(&self) -> Vec<String> {
         self.server.operations()
     }
 
-    /// Returns how often each fault befell a request.
+    /// Returns how often each fault happened to a request.
     ///
     /// # Panics
     ///
-    /// Where a thread of the proxy panicked.
+    /// If a thread of the proxy panicked.
     pub fn injected(&self) -> BTreeMap<Fault, usize> {
         self.state.injected.lock().expect("it is whole").clone()
     }
 
-    /// Runs a utility to its end. It is the one that is killed where the plan says so; the options of
-    /// the tool have to lead it here.
+    /// Runs a utility to its end. It is the one that is killed if the plan says so. The options of the tool must
+    /// point it at this proxy.
     ///
     /// # Panics
     ///
-    /// Where there is no such binary.
+    /// If there is no such binary.
     pub fn run(&self, tool: &Tool, arguments: &[&str]) -> Ran {
         let child = tool.spawn(arguments);
         self.state.aim(Victim::Process(child.id()));
         child.wait_with_output().expect("the process ends").into()
     }
 
-    /// Does a piece of work of this process to its end. Where the plan kills it, it is dropped, with all that
-    /// it has under way, and `None` is returned. Its requests have to come here.
+    /// Runs a piece of work in this process to its end. If the plan kills it, it is dropped with everything it has in
+    /// progress, and this returns `None`. Its requests must go through this proxy.
     pub async fn work<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let killed = Arc::new(Notify::new());
         self.state.aim(Victim::Work(Arc::clone(&killed)));
@@ -281,7 +282,7 @@ impl State {
         }
     }
 
-    /// Has the engine answer, and remembers what an index held when it was first asked.
+    /// Gets the engine's answer, and records what an index contained when it was first queried.
     fn pass(&self, request: &Request) -> Answer {
         let request = &without_mark(request);
         let answer = forward(request, &self.engine);
@@ -316,7 +317,7 @@ impl State {
         Answer::json(200, json!({"UnprocessedItems": {table: left}}).to_string())
     }
 
-    /// Has the engine run some of the statements, and says of each of the others why it was not.
+    /// Has the engine run some of the statements, and answers each of the others with an error.
     fn refuse_some(&self, request: &Request, rng: &mut Rng) -> Answer {
         const CODES: [&str; 4] = [
             "ProvisionedThroughputExceeded",
@@ -359,7 +360,7 @@ impl State {
     }
 }
 
-/// Reads what an engine says of each statement; none where it says something else.
+/// Reads an engine's response to each statement. Returns `None` if it answers something else.
 fn responses(answer: &[u8]) -> Option<Vec<Value>> {
     let text = std::str::from_utf8(answer).ok()?;
     let (_, body) = text.split_once("\r\n\r\n")?;
@@ -379,7 +380,7 @@ fn is_of_index(request: &Request) -> bool {
     request.operation == "Query" && json_of(request)["IndexName"].is_string()
 }
 
-/// Each service has a word of its own for this.
+/// Answers that a request is throttled. Each service has its own error code for this.
 fn throttled(request: &Request) -> Answer {
     let target = request.header("x-amz-target").unwrap_or_default();
     let code = match target.split(['_', '.']).next() {
@@ -391,11 +392,11 @@ fn throttled(request: &Request) -> Answer {
     Answer::json(400, body.to_string())
 }
 
-/// Names the beginning, as a place to go on from: no item has such a key.
+/// A key that marks the beginning as the place to continue from: no item has such a key.
 const BEGINNING: &str = "the beginning";
 
-/// A page without items goes on where it began: at the place that was given, or at a mark that stands
-/// for the beginning.
+/// Returns a page without items. The next page starts at the key that was given, or at a mark that stands for
+/// the beginning.
 fn empty_page(request: &Request) -> Answer {
     let body = json_of(request);
     let page = if request.operation == "GetRecords" {

@@ -1,13 +1,13 @@
-//! Counts what goes by, so that a request can be held until others have passed it.
+//! Counts requests, so that one can be held until others have passed it.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// How long a request is held where nothing else comes by: long beside the few hundred microseconds of a
-/// request. No result depends on it, only which order the requests come in.
+/// How long a request is held if no other is answered: long compared with the few hundred microseconds of a
+/// request. No result depends on it, only the order of the requests.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// The requests that go to an engine by way of one or more proxies.
+/// The requests that go to an engine through one or more proxies.
 #[derive(Debug, Clone, Default)]
 pub struct Traffic(Arc<Shared>);
 
@@ -23,7 +23,7 @@ struct Counts {
     answered: usize,
 }
 
-/// A request that is under way until this value is dropped.
+/// A request that is in progress until this value is dropped.
 #[derive(Debug)]
 pub(super) struct UnderWay(Arc<Shared>);
 
@@ -33,7 +33,7 @@ impl Traffic {
         UnderWay(Arc::clone(&self.0))
     }
 
-    /// Waits until so many requests were answered, or until none was for a while: the others may be held,
+    /// Waits until `others` requests have been answered, or until none has been for a while: the others may be held,
     /// too, or there may be none.
     pub(super) fn hold(&self, others: usize) {
         let mut counts = self.0.counts();
@@ -48,11 +48,11 @@ impl Traffic {
         }
     }
 
-    /// Waits until no request is under way: what a killed client sent may still be on its way.
+    /// Waits until no request is in progress: those of a killed client may still be on their way.
     ///
     /// # Panics
     ///
-    /// Where a thread of a proxy panicked.
+    /// If a thread of a proxy panicked.
     pub fn drain(&self) {
         let counts = self.0.counts();
         let idle = self.0.changed.wait_while(counts, |now| now.under_way > 0);

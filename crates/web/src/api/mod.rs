@@ -36,19 +36,19 @@ use crate::read::{self, Entry, Stretch};
 use crate::tokens::{TokenError, Tokens};
 use posted::{To, Wanted, wanted};
 
-/// Messages in an answer, as the application's pages expect them.
+/// The most messages in an answer, as the application's pages expect.
 const MESSAGES: usize = 20;
 
-/// Who asks.
+/// Who sends the requests.
 #[derive(Debug)]
 pub enum Asker {
-    /// Whoever has a token of the pool.
+    /// Anyone who has a token of the pool.
     Token(Box<Tokens>),
-    /// One person, whoever it is: for development.
+    /// Always the same person, whoever sends them: for development.
     Always(Box<User>),
 }
 
-/// Takes what goes wrong on this side, for whoever runs the server.
+/// Reports the errors of this side to the operator.
 type Say = Box<dyn Fn(&str) + Send + Sync>;
 
 struct Inner {
@@ -70,16 +70,16 @@ impl fmt::Debug for Api {
     }
 }
 
-/// How a request ends that is not answered.
+/// Why a request fails.
 #[derive(Debug)]
 enum Fault {
     Unauthorized,
     Forbidden,
     NotFound,
     NoJson,
-    /// A rule of the application, in its own words.
+    /// Rules of the application that are broken, in its own words.
     Rules(Vec<&'static str>),
-    /// Something on this side.
+    /// An error on this side.
     Ours(String),
 }
 
@@ -104,7 +104,7 @@ impl From<UsersError> for Fault {
     }
 }
 
-/// A person or a conversation with the newest message, or a message with its sender.
+/// A conversation with the other person and the newest message, or a message with its sender.
 #[derive(Debug, Serialize)]
 struct Line {
     uuid: String,
@@ -150,7 +150,7 @@ fn before(query: AskedFor) -> Result<Option<SortKey>, Fault> {
 }
 
 impl Api {
-    /// Makes the API that a server at `port` offers. Pages of the origins in `allowed` may use it.
+    /// Creates the API for a server at `port`. Pages of the origins in `allowed` may use it.
     pub fn new(
         writer: Writer,
         users: Users,
@@ -202,7 +202,7 @@ impl Api {
         with_json(status, &body)
     }
 
-    /// Finds out who asks.
+    /// Identifies the user who sent a request.
     async fn who(&self, headers: &HeaderMap) -> Result<User, Fault> {
         let tokens = match &self.0.asker {
             Asker::Always(user) => return Ok(User::clone(user)),
@@ -226,13 +226,13 @@ impl Api {
             })?;
         match self.0.users.by_cognito_user_id(&sub).await {
             Ok(user) => Ok(user),
-            // A pool may have people whom the application does not know.
+            // A pool may have users that the application does not know.
             Err(UsersError::NotFound { .. }) => Err(Fault::Unauthorized),
             Err(error) => Err(Fault::Ours(error.to_string())),
         }
     }
 
-    /// Lets only the two people of a conversation go on.
+    /// Refuses everyone except the two people of a conversation.
     async fn only_participants(&self, id: ConversationId, user: &User) -> Result<(), Fault> {
         match membership(&self.0.writer, id, user.uuid).await? {
             Membership::Member => Ok(()),
@@ -290,7 +290,7 @@ async fn front(State(api): State<Api>, request: Request, next: Next) -> Response
     dressed(response)
 }
 
-/// Lets nobody further who is not known.
+/// Refuses requests without a known user.
 async fn identified(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     match api.who(request.headers()).await {
         Ok(user) => {

@@ -1,4 +1,4 @@
-//! What a client posts to have written, and the rules of the application for it.
+//! The message that a client posts, and the application's rules for it.
 
 use ddb_core::conversation::{Text, TextError};
 use ddb_core::handle::Handle;
@@ -7,19 +7,19 @@ use serde_json::Value;
 
 use super::Fault;
 
-/// What a client wants written, once it keeps the rules.
+/// A posted message that follows the rules.
 pub(super) struct Wanted {
     pub(super) text: Text,
     pub(super) to: To,
 }
 
-/// Who gets it.
+/// Where it goes.
 pub(super) enum To {
     Conversation(ConversationId),
     Person(Handle),
 }
 
-/// Takes what was posted. A field that is no text counts as blank.
+/// Reads what was posted. A field that is not text counts as blank.
 pub(super) fn wanted(body: &[u8]) -> Result<Wanted, Fault> {
     let posted: Value = serde_json::from_slice(body).map_err(|_| Fault::NoJson)?;
     let posted = posted.as_object().ok_or(Fault::NoJson)?;

@@ -1,4 +1,4 @@
-//! The Cognito ids of the users table: read as they are, written in one transaction.
+//! Reads the Cognito ids of the users table, and writes them in one transaction.
 
 use super::{Database, DatabaseWriter, PostgresError, bounded};
 use crate::cognito::{Change, Identity};
@@ -8,9 +8,9 @@ SELECT r->>'handle', r->>'cognito_user_id'
 FROM (SELECT to_jsonb(u) AS r FROM public.users u) rows
 WHERE r->>'handle' IS NOT NULL ORDER BY 1, 2";
 
-/// Each row is written only where it is still as it was read. Handles that repeat never come here, so
-/// that the join cannot pick one at random. The value takes the type of its column by way of JSON: an older
-/// schema may have another than text.
+/// A row is written only if it has not changed since it was read. Handles that repeat are never passed, so the
+/// join cannot pick a row at random. JSON gives the value the type of its column, which may not be text in an
+/// older schema.
 const WRITE: &str = "\
 UPDATE public.users AS u SET cognito_user_id = (jsonb_populate_record(
     NULL::public.users, jsonb_build_object('cognito_user_id', c.wanted))).cognito_user_id
@@ -38,13 +38,13 @@ impl Database {
 }
 
 impl DatabaseWriter {
-    /// Writes all changes in one transaction, or none: it asserts that every row was still as it had
-    /// been read.
+    /// Writes all changes in one transaction, or none: it checks that no row has changed since it was
+    /// read.
     ///
     /// # Errors
     ///
-    /// [`PostgresError::Changed`] where rows changed meanwhile, and what the server says; nothing was
-    /// written then.
+    /// [`PostgresError::Changed`] if rows changed in the meantime, and the server's errors. Nothing was written
+    /// then.
     pub async fn set_identities(&mut self, changes: &[Change]) -> Result<(), PostgresError> {
         let handles: Vec<&str> = changes
             .iter()

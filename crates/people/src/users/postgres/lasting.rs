@@ -1,4 +1,4 @@
-//! A connection that is made anew where it broke: for what runs longer than a database server does.
+//! A connection that is made again if it breaks, for programs that run longer than a database server.
 
 use std::sync::Arc;
 
@@ -26,12 +26,12 @@ impl Lasting {
         })
     }
 
-    /// Returns the host and the name of the database, for people.
+    /// Returns the host and the name of the database, for display.
     pub fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// Finds users. Reading twice harms nobody, so where the connection is lost it is asked again, once, on a new one.
+    /// Finds users. If the connection is lost, asks once more on a new one: reading twice is safe.
     pub async fn find(&self, wanted: Wanted<'_>) -> Result<Vec<User>, PostgresError> {
         let database = Arc::clone(&*self.open.read().await);
         match database.find(wanted).await {
@@ -40,7 +40,7 @@ impl Lasting {
         }
     }
 
-    /// Returns a connection other than one that broke. Of all who lost it, the first makes it.
+    /// Returns a connection to replace a broken one. Of all the callers that lost it, the first makes the new one.
     async fn renewed(&self, broken: &Arc<Database>) -> Result<Arc<Database>, PostgresError> {
         let mut open = self.open.write().await;
         if Arc::ptr_eq(&open, broken) {

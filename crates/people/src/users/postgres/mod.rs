@@ -21,26 +21,26 @@ pub use setup::{Created, Findings, Setup, Wait};
 pub use tls::TlsError;
 pub use url::{Address, UrlError};
 
-/// How long connecting may take in all, TLS and password included.
+/// How long connecting may take in total, including TLS and the password.
 const CONNECT: Duration = Duration::from_millis(2500);
 /// How long the server may work on a statement.
 const STATEMENT: Duration = Duration::from_secs(30);
-/// How the server's operators see these tools: `application_name` in `pg_stat_activity`.
+/// The name that the server's operators see: `application_name` in `pg_stat_activity`.
 const APPLICATION: &str = "ddb";
 
-/// Says what went wrong between this program and a PostgreSQL server.
+/// An error between this program and a PostgreSQL server.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// The URL cannot be used.
     #[error("the database URL: {0}")]
     Url(#[from] UrlError),
-    /// There is no TLS to be had with the given roots.
+    /// TLS is not available with the given root certificates.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// No connection, or no answer, in time.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
-    /// The server said no: its code (SQLSTATE) and message.
+    /// The server answered with an error: its code (SQLSTATE) and message.
     #[error("{code}: {message}")]
     Server {
         /// See "PostgreSQL Error Codes" in the manual.
@@ -51,18 +51,18 @@ pub enum PostgresError {
     /// The connection failed, or broke.
     #[error("{0}")]
     Connection(String),
-    /// Rows changed between the reading and the writing; nothing was written.
+    /// Rows changed after they were read; nothing was written.
     #[error("{found} of {expected} rows are as they were read; nothing was written")]
     Changed {
         /// How many rows were to be written.
         expected: u64,
-        /// How many were still as they had been.
+        /// How many of them had not changed.
         found: u64,
     },
     /// A row of the users table cannot be used.
     #[error("the row of `{handle}` in public.users: {reason}")]
     Row {
-        /// Whose row.
+        /// The handle of the row.
         handle: String,
         /// What is wrong with it.
         reason: String,
@@ -71,7 +71,7 @@ pub enum PostgresError {
 
 impl PostgresError {
     fn new(error: &tokio_postgres::Error) -> Self {
-        // The driver's own text is only "db error"; what the server or the system said is below it.
+        // The driver's own text is only "db error"; the server's or the system's text is in its source.
         match error.as_db_error() {
             Some(said) => Self::Server {
                 code: said.code().code().to_owned(),
@@ -88,18 +88,18 @@ impl PostgresError {
         }
     }
 
-    /// Tells whether what was named is not there: the database, or its users table.
+    /// Checks whether the database or its users table does not exist.
     pub fn is_missing(&self) -> bool {
         self.is_missing_database() || self.code() == Some(SqlState::UNDEFINED_TABLE)
     }
 
-    /// Tells whether the database is not there.
+    /// Checks whether the database does not exist.
     pub fn is_missing_database(&self) -> bool {
         self.code() == Some(SqlState::INVALID_CATALOG_NAME)
     }
 
-    /// Tells whether the connection is of no more use: it broke, nothing came on it, or the server ends (class 57P: "operator
-    /// intervention").
+    /// Checks whether the connection can no longer be used: it broke or timed out, or the server ended it (class 57P:
+    /// "operator intervention").
     fn is_end(&self) -> bool {
         match self {
             Self::Connection(_) | Self::TimedOut(_) => true,
@@ -108,7 +108,7 @@ impl PostgresError {
         }
     }
 
-    /// Tells whether the server refused the user or the password.
+    /// Checks whether the server refused the user or the password.
     pub fn is_refused_password(&self) -> bool {
         let refused = [
             SqlState::INVALID_PASSWORD,
@@ -152,7 +152,7 @@ impl Guarded for Database {
     }
 }
 
-/// An open connection to a users table that may be written to. It reads as a [`Database`] does.
+/// An open connection to a users table that may be written to. It can also be read, as a [`Database`].
 #[derive(Debug)]
 pub struct DatabaseWriter(Database);
 
@@ -170,19 +170,19 @@ impl std::ops::Deref for DatabaseWriter {
     }
 }
 
-/// Whom somebody looks for.
+/// The user to look for.
 #[derive(Debug, Clone, Copy)]
 pub enum Wanted<'a> {
-    /// Whoever has a handle, in any case.
+    /// The user with a handle, in any case.
     Handle(&'a Handle),
-    /// Whoever has an id.
+    /// The user with an id.
     Id(UserId),
-    /// Whoever has an id in the user pool.
+    /// The user with an id in the user pool.
     CognitoId(&'a str),
 }
 
-/// Returns the query for the users that a condition on `u` holds for. Every column is taken as text, whatever type
-/// an older schema gave it, and may be missing.
+/// Returns the query for the users that meet a condition on `u`. Every column is read as text, whatever its type in
+/// an older schema, and may be missing.
 fn select_where(condition: &str) -> String {
     format!(
         "SELECT r->>'uuid', r->>'display_name', r->>'handle', r->>'email', r->>'cognito_user_id' \
@@ -192,11 +192,11 @@ fn select_where(condition: &str) -> String {
 }
 
 impl Database {
-    /// Connects. It takes 2.5 s at most.
+    /// Connects, in at most 2.5 s.
     ///
     /// # Errors
     ///
-    /// [`PostgresError`], which quotes nothing of the URL.
+    /// [`PostgresError`], which quotes no part of the URL.
     pub async fn connect(address: &Address) -> Result<Self, PostgresError> {
         let connecting = async {
             let mut config = address.config.clone();
@@ -208,7 +208,7 @@ impl Database {
                 .connect(connector)
                 .await
                 .map_err(|error| PostgresError::new(&error))?;
-            // It ends with the client; what goes wrong on it is said by the query that fails.
+            // It ends with the client. If it breaks, the query that fails says why.
             tokio::spawn(connection);
             let bound = format!("SET statement_timeout = {}", STATEMENT.as_millis());
             bounded(client.batch_execute(&bound)).await?;
@@ -224,12 +224,12 @@ impl Database {
             .unwrap_or(Err(PostgresError::TimedOut(CONNECT)))
     }
 
-    /// Returns the host and the name of the database, for people.
+    /// Returns the host and the name of the database, for display.
     pub fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// Finds the users that somebody wants: more than one only in older databases.
+    /// Finds the users that match: more than one only in older databases.
     pub async fn find(&self, wanted: Wanted<'_>) -> Result<Vec<User>, PostgresError> {
         let (condition, value) = match wanted {
             Wanted::Handle(handle) => (
@@ -244,7 +244,7 @@ impl Database {
     }
 }
 
-/// Bounds a statement from this side, too: a server that is gone never says so.
+/// Limits the time of a statement on this side, too: a server that is gone never answers.
 async fn bounded<T>(
     statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, PostgresError> {
@@ -270,7 +270,7 @@ fn user(row: &Row) -> Result<User, PostgresError> {
         uuid: uuid
             .parse()
             .map_err(|error| malformed(format!("its uuid is {error}")))?,
-        // An item has to say a name; older databases may have none.
+        // An item must have a name; older databases may have none.
         display_name: field(1)?
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| handle.clone()),

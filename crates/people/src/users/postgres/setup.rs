@@ -1,4 +1,4 @@
-//! Making the database, the users table and the seed users; safe to run again.
+//! Creates the database, the users table and the seed users. It is safe to run again.
 
 use std::time::Duration;
 
@@ -12,70 +12,70 @@ use ddb_core::key::UserId;
 
 /// The users table, embedded.
 const SCHEMA: &str = include_str!("../../../seed-data/users.sql");
-/// Where databases are made and dropped from.
+/// The database to connect to for creating and dropping others.
 const MAINTENANCE: &str = "postgres";
-/// New rows have no Cognito user yet, and the column takes no null.
+/// New rows have no Cognito user yet, and the column does not allow null.
 const NO_COGNITO_USER: &str = "MOCK";
 
-/// Returns the name of a database as an identifier of SQL.
+/// Returns the name of a database as an SQL identifier.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Says whether something had to be made.
+/// Whether something had to be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// It was made.
+    /// It was created.
     Now,
-    /// It was there.
+    /// It already existed.
     Before,
 }
 
-/// Bounds how long a server that is still starting is waited for.
+/// How long to wait for a server that is still starting.
 #[derive(Debug, Clone, Copy)]
 pub struct Wait(pub Duration);
 
-/// Says what the setting up of the users did.
+/// The result of setting up the users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
-    /// Whether the table was made.
+    /// Whether the table was created.
     pub schema: Created,
     /// Users that were inserted.
     pub inserted: u64,
-    /// Users whose name or e-mail was brought up to date.
+    /// Users whose name or e-mail was updated.
     pub updated: u64,
-    /// Users that were as they should be, or that were left alone.
+    /// Users that were already right, or that were left unchanged.
     pub unchanged: u64,
-    /// What is not as this project would have made it; left as it is.
+    /// What differs from what this project would have created; it is left unchanged.
     pub findings: Findings,
 }
 
-/// What an older database has otherwise.
+/// How an older database differs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Whether handles may repeat: there is no UNIQUE on the column.
+    /// Whether handles may repeat: the column is not UNIQUE.
     pub handles_may_repeat: bool,
-    /// Seed handles whose row has another uuid: handle, uuid there.
+    /// Seed handles whose row has another uuid: the handle, and the uuid of the row.
     pub other_uuids: Vec<(String, String)>,
     /// Seed handles that several rows have.
     pub doubled: Vec<String>,
-    /// Seed uuids whose row has another handle: uuid, handle there.
+    /// Seed uuids whose row has another handle: the uuid, and the handle of the row.
     pub other_handles: Vec<(UserId, String)>,
     /// Columns of the schema that the table does not have.
     pub missing_columns: Vec<String>,
 }
 
-/// Held to the end of the transaction; the number is this project's own.
+/// The lock is held to the end of the transaction. The number is this project's own.
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(7305801)";
 
 const COLUMNS: [&str; 5] = ["uuid", "display_name", "handle", "email", "cognito_user_id"];
 
 impl Database {
-    /// Connects, and tries again as long as the server is not there or still starting.
+    /// Connects, and tries again while the server is not there or still starting.
     ///
     /// # Errors
     ///
-    /// The last error at the end of the wait; another error at once.
+    /// The last error at the end of the wait; any other error at once.
     pub async fn connect_waiting(address: &Address, wait: Wait) -> Result<Self, PostgresError> {
         let end = tokio::time::Instant::now() + wait.0;
         loop {
@@ -88,11 +88,11 @@ impl Database {
         }
     }
 
-    /// Drops a database with all that is in it, connections of others included.
+    /// Drops a database with everything in it, and closes the connections of others.
     ///
     /// # Errors
     ///
-    /// [`PostgresError`]. A database that is not there is no error.
+    /// [`PostgresError`]. It is not an error if the database does not exist.
     pub async fn delete(allowed: Deletable<Address>, wait: Wait) -> Result<(), PostgresError> {
         let server = Self::connect_waiting(&allowed.maintenance(), wait).await?;
         let name = quoted(allowed.database());
@@ -102,7 +102,7 @@ impl Database {
 }
 
 impl DatabaseWriter {
-    /// Connects to a database, which is made where it is not there.
+    /// Connects to a database, and creates it if it does not exist.
     pub async fn connect_or_create(
         address: &Writable<Address>,
         wait: Wait,
@@ -116,23 +116,22 @@ impl DatabaseWriter {
         let create = format!("CREATE DATABASE {}", quoted(address.database()));
         let created = match bounded(server.client.batch_execute(&create)).await {
             Ok(()) => Created::Now,
-            // Somebody else was faster, or is just about to be.
+            // Another program has created it, or is about to.
             Err(error) if error.is_duplicate() => Created::Before,
             Err(error) => return Err(error),
         };
         Ok((Self(Database::connect(address).await?), created))
     }
 
-    /// Makes the users table where it is missing, and inserts or updates the seed users, in one
-    /// transaction. The Cognito id of a row that is there is never touched, nor is a row whose uuid or
-    /// handle belongs to somebody else.
+    /// Creates the users table if it is missing, and inserts or updates the seed users, in one transaction. The
+    /// Cognito id of an existing row is never changed, nor is a row whose uuid or handle belongs to another user.
     ///
     /// # Errors
     ///
     /// [`PostgresError`]; nothing was written then.
     pub async fn set_up(&mut self, seed: &[User]) -> Result<Setup, PostgresError> {
         let transaction = bounded(self.0.client.transaction()).await?;
-        // Two of these at once would both make the table, and both insert.
+        // Without the lock, two setups at the same time would both create the table, and both insert.
         bounded(transaction.batch_execute(ONE_AT_A_TIME)).await?;
         let there = "SELECT to_regclass('public.users') IS NOT NULL";
         let row = bounded(transaction.query_one(there, &[])).await?;
@@ -142,7 +141,7 @@ impl DatabaseWriter {
             bounded(transaction.batch_execute(SCHEMA)).await?;
             Created::Now
         };
-        // Others may write, too.
+        // Other programs may write, too.
         let lock = "LOCK TABLE public.users IN SHARE ROW EXCLUSIVE MODE";
         bounded(transaction.batch_execute(lock)).await?;
         let mut setup = Setup {
@@ -161,13 +160,13 @@ impl DatabaseWriter {
 }
 
 impl PostgresError {
-    /// Tells whether a database is there already: two that are made at once clash in the catalogue.
+    /// Checks whether the database already exists. Two setups at the same time conflict in the catalog.
     fn is_duplicate(&self) -> bool {
         let duplicate = [SqlState::DUPLICATE_DATABASE, SqlState::UNIQUE_VIOLATION];
         self.code().is_some_and(|code| duplicate.contains(&code))
     }
 
-    /// Tells whether a server that is starting says so.
+    /// Checks whether the error may pass: the server is not there, or is still starting.
     fn may_pass(&self) -> bool {
         match self {
             Self::Connection(_) | Self::TimedOut(_) => true,
@@ -177,7 +176,7 @@ impl PostgresError {
 }
 
 impl Address {
-    /// Returns the way to the server's maintenance database.
+    /// Returns the address of the server's maintenance database.
     fn maintenance(&self) -> Self {
         let mut address = self.clone();
         address.config.dbname(MAINTENANCE);
@@ -224,7 +223,7 @@ FROM (SELECT to_jsonb(u) AS r FROM public.users u
       WHERE u.handle::text = $1 OR u.uuid::text = $2) rows ORDER BY 1";
 
 impl Setup {
-    /// Inserts or updates one user, or leaves what is there.
+    /// Inserts or updates one user, or leaves the row unchanged.
     async fn insert_or_update(
         &mut self,
         transaction: &Transaction<'_>,
@@ -281,7 +280,7 @@ impl Setup {
             .any(|missing| missing == column)
     }
 
-    /// Returns the columns that the table has, with what the user has in them.
+    /// Returns the columns that the table has, with the user's values.
     fn columns<'a>(&self, user: &'a User, id: &'a str) -> Vec<(&'static str, &'a str)> {
         let all = [
             ("uuid", id),

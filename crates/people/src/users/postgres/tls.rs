@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL by rustls: the chain and the host name are always checked.
+//! TLS to PostgreSQL with rustls: the chain and the host name are always checked.
 
 use std::path::{Path, PathBuf};
 
@@ -9,15 +9,15 @@ use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Says why there is no TLS.
+/// The reason why TLS is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The file of root certificates cannot be read, or holds none.
+    /// The file of root certificates cannot be read, or contains none.
     #[error("the root certificates of {}: {reason}", path.display())]
     Roots {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// The system has no root certificates.
@@ -28,14 +28,14 @@ pub enum TlsError {
     Library(String),
 }
 
-/// Makes the connector. Root certificates are loaded only where they can be needed.
+/// Returns the connector. Root certificates are loaded only if they may be needed.
 pub(super) fn connector(config: &Config, ca: Option<&Path>) -> Result<MakeRustlsConnect, TlsError> {
     let roots = match (config.get_ssl_mode(), ca) {
         (SslMode::Disable, _) => RootCertStore::empty(),
         (_, Some(path)) => roots_of(path)?,
         (mode, None) => {
             let roots = roots_of_system();
-            // A server that offers no TLS needs no roots, so `prefer` goes on without.
+            // A server that offers no TLS needs no roots, so `prefer` continues without them.
             if roots.is_empty() && mode == SslMode::Require {
                 return Err(TlsError::NoSystemRoots);
             }
@@ -73,7 +73,7 @@ fn roots_of(path: &Path) -> Result<RootCertStore, TlsError> {
 
 fn roots_of_system() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    // Some systems have odd certificates among good ones.
+    // Some systems have certificates that cannot be parsed among the good ones.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
 }

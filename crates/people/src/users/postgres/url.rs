@@ -1,4 +1,4 @@
-//! Database URLs: what libpq takes, read without ever showing a password.
+//! Database URLs as libpq takes them, parsed without ever showing a password.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,44 +9,45 @@ use tokio_postgres::config::{Host, SslMode};
 use super::whereabouts::{Whereabouts, is_aws};
 use ddb_core::environment::{Environment, NotUnicode};
 
-/// Says why a database URL cannot be used. Nothing of the URL is quoted: any part may be a password.
+/// The reason why a database URL cannot be used. It quotes no part of the URL except a parameter's name, since any
+/// part may be a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// It is for another kind of database, or no URL.
+    /// It is for another kind of database, or not a URL.
     #[error("it must start with postgres:// or postgresql://")]
     Scheme,
-    /// The host holds an `@`, so the password holds one that is not encoded.
+    /// The host contains an `@`, so the password contains one that is not encoded.
     #[error("the password holds an `@` that is not encoded; write it as %40")]
     UnencodedPassword,
-    /// It cannot be read; a character of the password may stand in the way.
+    /// It cannot be parsed, maybe because of a character in the password.
     #[error(
         "it cannot be read; are the special characters of the password encoded, as in %23 for `#`?"
     )]
     Unreadable,
-    /// A parameter is none that the driver knows. Only a word of lower-case letters is quoted.
+    /// The driver does not know a parameter. It is quoted only if it is a word of lower-case letters.
     #[error("its parameter `{0}` is not known")]
     Parameter(String),
-    /// The parameter `sslmode` has another value.
+    /// The parameter `sslmode` has an unknown value.
     #[error("its sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full")]
     SslMode,
-    /// It leads to AWS, and production was not asked for.
+    /// It points to AWS, but production was not asked for.
     #[error("its host is AWS; local commands never connect to AWS")]
     Aws,
-    /// Production, and the URL forbids encryption.
+    /// The database is in production, but the URL forbids encryption.
     #[error("it says sslmode=disable; connections to production always use TLS")]
     Plaintext,
-    /// A variable that fills what the URL leaves open is no text.
+    /// A variable that fills in what the URL leaves out is not Unicode.
     #[error(transparent)]
     NotUnicode(#[from] NotUnicode),
 }
 
-/// How a server is to be reached. Its `Debug` form shows no password.
+/// The address of a database, with how to connect. Its `Debug` form shows no password.
 #[derive(Clone)]
 pub struct Address {
     pub(super) config: Config,
     pub(super) ca: Option<PathBuf>,
     production: bool,
-    /// The host and the database, for people.
+    /// The host and the database, for display.
     shown: String,
 }
 
@@ -63,18 +64,18 @@ impl std::fmt::Display for Address {
 }
 
 impl Address {
-    /// Tells whether this is a database of production: it was asked for, or its host is a remote one.
+    /// Checks whether this is a production database: production was asked for, or the host is remote.
     pub fn is_production(&self) -> bool {
         self.production
     }
 
-    /// Returns the name of the database: that of the user, where the URL names none.
+    /// Returns the name of the database, or the name of the user if the URL names no database.
     pub fn database(&self) -> &str {
         let name = self.config.get_dbname().or(self.config.get_user());
         name.unwrap_or_default()
     }
 
-    /// Names the database for people, and whether real data is there.
+    /// Describes the database for display, and whether it has real data.
     pub fn description(&self) -> String {
         let kind = match self.production {
             true => "production",
@@ -83,18 +84,18 @@ impl Address {
         format!("{kind} postgres {self}")
     }
 
-    /// Reads a URL; the `PG*` variables fill what it leaves open.
+    /// Parses a URL. The `PG*` variables fill in what it leaves out.
     ///
-    /// A database is one of production where that is asked for, and wherever its host is remote: any but a
-    /// loopback address, `localhost`, a socket, and a name without a dot.
+    /// A database is a production database if that is asked for, or if its host is remote: anything except a
+    /// loopback address, `localhost`, a socket and a name without a dot.
     ///
-    /// `sslmode` is taken as the driver has it: `verify-ca` and `verify-full` as `require`, which checks
-    /// the chain and the host name, and `allow` as `prefer`, which is plaintext on this machine. In
-    /// production it is always `require`.
+    /// `sslmode` is mapped to the driver's values: `verify-ca` and `verify-full` to `require`, which checks the
+    /// chain and the host name, and `allow` to `prefer`, which is plaintext on this machine. In production it is
+    /// always `require`.
     ///
     /// # Errors
     ///
-    /// [`UrlError`]; nothing was looked up.
+    /// [`UrlError`], before anything is looked up.
     pub fn parse(
         url: &str,
         asked: bool,
@@ -110,9 +111,9 @@ impl Address {
         let ca = ca
             .or_else(|| taken("sslrootcert").map(PathBuf::from))
             .or_else(|| of_variable.map(PathBuf::from))
-            // libpq's word for the roots of the system.
+            // libpq's word for the system's root certificates.
             .filter(|path| path.as_os_str() != "system");
-        // The driver's error may quote what it could not read.
+        // The driver's error may quote what it could not parse.
         let mut config = Config::from_str(&plain).map_err(|_| UrlError::Unreadable)?;
         fill(&mut config, environment)?;
         let shown = shown(&config)?;
@@ -133,8 +134,8 @@ impl Address {
             }
             Some(_) => return Err(UrlError::SslMode),
         };
-        // Many a server on a laptop has a certificate that nobody signed. On the loopback interface
-        // there is nobody in between, and `prefer` promises nothing.
+        // Many servers on laptops have a self-signed certificate. On the loopback interface nobody
+        // can intercept the connection, and `prefer` promises nothing.
         let loopback = mode == SslMode::Prefer && whereabouts == Whereabouts::ThisMachine;
         config.ssl_mode(if loopback { SslMode::Disable } else { mode });
         Ok(Self {
@@ -146,7 +147,7 @@ impl Address {
     }
 }
 
-/// What may stand after the `?` of a URL.
+/// The parameters that may follow the `?` of a URL.
 const PARAMETERS: [&str; 20] = [
     "application_name",
     "channel_binding",
@@ -170,7 +171,8 @@ const PARAMETERS: [&str; 20] = [
     "user",
 ];
 
-/// Takes `sslmode` and `sslrootcert` out of a URL, since the driver knows other values, or none.
+/// Removes `sslmode` and `sslrootcert` from a URL: the driver knows other values of the first, and does not know
+/// the second.
 fn split(url: &str) -> Result<(String, Vec<(String, String)>), UrlError> {
     if !["postgres://", "postgresql://"]
         .iter()
@@ -196,7 +198,7 @@ fn split(url: &str) -> Result<(String, Vec<(String, String)>), UrlError> {
             kept.append_pair(&key, &value);
         }
     }
-    // The driver reads %20, and not the `+` of forms.
+    // The driver decodes %20, but not the `+` of forms.
     let kept = kept.finish().replace('+', "%20");
     let plain = if kept.is_empty() {
         url[..query].to_owned()
@@ -206,7 +208,7 @@ fn split(url: &str) -> Result<(String, Vec<(String, String)>), UrlError> {
     Ok((plain, taken))
 }
 
-/// Fills what a URL leaves open from the variables that libpq knows.
+/// Fills in what a URL leaves out from the variables that libpq knows.
 fn fill(config: &mut Config, environment: &Environment) -> Result<(), UrlError> {
     if config.get_hosts().is_empty() {
         config.host(environment.get("PGHOST")?.unwrap_or("localhost"));
@@ -233,14 +235,14 @@ fn fill(config: &mut Config, environment: &Environment) -> Result<(), UrlError> 
     Ok(())
 }
 
-/// Returns host, port and database for people, after checking that the host can be one: with an
-/// unencoded `@` in the password, its tail would be looked up as part of the host name.
+/// Returns the host, port and database for display, after checking that the host can be one: if the password
+/// contains an unencoded `@`, its tail would be looked up as part of the host name.
 fn shown(config: &Config) -> Result<String, UrlError> {
     let mut hosts = Vec::new();
     for (index, host) in config.get_hosts().iter().enumerate() {
         let port = config.get_ports().get(index).or(config.get_ports().first());
         let port = port.map_or_else(String::new, |port| format!(":{port}"));
-        // An address goes before the name, which is only checked then.
+        // The driver connects to the address if there is one; the name is only checked then.
         let address = config.get_hostaddrs().get(index);
         let address = address.map_or_else(String::new, |address| format!(" ({address})"));
         match host {
@@ -346,7 +348,7 @@ mod tests {
         assert_eq!(mode("postgres://me@db/db", false), Ok(SslMode::Prefer));
     }
 
-    /// p27: a remote database is one of production, whether that was asked for or not.
+    /// p27: a remote database is a production database, whether that was asked for or not.
     #[test]
     fn p27_a_remote_database_is_never_plaintext() {
         for host in [

@@ -7,23 +7,23 @@ use tokio_postgres::config::Host;
 
 use ddb_core::connect::Endpoint;
 
-/// Tells how far away the server of a database is. Only [`Whereabouts::Remote`] is real data by its name.
+/// How far away a database server is. Only [`Whereabouts::Remote`] means real data by its name.
 ///
-/// The names decide, before anything is looked up. An address beside a name (`hostaddr`) can only add to
-/// how far it is: `db.example.org` at 127.0.0.1 is a tunnel to production, and `localhost` at another
+/// The names decide, before anything is looked up. An address given with a name (`hostaddr`) can only make it
+/// farther away: `db.example.org` at 127.0.0.1 is a tunnel to production, and `localhost` at another
 /// machine's address is not this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Whereabouts {
     /// A loopback address, `localhost`, or a socket.
     ThisMachine,
-    /// A name without a dot, as containers have, or one below `.localhost`.
+    /// A name without a dot, such as a container's, or one that ends in `.localhost`.
     Near,
-    /// Any other name, and any other address, private ones included.
+    /// Any other name or address, including private ones.
     Remote,
 }
 
 impl Whereabouts {
-    /// Finds where the servers of a configuration are: of several, the one farthest away counts.
+    /// Returns where the servers of a configuration are. If there are several, the one farthest away counts.
     pub(super) fn of(config: &Config) -> Self {
         let hosts = config.get_hosts().iter().map(Self::of_host);
         let addresses = config.get_hostaddrs().iter().copied();
@@ -46,14 +46,14 @@ impl Whereabouts {
         if let Ok(address) = name.trim_matches(['[', ']']).parse() {
             return Self::of_address(address);
         }
-        // What the system takes for an address, too: 127.1, 0x7f000001, 167772161.
+        // Other forms of an address that the system accepts: 127.1, 0x7f000001, 167772161.
         if let Ok(url::Host::Ipv4(address)) = url::Host::parse(&name) {
             return Self::of_address(address.into());
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         let absolute = name.strip_suffix('.').unwrap_or(&name);
         match name.as_str() {
-            // An address with a zone, another script.
+            // An address with a zone, or a name in another script.
             "" => Self::Remote,
             name if !name.bytes().all(plain) => Self::Remote,
             _ if absolute == "localhost" => Self::ThisMachine,
@@ -71,7 +71,7 @@ impl Whereabouts {
     }
 }
 
-/// Tells whether one of the servers is a host of AWS.
+/// Checks whether one of the servers is a host of AWS.
 pub(super) fn is_aws(config: &Config) -> bool {
     config.get_hosts().iter().any(|host| match host {
         Host::Tcp(name) => format!("https://{name}")
