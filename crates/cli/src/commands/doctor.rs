@@ -236,11 +236,13 @@ impl Args {
         if !differences.is_empty() {
             let fields: Vec<String> = differences.iter().map(|d| d.field.to_string()).collect();
             let detail = format!("{} differs in: {}", store.table(), fields.join(", "));
-            return Ok(Found::warn(detail).hint(if spec.is_mendable(&shape) {
-                "`ddb schema-load` shows how, `ddb schema-load --apply` changes it"
-            } else {
-                "`ddb schema-load` shows how; it cannot be changed in place"
-            }));
+            return Ok(
+                Found::warn(detail).hint(if spec.can_be_changed_in_place(&shape) {
+                    "`ddb schema-load` shows how, `ddb schema-load --apply` changes it"
+                } else {
+                    "`ddb schema-load` shows how; it cannot be changed in place"
+                }),
+            );
         }
         if is_empty(&store).await? {
             let detail = format!("{} matches the schema, and is empty", store.table());

@@ -240,7 +240,7 @@ impl Command for Args {
             store.destination(),
             plural(found, "field", "fields")
         ));
-        ui.hint(if self.apply || !spec.is_mendable(&load.shape().await?) {
+        ui.hint(if self.apply || !spec.can_be_changed_in_place(&load.shape().await?) {
             Hint::Fixed(
                 "DynamoDB cannot change these in place: drop the table and create it again, or use another --table",
             )

@@ -439,7 +439,7 @@ fn large_plans_for_production_want_recovery_and_a_receipt() {
 }
 
 #[tokio::test]
-async fn a_rule_narrows_the_report_and_the_repair_and_the_last_line_says_what_mends() {
+async fn a_rule_narrows_the_report_and_the_repair_and_the_last_line_says_what_repairs() {
     through_both_doors(async |sandbox, tool| {
         sandbox.fill(&behind(1)).await;
         let surplus = row(1, ANDREW, EARLIER, "surplus");
@@ -457,7 +457,7 @@ async fn a_rule_narrows_the_report_and_the_repair_and_the_last_line_says_what_me
         ]);
         assert_eq!(ran.code, Some(3));
         assert!(
-            ran.stdout.contains("mended by"),
+            ran.stdout.contains("repaired by"),
             "a summary comes first: {ran:?}"
         );
         let rules: Vec<usize> = ["row-doubled", "row-behind", "time-form"]

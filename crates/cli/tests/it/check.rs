@@ -190,7 +190,7 @@ async fn a_sound_table_is_said_to_be_sound() {
 }
 
 #[tokio::test]
-async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
+async fn each_broken_thing_is_reported_and_repaired_where_that_can_be() {
     let sandbox = Sandbox::with_table().await;
     let tool = tool(Door::Own, &sandbox);
     // 1: a lost row, of somebody who wrote. 2: a lost row of somebody who did not. 3: both lost, two
@@ -294,7 +294,7 @@ async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
     assert_eq!((unknown.len(), &unknown[0]["pk"]), (1, &json!("ODD#1")));
 
     let (code, mended, said) = check(&tool, &["--repair"]);
-    assert_eq!(code, Some(3), "what cannot be mended is left");
+    assert_eq!(code, Some(3), "what cannot be repaired is left");
     assert!(
         said.contains(&format!(
             "{} is left as it is: its messages do not have exactly two senders",
@@ -341,12 +341,12 @@ async fn each_broken_thing_is_reported_and_mended_where_that_can_be() {
     assert_eq!(
         left.len(),
         mended.len() - repaired,
-        "a second repair finds nothing more to mend"
+        "a second repair finds nothing more to repair"
     );
 }
 
 #[tokio::test]
-async fn names_are_reported_and_mended_on_demand() {
+async fn names_are_reported_and_repaired_on_demand() {
     let sandbox = Sandbox::with_table().await;
     let tool = tool(Door::Own, &sandbox);
     sound(&sandbox, &conversation(1)).await;
@@ -404,7 +404,7 @@ async fn p05_production_is_asked_before_it_is_mended() {
 
 /// A message of an old tool may be so long that its row is too large. It holds up no other conversation.
 #[tokio::test]
-async fn a_conversation_that_cannot_be_mended_holds_up_no_other() {
+async fn a_conversation_that_cannot_be_repaired_holds_up_no_other() {
     through_both_doors(async |sandbox, tool| {
         let (bad, good) = (conversation(1), conversation(2));
         let mut long = said(&bad, &last(1), ANDREW, "");

@@ -398,7 +398,7 @@ fn row_of_bayko(sk: &str) -> RawItem {
 }
 
 #[test]
-fn a_table_is_checked_and_mended_with_what_the_policy_grants() {
+fn a_table_is_checked_and_repaired_with_what_the_policy_grants() {
     let recorder = Recorder::on(seeded());
     let bayko = row_of_bayko("2026-01-01T00:00:00.000000+00:00");
     // Rows that are behind, one of them doubled, and a name that changed.

@@ -55,7 +55,7 @@ fn p09_twice_is_once() {
 
 /// `--apply` changes what options can change. Without it, the differences are only named.
 #[test]
-fn p09_drift_is_named_and_mended_on_demand() {
+fn p09_drift_is_named_and_repaired_on_demand() {
     let sandbox = Sandbox::new();
     let tool = tool(Door::Front, &sandbox);
     let (code, _) = load(&tool, &[]);
@@ -96,7 +96,7 @@ fn p09_drift_is_named_and_mended_on_demand() {
 /// The capacity of the table and its index is changed in one call. The embedded engine accepts the call and leaves
 /// the index unchanged; then this is reported.
 #[test]
-fn p09_capacity_is_named_and_mended_for_table_and_index() {
+fn p09_capacity_is_named_and_repaired_for_table_and_index() {
     let index = |part: &str| format!("index message-group-sk-index {part}");
     for part in ["read_capacity", "write_capacity"] {
         let sandbox = Sandbox::new();

@@ -44,8 +44,10 @@ impl Replan for Never {
 pub enum Seen<'a> {
     /// A step ended.
     Ended(u64, &'a Step, &'a Outcome),
-    /// A step's items changed, and it was planned again.
-    PlannedAnew(&'a Step),
+    /// A step's items changed, and it was planned again. The steps that replace it follow.
+    PlannedAgain(&'a Step),
+    /// A step was added to the plan: it replaces one, or finishes what one began.
+    Planned(&'a Step),
 }
 
 /// The totals of a run.
@@ -192,14 +194,17 @@ impl<'w> Executor<'w> {
                     && attempt < PLANS
                     && let Some(steps) = replan.again(&step).await?
                 {
-                    see(Seen::PlannedAnew(&step));
+                    see(Seen::PlannedAgain(&step));
+                    steps.iter().for_each(|step| see(Seen::Planned(step)));
                     next.extend(steps);
                     continue;
                 }
                 see(Seen::Ended(number, &step, &outcome));
                 self.count(&step, &outcome);
                 if !is_left && attempt < PLANS {
-                    next.extend(replan.after(&step).await?);
+                    let steps = replan.after(&step).await?;
+                    steps.iter().for_each(|step| see(Seen::Planned(step)));
+                    next.extend(steps);
                 }
             }
             for step in next {

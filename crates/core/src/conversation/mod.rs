@@ -6,9 +6,9 @@ mod check;
 mod create;
 mod delete;
 mod filter;
-mod mend;
 mod name;
 mod read;
+mod repair;
 mod rows;
 
 pub use arrivals::Arrivals;
@@ -24,8 +24,8 @@ pub use delete::{
     message_at, message_step, plan_deletion, search_message,
 };
 pub use filter::{Filter, Needle, NothingToFind, Verdict};
-pub use mend::{Mending, Planned, RowRules, StalePeople, rename};
 pub use name::{ConversationName, FirstDigits, NameError, find_conversations};
 pub use read::{Slice, has_items, newest_message, query, read};
+pub use repair::{Planned, RepairPlanner, RowRules, StalePeople, rename};
 pub(crate) use rows::row_changes_to;
 pub use rows::{Doubled, Missing, SyncRequest, SyncedRows, look, sync_rows};

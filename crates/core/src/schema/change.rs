@@ -89,7 +89,7 @@ impl TableSpec {
         let differences = wanted.differences(found);
         let stuck: Vec<Difference> = differences
             .into_iter()
-            .filter(|difference| !found.can_mend(&difference.field))
+            .filter(|difference| !found.can_change_in_place(&difference.field))
             .collect();
         if !stuck.is_empty() {
             return Plan::Impossible(stuck);
@@ -122,7 +122,7 @@ impl TableSpec {
     }
 
     /// Checks whether a table can be changed to the wanted one in place.
-    pub fn is_mendable(&self, found: &Shape) -> bool {
+    pub fn can_be_changed_in_place(&self, found: &Shape) -> bool {
         matches!(self.plan(found), Plan::InPlace(_))
     }
 
@@ -143,7 +143,7 @@ impl TableSpec {
 
 impl Shape {
     /// Checks whether UpdateTable can repair a difference in a field of this table.
-    fn can_mend(&self, field: &Field) -> bool {
+    fn can_change_in_place(&self, field: &Field) -> bool {
         match field {
             Field::Keys => false,
             Field::Billing | Field::ReadCapacity | Field::WriteCapacity | Field::Stream => true,
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn each_field_is_mended_by_its_own_call_or_not_at_all() {
+    fn each_field_is_repaired_by_its_own_call_or_not_at_all() {
         let five = Some(Capacity::DEFAULT);
         let on_demand_to_provisioned = Change::Billing {
             mode: Some(Billing::Provisioned(Capacity::DEFAULT)),

@@ -245,7 +245,7 @@ async fn p13_the_same_seed_at_once_is_one_conversation() {
 
 /// A table in which runs of earlier versions left the conversation twice.
 #[tokio::test]
-async fn p13_a_conversation_that_is_there_twice_is_mended_by_the_next_seed() {
+async fn p13_a_conversation_that_is_there_twice_is_repaired_by_the_next_seed() {
     let sandbox = Sandbox::with_table().await;
     let (first, second) = (at(EARLIER), at(T));
     run(sandbox.writer(), "line", seed(None), second).await;

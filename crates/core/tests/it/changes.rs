@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use ddb_core::changes::{
-    ChangesError, Executor, Head, Keep, Never, Plan, PlanWriter, Receipt, StepSize, TableIdentity,
-    Tally, list, prune, undo_plan,
+    ChangesError, Executor, Head, Keep, Never, Plan, PlanWriter, Receipt, Seen, StepSize,
+    TableIdentity, Tally, list, prune, undo_plan,
 };
-use ddb_core::conversation::{Mending, RowRules, inspect};
+use ddb_core::conversation::{RepairPlanner, RowRules, inspect};
 use ddb_core::item::RawItem;
 use ddb_core::key::{ConversationId, UserId};
 use ddb_core::store::Writer;
@@ -34,25 +34,35 @@ pub async fn carry_out(
     writer: &Writer,
     plan: &Plan,
     keep: &Keep,
-    mending: Option<&Mending<'_, ()>>,
+    planner: Option<&RepairPlanner<'_, ()>>,
 ) -> Result<Tally, ChangesError> {
     let receipt = match Receipt::find(keep, plan.head())? {
         Some(receipt) => receipt,
         None if plan.summary().steps == 0 => return Ok(Tally::default()),
         None => Receipt::begin(keep, plan.head())?,
     };
-    let skip = if mending.is_none() {
+    let skip = if planner.is_none() {
         receipt.steps()
     } else {
         0
     };
     let mut executor = Executor::new(writer, receipt, None);
     executor.finish_open().await?;
-    match mending {
-        Some(mending) => executor.carry_out(plan, skip, mending, |_| {}).await?,
+    match planner {
+        Some(planner) => executor.carry_out(plan, skip, planner, |_| {}).await?,
         None => executor.carry_out(plan, skip, &Never, |_| {}).await?,
     }
     executor.end()
+}
+
+fn planner(writer: &Writer) -> RepairPlanner<'_, ()> {
+    RepairPlanner::new(
+        writer,
+        &(),
+        RowRules::ALL,
+        StepSize::new(None),
+        HashMap::new(),
+    )
 }
 
 /// Repairs the rows of conversations, as `check-conversations --repair` does.
@@ -61,18 +71,26 @@ pub async fn repair(
     found: &[(ConversationId, Vec<UserId>)],
     keep: &Keep,
 ) -> Result<Tally, ChangesError> {
-    let size = StepSize::new(None);
-    let mut mending = Mending::new(writer, &(), RowRules::ALL, size, HashMap::new());
+    let mut planner = planner(writer);
+    let plan = plan_repair(writer, found, &mut planner).await?;
+    carry_out(writer, &plan, keep, Some(&planner)).await
+}
+
+async fn plan_repair(
+    writer: &Writer,
+    found: &[(ConversationId, Vec<UserId>)],
+    planner: &mut RepairPlanner<'_, ()>,
+) -> Result<Plan, ChangesError> {
     let mut plan = PlanWriter::begin(head(writer, &["check-conversations", "repair"]).await?)?;
     for (conversation, owners) in found {
         let seen = inspect(writer, *conversation, owners, &()).await?;
         if let (false, Ok(people)) = (seen.findings.is_empty(), seen.people) {
-            for step in mending.rows(*conversation, &people).await? {
+            for step in planner.rows(*conversation, &people).await? {
                 plan.push(&step)?;
             }
         }
     }
-    carry_out(writer, &plan.end()?, keep, Some(&mending)).await
+    plan.end()
 }
 
 /// Undoes a receipt, as `ddb undo` does.
@@ -184,6 +202,33 @@ async fn p33_what_was_changed_since_is_left_and_named() {
     let left = written.iter().find(|line| !line["left"].is_null()).unwrap();
     assert_eq!(left["left"][0]["key"]["sk"]["S"], own.to_string());
     assert_eq!(written.last().unwrap()["end"], "partly");
+}
+
+/// A caller that counts steps by what it is told knows at any time how many are still to be carried out.
+#[tokio::test]
+async fn a_step_that_is_planned_ends_or_is_planned_again() {
+    let (sandbox, found) = faulty().await;
+    let writer = sandbox.writer();
+    let mut planner = planner(&writer);
+    let plan = plan_repair(&writer, &found, &mut planner).await.unwrap();
+    // Meanwhile, somebody changes a row that is about to be replaced.
+    let changed = row(conversation(1), at(EARLIER), (2, 1), "changed");
+    sandbox.put(raw(&changed)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let receipt = Receipt::begin(&Keep::At(folder.path().join("1.jsonl")), plan.head()).unwrap();
+    let (mut open, mut again) = (plan.summary().steps, 0);
+    let see = |seen: Seen<'_>| match seen {
+        Seen::Planned(_) => open += 1,
+        Seen::PlannedAgain(_) => {
+            open -= 1;
+            again += 1;
+        }
+        Seen::Ended(..) => open -= 1,
+    };
+    let mut executor = Executor::new(&writer, receipt, None);
+    executor.carry_out(&plan, 0, &planner, see).await.unwrap();
+    assert_eq!(executor.end().unwrap().done, 3);
+    assert_eq!((open, again), (0, 1));
 }
 
 /// Each transaction that the engine sees is in the receipt, with every item as it was before.
@@ -392,14 +437,14 @@ async fn p31_a_plan_that_is_not_as_it_was_written_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plan");
     let size = StepSize::new(None);
-    let mut mending = Mending::new(&writer, &(), RowRules::ALL, size, HashMap::new());
+    let mut planner = RepairPlanner::new(&writer, &(), RowRules::ALL, size, HashMap::new());
     let mut plan = PlanWriter::begin(head(&writer, &["x"]).await.unwrap()).unwrap();
     for (conversation, owners) in &found {
         let people = inspect(&writer, *conversation, owners, &())
             .await
             .unwrap()
             .people;
-        for step in mending.rows(*conversation, &people.unwrap()).await.unwrap() {
+        for step in planner.rows(*conversation, &people.unwrap()).await.unwrap() {
             plan.push(&step).unwrap();
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use ddb_core::changes::{AT_ONCE, ChangesError, Keep, PlanWriter, StepSize, Tally};
-use ddb_core::conversation::{Mending, Pass, Planned, RowRules, inspect};
+use ddb_core::conversation::{Pass, Planned, RepairPlanner, RowRules, inspect};
 use ddb_core::environment::Environment;
 use ddb_core::item::{Item, Message, RawItem};
 use ddb_core::key::SortKey;
@@ -42,20 +42,20 @@ async fn migrate_by(
     let mut pass = Pass::default();
     let items = scan(writer).await.map_err(|_| writer_gone())?;
     items.iter().for_each(|item| pass.take(&item.into()));
-    let mending = Mending::new(writer, &(), RowRules::ALL, size, HashMap::new());
-    let mut mending = mending.with_times(zone);
+    let planner = RepairPlanner::new(writer, &(), RowRules::ALL, size, HashMap::new());
+    let mut planner = planner.with_times(zone);
     let mut plan = PlanWriter::begin(head(writer, &["migrate"]).await?)?;
     for id in pass.suspects() {
         let seen = inspect(writer, id, &pass.owners(id), &()).await?;
         if let (false, Ok(people)) = (seen.findings.is_empty(), seen.people) {
-            for step in mending.rows(id, &people).await? {
+            for step in planner.rows(id, &people).await? {
                 plan.push(&step)?;
             }
         }
     }
     let older = pass.with_older_times();
     let older: Vec<_> = older.map(|id| (id, pass.owners(id))).collect();
-    let mut pieces = std::pin::pin!(mending.times(&older, zone));
+    let mut pieces = std::pin::pin!(planner.times(&older, zone));
     while let Some(piece) = pieces.next().await {
         match piece {
             Planned::Step(step) => plan.push(&step)?,
@@ -63,7 +63,7 @@ async fn migrate_by(
             Planned::Whole(_) | Planned::NeverWas { .. } => {}
         }
     }
-    Box::pin(carry_out(writer, &plan.end()?, keep, Some(&mending))).await
+    Box::pin(carry_out(writer, &plan.end()?, keep, Some(&planner))).await
 }
 
 fn writer_gone() -> ChangesError {
@@ -523,10 +523,10 @@ async fn a_time_that_never_was_is_named_and_left() {
     let writer = sandbox.writer();
     let size = StepSize::new(None);
     let zone = named("Europe/Berlin");
-    let mending = Mending::new(&writer, &(), RowRules::ALL, size, HashMap::new());
-    let mending = mending.with_times(zone);
+    let planner = RepairPlanner::new(&writer, &(), RowRules::ALL, size, HashMap::new());
+    let planner = planner.with_times(zone);
     let older = [(conversation(1), Vec::new())];
-    let pieces: Vec<Planned> = mending.times(&older, zone).collect().await;
+    let pieces: Vec<Planned> = planner.times(&older, zone).collect().await;
     let is_gap = |piece: &&Planned| matches!(piece, Planned::NeverWas { sk, .. } if sk == gap);
     assert_eq!(pieces.iter().filter(is_gap).count(), 1);
     let is_step = |piece: &&Planned| matches!(piece, Planned::Step(_));

@@ -153,7 +153,7 @@ enum Handled {
 /// stopped, the messages are still complete, and running the command again leaves a clean table. Then the function
 /// starts at LATEST, and the table stays clean.
 #[tokio::test]
-async fn p35_a_foreign_function_between_any_two_steps_is_mended_by_the_order_of_the_how_to() {
+async fn p35_a_foreign_function_between_any_two_steps_is_repaired_by_the_order_of_the_how_to() {
     const ZONE: &str = "America/Toronto";
     // In a quick run, not between all of them.
     let apart = if is_deep() { 1 } else { 3 };

@@ -42,7 +42,7 @@ impl Record for Deleted {
 
 /// Prints that a step was planned again.
 pub(super) fn see(seen: &Seen<'_>, ui: &Ui) {
-    if let Seen::PlannedAnew(step) = seen {
+    if let Seen::PlannedAgain(step) = seen {
         ui.note(&format!(
             "{}: its items changed; it is planned again",
             step.why

@@ -52,7 +52,7 @@ impl Args {
         };
         let again = ReplaceAgain::new(store, seed, script, size);
         let see = |seen: Seen<'_>| {
-            if let Seen::PlannedAnew(_) = seen {
+            if let Seen::PlannedAgain(_) = seen {
                 ui.note("the conversation changed meanwhile; it is planned again");
             }
         };

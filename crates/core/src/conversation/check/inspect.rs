@@ -25,7 +25,7 @@ impl Inspection {
     fn new(findings: Vec<Finding>, people: Result<Box<[Person; 2]>, &'static str>) -> Self {
         let mut findings = fold(findings);
         for finding in &mut findings {
-            finding.can_be_mended = people.is_ok();
+            finding.can_be_repaired = people.is_ok();
         }
         Self { findings, people }
     }
@@ -78,7 +78,7 @@ fn row_finding(rule: Rule, row: &ConversationRow, reason: impl Into<String>) -> 
         conversation: Some(row.conversation),
         items: 1,
         reason: reason.into(),
-        can_be_mended: true,
+        can_be_repaired: true,
     }
 }
 
@@ -212,7 +212,7 @@ fn pairing(
         conversation: Some(conversation),
         items: 1,
         reason,
-        can_be_mended: true,
+        can_be_repaired: true,
     };
     match people {
         Ok(people) => people

@@ -119,7 +119,7 @@ pub struct Finding {
     /// What is wrong with it.
     pub reason: String,
     /// Whether enough is known to repair it.
-    pub can_be_mended: bool,
+    pub can_be_repaired: bool,
 }
 
 impl Finding {

@@ -218,7 +218,7 @@ fn sort_key_finding(
         conversation: Some(conversation),
         items: 1,
         reason,
-        can_be_mended: rule == Rule::TimeForm,
+        can_be_repaired: rule == Rule::TimeForm,
     })
 }
 
@@ -235,7 +235,7 @@ fn unknown_finding(item: &ItemView<'_>, reason: &UnknownReason) -> Finding {
         conversation: None,
         items: 1,
         reason: format!("unknown shape: {reason}"),
-        can_be_mended: false,
+        can_be_repaired: false,
     }
 }
 

@@ -312,7 +312,7 @@ impl Check<'_> {
                         "`{name}` ({handle}) is `{}` ({}) among the users",
                         user.display_name, user.handle,
                     ),
-                    can_be_mended: true,
+                    can_be_repaired: true,
                 });
                 found.names.insert(id, user);
             }
@@ -331,13 +331,13 @@ impl Check<'_> {
     /// Prints the result, and what repairs the rest.
     fn end(&self, report: &Report<'_>, repaired: &Repaired) -> Outcome {
         let broken = report.findings().filter(|finding| finding.rule.is_some());
-        let (mended, left): (Vec<_>, Vec<_>) = broken.partition(|finding| repaired.has(finding));
-        let found = plural((mended.len() + left.len()) as u64, "finding", "findings");
+        let (fixed, left): (Vec<_>, Vec<_>) = broken.partition(|finding| repaired.has(finding));
+        let found = plural((fixed.len() + left.len()) as u64, "finding", "findings");
         let unknown = report.findings().filter(|finding| finding.rule.is_none());
         let unknown: u64 = unknown.map(|finding| finding.items).sum();
         let unknown = plural(unknown, "item of unknown shape", "items of unknown shape");
         self.ui
-            .note(&format!("{found}, {} repaired; {unknown}", mended.len()));
+            .note(&format!("{found}, {} repaired; {unknown}", fixed.len()));
         if left.is_empty() {
             return Outcome::Done;
         }
@@ -349,7 +349,7 @@ impl Check<'_> {
     fn say_options(&self, left: &[&Finding]) {
         let any = |rule: Rule| {
             let mut left = left.iter();
-            left.any(|finding| finding.rule == Some(rule) && finding.can_be_mended)
+            left.any(|finding| finding.rule == Some(rule) && finding.can_be_repaired)
         };
         let rows = Rule::ALL
             .into_iter()

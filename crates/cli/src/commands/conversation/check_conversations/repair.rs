@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ddb_core::changes::{Outcome, Packer, PlanWriter, Seen, Step};
-use ddb_core::conversation::{Finding, Mending, Planned, RowRules, Rule, rename};
+use ddb_core::conversation::{Finding, Planned, RepairPlanner, RowRules, Rule, rename};
 use ddb_core::item::{ItemView, RawItem};
 use ddb_core::key::{ConversationId, UserId};
 use ddb_core::timezone::Zone;
@@ -49,7 +49,7 @@ impl About {
 /// What was repaired.
 #[derive(Debug, Default)]
 pub(super) struct Repaired {
-    /// The number of steps that are still to be carried out. A step that is planned again counts as carried out.
+    /// The number of steps that are still to be carried out.
     open: HashMap<About, u64>,
     /// What could not be repaired.
     left: HashSet<About>,
@@ -63,33 +63,42 @@ impl Repaired {
     }
 
     fn see(&mut self, seen: &Seen<'_>, ui: &Ui) {
-        let (step, left) = match seen {
-            Seen::Ended(_, step, Outcome::Left(left)) => (step, left.first()),
-            Seen::Ended(_, step, _) => (step, None),
-            Seen::PlannedAnew(step) => {
+        match seen {
+            Seen::Planned(step) => self.plan(step),
+            Seen::PlannedAgain(step) => {
                 ui.note(&format!(
                     "{}: its items changed; it is planned again",
                     name(step)
                 ));
-                (step, None)
+                self.end(step);
             }
-        };
-        let Some(about) = About::of_step(step) else {
-            return;
-        };
-        if let Some(open) = self.open.get_mut(&about) {
-            *open = open.saturating_sub(1);
+            Seen::Ended(_, step, outcome) => {
+                self.end(step);
+                let (Outcome::Left(left), Some(about)) = (outcome, About::of_step(step)) else {
+                    return;
+                };
+                if let Some(left) = left.first() {
+                    ui.warn(&format!("{} is left as it is: {}", name(step), left.why));
+                }
+                self.left.insert(about);
+            }
         }
-        if let Some(left) = left {
-            ui.warn(&format!("{} is left as it is: {}", name(step), left.why));
-            self.left.insert(about);
+    }
+
+    fn end(&mut self, step: &Step) {
+        let about = About::of_step(step);
+        if let Some(open) = about.and_then(|about| self.open.get_mut(&about)) {
+            *open = open.saturating_sub(1);
         }
     }
 
     /// Checks whether the fault of a finding was repaired.
     pub(super) fn has(&self, finding: &Finding) -> bool {
-        About::of_finding(finding)
-            .is_some_and(|about| self.open.get(&about) == Some(&0) && !self.left.contains(&about))
+        About::of_finding(finding).is_some_and(|about| self.is_done(about))
+    }
+
+    fn is_done(&self, about: About) -> bool {
+        self.open.get(&about) == Some(&0) && !self.left.contains(&about)
     }
 
     /// Returns the number of subjects that could not be repaired.
@@ -103,7 +112,7 @@ fn name(step: &Step) -> String {
     conversation.unwrap_or_else(|| step.why.to_string())
 }
 
-type Menders<'a> = Mending<'a, Option<&'a Users>>;
+type Planner<'a> = RepairPlanner<'a, Option<&'a Users>>;
 
 impl Check<'_> {
     /// Plans the repair, prints it, and carries it out if that is allowed. Returns what was done, and the failure that
@@ -137,13 +146,13 @@ impl Check<'_> {
         };
         let size = options.plan.step_size(&ground);
         let has_names = !names.is_empty();
-        let mut mending = Mending::new(&self.target.store, &self.users, rules, size, names);
+        let mut planner = RepairPlanner::new(&self.target.store, &self.users, rules, size, names);
         if let Some(zone) = options.zone() {
-            mending = mending.with_times(zone);
+            planner = planner.with_times(zone);
         }
         let mut plan = ground.plan()?;
         for (conversation, people) in &found.rows {
-            let steps = match mending.rows(*conversation, people).await {
+            let steps = match planner.rows(*conversation, people).await {
                 Ok(steps) => steps,
                 Err(error) if error.is_of_one_conversation() => {
                     self.ui
@@ -161,11 +170,11 @@ impl Check<'_> {
             }
         }
         if let Some(zone) = options.zone() {
-            self.plan_times(&mending, zone, &found.times, &mut plan, repaired)
+            self.plan_times(&planner, zone, &found.times, &mut plan, repaired)
                 .await?;
         }
         if has_names {
-            self.plan_names(&mending, Packer::new(size), &mut plan, repaired)
+            self.plan_names(&planner, Packer::new(size), &mut plan, repaired)
                 .await?;
         }
         let plan = plan.end()?;
@@ -179,14 +188,14 @@ impl Check<'_> {
             context,
         };
         let see = |seen: Seen<'_>| repaired.see(&seen, self.ui);
-        options.plan.carry_out(job, &mending, see).await?;
+        options.plan.carry_out(job, &planner, see).await?;
         Ok(())
     }
 
     /// Plans to rewrite the older times of conversations.
     async fn plan_times(
         &self,
-        mending: &Menders<'_>,
+        planner: &Planner<'_>,
         zone: Zone,
         conversations: &[(ConversationId, Vec<UserId>)],
         plan: &mut PlanWriter,
@@ -194,7 +203,7 @@ impl Check<'_> {
     ) -> Result<(), Failure> {
         let total = conversations.len() as u64;
         let (mut progress, mut ended) = (self.ui.progress("conversations", Some(total)), 0);
-        let mut pieces = std::pin::pin!(mending.times(conversations, zone));
+        let mut pieces = std::pin::pin!(planner.times(conversations, zone));
         while let Some(piece) = pieces.next().await {
             match piece {
                 Planned::Step(step) => {
@@ -233,12 +242,12 @@ impl Check<'_> {
     /// Plans to update the names of people in every item that has old ones.
     async fn plan_names(
         &self,
-        mending: &Menders<'_>,
+        planner: &Planner<'_>,
         mut packer: Packer,
         plan: &mut PlanWriter,
         repaired: &mut Repaired,
     ) -> Result<(), Failure> {
-        let stale = Arc::new(mending.stale_people());
+        let stale = Arc::new(planner.stale_people());
         let pages = self.target.store.scan(
             self.options.scan(),
             move |items: &mut Vec<RawItem>, item| {
@@ -257,7 +266,7 @@ impl Check<'_> {
         };
         while let Some(page) = pages.try_next().await? {
             for item in page.value {
-                let stale = mending.stale(&ItemView::from(&item));
+                let stale = planner.stale(&ItemView::from(&item));
                 if let Some((conversation, person)) = stale {
                     let change = rename(item, &person);
                     let why = Rule::NameStale.as_str();
@@ -268,5 +277,38 @@ impl Check<'_> {
         push(packer.finish())?;
         repaired.open.entry(About::Names).or_default();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run that fails between the steps of a conversation does not report it as repaired.
+    #[test]
+    fn a_conversation_is_repaired_once_all_its_steps_are_carried_out() {
+        let conversation = ConversationId::random();
+        let about = About::Rows(conversation);
+        let step = Step {
+            conversation: Some(conversation),
+            why: Rule::RowBehind.as_str().into(),
+            changes: Vec::new(),
+        };
+        let ui = Ui::errors_only();
+        let mut repaired = Repaired::default();
+        repaired.plan(&step);
+        repaired.plan(&step);
+        for (seen, done) in [
+            (Seen::PlannedAgain(&step), false),
+            (Seen::Planned(&step), false),
+            (Seen::Ended(1, &step, &Outcome::Done), false),
+            (Seen::Ended(2, &step, &Outcome::FoundDone), true),
+            (Seen::Planned(&step), false),
+            (Seen::Ended(3, &step, &Outcome::Left(Vec::new())), false),
+        ] {
+            repaired.see(&seen, &ui);
+            assert_eq!(repaired.is_done(about), done, "{seen:?}");
+        }
+        assert_eq!(repaired.left(), 1);
     }
 }

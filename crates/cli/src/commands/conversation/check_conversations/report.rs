@@ -16,7 +16,7 @@ use crate::wording::{plural, short};
 const OTHER_LINES: usize = 8;
 
 /// Returns what repairs a finding.
-fn mended_by(rule: Option<Rule>) -> Option<&'static str> {
+fn repaired_by(rule: Option<Rule>) -> Option<&'static str> {
     match rule? {
         Rule::RowMissing | Rule::RowDoubled | Rule::RowBehind => Some("--repair"),
         Rule::RowStray => Some("delete-conversation"),
@@ -44,8 +44,8 @@ struct Row {
 
 impl Row {
     fn new(finding: &Finding, repaired: &Repaired) -> Self {
-        let by = mended_by(finding.rule);
-        let can = finding.can_be_mended || finding.rule == Some(Rule::RowStray);
+        let by = repaired_by(finding.rule);
+        let can = finding.can_be_repaired || finding.rule == Some(Rule::RowStray);
         Self {
             rule: finding.rule.map(Rule::as_str),
             group_uuid: finding.conversation.map(|id| id.to_string()),
@@ -103,7 +103,7 @@ struct RuleRow {
     rule: &'static str,
     conversations: u64,
     items: u64,
-    mended_by: Option<&'static str>,
+    repaired_by: Option<&'static str>,
 }
 
 impl Record for RuleRow {
@@ -112,8 +112,8 @@ impl Record for RuleRow {
         Column::kept("rule", |row| Cell::text(row.rule).tone(Tone::Odd)),
         Column::kept("conversations", |row| Cell::number(row.conversations)),
         Column::kept("items", |row| Cell::number(row.items)),
-        Column::kept("mended by", |row| {
-            Cell::text(row.mended_by.unwrap_or("nothing"))
+        Column::kept("repaired by", |row| {
+            Cell::text(row.repaired_by.unwrap_or("nothing"))
         }),
     ];
 }
@@ -205,7 +205,7 @@ impl<'a> Report<'a> {
                     rule: name_of(rule),
                     conversations: conversations.len() as u64,
                     items,
-                    mended_by: mended_by(rule),
+                    repaired_by: repaired_by(rule),
                 }
             });
         rows.collect()

@@ -23,7 +23,7 @@ pub use turns::Planned;
 
 /// Plans repairs of the conversations of a table.
 #[derive(Debug)]
-pub struct Mending<'a, F> {
+pub struct RepairPlanner<'a, F> {
     store: &'a Store,
     users: &'a F,
     rules: RowRules,
@@ -40,7 +40,7 @@ pub struct Mending<'a, F> {
     zone: Option<Zone>,
 }
 
-impl<'a, F: FindPerson + Sync> Mending<'a, F> {
+impl<'a, F: FindPerson + Sync> RepairPlanner<'a, F> {
     /// Repairs faults of rows. `size` limits the steps; `names` are the people whose names are updated.
     pub fn new(
         store: &'a Store,
@@ -163,7 +163,7 @@ impl<'a, F: FindPerson + Sync> Mending<'a, F> {
     }
 }
 
-impl<F: FindPerson + Sync> Replan for Mending<'_, F> {
+impl<F: FindPerson + Sync> Replan for RepairPlanner<'_, F> {
     async fn again(&self, step: &Step) -> Result<Option<Vec<Step>>, Error> {
         if step.why == Rule::NameStale.as_str() {
             return self.names_again(step).await.map(Some);

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use futures::stream::{Stream, unfold};
 use tokio::sync::mpsc;
 
-use super::Mending;
+use super::RepairPlanner;
 use crate::changes::{AT_ONCE, Step};
 use crate::conversation::check::FindPerson;
 use crate::error::Error;
@@ -56,7 +56,7 @@ struct Lane<'m> {
 
 impl<'m> Lane<'m> {
     fn new<F: FindPerson + Sync>(
-        mending: &'m Mending<'_, F>,
+        planner: &'m RepairPlanner<'_, F>,
         conversation: ConversationId,
         owners: &'m [UserId],
         zone: Zone,
@@ -64,7 +64,7 @@ impl<'m> Lane<'m> {
         let (out, planned) = mpsc::channel(1);
         let planning = async move {
             let out = Out(out);
-            mending.times_of(conversation, owners, zone, &out).await
+            planner.times_of(conversation, owners, zone, &out).await
         };
         Self {
             conversation,
@@ -97,7 +97,7 @@ impl<'m> Lane<'m> {
     }
 }
 
-impl<F: FindPerson + Sync> Mending<'_, F> {
+impl<F: FindPerson + Sync> RepairPlanner<'_, F> {
     /// Plans to rewrite the older times of conversations: [`AT_ONCE`] conversations at a time, one step of each in
     /// turn. The steps of a conversation come in the order in which to carry them out. For each conversation being
     /// planned, a page of messages and the instants of all its messages are in memory.

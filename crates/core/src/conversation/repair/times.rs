@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::TryStreamExt;
 
-use super::Mending;
+use super::RepairPlanner;
 use super::turns::{Out, Planned};
 use super::zone::{Written, written};
 use crate::changes::{Packer, Step};
@@ -30,7 +30,7 @@ const PAGE: u32 = 1_000;
 
 /// Plans to rewrite the times of one conversation.
 struct Times<'m, 'a, F> {
-    mending: &'m Mending<'a, F>,
+    planner: &'m RepairPlanner<'a, F>,
     conversation: ConversationId,
     zone: Zone,
     /// The final instants of messages.
@@ -46,7 +46,7 @@ struct Times<'m, 'a, F> {
     never_was: Vec<(String, String)>,
 }
 
-impl<F: FindPerson + Sync> Mending<'_, F> {
+impl<F: FindPerson + Sync> RepairPlanner<'_, F> {
     /// Plans to rewrite the older times of a conversation. Starts from its rows as the plan leaves them, or reads them
     /// if the plan does not have them. Sends steps, and items whose time never occurred in the zone, one at a time.
     pub(super) async fn times_of(
@@ -112,20 +112,20 @@ impl<F: FindPerson + Sync> Mending<'_, F> {
 
 impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
     fn new(
-        mending: &'m Mending<'a, F>,
+        planner: &'m RepairPlanner<'a, F>,
         conversation: ConversationId,
         zone: Zone,
         rows: Vec<ConversationRow>,
     ) -> Self {
         Self {
-            mending,
+            planner,
             conversation,
             zone,
             taken: HashSet::new(),
             top: None,
             second: None,
             rows,
-            packer: Packer::new(mending.size),
+            packer: Packer::new(planner.size),
             given: BTreeSet::new(),
             never_was: Vec::new(),
         }
@@ -138,7 +138,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
             .direction(direction)
             .consistent()
             .page_size(PAGE);
-        let mut pages = std::pin::pin!(self.mending.store.query(query));
+        let mut pages = std::pin::pin!(self.planner.store.query(query));
         while let Some(page) = pages.try_next().await? {
             for item in page.items {
                 let Item::Message(message) = Item::decode(item.clone()) else {
@@ -263,7 +263,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
             attribute::SK.to_owned(),
             AttributeValue::S(moved.created_at.to_string()),
         );
-        if let Some(person) = self.mending.names.get(&moved.sender.id) {
+        if let Some(person) = self.planner.names.get(&moved.sender.id) {
             for (name, text) in [
                 (attribute::USER_DISPLAY_NAME, &person.display_name),
                 (attribute::USER_HANDLE, &person.handle),
@@ -309,7 +309,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
     /// Moves a row to a key, or changes its text if it has that key already.
     fn row_to(&mut self, row: ConversationRow, key: SortKey, text: &str) -> Vec<ItemChange> {
         const KEYED: &str = "a row has a key";
-        let other = self.mending.names.get(&row.other.id).unwrap_or(&row.other);
+        let other = self.planner.names.get(&row.other.id).unwrap_or(&row.other);
         let new = ConversationRow {
             last_message_at: key,
             text: text.to_owned(),
@@ -333,13 +333,13 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
 
     /// Finds the key of a row for the newest message: the message's key, or the first free key after it.
     async fn row_key(&self, owner: UserId, top: &Message) -> Result<SortKey, Error> {
-        let planned = self.mending.planned_keys(owner);
-        let own = self.mending.rows_then.get(&self.conversation);
+        let planned = self.planner.planned_keys(owner);
+        let own = self.planner.rows_then.get(&self.conversation);
         let is_own = |key: &SortKey| {
             let at = |row: &ConversationRow| row.owner == owner && row.last_message_at == *key;
             own.is_some_and(|rows| rows.iter().any(at))
         };
-        free_row_key(self.mending.store, owner, top, |key| {
+        free_row_key(self.planner.store, owner, top, |key| {
             let is_planned = planned.is_some_and(|keys| keys.contains(key)) && !is_own(key);
             is_planned || self.given.contains(&(owner, key.clone()))
         })
@@ -398,7 +398,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
 
     fn no_key(&self, message: &Message) -> Error {
         Error::NoFreeKey {
-            destination: self.mending.store.destination().to_owned(),
+            destination: self.planner.store.destination().to_owned(),
             partition: PartitionKey::Messages(self.conversation).to_string(),
             first: message.created_at.to_string(),
             last: message.created_at.to_string(),
@@ -415,7 +415,7 @@ impl<'m, 'a, F: FindPerson + Sync> Times<'m, 'a, F> {
             let key = self
                 .free(time.micros())
                 .ok_or_else(|| self.no_key(&message))?;
-            if self.mending.store.get(&partition, &key).await?.is_none() {
+            if self.planner.store.get(&partition, &key).await?.is_none() {
                 break key;
             }
         };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Mending;
+use super::RepairPlanner;
 use super::zone::{Written, written};
 use crate::changes::{Packer, Step};
 use crate::conversation::check::{FindPerson, Rule};
@@ -32,7 +32,7 @@ impl StalePeople {
     }
 }
 
-impl<F: FindPerson + Sync> Mending<'_, F> {
+impl<F: FindPerson + Sync> RepairPlanner<'_, F> {
     /// Returns the people whose names are updated.
     pub fn stale_people(&self) -> StalePeople {
         StalePeople(self.names.clone())
