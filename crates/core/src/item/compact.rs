@@ -1,8 +1,9 @@
-//! Items in the compact form that AWS and the engines write, read as slices of the page: `{"pk":{"S":"text"},"n":{"N":"1"}}`.
+//! Items in the compact form that AWS and the engines write, `{"pk":{"S":"text"},"n":{"N":"1"}}`, read as slices of
+//! the page.
 //!
-//! There is no white space in it, and each value is an object with one member, whose name is the type. Whatever is not in
-//! this form, such as a string with escapes, a list or a space, is read by serde_json from where it begins: a value alone
-//! where possible, else its item.
+//! It has no white space, and each value is an object with one member, whose name is the type. Anything that is not
+//! in this form, such as a string with escapes, a list or a space, is read by serde_json: only the value if possible,
+//! else the whole item.
 
 use std::borrow::Cow;
 
@@ -12,7 +13,7 @@ use serde_json::{Deserializer, Error};
 
 use super::{ItemView, Value};
 
-/// A place in a page.
+/// A position in a page.
 #[derive(Debug)]
 pub(super) struct Cursor<'p> {
     json: &'p str,
@@ -20,7 +21,7 @@ pub(super) struct Cursor<'p> {
 }
 
 impl<'p> Cursor<'p> {
-    /// Begins at the start.
+    /// Returns a cursor at the start.
     pub(super) fn new(json: &'p str) -> Self {
         Self { json, at: 0 }
     }
@@ -29,14 +30,14 @@ impl<'p> Cursor<'p> {
         &self.json.as_bytes()[self.at..]
     }
 
-    /// Passes over white space.
+    /// Skips white space.
     fn space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.rest().first() {
             self.at += 1;
         }
     }
 
-    /// Passes over a mark and the white space before it, where it comes next.
+    /// Skips white space, then a mark if it is next. Returns whether it was.
     fn takes(&mut self, mark: u8) -> bool {
         self.space();
         let there = self.rest().first() == Some(&mark);
@@ -44,11 +45,7 @@ impl<'p> Cursor<'p> {
         there
     }
 
-    /// Passes over a mark and the white space before it.
-    ///
-    /// # Errors
-    ///
-    /// Where something else comes.
+    /// Skips a mark and the white space before it.
     pub(super) fn mark(&mut self, mark: u8) -> Result<(), Error> {
         match self.takes(mark) {
             true => Ok(()),
@@ -60,11 +57,11 @@ impl<'p> Cursor<'p> {
         }
     }
 
-    /// Reads what stands in brackets, with commas between.
+    /// Reads a comma-separated list in brackets.
     ///
     /// # Errors
     ///
-    /// The first one of `each`, and where brackets or commas are missing.
+    /// The first error of `each`, or a missing bracket or comma.
     pub(super) fn within(
         &mut self,
         brackets: &str,
@@ -85,11 +82,7 @@ impl<'p> Cursor<'p> {
         }
     }
 
-    /// Expects nothing but white space.
-    ///
-    /// # Errors
-    ///
-    /// Where more comes.
+    /// Checks that only white space is left.
     pub(super) fn end(&mut self, what: &str) -> Result<(), Error> {
         self.space();
         match self.rest() {
@@ -102,10 +95,6 @@ impl<'p> Cursor<'p> {
     }
 
     /// Reads a value of any form.
-    ///
-    /// # Errors
-    ///
-    /// Where it is no such value.
     pub(super) fn value<T: Deserialize<'p>>(&mut self) -> Result<T, Error> {
         let mut values = Deserializer::from_str(&self.json[self.at..]).into_iter();
         let none = || Err(Error::custom("the page ends where a value is expected"));
@@ -114,14 +103,14 @@ impl<'p> Cursor<'p> {
         Ok(value)
     }
 
-    /// Passes over these bytes.
+    /// Skips these bytes if they are next.
     fn exactly(&mut self, bytes: &[u8]) -> Option<()> {
         self.rest()
             .starts_with(bytes)
             .then(|| self.at += bytes.len())
     }
 
-    /// Reads a string without escapes, after its first quote; passes over the last one.
+    /// Reads a string without escapes, after its first quote, and skips the last one.
     fn plain(&mut self) -> Option<&'p str> {
         let from = self.at;
         let to = from + clean(self.rest());
@@ -132,7 +121,7 @@ impl<'p> Cursor<'p> {
         self.json.get(from..to)
     }
 
-    /// Reads a string, after its first quote; passes over the last one.
+    /// Reads a string, after its first quote, and skips the last one.
     fn text(&mut self) -> Option<Cow<'p, str>> {
         let from = self.at;
         if let Some(plain) = self.plain() {
@@ -143,11 +132,7 @@ impl<'p> Cursor<'p> {
         Some(text)
     }
 
-    /// Reads one item alone.
-    ///
-    /// # Errors
-    ///
-    /// Where it is none.
+    /// Reads a single item.
     pub(super) fn item(&mut self) -> Result<ItemView<'p>, Error> {
         self.space();
         let start = self.at;
@@ -161,11 +146,11 @@ impl<'p> Cursor<'p> {
     }
 }
 
-/// A string, borrowed where JSON escapes nothing in it.
+/// A string, borrowed if it has no escapes in JSON.
 #[derive(Deserialize)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
-/// What a value is read as.
+/// How a value is read.
 #[derive(Debug, Clone, Copy)]
 enum Reading {
     /// The text of a string.
@@ -177,7 +162,7 @@ enum Reading {
 }
 
 impl Reading {
-    /// Finds out how the next value is read, and passes over its type where only the text is read.
+    /// Determines how the next value is read, and skips its type if only the text is read.
     fn of_next(page: &mut Cursor<'_>) -> Self {
         if page.exactly(br#"{"S":""#).is_some() {
             Self::S
@@ -197,23 +182,23 @@ impl Reading {
     }
 }
 
-/// What items of one shape have in common: everything but the values. A service writes them in one order, or in a few, so
-/// that most items are read by comparing what stands between the values with what stood there before: no name is
-/// looked at, and nothing is sorted.
+/// What items of one shape have in common: everything but the values. A service writes them in one order, or in a few.
+/// So most items are read by comparing the text between the values with that of an earlier item: names are not
+/// read, and nothing is sorted.
 #[derive(Debug)]
 struct Form<'p> {
-    /// What comes before each value, in the order of the page: `{"pk":{"S":"`, then `},"likes":{"N":"`.
+    /// The text before each value, in the order of the page: `{"pk":{"S":"`, then `},"likes":{"N":"`.
     before: Vec<&'p str>,
-    /// How each value is read, and its place in our order.
+    /// How each value is read, and its position in our order.
     values: Vec<(Reading, usize)>,
-    /// What comes after the last value.
+    /// The text after the last value.
     after: &'p str,
-    /// The item that was read last. Its names are those of the next one.
+    /// The item that was read last. The next one has the same names.
     item: ItemView<'p>,
 }
 
 impl<'p> Form<'p> {
-    /// Reads the next item, and the form with it; `None` where it is in no compact form, or has a name twice.
+    /// Reads the next item and its form. Returns `None` if it is not in compact form, or has a name twice.
     fn of_next(page: &mut Cursor<'p>) -> Option<Self> {
         let (mut before, mut readings, mut attributes) = (Vec::new(), Vec::new(), Vec::new());
         let mut from = page.at;
@@ -250,7 +235,7 @@ impl<'p> Form<'p> {
         })
     }
 
-    /// Reads the next item, where it has this form.
+    /// Reads the next item if it has this form.
     fn read(&mut self, page: &mut Cursor<'p>) -> Option<()> {
         for (before, (reading, place)) in self.before.iter().zip(&self.values) {
             page.exactly(before.as_bytes())?;
@@ -263,21 +248,18 @@ impl<'p> Form<'p> {
 /// The items of a page.
 #[derive(Debug, Default)]
 pub(super) struct Items<'p> {
-    /// The forms that are known, with that of the last item first.
+    /// The known forms. The form of the last item is first.
     forms: Vec<Form<'p>>,
-    /// An item of no form.
+    /// An item without a form.
     odd: ItemView<'p>,
 }
 
 impl<'p> Items<'p> {
-    /// The most forms that are known. A table has messages and rows, each in an order or two, and a few items of other shapes.
+    /// The most forms that are kept. A table has messages and rows, each in one or two orders, and a few items of
+    /// other shapes.
     const MOST: usize = 8;
 
     /// Reads the next item.
-    ///
-    /// # Errors
-    ///
-    /// Where it is none.
     pub(super) fn next(&mut self, page: &mut Cursor<'p>) -> Result<&ItemView<'p>, Error> {
         let start = page.at;
         let known = self.forms.iter_mut().position(|form| {
@@ -306,8 +288,9 @@ impl<'p> Items<'p> {
 
 const EACH: u64 = 0x0101_0101_0101_0101;
 
-/// Counts the bytes before the first quote, backslash or control character: what stands in a string as it is. Eight
-/// bytes at a time: the top bit of a byte is set where it is one of these, for the first of them at least.
+/// Counts the bytes before the first quote, backslash or control character: the part of a string without escapes.
+/// Checks eight bytes at a time. In `found`, the top bit of a byte is set if it is one of these; only the first such
+/// bit is reliable.
 fn clean(bytes: &[u8]) -> usize {
     let (eights, rest) = bytes.as_chunks::<8>();
     let zero = |word: u64| word.wrapping_sub(EACH) & !word;

@@ -1,4 +1,4 @@
-//! Items of the table: messages, rows, and whatever else is found there.
+//! Items of the table: messages, rows, and anything else found there.
 
 mod compact;
 mod number;
@@ -24,10 +24,10 @@ pub(crate) use unicode::{hold, restore};
 pub use view::{ItemView, Value};
 pub use wire::{PageMeta, read_item, read_page};
 
-/// An item as the service gives and takes it: attribute names and typed values.
+/// An item as the service sends and accepts it: attribute names and typed values.
 pub type RawItem = HashMap<String, AttributeValue>;
 
-/// Names the three kinds of item that a table can hold.
+/// The three kinds of item that a table can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A message of a conversation.
@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Returns the word for it: `message`, `group` or `unknown`.
+    /// Returns the name of the kind: `message`, `group` or `unknown`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Message => "message",
@@ -49,7 +49,7 @@ impl Kind {
     }
 }
 
-/// Copies what an item says about a person: the sender of a message, the other one of a row.
+/// The data of a person in an item: the sender of a message, or the other participant of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// `user_uuid`.
@@ -69,13 +69,13 @@ pub struct Person {
 pub struct Message {
     /// The conversation.
     pub conversation: ConversationId,
-    /// When it was created.
+    /// The time of creation.
     pub created_at: SortKey,
-    /// Its own id.
+    /// The id of the message.
     pub id: MessageId,
     /// The text.
     pub text: String,
-    /// Who wrote it.
+    /// The person who wrote it.
     pub sender: Person,
 }
 
@@ -86,9 +86,9 @@ pub struct Message {
 /// the **other** participant, all S.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConversationRow {
-    /// Whose entry it is.
+    /// The participant whose entry it is.
     pub owner: UserId,
-    /// When the last message was created.
+    /// The time when the last message was created.
     pub last_message_at: SortKey,
     /// The conversation.
     pub conversation: ConversationId,
@@ -98,7 +98,7 @@ pub struct ConversationRow {
     pub other: Person,
 }
 
-/// An item of a kind that is known.
+/// An item of a known kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
     /// A message of a conversation.
@@ -107,26 +107,26 @@ pub enum Known {
     ConversationRow(ConversationRow),
 }
 
-/// An item that was judged.
+/// An item with its kind.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
     /// A message of a conversation.
     Message(Message),
     /// One participant's entry for a conversation.
     ConversationRow(ConversationRow),
-    /// Anything else, untouched, with the first thing that is wrong with it.
+    /// Anything else, unchanged, with the first thing that is wrong with it.
     Unknown {
         /// The item as it was read.
         raw: RawItem,
-        /// Why it is neither of the others.
+        /// The reason why it is neither of the others.
         reason: UnknownReason,
     },
 }
 
-/// Says why an item is neither a message nor a row.
+/// The reason why an item is neither a message nor a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownReason {
-    /// An attribute is not there.
+    /// An attribute is missing.
     #[error("it has no `{0}`")]
     Missing(&'static str),
     /// An attribute is not a string.
@@ -135,10 +135,10 @@ pub enum UnknownReason {
     /// An attribute holds half of a surrogate pair.
     #[error("its `{0}` is a text that is not Unicode")]
     NotUnicode(&'static str),
-    /// A key or an id has another form.
+    /// A key or an id does not have the required form.
     #[error("its `{0}`: {1}")]
     Malformed(&'static str, KeyError),
-    /// A message carries the attribute that would put it into the index.
+    /// A message has the attribute that would put it into the index.
     #[error("it is a message with a `message_group_uuid`, so the index lists it as a conversation")]
     MessageInIndex,
     /// The item has an attribute that its kind does not have.
@@ -146,7 +146,7 @@ pub enum UnknownReason {
     Extra(String),
 }
 
-/// Makes the item of a primary key alone.
+/// Returns an item that has only the attributes of its primary key.
 pub fn primary_key(pk: &PartitionKey, sk: &SortKey) -> RawItem {
     strings([
         (name::PK, pk.to_string()),
@@ -215,11 +215,11 @@ impl From<&ConversationRow> for RawItem {
     }
 }
 
-/// The most bytes that an item may have, as [`size`] counts them: 400 KB.
+/// The maximum size of an item in bytes, as [`size`] counts it: 400 KB.
 pub const MAX_SIZE: usize = 400 * 1024;
 
-/// Returns the size in bytes by which the service bills an item and limits it to 400 KB: the names
-/// and the values of its attributes. See "DynamoDB item sizes and formats" in the AWS developer guide.
+/// Returns the size of an item in bytes: the names and the values of its attributes. The service bills by this size
+/// and limits it to 400 KB. See "DynamoDB item sizes and formats" in the AWS developer guide.
 pub fn size(raw: &RawItem) -> usize {
     raw.iter()
         .map(|(name, value)| name.len() + Value::from(value).size())

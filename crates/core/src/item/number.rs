@@ -1,13 +1,13 @@
-//! Numbers: 38 significant digits, and the one form in which two that are equal are the same text.
+//! Numbers: up to 38 significant digits, with a normal form in which equal numbers have the same text.
 
 use std::fmt;
 
-/// The most significant digits: "Number" under "Data types" in the API reference.
+/// The maximum number of significant digits: see "Number" under "Data types" in the API reference.
 const MAX_DIGITS: usize = 38;
-/// The exponents of the first digit, from 1E-130 to 9.99E+125.
+/// The range of the first digit's exponent, from 1E-130 to 9.99E+125.
 const EXPONENTS: std::ops::RangeInclusive<i64> = -130..=125;
 
-/// Says why a text is no number of the service.
+/// The reason why the service does not accept a text as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NumberFault {
     /// It is not written as a number.
@@ -21,13 +21,13 @@ pub enum NumberFault {
     OutOfRange,
 }
 
-/// A number in one form: shown as its digits without zeros around them, and a power of ten.
+/// A number in its normal form: its digits without leading and trailing zeros, and a power of ten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Number {
     negative: bool,
-    /// Without zeros at either end; nothing where the number is zero.
+    /// The digits without zeros at either end; empty if the number is zero.
     digits: String,
-    /// The power of ten by which the digits, taken for a whole number, are multiplied.
+    /// The power of ten by which the digits, read as a whole number, are multiplied.
     power: i64,
 }
 
@@ -36,13 +36,13 @@ impl Number {
     ///
     /// # Errors
     ///
-    /// Where the service would not take it.
+    /// If the service would not accept it.
     pub fn read(text: &str) -> Result<Self, NumberFault> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent),
             None => (text, "0"),
         };
-        // A text that cannot be parsed may be too long for an i64: then the number is none of the service's.
+        // If the exponent is too large for an i64, the service does not accept the number, either.
         let exponent: i64 = exponent.parse().map_err(|_| NumberFault::NoNumber)?;
         let negative = mantissa.starts_with('-');
         let unsigned = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
@@ -89,12 +89,12 @@ impl fmt::Display for Number {
     }
 }
 
-/// Returns the size in bytes: one for two significant digits, one more, and another one where the number is negative.
+/// Returns the size in bytes: one for every two significant digits, one more, and another if the number is negative.
 /// See "DynamoDB item sizes and formats" in the AWS developer guide.
 pub(super) fn size(text: &str) -> usize {
     match Number::read(text) {
         Ok(number) => number.digits.len().div_ceil(2) + 1 + usize::from(number.negative),
-        // The service takes none such; its text is the safe side for a limit.
+        // The service does not accept such a number. For a limit, the length of the text is on the safe side.
         Err(_) => text.len(),
     }
 }

@@ -1,4 +1,4 @@
-//! Judging items: whether one is a message, a row, or neither, and why not.
+//! Classifies items: whether an item is a message, a row, or neither, and why not.
 
 use std::str::FromStr;
 
@@ -11,10 +11,10 @@ use super::{
 use crate::key::{ConversationId, KeyError, MessageId, PartitionKey, SortKey, UserId};
 use crate::schema::attribute as name;
 
-/// Says why an attribute has no text.
+/// The reason why an attribute has no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoText {
-    /// It is of another type than S.
+    /// Its type is not S.
     OtherType,
     /// The text is not Unicode.
     NotUnicode,
@@ -22,7 +22,7 @@ pub enum NoText {
 
 type Text<'a> = Result<&'a str, NoText>;
 
-/// An item whose kind can be judged.
+/// An item whose kind can be determined.
 pub trait Attributes {
     /// Returns the name and the text of each attribute.
     fn texts(&self) -> impl Iterator<Item = (&str, Result<&str, NoText>)>;
@@ -68,7 +68,7 @@ impl Attributes for ItemView<'_> {
     }
 }
 
-/// The attributes of messages and rows, as far as an item has them.
+/// Those attributes of messages and rows that an item has.
 #[derive(Debug, Default)]
 struct Parts<'a> {
     pk: Option<Text<'a>>,
@@ -79,12 +79,12 @@ struct Parts<'a> {
     user_uuid: Option<Text<'a>>,
     user_display_name: Option<Text<'a>>,
     user_handle: Option<Text<'a>>,
-    /// The name of an attribute that neither kind has. Of several, the first by name.
+    /// The name of an attribute that neither kind has. If there are several, the first by name.
     extra: Option<&'a str>,
 }
 
 impl<'a> Parts<'a> {
-    /// Looks at each attribute once: there may be millions of items.
+    /// Reads each attribute once, since there may be millions of items.
     fn of(item: &'a impl Attributes) -> Self {
         let mut parts = Self::default();
         for (name, text) in item.texts() {
@@ -108,7 +108,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Returns the first of two names by their order.
+/// Returns whichever of two names sorts first.
 fn first<'a>(one: Option<&'a str>, other: Option<&'a str>) -> Option<&'a str> {
     one.into_iter().chain(other).min()
 }
@@ -149,7 +149,7 @@ struct Shape<'a> {
 }
 
 impl<'a> Shape<'a> {
-    /// Judges an item by its whole shape.
+    /// Classifies an item by its whole shape.
     ///
     /// # Errors
     ///
@@ -184,7 +184,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Copies it.
+    /// Copies the message or the row.
     fn known(&self) -> Known {
         let person = Person {
             id: self.user,
@@ -213,7 +213,7 @@ impl<'a> Shape<'a> {
 }
 
 impl Kind {
-    /// Judges an item by its whole shape: the form of its keys, and exactly the attributes of its
+    /// Returns the kind of an item, by its whole shape: the form of its keys, and exactly the attributes of its
     /// kind, all of type S.
     pub fn of(item: &impl Attributes) -> Self {
         match Shape::of(item).map(|shape| shape.ids) {
@@ -225,7 +225,7 @@ impl Kind {
 }
 
 impl Known {
-    /// Judges an item.
+    /// Classifies an item.
     ///
     /// # Errors
     ///
@@ -236,7 +236,7 @@ impl Known {
 }
 
 impl Item {
-    /// Judges an item. One that is neither a message nor a row keeps all its attributes.
+    /// Classifies an item. An item that is neither a message nor a row keeps all its attributes.
     pub fn decode(raw: RawItem) -> Self {
         match Known::of(&raw) {
             Ok(Known::Message(message)) => Self::Message(message),
@@ -279,7 +279,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever an item holds, it is decoded without loss, and its kind is that of its shape.
+        /// Any item is decoded without loss, and its kind matches its shape.
         #[test]
         fn any_item_is_decoded_without_loss(
             text in ".{0,20}",
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(Item::decode(raw), Item::ConversationRow(row));
     }
 
-    /// Every single departure from the shape makes an item unknown, and nothing of it is lost.
+    /// Any single difference from the shape makes an item unknown, and nothing is lost.
     #[test]
     fn one_departure_from_the_shape_is_enough() {
         let message = RawItem::from(&sample::message("2026-03-22T08:35:09Z", "hello"));

@@ -1,4 +1,4 @@
-//! An item with the types of its values, as DynamoDB JSON has it: `{"pk":{"S":"text"}}`.
+//! An item in DynamoDB JSON, with the types of its values: `{"pk":{"S":"text"}}`.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::{ItemView, Value};
 
-/// Writes an item in DynamoDB JSON. It is read back as a [`ItemView`].
+/// An item that is written in DynamoDB JSON, and read back as an [`ItemView`].
 #[derive(Debug, Clone, Copy)]
 pub struct Typed<'v, 'a>(pub &'v ItemView<'a>);
 
@@ -47,7 +47,7 @@ impl Serialize for TypedValue<'_, '_> {
                 let set: Vec<String> = set.iter().map(base64).collect();
                 one(serializer, "BS", set)
             }
-            // What is not Unicode is held in a number; nobody changes such an item.
+            // Text that is not Unicode is held in a number. Such an item is never changed.
             Value::NotUnicode(text) => one(serializer, "N", text.held()),
             Value::Renamed(_, value) => TypedValue(value).serialize(serializer),
         }

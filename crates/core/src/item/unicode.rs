@@ -1,8 +1,8 @@
-//! Text that is not Unicode, on its way through types that hold nothing else.
+//! Text that is not Unicode, carried through types that can hold only Unicode.
 //!
-//! A string of JSON can hold half of a surrogate pair, `"\ud800"`, and DynamoDB Local stores such text. No `str`
-//! can hold it, and neither serde_json nor the SDK reads a page with one. So an answer is rewritten as it
-//! arrives, and each such value is held by one that the service never sends, a number without digits:
+//! A JSON string can contain half of a surrogate pair, `"\ud800"`, and DynamoDB Local stores such text. A `str`
+//! cannot hold it, and neither serde_json nor the SDK can read a page that contains it. So a response is rewritten
+//! as it arrives: each such value is held in one that the service never sends, a number without digits:
 //!
 //! | the service has | held as |
 //! | --- | --- |
@@ -11,8 +11,8 @@
 //! | an attribute `"\ud800":VALUE` | `"\\ud800":{"L":[{"N":"name\"\\ud800\""},VALUE]}` |
 //! | any other text with `\ud800` | the same text with `\\ud800` |
 //!
-//! What is held is the JSON as the service wrote it, so nothing of it is lost. An item with such a value is
-//! unknown, since it is not a string, and the service would refuse to write it.
+//! The number holds the JSON as the service wrote it, so nothing is lost. An item with such a value is unknown,
+//! since the value is not a string, and the service would refuse to write it.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -39,7 +39,7 @@ impl<'a> NotUnicode<'a> {
         &self.json
     }
 
-    /// Returns what people see: the text with the surrogates spelled out, `a\ud800`; a set as JSON.
+    /// Returns the form for display: a text with its surrogates spelled out, `a\ud800`; a set as JSON.
     pub fn shown(&self) -> Cow<'_, str> {
         let readable = readable(&self.json);
         match serde_json::from_str::<String>(&readable) {
@@ -48,7 +48,7 @@ impl<'a> NotUnicode<'a> {
         }
     }
 
-    /// Finds what is held in the text of a number.
+    /// Returns the text or set that is held in the text of a number.
     pub(super) fn held_in(number: Cow<'a, str>) -> Result<Self, Cow<'a, str>> {
         let kind = match number.as_bytes() {
             [b'S', b'"', ..] => "S",
@@ -67,7 +67,7 @@ impl<'a> NotUnicode<'a> {
     }
 }
 
-/// Finds the name of an attribute in the text of a number, as JSON.
+/// Returns the attribute name that is held in the text of a number, as JSON.
 pub(super) fn name_held_in(number: &str) -> Option<&str> {
     let json = number.strip_prefix(NAME)?;
     json.starts_with('"').then_some(json)
@@ -85,8 +85,8 @@ fn without<'a>(prefix: &str, text: Cow<'a, str>) -> Cow<'a, str> {
     }
 }
 
-/// Puts what is held in the keys of a request back into the form that the service has; `None` where
-/// nothing is.
+/// Restores the values that are held in the keys of a request to the service's own form. Returns `None` if there are
+/// none.
 pub(crate) fn restore(body: &str, held: &super::RawItem) -> Option<String> {
     let mut restored = None;
     for value in held.values() {
@@ -102,8 +102,8 @@ pub(crate) fn restore(body: &str, held: &super::RawItem) -> Option<String> {
     restored
 }
 
-/// Rewrites an answer so that whatever reads JSON can read it; `None` where it can as it is, or where
-/// it is no JSON.
+/// Rewrites a response so that any JSON reader can read it. Returns `None` if it can be read unchanged, or if it is
+/// not JSON.
 pub(crate) fn hold(body: &[u8]) -> Option<String> {
     let spelled = spell_out(body);
     let body = spelled.as_deref().unwrap_or(body);
@@ -119,7 +119,7 @@ pub(crate) fn hold(body: &[u8]) -> Option<String> {
     (reader.at == body.len()).then_some(held)
 }
 
-/// Writes surrogates that were encoded as if they were characters, which is not UTF-8, as escapes.
+/// Replaces surrogates that were encoded like characters, which is not UTF-8, with escapes.
 fn spell_out(body: &[u8]) -> Option<Vec<u8>> {
     let raw = |from: usize| {
         let mut at = from;
@@ -148,7 +148,7 @@ fn spell_out(body: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Finds the first surrogate from a place on that is no half of a pair. Backslashes are in strings alone.
+/// Finds the first surrogate, from a position on, that is not half of a pair. Backslashes occur only in strings.
 fn surrogate(json: &[u8], from: usize) -> Option<Range<usize>> {
     let unit = |at: usize| {
         let digits = json.get(at..at + 6)?.strip_prefix(b"\\u")?;
@@ -166,7 +166,7 @@ fn surrogate(json: &[u8], from: usize) -> Option<Range<usize>> {
     None
 }
 
-/// Spells the surrogates of a string out: `"\ud800"` becomes `"\\ud800"`.
+/// Spells out the surrogates of a string: `"\ud800"` becomes `"\\ud800"`.
 fn readable(json: &str) -> Cow<'_, str> {
     let mut readable = String::new();
     let mut done = 0;
@@ -191,14 +191,14 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Copies JSON, and rewrites what cannot be read. Each method is `None` where it is no JSON.
+/// A reader that copies JSON and rewrites what cannot be read. Its methods return `None` if the text is not JSON.
 struct Reader<'a> {
     json: &'a str,
     at: usize,
     depth: u32,
 }
 
-/// As deep as serde_json reads.
+/// The depth to which serde_json reads.
 const MAX_DEPTH: u32 = 128;
 
 impl<'a> Reader<'a> {
@@ -212,7 +212,7 @@ impl<'a> Reader<'a> {
         self.at += rest.len() - rest.trim_start_matches(blank).len();
     }
 
-    /// Takes a mark, with the space before it, where it comes next.
+    /// Skips white space, then a mark if it is next. Returns whether it was.
     fn takes(&mut self, mark: char) -> bool {
         self.space();
         let there = self.rest().starts_with(mark);
@@ -256,7 +256,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Copies what stands in brackets.
+    /// Copies a comma-separated list in brackets.
     fn within(
         &mut self,
         brackets: &str,

@@ -1,4 +1,4 @@
-//! An item as whoever shows it sees it: borrowed from a page or from a map, in one order.
+//! An item for display: borrowed from a page or from a map, with its attributes in a fixed order.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -17,20 +17,21 @@ pub struct ItemView<'a> {
     attributes: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
-/// A value of an attribute. Sets are sorted as their text is; binary is decoded.
+/// A value of an attribute. Binary is decoded. Sets are sorted: strings and numbers by their text, binaries by their
+/// bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value<'a> {
     /// A string.
     S(Cow<'a, str>),
-    /// A number, with every digit that the service has of it.
+    /// A number, with all its digits from the service.
     N(Cow<'a, str>),
     /// Binary.
     B(Cow<'a, [u8]>),
-    /// A truth value.
+    /// A Boolean.
     Bool(bool),
     /// NULL.
     Null,
-    /// A type that is not known. What it holds is not read.
+    /// A value of an unknown type. Its content is not read.
     OtherType,
     /// A list.
     L(Vec<Value<'a>>),
@@ -44,8 +45,8 @@ pub enum Value<'a> {
     Bs(Vec<Cow<'a, [u8]>>),
     /// A string, or a set of them, that is not Unicode.
     NotUnicode(NotUnicode<'a>),
-    /// A value whose name is not Unicode. The name as the service wrote it, as JSON; the one beside the value
-    /// is only how it is shown.
+    /// A value whose name is not Unicode, with that name as the service wrote it, as JSON. The name beside the value
+    /// is only for display.
     Renamed(Cow<'a, str>, Box<Value<'a>>),
 }
 
@@ -66,12 +67,12 @@ impl<'a> ItemView<'a> {
             .map(|(name, value)| (name.as_ref(), value))
     }
 
-    /// Returns how many attributes there are.
+    /// Returns the number of attributes.
     pub fn len(&self) -> usize {
         self.attributes.len()
     }
 
-    /// Tells whether there is no attribute.
+    /// Checks whether there are no attributes.
     pub fn is_empty(&self) -> bool {
         self.attributes.is_empty()
     }
@@ -83,7 +84,7 @@ impl<'a> ItemView<'a> {
             .map(|(_, value)| value)
     }
 
-    /// Returns the item without the attributes that `seen` tells of.
+    /// Returns the item without the attributes for which `seen` returns true.
     #[must_use]
     pub fn without(&self, seen: impl Fn(&str) -> bool) -> Self {
         let attributes = self.attributes.iter().filter(|(name, _)| !seen(name));
@@ -106,8 +107,8 @@ impl<'a> ItemView<'a> {
             .collect()
     }
 
-    /// Returns the item with every number in one form, so that two items are equal where the service takes them for
-    /// the same: `1.0` and `1`, `1e2` and `100`.
+    /// Returns the item with every number in its normal form, so that two items are equal if they are the same to the
+    /// service: `1.0` and `1`, `1e2` and `100`.
     pub fn normalized(&self) -> Cow<'_, Self> {
         match self.iter().any(|(_, value)| value.may_have_numbers()) {
             true => Cow::Owned(self.with_normalized_values()),
@@ -123,13 +124,13 @@ impl<'a> ItemView<'a> {
         }
     }
 
-    /// Returns the value at a place, to be replaced.
+    /// Returns the value at a position, so that it can be replaced.
     pub(super) fn value_mut(&mut self, place: usize) -> Option<&mut Value<'a>> {
         self.attributes.get_mut(place).map(|(_, value)| value)
     }
 }
 
-/// Puts attributes in order. Of several with one name the last stays, as in the SDK's map.
+/// Sorts attributes. If several have the same name, the last one stays, as in the SDK's map.
 fn sort(attributes: &mut Vec<(Cow<'_, str>, Value<'_>)>) {
     attributes.sort_by(|(a, _), (b, _)| order(a, b));
     attributes.dedup_by(|later, earlier| {
@@ -172,14 +173,14 @@ impl<'a> From<&'a AttributeValue> for Value<'a> {
             AttributeValue::Ns(set) => Self::numbers(texts(set)),
             AttributeValue::Bs(set) => Self::binaries(set.iter().map(bytes).collect()),
             AttributeValue::Null(_) => Self::Null,
-            // What a later version of the service may add.
+            // Types that a later version of the service may add.
             _ => Self::OtherType,
         }
     }
 }
 
 impl<'a> Value<'a> {
-    /// Makes a number, or the text that one holds.
+    /// Returns a number, or the text that is held in it.
     pub(super) fn number(number: Cow<'a, str>) -> Self {
         match NotUnicode::held_in(number) {
             Ok(text) => Self::NotUnicode(text),
@@ -187,7 +188,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Makes a list, or the value whose name one holds.
+    /// Returns a list, or the value whose name is held in it.
     pub(super) fn list(mut values: Vec<Value<'a>>) -> Self {
         if let [Self::N(number), _] = values.as_slice()
             && let Some(name) = name_held_in(number)
@@ -207,7 +208,7 @@ impl<'a> Value<'a> {
         )
     }
 
-    /// Returns the value with every number in one form.
+    /// Returns the value with every number in its normal form.
     fn normalized(&self) -> Self {
         let one_form = |text: &Cow<'a, str>| match Number::read(text) {
             Ok(number) => number.to_string().into(),
@@ -223,7 +224,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Returns the size in bytes, without that of a name.
+    /// Returns the size in bytes, without the name.
     pub(super) fn size(&self) -> usize {
         match self {
             Self::S(text) => text.len(),

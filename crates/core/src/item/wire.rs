@@ -13,24 +13,24 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor}
 use super::compact::{Cursor, Items, Text};
 use super::{ItemView, RawItem, Value};
 
-/// What a page says beside its items.
+/// The data of a page other than its items.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PageMeta {
-    /// `Count`: how many items matched.
+    /// `Count`: the number of items that matched.
     pub count: u64,
-    /// `ScannedCount`: how many items the service read.
+    /// `ScannedCount`: the number of items that the service read.
     pub scanned: u64,
     /// `ConsumedCapacity.CapacityUnits`.
     pub consumed: Option<f64>,
-    /// `LastEvaluatedKey`: where the next page begins.
+    /// `LastEvaluatedKey`: the key after which the next page begins.
     pub last: Option<RawItem>,
 }
 
-/// Reads the answer to Scan or Query, and hands on item by item.
+/// Reads the response to Scan or Query, and calls `each` with every item.
 ///
 /// # Errors
 ///
-/// Where it is not such an answer. Items before the fault may have been handed on.
+/// If it is not such a response. `each` may have been called with the items before the fault.
 pub fn read_page(
     body: &[u8],
     mut each: impl FnMut(&ItemView<'_>),
@@ -73,11 +73,11 @@ pub fn read_page(
     Ok(meta)
 }
 
-/// Reads an item as a line of a scan or of an export has it: `{"Item":{"pk":{"S":"text"}}}`.
+/// Reads an item from a line of a scan or of an export: `{"Item":{"pk":{"S":"text"}}}`.
 ///
 /// # Errors
 ///
-/// Where the line is not an object with an `Item`, and nothing else.
+/// If the line is not an object with an `Item` and nothing else.
 pub fn read_item(line: &str) -> Result<ItemView<'_>, serde_json::Error> {
     let mut page = Cursor::new(line);
     let mut item = None;
@@ -175,7 +175,7 @@ fn texts(set: Vec<Text<'_>>) -> Vec<Cow<'_, str>> {
     set.into_iter().map(|Text(text)| text).collect()
 }
 
-/// Binary, which JSON has as base64 (RFC 4648, section 4).
+/// Binary, which is base64 in JSON (RFC 4648, section 4).
 struct Binary(Vec<u8>);
 
 impl<'de> Deserialize<'de> for Binary {
@@ -190,7 +190,7 @@ impl<'de> Deserialize<'de> for Binary {
 mod tests {
     use super::*;
 
-    /// Items of more orders than are remembered, and again of each.
+    /// Items with their attributes in six orders, and each order again.
     #[test]
     fn any_order_of_attributes_comes_into_ours() {
         let names = ["pk", "sk", "a", "b", "c", "d"];
