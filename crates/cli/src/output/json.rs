@@ -1,4 +1,4 @@
-//! JSON, with every unsafe character escaped: any value by serde_json, and items by hand, since there may be
+//! JSON with every unsafe character escaped. serde_json writes any value; items are written by hand, since there may be
 //! millions of them.
 
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::escape::is_unsafe;
 
-/// What can be written as one line of JSON.
+/// A value that can be written as one line of JSON.
 pub trait WriteJson {
     /// Appends the line, without the line break.
     fn write_json(&self, out: &mut Vec<u8>);
@@ -33,8 +33,8 @@ pub fn text(value: &impl WriteJson) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The compact form, with DEL, C1 and bidirectional controls escaped as `\u009b`. serde_json itself
-/// escapes only C0, which is all that RFC 8259 asks for.
+/// The compact form, with DEL, C1 and bidirectional controls escaped, as in `\u009b`. serde_json itself
+/// escapes only C0, which is all that RFC 8259 requires.
 struct Safe;
 
 impl Formatter for Safe {
@@ -48,7 +48,7 @@ impl Formatter for Safe {
         let mut rest = fragment;
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe(*c)) {
             out.write_all(&rest.as_bytes()[..at])?;
-            // All of them are in the basic plane: one escape is enough.
+            // All of them are in the basic plane, so one escape is enough.
             write!(out, "\\u{:04x}", u32::from(c))?;
             rest = &rest[at + c.len_utf8()..];
         }
@@ -56,7 +56,7 @@ impl Formatter for Safe {
     }
 }
 
-/// Tells whether what is unsafe may begin with a byte, in UTF-8.
+/// Checks whether an unsafe character may begin with this byte in UTF-8.
 const fn suspicious(byte: u8) -> bool {
     (byte == 0x7f) | (byte == 0xc2) | (byte == 0xd8) | (byte == 0xe2)
 }
@@ -73,11 +73,11 @@ fn string(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// Tells whether nothing has to be escaped. No byte has a branch of its own.
+/// Checks whether nothing has to be escaped, without a branch for each byte.
 fn is_clean(text: &[u8]) -> bool {
-    /// So many bytes are looked at side by side.
+    /// The number of bytes that are checked side by side.
     const LANES: usize = 16;
-    // Its bytes may be in the chunk before it as well.
+    // The last chunk may overlap the one before it.
     let Some(last) = text.last_chunk::<LANES>() else {
         return text
             .iter()
@@ -93,12 +93,12 @@ fn is_clean(text: &[u8]) -> bool {
     odd == [0; LANES]
 }
 
-/// Returns 1 for a byte that is escaped, or may begin what is; else 0.
+/// Returns 1 for a byte that is escaped or may begin an escaped character, else 0.
 const fn is_odd(byte: u8) -> u8 {
     ((byte < b' ') | (byte == b'"') | (byte == b'\\') | suspicious(byte)) as u8
 }
 
-/// What [`is_odd`] says of each byte: in a short text, looking it up is faster than finding out.
+/// The result of [`is_odd`] for each byte. In a short text, a lookup is faster than computing it.
 const ODD: [u8; 256] = {
     let mut odd = [0; 256];
     let mut byte = 0;
@@ -134,7 +134,7 @@ fn member(out: &mut Vec<u8>, name: &str) {
     out.push(b':');
 }
 
-/// Writes JSON as the service wrote it, but for what is unsafe: that can only be in a string.
+/// Writes JSON as the service wrote it, but escapes unsafe characters, which can only be in strings.
 fn as_it_is(out: &mut Vec<u8>, json: &str) {
     // Writing to a Vec cannot fail.
     let _ = Safe.write_string_fragment(out, json);
@@ -162,7 +162,7 @@ fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
 /// An item in plain JSON: its kind, then every attribute under its own name. Numbers keep all their
 /// digits, sets are arrays, binary is base64.
 pub struct Plain<'a> {
-    /// What the item is.
+    /// The kind of the item.
     pub kind: Kind,
     /// The item.
     pub item: &'a ItemView<'a>,
@@ -174,8 +174,8 @@ impl WriteJson for Plain<'_> {
         string(out, self.kind.as_str());
         for (name, value) in self.item.iter() {
             out.push(b',');
-            // An attribute named `kind` gives way, by an underscore; so does one that would be
-            // mistaken for it then.
+            // An attribute named `kind` gets an underscore, and so does one whose name would then
+            // be the same.
             if name.starts_with("kind") && name["kind".len()..].bytes().all(|b| b == b'_') {
                 member(out, &format!("{name}_"));
                 PlainValue(value).write_json(out);
