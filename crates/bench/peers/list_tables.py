@@ -1,4 +1,4 @@
-"""What a boto3 script does to list the tables."""
+"""Lists the tables, as a boto3 script does."""
 import sys
 
 import boto3

@@ -1,4 +1,4 @@
-"""What a boto3 script does to write a table to JSON lines."""
+"""Writes a table to JSON lines, as a boto3 script does."""
 import json
 import sys
 

@@ -1,4 +1,4 @@
-"""What a boto3 script does to load a conversation: it puts the messages one by one."""
+"""Loads a conversation, as a boto3 script does: it puts the messages one by one."""
 import datetime
 import sys
 import uuid

@@ -1,4 +1,4 @@
-"""What a Flask application does to answer one conversation: its newest messages, oldest first."""
+"""Serves one conversation, as a Flask application does: its newest messages, oldest first."""
 import sys
 
 import boto3
