@@ -190,17 +190,17 @@ impl<'de> Deserialize<'de> for Binary {
 mod tests {
     use super::*;
 
-    /// Items with their attributes in six orders, and each order again.
+    /// Items with their attributes in ten orders, and each order again: more than a reader keeps.
     #[test]
     fn any_order_of_attributes_comes_into_ours() {
-        let names = ["pk", "sk", "a", "b", "c", "d"];
+        let names = ["pk", "sk", "a", "b", "c", "d", "e", "f", "g", "h"];
         let item = |turn: usize| {
             let mut names = names;
-            names.rotate_left(turn % 6);
+            names.rotate_left(turn % 10);
             let attributes = names.map(|name| format!(r#""{name}":{{"S":"{name}{turn}"}}"#));
             format!("{{{}}}", attributes.join(","))
         };
-        let items: Vec<String> = (0..24).map(item).collect();
+        let items: Vec<String> = (0..40).map(item).collect();
         let body = format!(r#"{{"Items":[{}]}}"#, items.join(","));
         let mut turn = 0;
         read_page(body.as_bytes(), |item| {
@@ -216,7 +216,7 @@ mod tests {
             turn += 1;
         })
         .unwrap();
-        assert_eq!(turn, 24);
+        assert_eq!(turn, 40);
     }
 
     #[test]
