@@ -364,7 +364,7 @@ fn for_people(text: &str) -> String {
 }
 
 /// Checks whether a stream shows colors. With `auto`, a terminal does, unless NO_COLOR, CLICOLOR_FORCE, CLICOLOR or
-/// TERM say otherwise: see https://no-color.org and https://bixense.com/clicolors.
+/// TERM say otherwise: see <https://no-color.org> and <https://bixense.com/clicolors>.
 fn shows_colors(choice: ColorChoice, stream: &impl RawStream) -> bool {
     match choice {
         ColorChoice::Always => true,

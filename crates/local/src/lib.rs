@@ -61,7 +61,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Starts an endpoint on 127.0.0.1 and [::1]; port 0 means any free one. It is ready when this returns.
+    /// Starts an endpoint on 127.0.0.1 and `[::1]`; port 0 means any free one. It is ready when this returns.
     ///
     /// Web pages of the origins in `allowed` may use it, and no others.
     ///
@@ -98,7 +98,7 @@ impl Endpoint {
         format!("http://{}", self.addresses[0])
     }
 
-    /// Returns the addresses it listens on: 127.0.0.1, and [::1] if this machine has it.
+    /// Returns the addresses it listens on: 127.0.0.1, and `[::1]` if this machine has it.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }

@@ -71,7 +71,7 @@ impl Postgres {
     }
 
     /// Returns the file of the certificate that signed the server's, which is for `localhost` and for
-    /// [`REMOTE_HOST`].
+    /// `REMOTE_HOST`.
     ///
     /// # Panics
     ///

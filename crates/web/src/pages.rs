@@ -116,7 +116,7 @@ impl Pages<Pen> {
     ///
     /// # Errors
     ///
-    /// [`WriteError`]. Nothing was written then, unless an answer was lost.
+    /// `WriteError`. Nothing was written then, unless an answer was lost.
     pub async fn write(
         &self,
         conversation: ConversationId,

@@ -33,7 +33,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on 127.0.0.1 and [::1]; port 0 means any that is free on both.
+    /// Listens on 127.0.0.1 and `[::1]`; port 0 means any that is free on both.
     pub fn bind(port: u16) -> Result<Self, ListenError> {
         let listeners = ddb_loopback::listen(port)?;
         let addresses = listeners

@@ -1,6 +1,6 @@
 //! Completion: a shell runs the program with the line up to the cursor, and gets the words that could come next.
 //!
-//! Each shell has a short script, `ddb completions SHELL`. It sets [`VARIABLE`] to the name of the shell; then the
+//! Each shell has a short script, `ddb completions SHELL`. It sets `DDB_COMPLETE` to the name of the shell; then the
 //! program only prints one candidate per line.
 
 mod candidates;
