@@ -114,9 +114,9 @@ async fn db_setup_leaves_an_older_database_as_it_is_and_says_so() {
         Tool::new(env!("CARGO_BIN_EXE_ddb"), Door::Own).with("DATABASE_URL", &database.url());
     let ran = tool.run(&["db-setup", "-o", "jsonl"]);
     for said in [
-        format!("`andrewbrown` is there with the uuid {other}"),
+        format!("`andrewbrown` exists with the uuid {other}"),
         "`bayko` has several rows".to_owned(),
-        "e94a2b70-3c5d-4f18-b6c9-08d7f1a5e264 is there as `renamed`".to_owned(),
+        "e94a2b70-3c5d-4f18-b6c9-08d7f1a5e264 exists as `renamed`".to_owned(),
         "handles may repeat".to_owned(),
         "no column email".to_owned(),
     ] {
