@@ -253,6 +253,11 @@ mod tests {
         ) {
             let skipped = |line: &&String| line.trim().is_empty() || line.trim_start().starts_with('#');
             let file: String = lines.iter().map(|line| format!("{line}{end}")).collect();
+            // A byte order mark at the start of a file is no part of its first line.
+            let mut lines = lines;
+            if let Some(first) = lines.first_mut() && let Some(rest) = first.strip_prefix('\u{feff}') {
+                *first = rest.to_owned();
+            }
             let messages = lines.len() - lines.iter().filter(skipped).count();
             match parse(&file) {
                 Ok(parsed) => {
