@@ -189,23 +189,23 @@ impl<'w> Executor<'w> {
                     may_change,
                 } = end;
                 let is_left = matches!(outcome, Outcome::Left(_));
-                if is_left
-                    && may_change
-                    && attempt < PLANS
-                    && let Some(steps) = replan.again(&step).await?
-                {
+                let again = match is_left && may_change && attempt < PLANS {
+                    true => replan.again(&step).await?,
+                    false => None,
+                };
+                let added = if let Some(steps) = again {
                     see(Seen::PlannedAgain(&step));
-                    steps.iter().for_each(|step| see(Seen::Planned(step)));
-                    next.extend(steps);
-                    continue;
-                }
-                see(Seen::Ended(number, &step, &outcome));
-                self.count(&step, &outcome);
-                if !is_left && attempt < PLANS {
-                    let steps = replan.after(&step).await?;
-                    steps.iter().for_each(|step| see(Seen::Planned(step)));
-                    next.extend(steps);
-                }
+                    steps
+                } else {
+                    see(Seen::Ended(number, &step, &outcome));
+                    self.count(&step, &outcome);
+                    match is_left || attempt == PLANS {
+                        true => Vec::new(),
+                        false => replan.after(&step).await?,
+                    }
+                };
+                added.iter().for_each(|step| see(Seen::Planned(step)));
+                next.extend(added);
             }
             for step in next {
                 let outcomes = self.journal_and_send(std::slice::from_ref(&step)).await?;
