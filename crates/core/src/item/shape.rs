@@ -20,101 +20,58 @@ pub enum NoText {
     NotUnicode,
 }
 
-type Text<'a> = Result<&'a str, NoText>;
-
 /// An item whose kind can be determined.
 pub trait Attributes {
-    /// Returns the name and the text of each attribute.
-    fn texts(&self) -> impl Iterator<Item = (&str, Result<&str, NoText>)>;
+    /// Returns the text of an attribute, if the item has it.
+    fn text(&self, name: &str) -> Option<Result<&str, NoText>>;
 
-    /// Returns the text of one attribute, if the item has it.
-    fn text(&self, name: &str) -> Option<Result<&str, NoText>> {
-        self.texts()
-            .find_map(|(own, text)| (own == name).then_some(text))
-    }
+    /// Returns the names of all attributes.
+    fn names(&self) -> impl ExactSizeIterator<Item = &str>;
 }
 
 impl Attributes for RawItem {
-    fn texts(&self) -> impl Iterator<Item = (&str, Result<&str, NoText>)> {
-        self.iter().map(|(name, value)| {
-            let text = match value {
-                AttributeValue::S(text) => Ok(text.as_str()),
-                AttributeValue::N(number) if NotUnicode::held_in(number.into()).is_ok() => {
-                    Err(NoText::NotUnicode)
-                }
-                _ => Err(NoText::OtherType),
-            };
-            (name.as_str(), text)
+    fn text(&self, name: &str) -> Option<Result<&str, NoText>> {
+        Some(match self.get(name)? {
+            AttributeValue::S(text) => Ok(text),
+            AttributeValue::N(number) if NotUnicode::held_in(number.into()).is_ok() => {
+                Err(NoText::NotUnicode)
+            }
+            _ => Err(NoText::OtherType),
         })
+    }
+
+    fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.keys().map(String::as_str)
     }
 }
 
 impl<A: Attributes> Attributes for &A {
-    fn texts(&self) -> impl Iterator<Item = (&str, Result<&str, NoText>)> {
-        (*self).texts()
+    fn text(&self, name: &str) -> Option<Result<&str, NoText>> {
+        (*self).text(name)
+    }
+
+    fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        (*self).names()
     }
 }
 
 impl Attributes for ItemView<'_> {
-    fn texts(&self) -> impl Iterator<Item = (&str, Result<&str, NoText>)> {
-        self.iter().map(|(name, value)| {
-            let text = match value {
-                Value::S(text) => Ok(text.as_ref()),
-                Value::NotUnicode(_) => Err(NoText::NotUnicode),
-                _ => Err(NoText::OtherType),
-            };
-            (name, text)
+    fn text(&self, name: &str) -> Option<Result<&str, NoText>> {
+        Some(match self.get(name)? {
+            Value::S(text) => Ok(text),
+            Value::NotUnicode(_) => Err(NoText::NotUnicode),
+            _ => Err(NoText::OtherType),
         })
     }
-}
 
-/// Those attributes of messages and rows that an item has.
-#[derive(Debug, Default)]
-struct Parts<'a> {
-    pk: Option<Text<'a>>,
-    sk: Option<Text<'a>>,
-    message_group_uuid: Option<Text<'a>>,
-    message_uuid: Option<Text<'a>>,
-    message: Option<Text<'a>>,
-    user_uuid: Option<Text<'a>>,
-    user_display_name: Option<Text<'a>>,
-    user_handle: Option<Text<'a>>,
-    /// The name of an attribute that neither kind has. If there are several, the first by name.
-    extra: Option<&'a str>,
-}
-
-impl<'a> Parts<'a> {
-    /// Reads each attribute once, since there may be millions of items.
-    fn of(item: &'a impl Attributes) -> Self {
-        let mut parts = Self::default();
-        for (name, text) in item.texts() {
-            let part = match name {
-                name::PK => &mut parts.pk,
-                name::SK => &mut parts.sk,
-                name::MESSAGE_GROUP_UUID => &mut parts.message_group_uuid,
-                name::MESSAGE_UUID => &mut parts.message_uuid,
-                name::MESSAGE => &mut parts.message,
-                name::USER_UUID => &mut parts.user_uuid,
-                name::USER_DISPLAY_NAME => &mut parts.user_display_name,
-                name::USER_HANDLE => &mut parts.user_handle,
-                name => {
-                    parts.extra = first(parts.extra, Some(name));
-                    continue;
-                }
-            };
-            *part = Some(text);
-        }
-        parts
+    fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
     }
 }
 
-/// Returns whichever of two names sorts first.
-fn first<'a>(one: Option<&'a str>, other: Option<&'a str>) -> Option<&'a str> {
-    one.into_iter().chain(other).min()
-}
-
-fn string<'a>(part: Option<Text<'a>>, name: &'static str) -> Result<&'a str, UnknownReason> {
-    part.ok_or(UnknownReason::Missing(name))?
+fn string<'a>(item: &'a impl Attributes, name: &'static str) -> Result<&'a str, UnknownReason> {
+    item.text(name)
+        .ok_or(UnknownReason::Missing(name))?
         .map_err(|why| match why {
             NoText::OtherType => UnknownReason::NotAString(name),
             NoText::NotUnicode => UnknownReason::NotUnicode(name),
@@ -122,10 +79,10 @@ fn string<'a>(part: Option<Text<'a>>, name: &'static str) -> Result<&'a str, Unk
 }
 
 fn parsed<T: FromStr<Err = KeyError>>(
-    part: Option<Text<'_>>,
+    item: &impl Attributes,
     name: &'static str,
 ) -> Result<T, UnknownReason> {
-    string(part, name)?
+    string(item, name)?
         .parse()
         .map_err(|error| UnknownReason::Malformed(name, error))
 }
@@ -155,33 +112,41 @@ impl<'a> Shape<'a> {
     ///
     /// The first thing that is wrong with it.
     fn of(item: &'a impl Attributes) -> Result<Self, UnknownReason> {
-        let parts = Parts::of(item);
-        let (ids, extra) = match parsed(parts.pk, name::PK)? {
-            PartitionKey::Messages(_) if parts.message_group_uuid.is_some() => {
+        let (ids, own_id) = match parsed(item, name::PK)? {
+            PartitionKey::Messages(_) if item.text(name::MESSAGE_GROUP_UUID).is_some() => {
                 return Err(UnknownReason::MessageInIndex);
             }
             PartitionKey::Messages(conversation) => {
-                let id = parsed(parts.message_uuid, name::MESSAGE_UUID)?;
-                (Ids::Message(conversation, id), None)
+                let id = parsed(item, name::MESSAGE_UUID)?;
+                (Ids::Message(conversation, id), name::MESSAGE_UUID)
             }
             PartitionKey::Rows(owner) => {
-                let conversation = parsed(parts.message_group_uuid, name::MESSAGE_GROUP_UUID)?;
-                let extra = parts.message_uuid.map(|_| name::MESSAGE_UUID);
-                (Ids::Row(owner, conversation), extra)
+                let conversation = parsed(item, name::MESSAGE_GROUP_UUID)?;
+                (Ids::Row(owner, conversation), name::MESSAGE_GROUP_UUID)
             }
         };
         let shape = Self {
             ids,
-            user: parsed(parts.user_uuid, name::USER_UUID)?,
-            sk: string(parts.sk, name::SK)?,
-            message: string(parts.message, name::MESSAGE)?,
-            display_name: string(parts.user_display_name, name::USER_DISPLAY_NAME)?,
-            handle: string(parts.user_handle, name::USER_HANDLE)?,
+            user: parsed(item, name::USER_UUID)?,
+            sk: string(item, name::SK)?,
+            message: string(item, name::MESSAGE)?,
+            display_name: string(item, name::USER_DISPLAY_NAME)?,
+            handle: string(item, name::USER_HANDLE)?,
         };
-        match first(parts.extra, extra) {
-            Some(extra) => Err(UnknownReason::Extra(extra.to_owned())),
-            None => Ok(shape),
+        let known = [
+            name::PK,
+            name::SK,
+            own_id,
+            name::MESSAGE,
+            name::USER_UUID,
+            name::USER_DISPLAY_NAME,
+            name::USER_HANDLE,
+        ];
+        if item.names().len() > known.len() {
+            let extra = item.names().filter(|name| !known.contains(name)).min();
+            return Err(UnknownReason::Extra(extra.unwrap_or_default().to_owned()));
         }
+        Ok(shape)
     }
 
     /// Copies the message or the row.
