@@ -143,16 +143,16 @@ async fn p16_a_table_as_the_old_scripts_left_it() {
         );
         assert!(found.iter().all(|finding| finding["repaired"] == false));
 
-        let (code, mended, said) = check(tool, &["--repair"]);
+        let (code, findings, said) = check(tool, &["--repair"]);
         assert_eq!(code, Some(3), "naive times stay, and are said");
         assert!(
-            of(&mended, Some("row-behind"))
+            of(&findings, Some("row-behind"))
                 .iter()
-                .chain(&of(&mended, Some("row-doubled")))
+                .chain(&of(&findings, Some("row-doubled")))
                 .all(|f| f["repaired"] == true)
         );
         assert!(
-            of(&mended, Some("time-form"))
+            of(&findings, Some("time-form"))
                 .iter()
                 .all(|finding| finding["repaired"] == false)
         );
@@ -293,7 +293,7 @@ async fn each_broken_thing_is_reported_and_repaired_where_that_can_be() {
     let unknown = of(&found, None);
     assert_eq!((unknown.len(), &unknown[0]["pk"]), (1, &json!("ODD#1")));
 
-    let (code, mended, said) = check(&tool, &["--repair"]);
+    let (code, findings, said) = check(&tool, &["--repair"]);
     assert_eq!(code, Some(3), "what cannot be repaired is left");
     assert!(
         said.contains(&format!(
@@ -309,7 +309,7 @@ async fn each_broken_thing_is_reported_and_repaired_where_that_can_be() {
         )),
         "{said}"
     );
-    let repaired = mended
+    let repaired = findings
         .iter()
         .filter(|finding| finding["repaired"] == true)
         .count();
@@ -340,7 +340,7 @@ async fn each_broken_thing_is_reported_and_repaired_where_that_can_be() {
     let (_, left, _) = check(&tool, &["--repair"]);
     assert_eq!(
         left.len(),
-        mended.len() - repaired,
+        findings.len() - repaired,
         "a second repair finds nothing more to repair"
     );
 }
@@ -365,9 +365,9 @@ async fn names_are_reported_and_repaired_on_demand() {
         Some(3),
         "only with --names"
     );
-    let (code, mended, said) = check(&tool, &[&named[..], &["--repair", "--names"]].concat());
+    let (code, findings, said) = check(&tool, &[&named[..], &["--repair", "--names"]].concat());
     assert_eq!(
-        (code, &mended[0]["repaired"]),
+        (code, &findings[0]["repaired"]),
         (Some(0), &json!(true)),
         "{said}"
     );
@@ -377,7 +377,7 @@ async fn names_are_reported_and_repaired_on_demand() {
 }
 
 #[tokio::test]
-async fn p05_production_is_asked_before_it_is_mended() {
+async fn p05_production_is_asked_before_it_is_repaired() {
     let sandbox = Sandbox::with_table().await;
     sound(&sandbox, &conversation(1)).await;
     sandbox

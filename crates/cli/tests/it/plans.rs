@@ -180,15 +180,15 @@ fn a_suspicion_is_read_again_before_it_is_reported() {
     assert_eq!(found.code, Some(3), "{found:?}");
     let (engine, client, table) = (sandbox.url(), sandbox.client(), sandbox.table().to_string());
     let old = EARLIER_ROW.replace("OWNER", BAYKO);
-    let mended = Mutex::new(false);
+    let repaired = Mutex::new(false);
     let server = Server::start(move |request| {
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         let is_again = ["Query", "GetItem"].contains(&request.operation.as_str());
         if is_again && body["IndexName"].is_null() {
             assert_eq!(body["ConsistentRead"], true, "{body}");
         }
-        let mut mended = mended.lock().unwrap();
-        if is_again && !std::mem::replace(&mut *mended, true) {
+        let mut repaired = repaired.lock().unwrap();
+        if is_again && !std::mem::replace(&mut *repaired, true) {
             let (pk, sk) = old.split_once(' ').unwrap();
             let gone = client.delete_item().table_name(&table);
             let gone = strings(&[("pk", pk), ("sk", sk)])

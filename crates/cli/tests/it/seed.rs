@@ -453,9 +453,9 @@ async fn what_is_mixed_or_doubled_is_said() {
         aws_sdk_dynamodb::types::AttributeValue::S(later),
     );
     sandbox.put(twin).await;
-    let mended = tool.run(&["seed"]);
-    assert!(mended.stderr.contains("removed 1 copy"), "{mended:?}");
-    mended.ok();
+    let repaired = tool.run(&["seed"]);
+    assert!(repaired.stderr.contains("removed 1 copy"), "{repaired:?}");
+    repaired.ok();
     let count = |ran: Ran| lines(ran).len();
     assert_eq!(count(tool.run(&["scan", "-o", "jsonl"])), 103 + 2 + 1);
     assert!(!tool.run(&["seed"]).stderr.contains("removed"));

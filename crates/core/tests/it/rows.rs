@@ -99,8 +99,8 @@ async fn missing_rows_are_made_only_where_both_people_are_known() {
     // One row is lost: only that one is made again.
     let lost = row(conversation(1), at(T), (2, 1), "hi");
     sandbox.delete(&raw(&lost)).await;
-    let mended = run(&sandbox, 1, create(1, 2), true).await;
-    assert_eq!(mended.created, [lost]);
+    let repaired = run(&sandbox, 1, create(1, 2), true).await;
+    assert_eq!(repaired.created, [lost]);
     assert_eq!(rows(&sandbox).await.len(), 2);
 }
 
