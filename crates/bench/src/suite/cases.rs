@@ -47,37 +47,34 @@ impl Suite {
     }
 
     fn replay(&self, items: &str) -> io::Result<Server> {
-        Server::start(self.own("ddb-bench", "").args(["replay", "--items", items]))
+        Server::start(
+            self.program("ddb-bench", "")
+                .args(["replay", "--items", items]),
+        )
     }
 
     fn engine(&self) -> io::Result<Server> {
-        Server::start(
-            self.own("ddb", "")
-                .args(["local", "--port", "0", "-ojsonl"]),
-        )
+        Server::start(self.ddb("local", "").args(["--port", "0", "-ojsonl"]))
     }
 
     /// Starts an engine with the store's table in it.
     fn store(&self) -> io::Result<Server> {
         let engine = self.engine()?;
-        measure::run(&mut self.own("schema-load", &engine.url))?;
+        measure::run(&mut self.ddb("schema-load", &engine.url))?;
         Ok(engine)
     }
 
     /// Starts an engine with the built-in conversation in it.
     fn seeded(&self) -> io::Result<Server> {
         let engine = self.store()?;
-        measure::run(&mut self.own("seed", &engine.url))?;
+        measure::run(&mut self.ddb("seed", &engine.url))?;
         Ok(engine)
     }
 
     fn start_up(&self, report: &mut Report) -> io::Result<()> {
         let engine = self.engine()?;
         let url = engine.url.as_str();
-        let mut contenders = vec![
-            self.ours(url, "list-tables", &[]),
-            self.named("ours, as ddb", url, "ddb", &["list-tables"]),
-        ];
+        let mut contenders = vec![self.ours(url, "list-tables", &[])];
         contenders.extend(self.curl(url, "ListTables"));
         contenders.extend(self.dynein(url, &["list"]));
         contenders.extend(self.boto3(url, "list_tables.py", &[]));
@@ -98,7 +95,7 @@ impl Suite {
         let seed = Contender {
             who: "ours",
             make: Box::new(move || {
-                let mut command = self.own("seed", url);
+                let mut command = self.ddb("seed", url);
                 // A new conversation each time, so that there is something to write.
                 command.args(["--group-uuid", &uuid::Uuid::new_v4().to_string()]);
                 command
@@ -123,8 +120,8 @@ impl Suite {
         const WHAT: &str = "GET /api/messages/ID, 200 a second";
         let engine = self.seeded()?;
         let url = engine.url.as_str();
-        let mut own = self.own("ddb", url);
-        own.args(["serve", "--me", "andrewbrown", "--port", "0", "-ojsonl"]);
+        let mut own = self.ddb("serve", url);
+        own.args(["--me", "andrewbrown", "--port", "0", "-ojsonl"]);
         let mut servers = vec![("ours", Server::start(&mut own)?)];
         if self.peers.flask {
             let mut flask = self.command("python3", url);
@@ -152,10 +149,9 @@ impl Suite {
         say(WHAT);
         let engine = self.seeded()?;
         let url = engine.url.as_str();
-        let mut follow = self.own("get-conversation", url);
+        let mut follow = self.ddb("get-conversation", url);
         let follow = Process::start(follow.args([SEEDED, "--follow", "-ojsonl"]))?;
-        let mut web = self.own("ddb", url);
-        let web = Server::start(web.args(["web", "-ojsonl"]))?;
+        let web = Server::start(self.ddb("web", url).arg("-ojsonl"))?;
         let costs = served::watch(&web.url, SEEDED, &[follow.id(), web.id()], SPAN)?;
         let mut measured = vec![named("--follow"), named("a page of ddb web")];
         for (measured, cost) in measured.iter_mut().zip(costs) {
@@ -168,14 +164,14 @@ impl Suite {
     fn beside_peers(&self, report: &mut Report) -> io::Result<()> {
         let engine = self.store()?;
         let url = engine.url.as_str();
-        let mut seed = self.own("seed", url);
+        let mut seed = self.ddb("seed", url);
         seed.args(["--generate", "60000", "--ends-at", "2026-01-01", "-q"]);
         let what = "seed --generate 60000, embedded engine";
         self.once(report, what, 60_000, &mut seed)?;
         let of_sdk = [url, TABLE];
         let mut contenders = vec![
             self.ours(url, "scan", &["-ojsonl"]),
-            self.named("plain SDK", url, "ddb-bench-sdk", &of_sdk),
+            self.built("plain SDK", url, "ddb-bench-sdk", &of_sdk),
         ];
         contenders.extend(self.boto3(url, "scan.py", &[TABLE]));
         contenders.extend(self.aws(url, &["scan", "--table-name", TABLE, "--output", "json"]));
@@ -210,8 +206,8 @@ impl Suite {
             self.named("ours, --count", url, "scan", &["--count"]),
             self.named("stats", url, "stats", &[]),
             self.named("check-conversations", url, "check-conversations", &[]),
-            self.named("plain SDK", url, "ddb-bench-sdk", &of_sdk),
-            self.named("floor", url, "ddb-bench", &of_floor),
+            self.built("plain SDK", url, "ddb-bench-sdk", &of_sdk),
+            self.built("floor", url, "ddb-bench", &of_floor),
         ];
         let case = Case {
             what: format!("scan {items}, replay"),
@@ -267,7 +263,7 @@ impl Suite {
         let file = self.items(items)?;
         let count = items.parse().map_err(io::Error::other)?;
         let what = format!("ddb local, {items} items: import");
-        self.once(report, &what, count, self.own("import", url).arg(&file))?;
+        self.once(report, &what, count, self.ddb("import", url).arg(&file))?;
         let check = [&*file, "--check"];
         let read = [ddb_bench::replay::CONVERSATION, "-ojsonl"];
         let case = Case {
@@ -288,7 +284,7 @@ impl Suite {
         };
         self.measure(report, case, self.rounds.min(3))?;
         let what = format!("ddb local, {items} items: pull");
-        let mut pull = self.own("pull", url);
+        let mut pull = self.ddb("pull", url);
         pull.args([ddb_bench::replay::CONVERSATION, "--into-table", "copy"]);
         self.once(report, &what, count, &mut pull)
     }

@@ -130,22 +130,30 @@ impl Suite {
         command
     }
 
-    fn own(&self, utility: &str, url: &str) -> Command {
-        self.command(self.binaries.join(utility), url)
+    /// Returns a program that was built together with this one.
+    fn program(&self, name: &str, url: &str) -> Command {
+        self.command(self.binaries.join(name), url)
     }
 
-    /// Returns a utility of ours with its options, under a name in the result.
+    /// Returns a command of `ddb`.
+    fn ddb(&self, command: &str, url: &str) -> Command {
+        let mut ddb = self.program("ddb", url);
+        ddb.arg(command);
+        ddb
+    }
+
+    /// Returns a command of `ddb` with its options, under a name in the result.
     fn named<'a>(
         &'a self,
         who: &'static str,
         url: &'a str,
-        utility: &'static str,
+        command: &'static str,
         options: &'a [&'a str],
     ) -> Contender<'a> {
         Contender {
             who,
             make: Box::new(move || {
-                let mut command = self.own(utility, url);
+                let mut command = self.ddb(command, url);
                 command.args(options);
                 command
             }),
@@ -155,10 +163,28 @@ impl Suite {
     fn ours<'a>(
         &'a self,
         url: &'a str,
-        utility: &'static str,
+        command: &'static str,
         options: &'a [&'a str],
     ) -> Contender<'a> {
-        self.named("ours", url, utility, options)
+        self.named("ours", url, command, options)
+    }
+
+    /// Returns another program of this project with its arguments, under a name in the result.
+    fn built<'a>(
+        &'a self,
+        who: &'static str,
+        url: &'a str,
+        program: &'static str,
+        arguments: &'a [&'a str],
+    ) -> Contender<'a> {
+        Contender {
+            who,
+            make: Box::new(move || {
+                let mut command = self.program(program, url);
+                command.args(arguments);
+                command
+            }),
+        }
     }
 
     fn boto3<'a>(
