@@ -148,23 +148,16 @@ impl Suite {
         who: &'static str,
         url: &'a str,
         command: &'static str,
-        options: &'a [&'a str],
+        options: &[&'a str],
     ) -> Contender<'a> {
-        Contender {
-            who,
-            make: Box::new(move || {
-                let mut command = self.ddb(command, url);
-                command.args(options);
-                command
-            }),
-        }
+        self.built(who, url, "ddb", &[&[command], options].concat())
     }
 
     fn ours<'a>(
         &'a self,
         url: &'a str,
         command: &'static str,
-        options: &'a [&'a str],
+        options: &[&'a str],
     ) -> Contender<'a> {
         self.named("ours", url, command, options)
     }
@@ -175,13 +168,14 @@ impl Suite {
         who: &'static str,
         url: &'a str,
         program: &'static str,
-        arguments: &'a [&'a str],
+        arguments: &[&'a str],
     ) -> Contender<'a> {
+        let arguments = arguments.to_vec();
         Contender {
             who,
             make: Box::new(move || {
                 let mut command = self.program(program, url);
-                command.args(arguments);
+                command.args(&arguments);
                 command
             }),
         }
